@@ -1,0 +1,63 @@
+"""An OAuth 2.0 / OpenID Connect access token in a notebook.
+
+In a notebook:
+
+    %load_ext ipyauth_magic
+
+    %%auth0
+    domain=tenant.eu.auth0.com
+    client_id=...
+    audience=api/fruit
+    scope=read:usual-fruit
+
+    requests.get(url, headers={"Authorization": f"Bearer {token}"})
+
+In Python: `Auth(ParamsAuth0(...)).sign_in().access_token`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .auth import Auth
+    from .errors import IpyauthError
+    from .params import ParamsAuth0
+
+__version__ = "0.1.0"
+__all__ = ["Auth", "IpyauthError", "ParamsAuth0", "__version__", "load_ipython_extension", "unload_ipython_extension"]
+
+# Imported when they are used: %load_ext is to cost nothing.
+_HOMES = {"Auth": "auth", "ParamsAuth0": "params", "IpyauthError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register `%%auth0` and `%token`; IPython calls this for `%load_ext ipyauth_magic`."""
+    if sys.platform == "emscripten":
+        print("ipyauth_magic cannot work in JupyterLite: a kernel in the browser cannot listen for a response.")
+        return
+    from .magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take away all that loading and signing in left, tokens included."""
+    from .magics import unload
+
+    unload(shell)

@@ -1,0 +1,1 @@
+"""How the authorization response reaches the kernel."""

@@ -1,0 +1,419 @@
+"""The loopback listener: serves the relay page, takes one response with the right state, tells the tab how it ended.
+
+Bottle on waitress: worker threads and a poll loop, so that a browser's idle or slow sockets hold nothing up. Whatever
+is not the awaited response gets a short answer, and the wait goes on.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInTimeout
+from ..oauth.messages import MalformedResponse, parse_response
+from . import pages
+from .sockets import BoundUri, PortInUse, bind_redirect_uri, port_of
+
+if TYPE_CHECKING:
+    from bottle import Bottle, HTTPResponse
+
+BODY_LIMIT = 64 * 1024
+"""Bytes; a response with two large tokens has a tenth of it."""
+
+CONNECTION_LIFETIME = 10
+"""Seconds after which a connection without a whole request ends, however it drips."""
+
+OUTCOME_TIMEOUT = 60.0
+"""Seconds for which the tab waits to be told; verifying takes a key fetch at the most."""
+
+LINGER = 0.9
+"""Seconds for which the page that a 303 leads to is still served."""
+
+FORM = "application/x-www-form-urlencoded"
+
+_logger = logging.getLogger("ipyauth_magic.callback")
+_logger.addHandler(logging.NullHandler())
+
+_closing: dict[Listener, int] = {}
+_closing_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """The response that a listener waits for.
+
+    Attributes:
+        state: of the authorization request.
+        form_post_origin: origin of the authorization endpoint if `form_post` was asked for, else None.
+        in_query: the response is asked for in the query (authorization code).
+    """
+
+    state: str
+    form_post_origin: str | None = None
+    in_query: bool = False
+
+
+class Listener:
+    """One wait for one authorization response at one redirect URI; its port is held from the start.
+
+    Use `open_listener` to make one, `wait` to take the response, `close` to end it whatever happened.
+    """
+
+    def __init__(self, bound: BoundUri) -> None:
+        self.redirect_uri = bound.redirect_uri
+        self._bound = bound
+        self._parts = urlsplit(bound.redirect_uri)
+        self._path = unquote(self._parts.path) or "/"
+        self._outcome_path = urljoin(self._path, "signed-in")
+        self._awaited: Awaited | None = None
+        self._lock = threading.Lock()
+        self._parameters: dict[str, str] | None = None
+        self._cancelled: str | None = None
+        self._deadline = 0.0
+        self._arrived = threading.Event()
+        self._outcome: pages.Outcome | None = None
+        self._told = threading.Event()
+        self._server: _Server | None = None
+
+    @property
+    def origin(self) -> str:
+        """The redirect URI's origin (RFC 6454, section 4)."""
+        return f"http://{self._host}"
+
+    @property
+    def _host(self) -> str:
+        host = self._parts.netloc
+        return host.removesuffix(":80") if self._parts.port == 80 else host
+
+    def serve(self, awaited: Awaited) -> None:
+        """Begin to answer; what a fast browser sent before stands in the sockets' queue."""
+        with self._lock:
+            if self._cancelled is None:
+                self._awaited = awaited
+                self._server = _Server(_app(self._answer), self._bound.sockets, self._forget)
+
+    @contextmanager
+    def wait(self, timeout: float) -> Iterator[dict[str, str]]:
+        """Give the parameters of the response that came, without `state`; when the block ends, the tab is told how.
+
+        The tab is told `done` if the block ends well, else the error's sentence.
+
+        Raises:
+            SignInTimeout: nothing came within *timeout* seconds.
+            SignInCancelled: `cancel` was called.
+        """
+        try:
+            self._wait_for_response(timeout)
+            yield self._parameters or {}
+            self._check_cancelled()
+        except IpyauthError as error:
+            self._tell(pages.failed(str(error)))
+            raise
+        except BaseException:
+            self._tell(pages.failed("The sign-in was interrupted. Run the cell again."))
+            raise
+        self._tell(pages.DONE)
+
+    def _wait_for_response(self, timeout: float) -> None:
+        self.extend(timeout)
+        while not self._arrived.wait(self._deadline - time.monotonic()):
+            if time.monotonic() >= self._deadline:
+                raise SignInTimeout(timeout, self.redirect_uri)
+        self._check_cancelled()
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled is not None:
+            raise SignInCancelled(self._cancelled)
+
+    def extend(self, timeout: float) -> None:
+        """Wait until *timeout* seconds from now at the least."""
+        self._deadline = max(self._deadline, time.monotonic() + timeout)
+
+    def cancel(self, reason: str = "it was cancelled") -> None:
+        """End the wait from another thread; a response that is being verified is dropped."""
+        with self._lock:
+            if self._cancelled is None:
+                self._cancelled = reason
+        self._arrived.set()
+
+    def close(self) -> None:
+        """Give the port back: at once, or as soon as the tab has been told."""
+        with self._lock:
+            if self._cancelled is None:
+                self._cancelled = "it was closed"
+            server = self._server
+        self._arrived.set()
+        if server is None:
+            self._bound.close()
+            return
+        with _closing_lock:
+            _closing[self] = port_of(self.redirect_uri)
+        server.stop(LINGER if self._outcome is not None and self._parameters is not None else 0.0)
+        if not server.is_running:
+            self._forget()
+
+    def join(self, timeout: float = 2.0) -> None:
+        """Wait until the closed listener's port, threads and sockets are gone; at most *timeout* seconds."""
+        if self._server is not None:
+            self._server.stop(0.0)
+            self._server.join(timeout)
+
+    def _forget(self) -> None:
+        with _closing_lock:
+            _closing.pop(self, None)
+
+    def _tell(self, outcome: pages.Outcome) -> None:
+        self._outcome = outcome
+        self._told.set()
+
+    # What follows answers requests, in waitress's worker threads.
+
+    def _answer(self) -> HTTPResponse:
+        from bottle import HTTPResponse, request
+
+        hosts = request.environ.get("HTTP_HOST", "")
+        if hosts.lower() != self._host:
+            return _short(400, "This listener serves one address only.")
+        path = request.environ.get("PATH_INFO", "")
+        if path == self._outcome_path and self._outcome is not None and request.method == "GET":
+            return self._page(self._outcome, "outcome.js", then_close=True)
+        if path != self._path:
+            return _short(404, "Nothing is served here.")
+        if request.method == "GET":
+            return self._answer_get(request.environ.get("QUERY_STRING", ""))
+        if request.method == "POST":
+            return self._answer_post(request)
+        return HTTPResponse("", 405, dict([*pages.COMMON_HEADERS, ("Allow", "GET, POST")]))
+
+    def _answer_get(self, query: str) -> HTTPResponse:
+        """Serve the relay page, or take a response in the query: a code, or any grant's error."""
+        if not query:
+            return self._page(pages.RELAY, "relay.js")
+        try:
+            parameters = parse_response(query)
+        except MalformedResponse as error:
+            return self._page(pages.not_ours(str(error)), status=400)
+        if "state" not in parameters:
+            return self._page(pages.RELAY, "relay.js")
+        if refusal := self._take(parameters, in_query=True):
+            return self._page(refusal, "outcome.js", 400)
+        outcome = self._wait_for_outcome()
+        return self._page(outcome, "outcome.js", _status(outcome), then_close=True)
+
+    def _answer_post(self, request: Any) -> HTTPResponse:
+        relayed = self._is_relay(request)
+        if not relayed and not self._is_form_post(request):
+            return _short(403, "This listener takes responses from its own page only.")
+        if request.environ.get("CONTENT_TYPE", "").split(";")[0].strip().lower() != FORM:
+            return _short(415, "A response is a form.")
+        try:
+            parameters = parse_response(request.environ["wsgi.input"].read(BODY_LIMIT).decode("ascii"))
+        except (MalformedResponse, UnicodeDecodeError):
+            refusal: pages.Outcome | None = pages.not_ours("It is malformed.")
+        else:
+            refusal = self._take(parameters, in_query=False)
+        outcome = refusal or self._wait_for_outcome()
+        if relayed:
+            return self._json(outcome, then_close=refusal is None)
+        if outcome == pages.DONE:
+            # 303, not 200: the browser would keep the form with the token in its session files.
+            return _response(b"", 303, [*pages.COMMON_HEADERS, ("Location", self._outcome_path)])
+        return self._page(outcome, status=400, then_close=refusal is None)
+
+    def _is_relay(self, request: Any) -> bool:
+        fetched_by = request.get_header("Sec-Fetch-Site", "same-origin")
+        return bool(request.get_header("Origin") == self.origin and fetched_by == "same-origin")
+
+    def _is_form_post(self, request: Any) -> bool:
+        asked_for = self._awaited.form_post_origin if self._awaited else None
+        return asked_for is not None and request.get_header("Origin") in (asked_for, "null")
+
+    def _take(self, parameters: dict[str, str], in_query: bool) -> pages.Outcome | None:
+        """Take the response if it is the awaited one; else return what to tell the tab. The first one is final."""
+        awaited = self._awaited
+        state = parameters.pop("state", "")
+        if awaited is None or not hmac.compare_digest(state.encode(), awaited.state.encode()):
+            return pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
+        if in_query and not awaited.in_query and "error" not in parameters:
+            parameters = {"error": "invalid_response_mode", "error_description": "the response came in the query"}
+        with self._lock:
+            if self._parameters is not None or self._cancelled is not None:
+                return pages.not_ours("This sign-in has ended already.")
+            self._parameters = parameters
+        self._arrived.set()
+        return None
+
+    def _wait_for_outcome(self) -> pages.Outcome:
+        self._told.wait(OUTCOME_TIMEOUT)
+        return self._outcome or pages.failed("The notebook did not say how the sign-in ended. Look there.")
+
+    def _page(
+        self, outcome: pages.Outcome, script: str | None = None, status: int = 200, then_close: bool = False
+    ) -> HTTPResponse:
+        if outcome is self._outcome:
+            status = _status(outcome)
+        return _response(pages.page(outcome, script), status, pages.headers(script), self._sent if then_close else None)
+
+    def _json(self, outcome: pages.Outcome, then_close: bool) -> HTTPResponse:
+        headers = [*pages.COMMON_HEADERS, ("Content-Type", "application/json")]
+        body = json.dumps(outcome.__dict__).encode()
+        return _response(body, _status(outcome), headers, self._sent if then_close else None)
+
+    def _sent(self) -> None:
+        """The tab has all that it needs."""
+        if self._server is not None:
+            self._server.stop(0.0)
+
+
+def open_listener(redirect_uris: Sequence[str], bind: str | None = None) -> Listener:
+    """Return a listener at the first of *redirect_uris* whose port is free.
+
+    Raises:
+        PortTaken: none is free; all ports are named.
+    """
+    _finish_closing({port_of(redirect_uri) for redirect_uri in redirect_uris})
+    taken: list[PortInUse] = []
+    for redirect_uri in redirect_uris:
+        try:
+            return Listener(bind_redirect_uri(redirect_uri, bind))
+        except PortInUse as error:
+            taken.append(error)
+    raise PortTaken([error.port for error in taken], "; ".join(error.reason for error in taken)) from taken[-1]
+
+
+def _finish_closing(ports: Iterable[int]) -> None:
+    """Let our own listeners that still show how the last sign-in ended make room."""
+    with _closing_lock:
+        still_closing = [listener for listener, port in _closing.items() if port in ports]
+    for listener in still_closing:
+        listener.join()
+
+
+def _status(outcome: pages.Outcome) -> int:
+    return 200 if outcome == pages.DONE else 400
+
+
+def _short(status: int, sentence: str) -> HTTPResponse:
+    return _response(sentence.encode(), status, [*pages.COMMON_HEADERS, ("Content-Type", "text/plain; charset=utf-8")])
+
+
+def _response(
+    body: bytes, status: int, headers: Iterable[tuple[str, str]], sent: Callable[[], None] | None = None
+) -> HTTPResponse:
+    from bottle import HTTPResponse
+
+    return HTTPResponse(
+        _Body(body, sent) if sent else body, status, headers=[*headers, ("Content-Length", str(len(body)))]
+    )
+
+
+class _Body:
+    """A body that says when it has been handed to the network (PEP 3333: the server calls `close`)."""
+
+    def __init__(self, body: bytes, sent: Callable[[], None]) -> None:
+        self._body = body
+        self._sent = sent
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body
+
+    def close(self) -> None:
+        self._sent()
+
+
+def _app(answer: Callable[[], HTTPResponse]) -> Bottle:
+    from bottle import Bottle
+
+    app = Bottle()
+    app.default_error_handler = lambda error: error.status_line  # Bottle's own page repeats the URL
+    app.route("<path:path>", "ANY", lambda path: answer())
+    return app
+
+
+class _Server:
+    """waitress on sockets that are bound already, in a thread of its own that ends by itself."""
+
+    def __init__(self, app: Bottle, sockets: Sequence[Any], stopped: Callable[[], None]) -> None:
+        from waitress.server import create_server
+
+        self._stopped = stopped
+        self._map: dict[int, Any] = {}
+        self._stop_at = math.inf
+        self._lock = threading.Lock()
+        self._running = True
+        server = create_server(
+            app,
+            map=self._map,
+            sockets=list(sockets),
+            threads=2,
+            ident=None,
+            channel_timeout=CONNECTION_LIFETIME,
+            cleanup_interval=1,
+            connection_limit=256,
+            max_request_body_size=BODY_LIMIT,
+            max_request_header_size=32 * 1024,
+            clear_untrusted_proxy_headers=True,
+            log_socket_errors=False,
+        )
+        self._dispatcher = server.task_dispatcher
+        self._dispatcher.queue_logger = self._dispatcher.logger = _logger
+        self._servers = [part for part in self._map.values() if hasattr(part, "pull_trigger") and hasattr(part, "adj")]
+        for part in self._servers:
+            part.logger = _logger
+            part.channel_class = _bounded_channel()
+        self._thread = threading.Thread(target=self._run, name="ipyauth-callback", daemon=True)
+        self._thread.start()
+
+    def stop(self, after: float) -> None:
+        """End within *after* seconds; from any thread, any number of times."""
+        with self._lock:
+            self._stop_at = min(self._stop_at, time.monotonic() + after)
+            if self._running:
+                self._servers[0].pull_trigger()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        from waitress import wasyncore
+
+        while (left := self._stop_at - time.monotonic()) > 0:
+            wasyncore.loop(timeout=min(left, 1.0), use_poll=True, map=self._map, count=1)
+        # Workers first: one that still ran could write to a trigger whose number is somebody else's by then.
+        self._dispatcher.shutdown(timeout=1)
+        with self._lock:
+            self._running = False
+            wasyncore.close_all(self._map, ignore_all=True)
+        self._stopped()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+
+@cache
+def _bounded_channel() -> type:
+    from waitress.channel import HTTPChannel
+
+    class BoundedChannel(HTTPChannel):
+        """A connection whose time counts from its beginning: waitress's own clock is reset by every dripped byte."""
+
+        @property
+        def last_activity(self) -> float:
+            return float(self.creation_time)
+
+        @last_activity.setter
+        def last_activity(self, value: float) -> None:
+            pass
+
+    return BoundedChannel

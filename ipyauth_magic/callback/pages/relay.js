@@ -1,0 +1,47 @@
+// Hands the response in the URL's fragment to the kernel that waits for it: to this page's own origin,
+// as a form body, and nowhere else. Shows no part of it.
+"use strict";
+
+const main = document.querySelector("main");
+
+function show({ outcome, title, message }) {
+  main.className = outcome;
+  document.title = title;
+  main.querySelector("h1").textContent = title;
+  main.querySelector("p").textContent = message;
+}
+
+async function relay(response) {
+  try {
+    const answer = await fetch(location.pathname, {
+      method: "POST",
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      body: response,
+      cache: "no-store",
+      redirect: "error",
+      referrerPolicy: "no-referrer",
+    });
+    show(await answer.json());
+  } catch {
+    show({
+      outcome: "failed",
+      title: "The notebook is no longer waiting",
+      message: "This sign-in has ended or was interrupted. Run the cell again.",
+    });
+    return;
+  }
+  // Only tabs that a script or a link opened can be closed by a script; the others keep the message.
+  if (main.className === "done") setTimeout(() => window.close(), 600);
+}
+
+const response = location.hash.slice(1);
+history.replaceState(null, "", location.pathname);
+if (response) {
+  relay(response);
+} else {
+  show({
+    outcome: "waiting",
+    title: "Nothing arrived here",
+    message: "This page waits for the provider's answer. Follow the link in the notebook to sign in.",
+  });
+}

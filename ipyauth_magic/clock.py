@@ -1,0 +1,8 @@
+"""What time it is."""
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """Return the time, aware, UTC."""
+    return datetime.now(UTC)

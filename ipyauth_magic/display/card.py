@@ -1,0 +1,100 @@
+"""A card: a title, rows of label and value, perhaps a link; as HTML for a notebook and as text for a terminal.
+
+The HTML is made only of what an untrusted notebook keeps, and takes its colours from the front end's theme.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..text import plain
+
+Row = tuple[str, str]
+
+LINE = "var(--jp-border-color2, var(--vscode-panel-border, rgba(128,128,128,.45)))"
+ACCENTS = {
+    "good": "var(--jp-success-color1, #388e3c)",
+    "waiting": "var(--jp-brand-color1, #1976d2)",
+    "bad": "var(--jp-error-color1, #d32f2f)",
+    "still": "var(--jp-border-color1, rgba(128,128,128,.7))",
+}
+LINK_STYLE = (
+    "display:inline-block;padding:6px 14px;border-radius:4px;background:#1565c0;color:#fff;"
+    "text-decoration:none;font-weight:600"
+)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link that opens in a new tab, and the URL for a terminal."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """What to show; every text in it may come from outside.
+
+    Attributes:
+        mood: `good`, `waiting`, `bad` or `still`; colours the edge.
+        note: a sentence under the rows.
+    """
+
+    mood: str
+    title: str
+    rows: Sequence[Row] = ()
+    link: Link | None = None
+    note: str = ""
+
+    def bundle(self) -> dict[str, str]:
+        """Return the card as a MIME bundle for `display(..., raw=True)`."""
+        return {"text/html": self.html(), "text/plain": self.text()}
+
+    def html(self) -> str:
+        """Return the card as HTML."""
+        style = (
+            f"border:1px solid {LINE};border-left:4px solid {ACCENTS[self.mood]};border-radius:4px;"
+            "padding:10px 14px;margin:4px 0;max-width:46em;line-height:1.5"
+        )
+        inner = f'<div style="font-weight:600">{escaped(self.title)}</div>'
+        inner += table(self.rows)
+        if self.link:
+            inner += (
+                f'<div style="margin:8px 0"><a href="{html.escape(self.link.url)}" target="_blank" rel="noopener" '
+                f'style="{LINK_STYLE}">{escaped(self.link.label)}</a></div>'
+            )
+        if self.note:
+            inner += f'<div style="opacity:.8;margin-top:4px">{escaped(self.note)}</div>'
+        return f'<div style="{style}">{inner}</div>'
+
+    def text(self) -> str:
+        """Return the card as text."""
+        width = max((len(label) for label, _ in self.rows), default=0)
+        lines = [plain(self.title)]
+        lines += [f"  {label:<{width}}  {plain(value)}" for label, value in self.rows]
+        if self.link:
+            lines += [f"  {self.link.label}:", f"  {self.link.url}"]
+        if self.note:
+            lines.append(f"  {plain(self.note, 600)}")
+        return "\n".join(lines)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return *rows* as an HTML table with a header cell in each row."""
+    if not rows:
+        return ""
+    head = 'style="text-align:left;vertical-align:top;padding:1px 16px 1px 0;font-weight:normal;opacity:.75"'
+    cell = 'style="text-align:left;vertical-align:top;padding:1px 0;overflow-wrap:anywhere"'
+    body = "".join(
+        f'<tr style="background:none"><th scope="row" {head}>{escaped(label)}</th><td {cell}>{escaped(value)}</td></tr>'
+        for label, value in rows
+    )
+    return f'<table style="border:none;margin:4px 0;border-collapse:collapse"><tbody>{body}</tbody></table>'
+
+
+def escaped(text: str) -> str:
+    """Return *text* fit for HTML: made plain, and escaped."""
+    return html.escape(plain(text, 600))

@@ -1,0 +1,91 @@
+"""What a token says, as tables: for reading, never for deciding."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..text import plain
+from .card import Card, Row, escaped, table
+from .waiting import local_time
+
+ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
+"""Claims that tie a token to one request; they tell a reader nothing."""
+
+TIMES = frozenset({"exp", "iat", "nbf", "auth_time", "updated_at"})
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Header and claims of a JWT, not verified."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+
+
+def decode_unverified(token: str) -> Decoded | None:
+    """Return what *token* says, or None if it is no signed JWT but opaque."""
+    segments = token.split(".")
+    if len(segments) != 3 or len(token) > 64 * 1024:
+        return None
+    try:
+        header, claims = (json.loads(_decode(segment)) for segment in segments[:2])
+    except (ValueError, RecursionError):
+        return None
+    return Decoded(header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+
+
+def shown(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *claims* without those of one request only."""
+    return {name: value for name, value in claims.items() if name not in ONE_TIME}
+
+
+def claim_rows(claims: Mapping[str, Any]) -> list[Row]:
+    """Return the claims to show as rows, times in words beside the number."""
+    return [(plain(name, 60), _value(name, value)) for name, value in shown(claims).items()]
+
+
+def token_view(
+    card: Card, sections: Sequence[tuple[str, Sequence[Row]]], left: float, lifetime: float
+) -> dict[str, str]:
+    """Return a MIME bundle: *card*, a bar of the lifetime (both in seconds), and a table for each of *sections*."""
+    share = max(0.0, min(1.0, left / lifetime)) if lifetime > 0 else 0.0
+    said = f"{_duration(left)} of {_duration(lifetime)} left" if left > 0 else "ended"
+    html = card.html() + _bar(share, said) + "".join(_details(title, rows) for title, rows in sections)
+    lines = [card.text(), f"  Lifetime: [{'#' * round(share * 20):-<20}] {said}"]
+    for title, rows in sections:
+        width = max((len(name) for name, _ in rows), default=0)
+        lines += ["", title, *(f"  {name:<{width}}  {value}" for name, value in rows)]
+    return {"text/html": html, "text/plain": "\n".join(lines)}
+
+
+def _bar(share: float, said: str) -> str:
+    return (
+        f'<div style="margin:4px 0 8px 0"><progress value="{share:.3f}" max="1" aria-label="Lifetime" '
+        f'style="width:16em;vertical-align:middle"></progress> <span style="opacity:.8">{escaped(said)}</span></div>'
+    )
+
+
+def _details(title: str, rows: Sequence[Row]) -> str:
+    return f'<details open><summary style="cursor:pointer">{escaped(title)}</summary>{table(rows)}</details>'
+
+
+def _value(name: str, value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if name in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11:
+        text += f"  ({local_time(datetime.fromtimestamp(value, UTC))})"
+    return plain(text, 600)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(max(0, int(seconds + 0.5)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def _decode(segment: str) -> str:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode("utf-8")

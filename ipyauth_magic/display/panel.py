@@ -1,0 +1,115 @@
+"""Where a sign-in is shown: a notebook's output, a terminal, or a script's standard error."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from typing import Any, Protocol
+
+from ..attempt import Attempt
+from .card import Card
+from .waiting import countdown_text, waiting_card
+
+
+class Panel(Protocol):
+    """Shows one sign-in from its link to its end."""
+
+    def tick(self, attempt: Attempt) -> None:
+        """Show what is new about *attempt*."""
+
+    def end(self, card: Card | None) -> None:
+        """Replace the link, so that none stays in a saved notebook, by *card* or by nothing."""
+
+
+def current_shell() -> Any:
+    """Return IPython's running shell, or None outside IPython."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_ipython() if get_ipython else None
+
+
+def in_notebook() -> bool:
+    """Tell whether a kernel shows outputs, which can be replaced; a terminal cannot."""
+    return getattr(current_shell(), "kernel", None) is not None
+
+
+def somebody_can_answer() -> bool:
+    """Tell whether a person may follow a link: not under nbclient, nbconvert or papermill."""
+    kernel = getattr(current_shell(), "kernel", None)
+    return kernel is None or bool(getattr(kernel, "_allow_stdin", True))
+
+
+def panel(open_browser: bool) -> Panel:
+    """Return the panel that suits where this runs."""
+    return NotebookPanel(open_browser) if in_notebook() else TextPanel(open_browser)
+
+
+def show(bundle: dict[str, str]) -> None:
+    """Show a MIME bundle once."""
+    from IPython.display import display
+
+    display(bundle, raw=True)
+
+
+class NotebookPanel:
+    """Two outputs: the card with the link, which stands still, and the countdown."""
+
+    def __init__(self, open_browser: bool) -> None:
+        self._open_browser = open_browser
+        self._card = Output()
+        self._countdown = Output()
+        self._shown: Card | None = None
+
+    def tick(self, attempt: Attempt) -> None:
+        """Show the link once it is known, and the time left."""
+        card = waiting_card(attempt.url, attempt.redirect_uri, attempt.why_no_browser, self._open_browser)
+        if card != self._shown:
+            self._shown = card
+            self._card.show(card.bundle())
+        text = countdown_text(attempt.seconds_left)
+        self._countdown.show({"text/html": f'<div style="opacity:.8">{text}</div>', "text/plain": text})
+
+    def end(self, card: Card | None) -> None:
+        """Replace link and countdown by *card*, or by nothing."""
+        blank = {"text/html": "", "text/plain": ""}
+        if self._shown is not None:
+            self._countdown.show(blank)
+        if card is not None or self._shown is not None:
+            self._card.show(card.bundle() if card else blank)
+
+
+class Output:
+    """One output of a cell that can be replaced later, from any thread."""
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+
+    def show(self, bundle: dict[str, str]) -> None:
+        """Show *bundle* in place of what was shown."""
+        from IPython.display import display, update_display
+
+        if self._id is None:
+            self._id = uuid.uuid4().hex
+            display(bundle, raw=True, display_id=self._id)
+        else:
+            update_display(bundle, raw=True, display_id=self._id)
+
+
+class TextPanel:
+    """Lines that cannot be replaced: the link once, then the end."""
+
+    def __init__(self, open_browser: bool) -> None:
+        self._open_browser = open_browser
+        self._said = False
+        self._stream = sys.stderr if current_shell() is None else sys.stdout
+
+    def tick(self, attempt: Attempt) -> None:
+        """Show the link once it is known."""
+        if attempt.url is not None and not self._said:
+            self._said = True
+            card = waiting_card(attempt.url, attempt.redirect_uri, attempt.why_no_browser, self._open_browser)
+            print(card.text(), f"  {countdown_text(attempt.seconds_left)}", sep="\n", file=self._stream, flush=True)
+
+    def end(self, card: Card | None) -> None:
+        """Show *card*."""
+        if card is not None:
+            print(card.text(), file=self._stream, flush=True)

@@ -1,0 +1,56 @@
+"""What is shown while a sign-in waits, and how it ended.
+
+The panel with the link stands still: replacing it each second would take the keyboard's focus from the link and make
+the URL impossible to select. Only the countdown beside it changes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .card import Card, Link
+
+
+def waiting_card(url: str | None, redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> Card:
+    """Return the card with the link, or without it while the provider's endpoints are looked up."""
+    if url is None:
+        return Card("waiting", "Sign in", note="Asking the provider for its address…")
+    return Card(
+        "waiting",
+        "Sign in",
+        link=Link("Open the sign-in page", url),
+        note=_what_happens(redirect_uri, why_no_browser, browser_wanted),
+    )
+
+
+def countdown_text(seconds: float) -> str:
+    """Return how long the wait still lasts, in words."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"Waiting for the sign-in: {minutes}:{rest:02} left. Interrupt the kernel to stop."
+
+
+def signed_in_card(
+    logged_as: str, issuer: str, audience: str | None, scope: str, expires_at: datetime, note: str = ""
+) -> Card:
+    """Return the card of a good sign-in; the end is an absolute time, which stays right in a saved notebook."""
+    rows = [
+        ("Provider", issuer),
+        ("API", audience or "none: the access token is opaque"),
+        ("Scopes", scope),
+        ("Valid until", local_time(expires_at)),
+    ]
+    return Card("good", f"Signed in as {logged_as}", rows, note=note)
+
+
+def local_time(moment: datetime) -> str:
+    """Return *moment* in the local time zone, with its offset."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()
+
+
+def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:
+    back = f"The provider sends you back to {redirect_uri}"
+    if why_no_browser:
+        return f"Follow the link: {why_no_browser}. {back}"
+    if browser_wanted:
+        return f"A browser tab opens by itself; if none does, follow the link. {back}"
+    return f"Follow the link. {back}"

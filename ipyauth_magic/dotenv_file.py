@@ -1,0 +1,90 @@
+"""A dotenv file read with its limits, and dotenv text read with its mistakes.
+
+python-dotenv reads a missing file, or a folder, as an empty one, and takes a minute over five megabytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+LIMIT = 64 * 1024
+"""Bytes; a dotenv file has a few hundred."""
+
+
+@dataclass(frozen=True)
+class DotenvText:
+    """What a dotenv text says: its variables, and a sentence for each line that is no assignment."""
+
+    variables: Mapping[str, str | None]
+    mistakes: tuple[str, ...]
+
+
+class UnreadableDotenv(ValueError):
+    """A dotenv file or text that cannot be read; the message is a sentence."""
+
+
+def read_dotenv(folder: str, name: str) -> DotenvText:
+    """Return what the dotenv file *name* in *folder* says.
+
+    Raises:
+        UnreadableDotenv: the file is missing, no regular file, over 64 KiB, or not UTF-8.
+    """
+    path = Path(os.path.expanduser(folder), os.path.expanduser(name))
+    return parse_dotenv(_read_text(path), f"`{path}`")
+
+
+def parse_dotenv(text: str, what: str) -> DotenvText:
+    """Return what dotenv *text* says, interpolated; *what* names the text in the mistakes."""
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    if len(text) > LIMIT:
+        raise UnreadableDotenv(f"{what} has over 64 KiB, so it is not read")
+    bindings = list(parse_stream(StringIO(text)))
+    mistakes = [
+        f"{what}, line {_line_in(binding.original.string, binding.original.line)}: write NAME=VALUE, "
+        "with quotes around a value that holds quotes or a #"
+        for binding in bindings
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
+    sound = "".join(binding.original.string for binding in bindings if not binding.error)
+    return DotenvText(dotenv_values(stream=StringIO(sound)), tuple(mistakes))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableDotenv(f"`{path}` is not a file")
+            data = file.read(LIMIT + 1)
+    except FileNotFoundError as error:
+        raise UnreadableDotenv(
+            f"there is no file `{path}`; the folder searched is `{path.parent.absolute()}`"
+        ) from error
+    except IsADirectoryError as error:
+        raise UnreadableDotenv(f"`{path}` is a folder, not a file") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableDotenv(f"`{path}` cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > LIMIT:
+        raise UnreadableDotenv(f"`{path}` has over 64 KiB, so it is not read")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableDotenv(f"`{path}` is not UTF-8 text") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # A named pipe would block the open itself until somebody writes into it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _line_in(text: str, first: int) -> int:
+    """Return the line of the mistake: the parser counts the blank lines before it as its own."""
+    blank = re.match(r"\s*", text)
+    return first + (text[: blank.end()].count("\n") if blank else 0)

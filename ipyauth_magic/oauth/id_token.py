@@ -1,0 +1,219 @@
+"""When an ID token is to be believed (OpenID Connect Core, 3.1.3.7 and 3.2.2.11).
+
+joserfc verifies signatures. It does not refuse short keys, foreign algorithms of a key, critical headers or
+payloads in UTF-16, and one odd key spoils its whole set: these checks are here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidIdToken, UnknownKey
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, RSAKey
+
+    Key = RSAKey | ECKey
+
+ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}
+"""The algorithms we take, each with the key type that it goes with (RFC 7518, 3.1; RFC 8725, 3.1)."""
+
+LEEWAY = 60
+"""Seconds by which the provider's clock and ours may differ."""
+
+MAX_AGE_OF_IAT = 600
+"""Seconds; in the front channel a token is used at once, so an old one is a replay (3.1.3.7, 10)."""
+
+_COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an ID token must say to be the one that we asked for.
+
+    Attributes:
+        access_token: the token that came with it; its hash must be `at_hash`.
+        max_age: seconds since the user's last active sign-in, if it was asked for.
+        algorithms: those that the provider announces; all of ours where it does not say.
+    """
+
+    issuer: str
+    client_id: str
+    nonce: str
+    access_token: str
+    max_age: int | None = None
+    algorithms: Sequence[str] = ()
+
+
+def import_keys(jwks: object) -> tuple[Key, ...]:
+    """Return the keys of a JWK set (RFC 7517, section 5) that may verify an ID token.
+
+    Keys are imported one by one: one that is odd, weak or for another use is left out.
+    """
+    keys = jwks.get("keys") if isinstance(jwks, Mapping) else None
+    found = (_import_key(key) for key in keys[:100]) if isinstance(keys, list) else ()
+    return tuple(key for key in found if key is not None)
+
+
+def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now: datetime) -> dict[str, Any]:
+    """Return the claims of *id_token*, after every check of the implicit flow (3.2.2.11).
+
+    Raises:
+        UnknownKey: no key has its `kid`; fetching the keys again may help.
+        InvalidIdToken: any other check failed; its `check` says which.
+    """
+    header = _header(id_token)
+    algorithm = _algorithm(header, expected)
+    claims = _verified_payload(id_token, _matching_keys(keys, header, algorithm), algorithm)
+    _check_issuer_and_audience(claims, expected)
+    _check_subject(claims)
+    _check_times(claims, expected, now.timestamp())
+    _check_nonce(claims, expected.nonce)
+    _check_at_hash(claims, expected.access_token)
+    return claims
+
+
+def at_hash(access_token: str) -> str:
+    """Return the left half of the SHA-256 of *access_token*, base64url (3.2.2.9; RS256 and ES256)."""
+    digest = hashlib.sha256(access_token.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
+
+
+def _import_key(document: object) -> Key | None:
+    from joserfc.errors import JoseError
+
+    if not isinstance(document, dict):
+        return None
+    # An odd key raises whatever joserfc stumbles over, partly outside its own errors.
+    try:
+        return _signing_key(document)
+    except (JoseError, ValueError, TypeError, LookupError, AttributeError):
+        return None
+
+
+def _signing_key(document: dict[str, Any]) -> Key | None:
+    from joserfc.jwk import ECKey, RSAKey
+
+    if document.get("use", "sig") != "sig" or "verify" not in document.get("key_ops", ["verify"]) or "d" in document:
+        return None
+    if document.get("alg", "RS256") not in ALGORITHMS:
+        return None
+    if document.get("kty") == "RSA":
+        key = RSAKey.import_key(document)
+        return key if key.public_key.key_size >= 2048 else None  # RFC 7518, 3.3
+    if document.get("kty") == "EC" and document.get("crv") == "P-256":
+        return ECKey.import_key(document)
+    return None
+
+
+def _header(id_token: str) -> dict[str, Any]:
+    if not _COMPACT_JWS.fullmatch(id_token):
+        raise InvalidIdToken("form", "it is not a signed JWT")
+    header = _json_object(id_token.split(".")[0])
+    if "crit" in header:
+        raise InvalidIdToken("crit", "it demands extensions that are not understood")
+    return header
+
+
+def _algorithm(header: Mapping[str, Any], expected: Expected) -> str:
+    algorithm = header.get("alg")
+    announced = set(expected.algorithms or ALGORITHMS)
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or algorithm not in announced:
+        raise InvalidIdToken("alg", "it is signed with an algorithm that is not allowed")
+    return algorithm
+
+
+def _matching_keys(keys: Iterable[Key], header: Mapping[str, Any], algorithm: str) -> list[Key]:
+    """Return the keys that may have signed: the one of `kid`, or without `kid` all of the right type."""
+    fitting = [key for key in keys if key.key_type == ALGORITHMS[algorithm] and key.alg in (None, algorithm)]
+    if "kid" in header:
+        fitting = [key for key in fitting if key.kid == header["kid"]]
+    if not fitting:
+        raise UnknownKey
+    return fitting
+
+
+def _verified_payload(id_token: str, keys: Iterable[Key], algorithm: str) -> dict[str, Any]:
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
+    for key in keys:
+        try:
+            jws.deserialize_compact(id_token, key, algorithms=[algorithm])
+        except (JoseError, ValueError):
+            continue
+        return _json_object(id_token.split(".")[1])
+    raise InvalidIdToken("signature", "its signature is wrong")
+
+
+def _json_object(segment: str) -> dict[str, Any]:
+    try:
+        data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+        value = json.loads(data.decode("utf-8"))  # bytes would let UTF-16 pass: RFC 8725, 3.7
+    except (ValueError, RecursionError) as error:
+        raise InvalidIdToken("form", "it is not a signed JWT") from error
+    if not isinstance(value, dict):
+        raise InvalidIdToken("form", "it is not a signed JWT")
+    return value
+
+
+def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) -> None:
+    if claims.get("iss") != expected.issuer:
+        raise InvalidIdToken("iss", "it comes from another issuer")
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if expected.client_id not in audiences:
+        raise InvalidIdToken("aud", "it is for another application")
+    if any(other != expected.client_id for other in audiences):
+        raise InvalidIdToken("aud", "it is for other applications too")
+    if "azp" in claims and claims["azp"] != expected.client_id:
+        raise InvalidIdToken("azp", "it was issued to another application")
+
+
+def _check_subject(claims: Mapping[str, Any]) -> None:
+    if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+        raise InvalidIdToken("sub", "it does not say who signed in")
+
+
+def _check_times(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
+    clock = "check that this machine's clock is right"
+    if _time(claims, "exp") <= now - LEEWAY:
+        raise InvalidIdToken("exp", f"it has expired ({clock})")
+    if _time(claims, "iat") > now + LEEWAY:
+        raise InvalidIdToken("iat", f"it was issued in the future ({clock})")
+    if claims["iat"] < now - MAX_AGE_OF_IAT - LEEWAY:
+        raise InvalidIdToken("iat", f"it was issued too long ago ({clock})")
+    if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY:
+        raise InvalidIdToken("nbf", f"it is not valid yet ({clock})")
+    if expected.max_age is not None and _time(claims, "auth_time") < now - expected.max_age - LEEWAY:
+        raise InvalidIdToken("auth_time", "the user's last sign-in is longer ago than max_age allows")
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e15:
+        raise InvalidIdToken(name, f"it has no {name}, or one that is no time")
+    return value
+
+
+def _check_nonce(claims: Mapping[str, Any], nonce: str) -> None:
+    if not _is(claims.get("nonce"), nonce):
+        raise InvalidIdToken("nonce", "it does not belong to this sign-in")
+
+
+def _check_at_hash(claims: Mapping[str, Any], access_token: str) -> None:
+    if not _is(claims.get("at_hash"), at_hash(access_token)):
+        raise InvalidIdToken("at_hash", "the access token beside it is not the one that it vouches for")
+
+
+def _is(value: object, expected: str) -> bool:
+    """Compare in constant time; JSON may hold lone surrogates, which UTF-8 does not encode by itself."""
+    return isinstance(value, str) and hmac.compare_digest(value.encode("utf-8", "surrogatepass"), expected.encode())

@@ -1,0 +1,150 @@
+"""Authorization request and response: built, parsed, and checked against each other."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+from ..errors import InvalidResponse, ProviderRefused
+from ..token import AccessToken, IdToken
+
+_TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space: it ends a header's value
+_MAX_PARAMETERS = 100
+MAX_LIFETIME = 10 * 365 * 24 * 3600
+"""Seconds; a longer lifetime is taken as this one."""
+
+
+class MalformedResponse(ValueError):
+    """A body or query that is no authorization response at all."""
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """What we ask of the authorization endpoint (RFC 6749, 4.2.1; OpenID Connect Core, 3.2.2.1).
+
+    `state` ties the response to this request; `nonce` ties the ID token to it.
+    """
+
+    response_type: str
+    response_mode: str
+    client_id: str
+    redirect_uri: str
+    scope: str
+    issuer: str
+    audience: str | None = None
+    passed_on: tuple[tuple[str, str], ...] = ()
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    def url(self, authorization_endpoint: str) -> str:
+        """Return the URL that the user's browser is to open (RFC 6749, 3.1)."""
+        parameters = [
+            ("response_type", self.response_type),
+            ("response_mode", self.response_mode),
+            ("client_id", self.client_id),
+            ("redirect_uri", self.redirect_uri),
+            ("scope", self.scope),
+            ("state", self.state),
+            ("nonce", self.nonce),
+            *([("audience", self.audience)] if self.audience else []),
+            *self.passed_on,
+        ]
+        separator = "&" if "?" in authorization_endpoint else "?"
+        # Authlib's prepare_grant_uri does the same, and costs tens of milliseconds of imports before the browser opens.
+        return f"{authorization_endpoint}{separator}{urlencode(parameters)}"
+
+    def validate(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> ImplicitResponse:
+        """Return the response in *parameters*, whose `state` the listener has compared already.
+
+        Args:
+            parameters: of the response, each name once.
+            iss_promised: the provider's metadata says that every response carries `iss` (RFC 9207, 2.4).
+
+        Raises:
+            ProviderRefused: the provider answered with an error (RFC 6749, 4.2.2.1).
+            InvalidResponse: something is missing or wrong (RFC 6749, 4.2.2; OpenID Connect Core, 3.2.2.5).
+        """
+        self._check_iss(parameters, iss_promised)
+        if "error" in parameters:
+            raise ProviderRefused(parameters["error"], parameters.get("error_description"))
+        self._check_token_type(parameters)
+        return ImplicitResponse(
+            access_token=AccessToken(_required_token(parameters, "access_token")),
+            id_token=IdToken(_required_token(parameters, "id_token")),
+            expires_in=_expires_in(parameters),
+            scope=" ".join(parameters.get("scope", "").split()) or self.scope,
+        )
+
+    def _check_iss(self, parameters: Mapping[str, str], promised: bool) -> None:
+        if "iss" in parameters and parameters["iss"] != self.issuer:
+            raise InvalidResponse("iss", "it names another issuer (RFC 9207)")
+        if promised and "iss" not in parameters:
+            raise InvalidResponse("iss", "it does not name its issuer, though the provider promises to (RFC 9207)")
+
+    @staticmethod
+    def _check_token_type(parameters: Mapping[str, str]) -> None:
+        if not parameters.get("token_type"):
+            raise InvalidResponse("token_type", "it has no token_type")
+        if parameters["token_type"].lower() != "bearer":
+            raise InvalidResponse("token_type", "its token_type is not Bearer")
+
+
+@dataclass(frozen=True)
+class ImplicitResponse:
+    """A successful response of the implicit grant (RFC 6749, 4.2.2); nothing in it is verified yet.
+
+    Attributes:
+        expires_in: seconds, or None where the provider does not say.
+        scope: the granted scopes: the requested ones where the response is silent (RFC 6749, 3.3).
+    """
+
+    access_token: AccessToken
+    id_token: IdToken
+    expires_in: int | None
+    scope: str
+
+
+def parse_response(encoded: str) -> dict[str, str]:
+    """Return the parameters of a form-encoded response, each name once.
+
+    Raises:
+        MalformedResponse: it is not form-encoded UTF-8, empty, too long, or names a parameter twice
+            (RFC 6749, 3.1: parameters MUST NOT be included more than once).
+    """
+    try:
+        pairs = parse_qsl(
+            encoded, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise MalformedResponse("This is not a response of a provider.") from error
+    _check_once(name for name, _ in pairs)
+    return dict(pairs)
+
+
+def _check_once(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise MalformedResponse("The response names a parameter twice.")
+        seen.add(name)
+
+
+def _required_token(parameters: Mapping[str, str], name: str) -> str:
+    token = parameters.get(name)
+    if not token:
+        raise InvalidResponse(name, f"it has no {name}")
+    if not _TOKEN_CHARACTERS.fullmatch(token):
+        raise InvalidResponse(name, f"its {name} holds characters that no token has")
+    return token
+
+
+def _expires_in(parameters: Mapping[str, str]) -> int | None:
+    text = parameters.get("expires_in")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise InvalidResponse("expires_in", "its expires_in is not a number of seconds")
+    return min(int(text), MAX_LIFETIME)

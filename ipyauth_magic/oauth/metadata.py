@@ -1,0 +1,78 @@
+"""What a provider says of itself (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ProviderError
+from ..parameters import LOOPBACK_HOSTS
+from ..text import plain
+
+
+@dataclass(frozen=True)
+class ProviderMetadata:
+    """The members of a discovery document that we use, verbatim."""
+
+    issuer: str
+    authorization_endpoint: str
+    jwks_uri: str
+    id_token_signing_alg_values_supported: tuple[str, ...] = ()
+    authorization_response_iss_parameter_supported: bool = False
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], issuer: str) -> ProviderMetadata:
+        """Return the metadata in *document*, which must be that of *issuer* (Discovery, 4.3).
+
+        Raises:
+            ProviderError: another issuer, or an endpoint that is missing or not safe to use.
+        """
+        if document.get("issuer") != issuer:
+            raise ProviderError(
+                f"The provider calls itself `{plain(document.get('issuer'), 200)}`, not `{issuer}`. "
+                "Check `domain` or `issuer`, to the last slash."
+            )
+        algorithms = document.get("id_token_signing_alg_values_supported")
+        return cls(
+            issuer=issuer,
+            authorization_endpoint=_endpoint(document, "authorization_endpoint"),
+            jwks_uri=_endpoint(document, "jwks_uri"),
+            id_token_signing_alg_values_supported=_texts(algorithms),
+            authorization_response_iss_parameter_supported=(
+                document.get("authorization_response_iss_parameter_supported") is True
+            ),
+        )
+
+
+def discovery_url(issuer: str) -> str:
+    """Return where *issuer* publishes its metadata (Discovery, 4.1)."""
+    return issuer.removesuffix("/") + "/.well-known/openid-configuration"
+
+
+def is_safe_url(url: object) -> bool:
+    """Tell whether *url* is https, or http on this machine, with a host and without a user."""
+    if not isinstance(url, str) or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or parts.fragment or any(c in url for c in '\\"<>^`{|}$'):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+
+
+def _endpoint(document: Mapping[str, Any], name: str) -> str:
+    url = document.get(name)
+    if url is None:
+        raise ProviderError(f"The provider's discovery document has no {name}.")
+    if not is_safe_url(url):
+        raise ProviderError(f"The provider's {name} is not used, because it is no https address: `{plain(url, 200)}`.")
+    return str(url)
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()

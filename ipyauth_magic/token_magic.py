@@ -1,0 +1,148 @@
+"""What %token does with each of its options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from .auth import Auth, sign_ins
+from .clock import utc_now
+from .display.card import Card, table
+from .display.claims import claim_rows, decode_unverified, shown, token_view
+from .display.panel import show
+from .errors import NotSignedIn
+from .token import AccessToken
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from .magics import Auth0Magics
+
+
+def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
+    """Do what *options* ask; return a dict for `--json` only."""
+    if options.list:
+        _list(magics)
+        return None
+    found = _find(magics, options.name)
+    if not isinstance(found, Auth):
+        return _foreign(options, found)
+    if options.json:
+        return _as_dict(found)
+    if options.config:
+        _config(found)
+    elif options.clear:
+        _clear(magics, found)
+    elif options.renew:
+        _renew(magics, found)
+    elif options.raw:
+        print(str(found.access_token))
+    else:
+        show(_view(found))
+    return None
+
+
+def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
+    """Return the sign-in that *name* stands for, or the text of any other variable."""
+    if name is None:
+        if not sign_ins():
+            raise NotSignedIn
+        return sign_ins()[-1]
+    value = magics.shell.user_ns.get(name)
+    if isinstance(value, Auth):
+        return value
+    if isinstance(value, AccessToken):
+        return next((auth for auth in sign_ins() if auth.holds(value)), value)
+    if isinstance(value, str):
+        return value
+    raise UsageError(f"{name[:60]} holds no token and no Auth.")
+
+
+def _as_dict(auth: Auth) -> dict[str, Any]:
+    tokens = auth.tokens
+    decoded = decode_unverified(tokens.access_token)
+    return {
+        "header": dict(decoded.header) if decoded else None,
+        "claims": shown(decoded.claims) if decoded else None,
+        "id_claims": shown(tokens.claims),
+        "expires_at": tokens.expires_at.isoformat(),
+        "expires_in": max(0, int((tokens.expires_at - utc_now()).total_seconds())),
+        "scope": tokens.scope,
+    }
+
+
+def _view(auth: Auth) -> dict[str, str]:
+    tokens = auth.tokens
+    decoded = decode_unverified(tokens.access_token)
+    said = "" if decoded else "The access token is opaque: only the API and its provider can read it."
+    sections = [("Access token: claims", claim_rows(decoded.claims))] if decoded else []
+    sections.append(("ID token: claims, verified", claim_rows(tokens.claims)))
+    card = auth.card()
+    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (card.note, said))))
+    left = (tokens.expires_at - utc_now()).total_seconds()
+    return token_view(card, sections, left, (tokens.expires_at - tokens.obtained_at).total_seconds())
+
+
+def _foreign(options: Namespace, text: str) -> dict[str, Any] | None:
+    """Show a JWT that no sign-in of ours gave: read, not verified."""
+    if options.renew or options.clear or options.config:
+        raise UsageError("That token comes from no sign-in of this session.")
+    decoded = decode_unverified(text)
+    if decoded is None:
+        raise UsageError("That variable holds no JWT, and no token of this session.")
+    if options.raw:
+        print(str(text))
+        return None
+    if options.json:
+        return {
+            "header": dict(decoded.header),
+            "claims": shown(decoded.claims),
+            "id_claims": None,
+            "expires_at": None,
+            "expires_in": None,
+            "scope": decoded.claims.get("scope"),
+        }
+    card = Card("still", "A token, not verified", note="Nobody has checked who made it.")
+    rows = claim_rows(decoded.claims)
+    lines = "\n".join(f"  {name}  {value}" for name, value in rows)
+    show({"text/html": card.html() + table(rows), "text/plain": f"{card.text()}\n{lines}"})
+    return None
+
+
+def _list(magics: Auth0Magics) -> None:
+    rows = []
+    for auth in sign_ins():
+        names = ", ".join(name for name, named in magics.names.items() if named is auth) or "no variable"
+        rows.append(
+            (
+                names,
+                f"{auth.tokens.logged_as}, {auth.params.audience or 'no API'}, {auth.tokens.scope}, "
+                f"{auth.time_to_exp} left",
+            )
+        )
+    title = "Sign-ins of this session" if rows else "Nobody has signed in in this session"
+    show(Card("still", title, rows).bundle())
+
+
+def _config(auth: Auth) -> None:
+    rows = [(row.name, f"{row.value}  ({row.origin})") for row in auth.params.explain()]
+    params = auth.params
+    note = f"The response comes to a listener of this kernel at {params.redirect_uri}, by {params.response_mode}."
+    show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
+
+
+def _clear(magics: Auth0Magics, auth: Auth) -> None:
+    auth.clear()
+    for name in [name for name, named in magics.names.items() if named is auth]:
+        del magics.names[name]
+        magics.shell.drop_by_id({name: magics.shell.user_ns.get(name)})
+    print("Forgotten.")
+
+
+def _renew(magics: Auth0Magics, auth: Auth) -> None:
+    """Sign in again: the implicit grant has no other way (RFC 6749, 4.2.2: no refresh token)."""
+    auth.sign_in(force=True)
+    for name, named in magics.names.items():
+        if named is auth and isinstance(magics.shell.user_ns.get(name), AccessToken):
+            magics.shell.push({name: auth.access_token}, interactive=False)
