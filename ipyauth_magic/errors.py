@@ -89,14 +89,14 @@ class SignInFailed(IpyauthError):
 
 
 class PortTaken(SignInFailed):
-    """Every redirect URI's port is held by another program; `ports` names them."""
+    """No redirect URI's port can be listened on, mostly because another program holds it; `ports` names them."""
 
     def __init__(self, ports: Sequence[int], reason: str = "") -> None:
         names = " and ".join(str(port) for port in ports)
         port = f"Port {names} is" if len(ports) == 1 else f"Ports {names} are"
         why = f" ({reason})" if reason else ""
         super().__init__(
-            f"{port} taken by another program{why}, so the response could not arrive. Free the port, or give another "
+            f"{port} taken or cannot be used{why}, so the response could not arrive. Free it, or give another "
             "redirect_uri that is listed in the application's Allowed Callback URLs."
         )
         self.ports = tuple(ports)

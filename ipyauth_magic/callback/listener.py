@@ -41,6 +41,9 @@ LINGER = 0.9
 
 FORM = "application/x-www-form-urlencoded"
 
+_FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
+"""What an HTTP request begins with (RFC 9112, 2.2 lets an empty line go before it)."""
+
 _logger = logging.getLogger("ipyauth_magic.callback")
 _logger.addHandler(logging.NullHandler())
 
@@ -266,7 +269,7 @@ class Listener:
 
     def _json(self, outcome: pages.Outcome, then_close: bool) -> HTTPResponse:
         headers = [*pages.COMMON_HEADERS, ("Content-Type", "application/json")]
-        body = json.dumps(outcome.__dict__).encode()
+        body = json.dumps(outcome.__dict__).replace("<", "\\u003c").encode()  # inert, were it ever taken for HTML
         return _response(body, _status(outcome), headers, self._sent if then_close else None)
 
     def _sent(self) -> None:
@@ -360,7 +363,7 @@ class _Server:
             channel_timeout=CONNECTION_LIFETIME,
             cleanup_interval=1,
             connection_limit=256,
-            max_request_body_size=BODY_LIMIT,
+            max_request_body_size=BODY_LIMIT + 1,  # waitress refuses what is equal
             max_request_header_size=32 * 1024,
             clear_untrusted_proxy_headers=True,
             log_socket_errors=False,
@@ -415,5 +418,11 @@ def _bounded_channel() -> type:
         @last_activity.setter
         def last_activity(self, value: float) -> None:
             pass
+
+        def received(self, data: bytes) -> bool:
+            if self.request is None and data[:1] not in _FIRST_BYTES:
+                self.will_close = True  # TLS, or noise: there will be no line end to wait for
+                return False
+            return bool(super().received(data))
 
     return BoundedChannel

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 BACKLOG = 128
+# The first address of each must be there.
 _ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
 _NO_SUCH_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENODEV}
 _TRIES_FOR_A_COMMON_PORT = 20
@@ -58,7 +59,7 @@ def bind_redirect_uri(redirect_uri: str, bind: str | None = None) -> BoundUri:
     parts = urlsplit(redirect_uri)
     host, port = str(parts.hostname), port_of(redirect_uri)
     addresses = (bind,) if bind else _ADDRESSES[host]
-    sockets = _listen_on_free_port(addresses) if port == 0 else _listen(addresses, port)
+    sockets = _listen_on_free_port(addresses) if port == 0 else _listen(addresses, port, addresses[1:])
     if port == 0:
         port = sockets[0].getsockname()[1]
         netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -68,15 +69,16 @@ def bind_redirect_uri(redirect_uri: str, bind: str | None = None) -> BoundUri:
 
 def _listen_on_free_port(addresses: Sequence[str]) -> list[socket.socket]:
     for _ in range(_TRIES_FOR_A_COMMON_PORT):
-        first = _listen_on(addresses[0], 0)
+        [first] = _listen(addresses[:1], 0, optional=())
         try:
-            return [first, *_listen(addresses[1:], first.getsockname()[1])]
+            return [first, *_listen(addresses[1:], first.getsockname()[1], optional=addresses[1:])]
         except PortInUse:
             first.close()
     raise PortInUse(0, "no port is free on all loopback addresses")
 
 
-def _listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
+def _listen(addresses: Sequence[str], port: int, optional: Sequence[str]) -> list[socket.socket]:
+    """Listen on every address but those *optional* ones that this machine does not have."""
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
@@ -84,7 +86,7 @@ def _listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
                 sockets.append(_listen_on(address, port))
             except OSError as error:
                 # Without IPv6 nobody can hold ::1 either, so nothing is lost.
-                if not (address == "::1" and len(addresses) > 1 and error.errno in _NO_SUCH_FAMILY):
+                if address not in optional or error.errno not in _NO_SUCH_FAMILY:
                     raise
     except BaseException as error:
         for bound in sockets:

@@ -106,12 +106,16 @@ def _signing_key(document: dict[str, Any]) -> Key | None:
         return None
     if document.get("alg", "RS256") not in ALGORITHMS:
         return None
-    if document.get("kty") == "RSA":
-        key = RSAKey.import_key(document)
-        return key if key.public_key.key_size >= 2048 else None  # RFC 7518, 3.3
+    if document.get("kty") == "RSA" and _bits(document["n"]) >= 2048:  # RFC 7518, 3.3
+        return RSAKey.import_key(document)
     if document.get("kty") == "EC" and document.get("crv") == "P-256":
         return ECKey.import_key(document)
     return None
+
+
+def _bits(integer: str) -> int:
+    """Return the length of a Base64urlUInt (RFC 7518, section 2)."""
+    return int.from_bytes(_decoded(integer)).bit_length()
 
 
 def _header(id_token: str) -> dict[str, Any]:
@@ -156,13 +160,16 @@ def _verified_payload(id_token: str, keys: Iterable[Key], algorithm: str) -> dic
 
 def _json_object(segment: str) -> dict[str, Any]:
     try:
-        data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-        value = json.loads(data.decode("utf-8"))  # bytes would let UTF-16 pass: RFC 8725, 3.7
+        value = json.loads(_decoded(segment).decode("utf-8"))  # bytes would let UTF-16 pass: RFC 8725, 3.7
     except (ValueError, RecursionError) as error:
         raise InvalidIdToken("form", "it is not a signed JWT") from error
     if not isinstance(value, dict):
         raise InvalidIdToken("form", "it is not a signed JWT")
     return value
+
+
+def _decoded(segment: str) -> bytes:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
 def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) -> None:

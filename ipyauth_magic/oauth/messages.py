@@ -120,6 +120,8 @@ def parse_response(encoded: str) -> dict[str, str]:
         )
     except ValueError as error:  # UnicodeDecodeError is one
         raise MalformedResponse("This is not a response of a provider.") from error
+    if not pairs:
+        raise MalformedResponse("This is not a response of a provider.")
     _check_once(name for name, _ in pairs)
     return dict(pairs)
 

@@ -68,7 +68,7 @@ def is_safe_url(url: object) -> bool:
 def _endpoint(document: Mapping[str, Any], name: str) -> str:
     url = document.get(name)
     if url is None:
-        raise ProviderError(f"The provider's discovery document has no {name}.")
+        raise ProviderError(f"The provider's discovery document has no {name}. Check `domain` or `issuer`.")
     if not is_safe_url(url):
         raise ProviderError(f"The provider's {name} is not used, because it is no https address: `{plain(url, 200)}`.")
     return str(url)

@@ -103,6 +103,7 @@ def fetch_json(url: str) -> dict[str, Any]:
         ProviderError: with a sentence that says what happened and what to set.
     """
     import requests
+    import urllib3.exceptions
 
     started = time.monotonic()
     try:
@@ -126,7 +127,7 @@ def fetch_json(url: str) -> dict[str, Any]:
         ) from error
     except requests.exceptions.ProxyError as error:
         raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from error
-    except (requests.exceptions.RequestException, OSError) as error:
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ProviderError(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
         ) from error
@@ -150,7 +151,8 @@ def _session(url: str) -> requests.Session:
 
 def _read(response: requests.Response, started: float) -> bytes:
     body = b""
-    for chunk in response.iter_content(16384):
+    # read1, not iter_content: that waits for a whole chunk, and so for ever where an answer drips.
+    while chunk := response.raw.read1(16384, decode_content=True):
         body += chunk
         if len(body) > MAX_ANSWER:
             raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")

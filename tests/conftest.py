@@ -1,0 +1,28 @@
+"""Options of the test run as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ARTEFACTS = Path(__file__).parents[1] / "test-output"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`: tests that repeat themselves do it in full."""
+    parser.addoption("--long", action="store_true", help="run the tests marked long in full")
+
+
+@pytest.fixture(scope="session")
+def in_full(pytestconfig: pytest.Config) -> bool:
+    """Whether a test marked long is to run in full (`make test-long`), or a few rounds only (`make test`)."""
+    return bool(pytestconfig.getoption("--long"))
+
+
+@pytest.fixture
+def artefacts(request: pytest.FixtureRequest) -> Path:
+    """Return the folder where this test leaves its screenshots for people to look at."""
+    folder = ARTEFACTS / Path(request.node.path).stem / request.node.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

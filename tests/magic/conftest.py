@@ -1,0 +1,138 @@
+"""A local issuer, a shell, and a user whose browser is a script."""
+
+from __future__ import annotations
+
+import atexit
+import webbrowser
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import IPython
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.oauth import provider
+from ipyauth_magic.params import ParamsAuth0
+from ipyauth_magic.store import memory
+from ipyauth_magic.token import TokenSet
+from tests.support.ports import free_port
+from tests.support.scripted_browser import ScriptedBrowser
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of this machine reaches a test, and no token of another test."""
+    for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    memory._tokens.clear()
+    provider._providers.clear()
+
+
+@pytest.fixture(scope="session")
+def redirect_uri() -> str:
+    """A redirect URI whose port was free a moment ago."""
+    return f"http://127.0.0.1:{free_port()}/callback/"
+
+
+@pytest.fixture(scope="session")
+def issuer(redirect_uri: str) -> Iterator[LocalIssuer]:
+    """The local issuer, where alice allows everything at once."""
+    with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as running:
+        yield running
+
+
+@pytest.fixture
+def params(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., ParamsAuth0]:
+    """Return a maker of parameters for the local issuer."""
+
+    def make(**changes: Any) -> ParamsAuth0:
+        values = {
+            "domain": issuer.issuer.rstrip("/"),
+            "client_id": issuer.client_id,
+            "redirect_uri": redirect_uri,
+            "audience": issuer.audience,
+            "scope": "read:usual-fruit",
+        }
+        return ParamsAuth0(**(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def cell(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., str]:
+    """Return a maker of `%%auth0` cells for the local issuer."""
+
+    def make(line: str = "", *more: str) -> str:
+        lines = [
+            f"%%auth0 {line}",
+            f"domain={issuer.issuer.rstrip('/')}",
+            f"client_id={issuer.client_id}",
+            f"redirect_uri={redirect_uri}",
+            f"audience={issuer.audience}",
+            "scope=read:usual-fruit",
+            *more,
+        ]
+        return "\n".join(lines) + "\n"
+
+    return make
+
+
+@pytest.fixture
+def user_browser(monkeypatch: pytest.MonkeyPatch) -> ScriptedBrowser:
+    """The user's browser: what `webbrowser` would start is a script."""
+    browser = ScriptedBrowser()
+    opened = lambda url, new=0: bool(browser.open_in_thread(url))  # noqa: E731
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: webbrowser.GenericBrowser("scripted"))
+    monkeypatch.setattr(webbrowser, "open", opened)
+    return browser
+
+
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without any browser."""
+
+    def get(using: object = None) -> None:
+        raise webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr(webbrowser, "get", get)
+
+
+@pytest.fixture
+def sign_in() -> Callable[[ParamsAuth0, ScriptedBrowser], TokenSet]:
+    """Return what signs in with a scripted browser and without any display."""
+
+    def run(params: ParamsAuth0, browser: ScriptedBrowser, timeout: float = 30) -> TokenSet:
+        attempt = Attempt(params, timeout)
+        try:
+            attempt.wait_for_url(10)
+            thread = browser.open_in_thread(attempt.url) if attempt.url else None
+            tokens = attempt.result()
+            if thread:
+                thread.join(20)
+            return tokens
+        finally:
+            attempt.join()
+
+    return run
+
+
+@pytest.fixture
+def shell(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A real IPython shell with the extension loaded, and a history in a file of its own."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    config = Config()
+    config.HistoryManager.hist_file = str(tmp_path / "history.sqlite")
+    config.InteractiveShell.colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
+    InteractiveShell.clear_instance()
+    running = InteractiveShell.instance(config=config)
+    running.run_line_magic("load_ext", "ipyauth_magic")
+    try:
+        yield running
+    finally:
+        running.run_line_magic("unload_ext", "ipyauth_magic")
+        atexit.unregister(running.atexit_operations)
+        running.atexit_operations()
+        InteractiveShell.clear_instance()

@@ -1,0 +1,71 @@
+"""A dotenv file is read with limits, and its faults are told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.dotenv_file import UnreadableDotenv, parse_dotenv, read_dotenv
+from ipyauth_magic.errors import InvalidParams
+
+
+def test_a_missing_file_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
+    """python-dotenv would read it as an empty one."""
+    with pytest.raises(UnreadableDotenv, match=r"no file .*nope\.env.*folder searched"):
+        read_dotenv(str(tmp_path), "nope.env")
+
+
+def test_a_folder_is_an_error(tmp_path: Path) -> None:
+    """python-dotenv would read it as an empty file."""
+    with pytest.raises(UnreadableDotenv, match="is a folder"):
+        read_dotenv(str(tmp_path.parent), tmp_path.name)
+
+
+def test_a_pipe_is_an_error_and_does_not_block(tmp_path: Path) -> None:
+    """Opening a named pipe would wait for a writer."""
+    os.mkfifo(tmp_path / "pipe.env")
+    with pytest.raises(UnreadableDotenv, match="is not a file"):
+        read_dotenv(str(tmp_path), "pipe.env")
+
+
+def test_a_large_file_is_an_error(tmp_path: Path) -> None:
+    """python-dotenv would take a minute over five megabytes."""
+    (tmp_path / "big.env").write_bytes(b"a=1\n" * 1_300_000)
+    with pytest.raises(UnreadableDotenv, match="64 KiB"):
+        read_dotenv(str(tmp_path), "big.env")
+
+
+def test_other_bytes_than_utf8_are_an_error(tmp_path: Path) -> None:
+    """The sentence names the file, not a codec's position."""
+    (tmp_path / "x.env").write_bytes(b"domain=\xff\xfe")
+    with pytest.raises(UnreadableDotenv, match=r"x\.env` is not UTF-8"):
+        read_dotenv(str(tmp_path), "x.env")
+
+
+def test_a_byte_order_mark_hides_nothing(tmp_path: Path) -> None:
+    """Some editors write one."""
+    (tmp_path / "x.env").write_bytes(b"\xef\xbb\xbfdomain=t.auth0.com\r\nclient_id=c  \r\n")
+    assert read_dotenv(str(tmp_path), "x.env").variables == {"domain": "t.auth0.com", "client_id": "c"}
+
+
+def test_a_home_folder_may_be_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.env").write_text("a=1\n")
+    assert read_dotenv("~", "x.env").variables == {"a": "1"}
+
+
+def test_parsing_says_nothing_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """python-dotenv would log what it cannot read."""
+    assert parse_dotenv('a=1\n"\nb=2\n', "text").variables["a"] == "1"
+    assert caplog.records == []
+
+
+def test_the_error_reaches_the_user_as_a_problem(tmp_path: Path) -> None:
+    """With the other problems, at once."""
+    with pytest.raises(InvalidParams) as caught:
+        ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="nope.env")
+    assert [problem.name for problem in caught.value.problems] == ["dotenv_file", "domain", "client_id"]

@@ -1,0 +1,203 @@
+"""Which keys count, and what joserfc alone would let pass. The checks of the claims run from the corpus too."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
+
+from ipyauth_magic.errors import InvalidIdToken, UnknownKey
+from ipyauth_magic.oauth.id_token import Expected, at_hash, import_keys, verify_id_token
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STAMP = int(NOW.timestamp())
+RSA = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig", "alg": "RS256"})
+EC = ECKey.generate_key("P-256", {"kid": "e1", "use": "sig", "alg": "ES256"})
+ACCESS_TOKEN = "an-opaque-access-token"
+EXPECTED = Expected("https://issuer.test/", "client", "n-1", ACCESS_TOKEN)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Return good claims with these changes; None leaves a claim out."""
+    good = {
+        "iss": "https://issuer.test/",
+        "sub": "auth0|alice",
+        "aud": "client",
+        "iat": STAMP,
+        "exp": STAMP + 600,
+        "nonce": "n-1",
+        "at_hash": at_hash(ACCESS_TOKEN),
+    }
+    return {name: value for name, value in (good | changes).items() if value is not None}
+
+
+def sign(payload: dict[str, Any] | bytes, key: Any = RSA, **header: Any) -> str:
+    """Return *payload* as a JWS."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    protected = {"alg": key.alg or "RS256", "kid": key.kid} | header
+    return jws.serialize_compact({k: v for k, v in protected.items() if v is not None}, body, key, list_of_algorithms())
+
+
+def list_of_algorithms() -> list[str]:
+    """Return what the tests sign with."""
+    return ["RS256", "RS512", "ES256"]
+
+
+def published(*keys: Any) -> dict[str, Any]:
+    """Return a JWK set of the public halves."""
+    return {"keys": [key if isinstance(key, dict) else key.as_dict(private=False) for key in keys]}
+
+
+KEYS = import_keys(published(RSA, EC))
+
+
+def refusal(id_token: str, keys: Any = KEYS, expected: Expected = EXPECTED) -> str:
+    """Return the check that refuses *id_token*."""
+    with pytest.raises(InvalidIdToken) as caught:
+        verify_id_token(id_token, keys, expected, NOW)
+    return caught.value.check
+
+
+@pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
+def test_a_good_token_gives_its_claims(key: Any) -> None:
+    """RS256 and ES256."""
+    assert verify_id_token(sign(claims(), key), KEYS, EXPECTED, NOW) == claims()
+
+
+def test_at_hash_is_the_one_of_the_standard() -> None:
+    """OpenID Connect Core, appendix A.3: the access token and hash of its example."""
+    assert at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "77QmUPtjPfzWtF2AnpK9RQ"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kty": "RSA", "n": "!!", "e": "AQAB", "kid": "x"},
+        {"kty": "RSA", "kid": "x"},
+        {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+        {"kid": "x"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {"kty": 5},
+        {"kty": "RSA", "key_ops": 5},
+        {"kty": "RSA", "alg": ["RS256"]},
+        {"kty": "RSA", "n": 5, "e": 5, "use": "sig"},
+        {"kty": "RSA", "n": "AQAB", "e": "AQAB", "x5c": "not a list"},
+        "text",
+        None,
+        [],
+    ],
+    ids=repr,
+)
+def test_an_odd_key_does_not_spoil_the_set(odd: Any) -> None:
+    """Joserfc's own set import fails as a whole, partly outside its own errors."""
+    keys = import_keys({"keys": [odd, RSA.as_dict(private=False)]})
+    assert [key.kid for key in keys] == ["r1"]
+
+
+@pytest.mark.parametrize("jwks", [None, [], "text", {}, {"keys": None}, {"keys": {"kty": "RSA"}}])
+def test_what_is_no_key_set_has_no_keys(jwks: Any) -> None:
+    """And raises nothing."""
+    assert import_keys(jwks) == ()
+
+
+def test_keys_that_must_not_verify_are_left_out() -> None:
+    """Short keys, keys for encryption, private keys, keys of other algorithms."""
+    numbers = rsa.generate_private_key(65537, 1024).public_key().public_numbers()
+    short = {"kty": "RSA", "e": "AQAB", "n": base64.urlsafe_b64encode(numbers.n.to_bytes(128)).rstrip(b"=").decode()}
+    public = RSA.as_dict(private=False)
+    refused = [
+        short,
+        public | {"use": "enc"},
+        public | {"key_ops": ["encrypt"]},
+        public | {"alg": "RS512"},
+        RSA.as_dict(private=True),
+    ]
+    assert import_keys({"keys": refused}) == ()
+
+
+def test_a_key_without_alg_and_use_counts() -> None:
+    """RFC 7517 has both as optional."""
+    bare = {name: value for name, value in RSA.as_dict(private=False).items() if name not in ("alg", "use")}
+    assert verify_id_token(sign(claims()), import_keys({"keys": [bare]}), EXPECTED, NOW)["sub"] == "auth0|alice"
+
+
+def test_without_kid_any_fitting_key_may_verify() -> None:
+    """OpenID Connect Core, 10.1, with one key or with several."""
+    other = RSAKey.generate_key(2048, {"kid": "r2"})
+    for keys in ((RSA,), (other, RSA)):
+        assert verify_id_token(sign(claims(), kid=None), import_keys(published(*keys)), EXPECTED, NOW)
+
+
+def test_an_unknown_kid_is_told_apart() -> None:
+    """The keys may have been rotated: fetching them again may help."""
+    with pytest.raises(UnknownKey):
+        verify_id_token(sign(claims(), kid="new"), KEYS, EXPECTED, NOW)
+
+
+def test_an_algorithm_is_bound_to_its_key_type_and_to_what_is_announced() -> None:
+    """RFC 8725, 3.1."""
+    any_algorithm = RSAKey.import_key({k: v for k, v in RSA.as_dict(private=True).items() if k not in ("alg", "use")})
+    assert refusal(sign(claims(), any_algorithm, alg="RS512")) == "alg"
+    only_rs256 = Expected("https://issuer.test/", "client", "n-1", ACCESS_TOKEN, algorithms=("RS256", "HS256"))
+    assert refusal(sign(claims(), EC), expected=only_rs256) == "alg"
+    assert refusal(sign(claims(), EC, kid="r1")) == "key"
+
+
+@pytest.mark.parametrize(
+    ("payload", "check"),
+    [
+        (json.dumps(claims()).encode("utf-16"), "form"),
+        (b"[]", "form"),
+        (b"nothing", "form"),
+        (b"[" * 50_000, "form"),
+        (b'{"iss":"https://issuer.test/","exp":' + b"9" * 5000 + b"}", "form"),
+        (json.dumps(claims(exp=1e308)).encode(), "exp"),
+        (json.dumps(claims(exp=True)).encode(), "exp"),
+        (json.dumps(claims(nbf=STAMP + 600)).encode(), "nbf"),
+        (json.dumps(claims(nonce="\ud800")).encode(), "nonce"),
+        (json.dumps(claims(aud=[["client"]])).encode(), "aud"),
+        (json.dumps(claims(aud=["client", "client"])).encode(), None),
+        (json.dumps(claims(aud=["client"], azp="client")).encode(), None),
+        (json.dumps(claims(iat=STAMP + 61)).encode(), "iat"),
+        (json.dumps(claims(iat=STAMP + 59, exp=STAMP - 59)).encode(), None),
+        (json.dumps(claims(exp=STAMP - 60)).encode(), "exp"),
+    ],
+)
+def test_payloads(payload: bytes, check: str | None) -> None:
+    """UTF-8 JSON objects only, with numbers where numbers belong; the leeway is 60 seconds, exactly."""
+    if check is None:
+        assert verify_id_token(sign(payload), KEYS, EXPECTED, NOW)
+    else:
+        assert refusal(sign(payload)) == check
+
+
+def test_a_critical_header_is_refused() -> None:
+    """RFC 7515, 4.1.11, an empty list too."""
+    header = (
+        base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "r1", "crit": []}).encode()).rstrip(b"=").decode()
+    )
+    assert refusal(header + sign(claims())[sign(claims()).index(".") :]) == "crit"
+
+
+def test_no_message_holds_the_token() -> None:
+    """Not even of a forged one."""
+    token = sign(claims(nonce="other"))
+    with pytest.raises(InvalidIdToken) as caught:
+        verify_id_token(token, KEYS, EXPECTED, NOW)
+    assert not any(part in str(caught.value) for part in token.split("."))
+    assert "n-1" not in str(caught.value)
+
+
+def test_max_age_is_held_against_auth_time() -> None:
+    """OpenID Connect Core, 3.1.3.7, 13."""
+    asked = Expected("https://issuer.test/", "client", "n-1", ACCESS_TOKEN, max_age=300)
+    assert refusal(sign(claims()), expected=asked) == "auth_time"
+    assert refusal(sign(claims(auth_time=STAMP - 361)), expected=asked) == "auth_time"
+    assert verify_id_token(sign(claims(auth_time=STAMP - 300)), KEYS, asked, NOW)

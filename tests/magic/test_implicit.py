@@ -1,0 +1,261 @@
+"""The implicit grant, whole: a local issuer, real sockets, a scripted browser."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.errors import (
+    InvalidIdToken,
+    IpyauthError,
+    PortTaken,
+    ProviderError,
+    ProviderRefused,
+    SignInCancelled,
+    SignInTimeout,
+)
+from ipyauth_magic.oauth import implicit, provider
+from ipyauth_magic.params import ParamsAuth0
+from ipyauth_magic.token import TokenSet
+from tests.support.ports import free_port, is_free, wait_until_free
+from tests.support.scripted_browser import ScriptedBrowser, query_of, send
+
+MakeParams = Callable[..., ParamsAuth0]
+SignIn = Callable[..., TokenSet]
+
+
+def port_of(redirect_uri: str) -> int:
+    """Return the port of a redirect URI."""
+    return int(redirect_uri.split(":")[2].split("/")[0])
+
+
+@pytest.mark.parametrize("mode", ["fragment", "form_post"])
+def test_a_user_signs_in(mode: str, params: MakeParams, sign_in: SignIn) -> None:
+    """Tokens, scopes and the end as the issuer gave them; the tab says so too."""
+    browser = ScriptedBrowser()
+    tokens = sign_in(params(response_mode=mode), browser)
+    assert tokens.claims["sub"] == "auth0|alice"
+    assert tokens.logged_as == "alice"
+    assert tokens.scope.split() == ["openid", "profile", "read:usual-fruit"]
+    assert timedelta(seconds=50) < tokens.expires_at - datetime.now(UTC) <= timedelta(seconds=60)
+    assert tokens.access_token.count(".") == 2
+    assert "signed in" in browser.answers[-1].text
+
+
+def test_without_an_audience_the_access_token_is_opaque(params: MakeParams, sign_in: SignIn) -> None:
+    """As at Auth0; everything else holds."""
+    tokens = sign_in(params(audience=None, scope="email"), ScriptedBrowser())
+    assert "." not in tokens.access_token
+    assert tokens.claims["sub"] == "auth0|alice"
+
+
+def test_an_issuer_is_discovered_before_anything_is_opened(
+    issuer: LocalIssuer, params: MakeParams, sign_in: SignIn
+) -> None:
+    """`issuer=` takes the endpoints from the discovery document."""
+    tokens = sign_in(params(domain=None, issuer=issuer.issuer), ScriptedBrowser())
+    assert tokens.claims["iss"] == issuer.issuer
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]", "127.0.0.1"])
+def test_every_loopback_family(host: str) -> None:
+    """The redirect may come to ::1 or to 127.0.0.1."""
+    uri = f"http://{host}:{free_port()}/cb"
+    with LocalIssuer(port=0, auto_approve="bob", callback_urls=(uri,)) as own:
+        wanted = ParamsAuth0(domain=own.issuer.rstrip("/"), client_id=own.client_id, redirect_uri=uri)
+        attempt = Attempt(wanted, 30)
+        attempt.wait_for_url(10)
+        ScriptedBrowser().open_in_thread(str(attempt.url))
+        assert attempt.result().logged_as == "bob"
+        attempt.join()
+
+
+def test_forged_state_does_not_end_the_wait(params: MakeParams, sign_in: SignIn) -> None:
+    """A response with another state is turned away, and the user's own still signs in."""
+
+    def forge(location: str) -> None:
+        callback = location.split("#")[0]
+        forged = ScriptedBrowser(change=lambda parameters: parameters | {"state": "forged"}, idle_socket=False)
+        assert forged.arrive(location).status == 400
+        send("GET", callback.rsplit("/callback", 1)[0] + "/")
+
+    assert sign_in(params(), ScriptedBrowser(before=forge)).claims["sub"] == "auth0|alice"
+
+
+def test_a_second_response_changes_nothing(params: MakeParams, sign_in: SignIn) -> None:
+    """The first one with the right state is final."""
+    again: list[int | str] = []
+
+    class Twice(ScriptedBrowser):
+        def arrive(self, location: str):  # type: ignore[no-untyped-def]
+            answer = super().arrive(location)
+            try:
+                again.append(send("GET", location.split("#")[0]).status)
+            except ConnectionError:
+                again.append("refused")
+            return answer
+
+    assert sign_in(params(), Twice()).logged_as == "alice"
+    assert again[0] in ("refused", 200)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"access_token": "another"}, InvalidIdToken),
+        ({"error": "access_denied", "error_description": "User did not authorize"}, ProviderRefused),
+        ({"id_token": "eyJhbGciOiJub25lIn0.e30."}, InvalidIdToken),
+    ],
+)
+def test_tab_and_caller_hear_the_same(
+    change: dict[str, str], error: type[IpyauthError], params: MakeParams, sign_in: SignIn, redirect_uri: str
+) -> None:
+    """A failure's sentence stands in the tab too, and the port is free again."""
+    browser = ScriptedBrowser(change=lambda parameters: parameters | change)
+    with pytest.raises(error) as caught:
+        sign_in(params(), browser)
+    deadline = time.monotonic() + 10
+    while len(browser.answers) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert browser.answers[-1].status == 400
+    assert str(caught.value).split(".")[0] in browser.answers[-1].text
+    assert wait_until_free(port_of(redirect_uri))
+
+
+def test_user_and_consent_can_be_refused(redirect_uri: str, sign_in: SignIn) -> None:
+    """`prompt=none` without a session: the provider's error, with a remedy."""
+    with LocalIssuer(port=0, callback_urls=(redirect_uri,)) as own:
+        wanted = ParamsAuth0(
+            domain=own.issuer.rstrip("/"), client_id=own.client_id, redirect_uri=redirect_uri, prompt="none"
+        )
+        with pytest.raises(ProviderRefused, match="without prompt=none") as caught:
+            sign_in(wanted, ScriptedBrowser())
+    assert caught.value.error == "login_required"
+
+
+def test_a_redirect_uri_that_is_not_registered_times_out(issuer: LocalIssuer) -> None:
+    """The provider shows its own page and never calls back; the error names the line to add."""
+    wanted = ParamsAuth0(
+        domain=issuer.issuer.rstrip("/"), client_id=issuer.client_id, redirect_uri="http://127.0.0.1:0/x"
+    )
+    attempt = Attempt(wanted, 0.5)
+    attempt.wait_for_url(10)
+    page = send("GET", str(attempt.url))
+    assert page.status == 403
+    with pytest.raises(SignInTimeout) as caught:
+        attempt.result()
+    assert attempt.redirect_uri in str(caught.value)
+    attempt.join()
+
+
+def test_nobody_listens_at_the_provider(redirect_uri: str) -> None:
+    """`issuer=`: an error at once, nothing opened, the port free."""
+    wanted = ParamsAuth0(issuer="http://127.0.0.1:1", client_id="c", redirect_uri=redirect_uri)
+    attempt = Attempt(wanted, 30)
+    with pytest.raises(ProviderError, match="cannot be reached"):
+        attempt.result()
+    attempt.join()
+    assert attempt.url is None
+    assert is_free(port_of(redirect_uri))
+
+
+def test_a_domain_whose_document_names_another_endpoint_is_refused(
+    params: MakeParams, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link was opened at Auth0's own endpoint; what the document says must agree."""
+    real = provider.fetch_json
+
+    def other(url: str) -> dict[str, object]:
+        document = real(url)
+        if "authorization_endpoint" in document:
+            document["authorization_endpoint"] += "2"
+        return document
+
+    monkeypatch.setattr(provider, "fetch_json", other)
+    with pytest.raises(ProviderError, match="another authorization endpoint"):
+        sign_in(params(), ScriptedBrowser())
+
+
+def test_a_clock_that_is_wrong_is_named(params: MakeParams, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes off is refused, half a minute is not."""
+    for minutes, ok in ((-0.5, True), (0.5, True), (20, False), (-20, False)):
+        shifted = datetime.now(UTC) + timedelta(minutes=minutes)
+        monkeypatch.setattr(
+            "ipyauth_magic.attempt.sign_in_with_implicit",
+            lambda *args, shifted=shifted: implicit.sign_in_with_implicit(*args, now=lambda: shifted),
+        )
+        if ok:
+            assert sign_in(params(), ScriptedBrowser()).logged_as == "alice"
+        else:
+            with pytest.raises(InvalidIdToken, match="clock"):
+                sign_in(params(), ScriptedBrowser())
+
+
+def test_the_port_is_held_before_the_link_is_known(params: MakeParams, redirect_uri: str) -> None:
+    """Whoever has the link can come back at once."""
+    attempt = Attempt(params(), 30)
+    try:
+        assert not is_free(port_of(redirect_uri))
+        with pytest.raises(PortTaken):
+            Attempt(params(), 30)
+    finally:
+        attempt.cancel("the test is over")
+        attempt.join()
+    with pytest.raises(SignInCancelled):
+        attempt.result()
+    assert is_free(port_of(redirect_uri))
+
+
+def test_state_and_nonce_are_new_each_time(issuer: LocalIssuer) -> None:
+    """Also for the same parameters."""
+    seen = set()
+    for _ in range(5):
+        wanted = ParamsAuth0(domain=issuer.issuer.rstrip("/"), client_id="c", redirect_uri="http://127.0.0.1:0/")
+        attempt = Attempt(wanted, 30)
+        attempt.wait_for_url(10)
+        asked = query_of(str(attempt.url))
+        seen |= {asked["state"], asked["nonce"]}
+        attempt.cancel("the test is over")
+        attempt.join()
+    assert len(seen) == 10
+
+
+def test_eight_at_once(issuer: LocalIssuer) -> None:
+    """On distinct ports all succeed, each with its own state and nonce."""
+    uris = [f"http://127.0.0.1:{free_port()}/cb" for _ in range(8)]
+    with LocalIssuer(port=0, auto_approve="alice", callback_urls=tuple(uris)) as own:
+        domain = own.issuer.rstrip("/")
+        attempts = [Attempt(ParamsAuth0(domain=domain, client_id=own.client_id, redirect_uri=uri), 60) for uri in uris]
+        for attempt in attempts:
+            attempt.wait_for_url(10)
+            ScriptedBrowser().open_in_thread(str(attempt.url))
+        tokens = [attempt.result() for attempt in attempts]
+        for attempt in attempts:
+            attempt.join()
+    assert len({each.claims["nonce"] for each in tokens}) == 8
+
+
+@pytest.mark.long
+def test_sign_ins_in_a_row_leave_nothing(params: MakeParams, sign_in: SignIn, in_full: bool) -> None:
+    """No thread, no socket, no file descriptor, on one port."""
+    for _ in range(3):
+        sign_in(params(), ScriptedBrowser())
+    process = psutil.Process()
+    gc.collect()
+    descriptors, threads = process.num_fds(), threading.active_count()
+    for _ in range(100 if in_full else 10):
+        sign_in(params(), ScriptedBrowser())
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while (process.num_fds() > descriptors or threading.active_count() > threads) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert process.num_fds() <= descriptors
+    assert threading.active_count() <= threads

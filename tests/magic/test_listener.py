@@ -1,0 +1,382 @@
+"""The listener beside the corpus: pages, lingering, ends, and what it never lets through."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ipyauth_magic.callback import listener as listener_module
+from ipyauth_magic.callback import pages
+from ipyauth_magic.callback.listener import Awaited, Listener, open_listener
+from ipyauth_magic.errors import InvalidResponse, SignInCancelled, SignInTimeout
+from tests.support.ports import is_free, wait_until_free
+from tests.support.scripted_browser import FORM, Answer, send
+
+STATE = "the-right-state"
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A listener that waits for STATE on a free port."""
+    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened.serve(Awaited(STATE))
+    yield opened
+    opened.close()
+    opened.join()
+
+
+def relay(listener: Listener, body: str, **headers: str) -> Answer:
+    """Post *body* as the relay page does."""
+    sent = {"Origin": listener.origin, "Content-Type": FORM, "Sec-Fetch-Site": "same-origin"} | headers
+    return send("POST", listener.redirect_uri, body, sent)
+
+
+class Waiting:
+    """Somebody waits for the response in a thread, and takes a while to verify it."""
+
+    def __init__(self, listener: Listener, error: Exception | None = None, timeout: float = 30) -> None:
+        self.parameters: dict[str, str] | None = None
+        self.raised: BaseException | None = None
+        self.verify = threading.Event()
+        self._listener, self._error, self._timeout = listener, error, timeout
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with self._listener.wait(self._timeout) as parameters:
+                self.parameters = parameters
+                self.verify.wait(20)
+                if self._error:
+                    raise self._error
+        except Exception as error:
+            self.raised = error
+        finally:
+            self._listener.close()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self.verify.set()
+        self._thread.join(20)
+
+
+def test_the_page_loads_nothing_and_may_not_be_framed(listener: Listener) -> None:
+    """One answer, no second request, nothing from elsewhere; the policy names the script and the style by hash."""
+    page = send("GET", listener.redirect_uri)
+    assert page.status == 200
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"https?://", page.text) == []
+    for kind in ("script", "style"):
+        content = re.search(rf"<{kind}>(.*?)</{kind}>", page.text, re.DOTALL)
+        assert content is not None
+        assert pages._hash(content[1]) in policy
+
+
+def test_the_page_is_well_formed() -> None:
+    """Every element that is opened is closed."""
+
+    class Balanced(html.parser.HTMLParser):
+        open: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in ("meta", "link"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    parser = Balanced()
+    parser.feed(pages.page(pages.RELAY, "relay.js").decode())
+    assert parser.open == []
+
+
+def test_no_page_puts_a_script_in_a_string() -> None:
+    """What comes from outside is escaped wherever it stands."""
+    page = pages.page(pages.failed('<script>alert(1)</script>"&')).decode()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&amp;" in page
+
+
+def test_the_tab_is_told_only_after_the_verdict(listener: Listener) -> None:
+    """While the response is verified the tab waits; then tab and cell agree."""
+    waiting = Waiting(listener)
+    answers: list[Answer] = []
+    tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}&x=1")), daemon=True)
+    tab.start()
+    tab.join(0.3)
+    assert answers == []
+    waiting.join()
+    tab.join(20)
+    assert waiting.parameters == {"x": "1"}
+    assert (answers[0].status, json.loads(answers[0].body)["outcome"]) == (200, "done")
+
+
+def test_a_failure_is_told_in_the_same_words(listener: Listener) -> None:
+    """With status 400 and the error's own sentence."""
+    error = InvalidResponse("x", "it is odd")
+    waiting = Waiting(listener, error)
+    waiting.verify.set()
+    answer = relay(listener, f"state={STATE}&x=1")
+    waiting.join()
+    told = json.loads(answer.body)
+    assert (answer.status, told["outcome"], told["message"]) == (400, "failed", str(error))
+
+
+def test_form_post_is_answered_by_303_and_leads_to_a_page_without_data() -> None:
+    """So that no token stays in the browser's files; the page is served after the wait has ended."""
+    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
+    waiting = Waiting(opened)
+    waiting.verify.set()
+    headers = {"Origin": "https://issuer.test", "Content-Type": FORM, "Sec-Fetch-Site": "cross-site"}
+    answer = send("POST", opened.redirect_uri, f"state={STATE}&access_token=secret", headers)
+    assert (answer.status, answer.body) == (303, b"")
+    parts = urlsplit(opened.redirect_uri)
+    page = send("GET", f"http://{parts.netloc}{answer.headers['Location']}")
+    waiting.join()
+    assert page.status == 200
+    assert "You are signed in" in page.text
+    assert "secret" not in page.text
+    assert wait_until_free(int(parts.port or 0))
+
+
+def test_form_post_that_fails_is_answered_with_400() -> None:
+    """As every response that fails validation."""
+    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
+    waiting = Waiting(opened, InvalidResponse("x", "it is odd"))
+    waiting.verify.set()
+    answer = send("POST", opened.redirect_uri, f"state={STATE}", {"Origin": "null", "Content-Type": FORM})
+    waiting.join()
+    assert answer.status == 400
+    assert "it is odd" in answer.text
+
+
+@pytest.mark.parametrize("origin", ["null", "https://issuer.test", "http://localhost", None])
+def test_form_post_is_refused_unless_it_was_asked_for(listener: Listener, origin: str | None) -> None:
+    """A page anywhere can post a form to loopback; only its Origin tells."""
+    headers = {"Content-Type": FORM} | ({"Origin": origin} if origin else {})
+    assert send("POST", listener.redirect_uri, f"state={STATE}", headers).status == 403
+
+
+def test_an_error_in_the_query_ends_the_wait(listener: Listener) -> None:
+    """Some providers answer errors there, whatever was asked for."""
+    waiting = Waiting(listener, InvalidResponse("x", "it is odd"))
+    waiting.verify.set()
+    page = send("GET", f"{listener.redirect_uri}?error=access_denied&state={STATE}")
+    waiting.join()
+    assert waiting.parameters == {"error": "access_denied"}
+    assert page.status == 400
+    assert "it is odd" in page.text
+    assert STATE not in page.text
+
+
+def test_a_token_in_the_query_is_not_taken(listener: Listener) -> None:
+    """It stands in logs and histories already (RFC 9700, 4.3.2)."""
+    waiting = Waiting(listener)
+    waiting.verify.set()
+    send("GET", f"{listener.redirect_uri}?access_token=abc&state={STATE}")
+    waiting.join()
+    assert waiting.parameters is not None
+    assert waiting.parameters["error"] == "invalid_response_mode"
+
+
+@pytest.mark.parametrize("query", ["?utm=1", "?x", "?error=access_denied&state=wrong", "?state=a&state=a", "?error=x"])
+def test_other_queries_do_not_end_the_wait(listener: Listener, query: str) -> None:
+    """Noise, another sign-in's answer, a parameter twice."""
+    assert send("GET", listener.redirect_uri + query).status in (200, 400)
+    assert not listener._arrived.is_set()
+
+
+def test_a_code_comes_in_the_query() -> None:
+    """The page then wipes the address bar."""
+    opened = open_listener(["http://127.0.0.1:0/"])
+    opened.serve(Awaited(STATE, in_query=True))
+    waiting = Waiting(opened)
+    waiting.verify.set()
+    page = send("GET", f"{opened.redirect_uri}?code=abc&state={STATE}")
+    waiting.join()
+    assert waiting.parameters == {"code": "abc"}
+    assert page.status == 200
+    assert "replaceState" in page.text
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
+def test_other_methods(listener: Listener, method: str) -> None:
+    """405 with Allow, and no CORS header ever; a HEAD takes no response."""
+    answer = send(method, f"{listener.redirect_uri}?error=x&state={STATE}")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+    assert not any(name.lower().startswith("access-control") for name in answer.headers)
+    assert not listener._arrived.is_set()
+
+
+@pytest.mark.parametrize(
+    "path", ["/callback/%70", "/callback", "/callback//", "/Callback/", "/callback/x", "/signed-in"]
+)
+def test_the_path_is_exact(listener: Listener, path: str) -> None:
+    """Nothing else is served."""
+    parts = urlsplit(listener.redirect_uri)
+    assert send("GET", f"http://{parts.netloc}{path}").status == 404
+
+
+def test_a_path_of_odd_letters_is_served() -> None:
+    """Percent-encoding, colons and brackets are no patterns."""
+    for path in ("/a%20b/", "/cb:x", "/a(b)*", "/%E2%82%AC"):
+        opened = open_listener([f"http://127.0.0.1:0{path}"])
+        opened.serve(Awaited(STATE))
+        assert send("GET", opened.redirect_uri).status == 200
+        opened.close()
+        opened.join()
+
+
+def test_a_response_of_64_kib_is_the_largest(listener: Listener) -> None:
+    """More is refused before it is read."""
+    assert relay(listener, "state=x&a=" + "a" * (64 * 1024 - 10)).status == 400
+    assert relay(listener, "state=x&a=" + "a" * (64 * 1024)).status == 413
+
+
+def test_a_redirect_that_arrives_before_we_serve_is_answered() -> None:
+    """A warm session at the provider answers at once; the sockets queue what comes while libraries load."""
+    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    answers: list[Answer] = []
+    early = threading.Thread(target=lambda: answers.append(send("GET", opened.redirect_uri)), daemon=True)
+    early.start()
+    early.join(0.2)
+    assert answers == []
+    opened.serve(Awaited(STATE))
+    early.join(20)
+    opened.close()
+    assert answers[0].status == 200
+
+
+def test_a_timeout_names_the_line_to_add(listener: Listener) -> None:
+    """The usual cause is a redirect URI that is not registered, and then nobody ever calls."""
+    started = time.monotonic()
+    with pytest.raises(SignInTimeout, match="Allowed Callback URLs") as caught, listener.wait(0.2):
+        pass
+    assert listener.redirect_uri in str(caught.value)
+    assert time.monotonic() - started < 5
+
+
+def test_more_time_can_be_given(listener: Listener) -> None:
+    """A sign-in that is taken over lasts as long as the later caller wants."""
+    waiting = Waiting(listener, timeout=0.3)
+    listener.extend(30)
+    waiting._thread.join(1)
+    assert waiting.raised is None
+    relay_in_thread = threading.Thread(target=relay, args=(listener, f"state={STATE}"), daemon=True)
+    relay_in_thread.start()
+    waiting.join()
+    assert waiting.parameters == {}
+
+
+def test_a_cancelled_wait_drops_a_response_that_is_being_verified(listener: Listener) -> None:
+    """The tab is told that it failed, as the cell was."""
+    waiting = Waiting(listener)
+    answers: list[Answer] = []
+    tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}")), daemon=True)
+    tab.start()
+    listener._arrived.wait(20)
+    listener.cancel("it was interrupted")
+    waiting.join()
+    tab.join(20)
+    assert isinstance(waiting.raised, SignInCancelled)
+    assert answers[0].status == 400
+
+
+@pytest.mark.parametrize("serves", [False, True])
+def test_after_the_end_nothing_is_left(serves: bool) -> None:
+    """Port, sockets and threads are gone within a second, also with connections that say nothing."""
+    before = set(threading.enumerate())
+    opened = open_listener(["http://localhost:0/callback/"])
+    port = int(urlsplit(opened.redirect_uri).port or 0)
+    if serves:
+        opened.serve(Awaited(STATE))
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+    opened.close()
+    assert wait_until_free(port, 1)
+    opened.join(1)
+    assert set(threading.enumerate()) <= before
+    for connection in silent:
+        connection.settimeout(5)
+        try:
+            assert connection.recv(1) == b""
+        except ConnectionResetError:
+            pass
+        connection.close()
+
+
+def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waitress cuts a silent one by itself, and a dripping one never."""
+    monkeypatch.setattr(listener_module, "CONNECTION_LIFETIME", 1)
+    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened.serve(Awaited(STATE))
+    parts = urlsplit(opened.redirect_uri)
+    with socket.create_connection(("127.0.0.1", int(parts.port or 0))) as dripping:
+        dripping.settimeout(0.1)
+        deadline = time.monotonic() + 20
+        cut = False
+        while not cut and time.monotonic() < deadline:
+            try:
+                dripping.send(b"G")
+                cut = dripping.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                cut = True
+    opened.close()
+    opened.join()
+    assert cut
+
+
+def test_the_next_listener_does_not_wait_for_a_page_that_lingers() -> None:
+    """A second sign-in on the same port right after a form_post."""
+    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened.serve(Awaited(STATE, form_post_origin="null"))
+    waiting = Waiting(opened)
+    waiting.verify.set()
+    send("POST", opened.redirect_uri, f"state={STATE}", {"Origin": "null", "Content-Type": FORM})
+    waiting.join()
+    again = open_listener([opened.redirect_uri])
+    assert again.redirect_uri == opened.redirect_uri
+    again.close()
+
+
+def test_the_log_is_silent(listener: Listener, capfd: pytest.CaptureFixture[str]) -> None:
+    """No request line, no warning of waitress's reaches the notebook."""
+    threads = [threading.Thread(target=send, args=("GET", listener.redirect_uri + "?state=secret")) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_the_port_is_free_after_an_end_without_serving() -> None:
+    """Closing what never served gives the port back at once."""
+    opened = open_listener(["http://127.0.0.1:0/"])
+    opened.close()
+    assert is_free(int(urlsplit(opened.redirect_uri).port or 0))
+
+
+def test_pages_are_files() -> None:
+    """No Python file of the callback holds HTML or JavaScript."""
+    folder = Path(pages.__file__).parents[1]
+    for path in folder.glob("*.py"):
+        assert "</" not in path.read_text(encoding="utf-8")

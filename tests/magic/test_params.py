@@ -1,0 +1,309 @@
+"""ParamsAuth0: what a user may give, from where, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.errors import InvalidParams
+from ipyauth_magic.params import IpyauthWarning
+
+GOOD = {"domain": "tenant.eu.auth0.com", "client_id": "abc"}
+
+
+def problems(**keywords: Any) -> dict[str, str]:
+    """Return the problems of these keywords by the parameter's name."""
+    with pytest.raises(InvalidParams) as caught:
+        ParamsAuth0(**keywords)
+    return {problem.name: str(problem) for problem in caught.value.problems}
+
+
+def test_defaults_are_those_of_the_interface() -> None:
+    """What is not given has its default."""
+    params = ParamsAuth0(**GOOD)
+    assert params.response_type == "token id_token"
+    assert params.response_mode == "fragment"
+    assert params.redirect_uri == "http://127.0.0.1:8765/callback/"
+    assert params.scope == "openid profile"
+    assert params.audience is None
+    assert params.dotenv_folder == "."
+    assert params.expected_issuer == "https://tenant.eu.auth0.com/"
+
+
+def test_the_guides_own_example(tmp_path: Path) -> None:
+    """The file and the call of the guide work word for word."""
+    (tmp_path / "ipyauth-Auth0-demo.env").write_text(
+        "domain=tenant.eu.auth0.com\nclient_id=abc\nredirect_url=http://localhost:8888/callback/\n"
+        "audience=from-file\nrequested_scopes=profile read:first\n"
+    )
+    params = ParamsAuth0(
+        dotenv_folder=str(tmp_path),
+        dotenv_file="ipyauth-Auth0-demo.env",
+        audience="api/fruit",
+        scope="write:usual-fruit read:exotic-fruit",
+    )
+    assert params.audience == "api/fruit"
+    assert params.scope == "openid profile write:usual-fruit read:exotic-fruit"
+    assert params.redirect_uri == "http://localhost:8888/callback/"
+    origins = {row.name: row.origin for row in params.explain()}
+    assert origins["client_id"] == "file ipyauth-Auth0-demo.env"
+    assert origins["redirect_uri"] == "file ipyauth-Auth0-demo.env, as redirect_url"
+    assert origins["audience"] == "keyword"
+    assert origins["response_type"] == "default"
+
+
+def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line before cell before file before environment before configuration, each seen where the higher are silent."""
+    (tmp_path / "x.env").write_text("client_id=file\naudience=file\nlogin_hint=file\n")
+    monkeypatch.setenv("AUTH0_DOMAIN", "environment.auth0.com")
+    monkeypatch.setenv("AUTH0_CLIENT_ID", "environment")
+    monkeypatch.setenv("AUTH0_CALLBACK_URL", "http://127.0.0.1:1234/cb")
+    params = ParamsAuth0.from_magic(
+        {"client_id": "line", "dotenv_file": "x.env", "dotenv_folder": str(tmp_path)},
+        "client_id=cell\naudience=cell\n",
+        {"scope": "configured", "domain": "configured.auth0.com"},
+    )
+    assert params.client_id == "line"
+    assert params.audience == "cell"
+    assert params.login_hint == "file"
+    assert params.domain == "environment.auth0.com"
+    assert params.redirect_uri == "http://127.0.0.1:1234/cb"
+    assert params.scope == "openid profile configured"
+
+
+def test_every_problem_is_named_at_once() -> None:
+    """One error names what is missing, unknown and bad, each with the place to mend it."""
+    found = problems(domain="ftp://x", redirect_uri="https://evil.example/", scoope="x", max_age="soon")
+    assert set(found) == {"domain", "client_id", "redirect_uri", "scoope", "max_age"}
+    assert "did you mean `scope`?" in found["scoope"]
+    assert "(from keyword)" in found["domain"]
+    assert "AUTH0_CLIENT_ID" in found["client_id"]
+
+
+@pytest.mark.parametrize("value", ["token id_token", "id_token token", " id_token  token "])
+def test_the_order_of_the_response_type_is_free(value: str) -> None:
+    """`id_token token` is the implicit grant too."""
+    assert ParamsAuth0(**GOOD, response_type=value).response_type == "token id_token"
+
+
+@pytest.mark.parametrize("value", ["token", "id_token", "code id_token", "code token id_token", "banana", "none"])
+def test_other_response_types_are_refused(value: str) -> None:
+    """Hybrid, and a token without an ID token, are no choices."""
+    assert "response_type" in problems(**GOOD, response_type=value)
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "ftp://t.auth0.com",
+        "https://t.auth0.com",
+        "http://t.auth0.com",
+        "https://localhost:9400",
+        "http://localhost:9400/path",
+        "http://user@localhost:9400",
+        "localhost:9400",
+        "127.0.0.1",
+        "javascript:alert(1)",
+        "t.auth0.com/path",
+        "t.auth0.com?x",
+        "t.auth0.com#x",
+        "t.auth0.com@evil.example",
+        "t.auth0.com\nHost: evil",
+        "t .auth0.com",
+        "-t.auth0.com",
+        "t..com",
+        "[::1",
+        "http://[::1",
+        "http://localhost:99999",
+        "tenänt.com",
+        "a" * 64 + ".com",
+        "t.auth0.com:443",
+        "10.0.0.1",
+    ],
+)
+def test_what_is_no_domain(domain: str) -> None:
+    """A domain is a bare host name; a scheme goes only with this machine."""
+    assert "domain" in problems(client_id="c", domain=domain)
+
+
+@pytest.mark.parametrize("domain", ["http://localhost:9400", "http://127.0.0.1:9400/", "http://[::1]:9400"])
+def test_an_issuer_on_this_machine(domain: str) -> None:
+    """A loopback domain has its scheme, and its issuer ends with a slash as Auth0's do."""
+    params = ParamsAuth0(client_id="c", domain=domain)
+    assert params.expected_issuer == domain.rstrip("/") + "/"
+
+
+@pytest.mark.parametrize("issuer", ["https://idp.example/realms/one", "https://idp.example", "http://localhost:3000/t"])
+def test_an_issuer_is_kept_to_the_letter(issuer: str) -> None:
+    """With a path, without a slash: it is compared verbatim."""
+    params = ParamsAuth0(client_id="c", issuer=issuer)
+    assert params.expected_issuer == issuer
+    assert params.domain is None
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://idp.example", "idp.example", "https://u@idp.example", "https://x/?a", "https://"]
+)
+def test_what_is_no_issuer(issuer: str) -> None:
+    """An issuer is https, without user, query and fragment."""
+    assert "issuer" in problems(client_id="c", issuer=issuer)
+
+
+def test_domain_and_issuer_in_one_place_are_refused() -> None:
+    """They say the same; one of them is enough."""
+    assert "issuer" in problems(**GOOD, issuer="https://idp.example")
+
+
+def test_a_higher_issuer_replaces_a_lower_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issuer in a keyword is not spoilt by AUTH0_DOMAIN in the environment."""
+    monkeypatch.setenv("AUTH0_DOMAIN", "t.auth0.com")
+    params = ParamsAuth0(client_id="c", issuer="https://idp.example")
+    assert (params.issuer, params.domain) == ("https://idp.example", None)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://0.0.0.0:8765/",
+        "http://192.0.2.1:8765/",
+        "http://example.com:8765/",
+        "http://localhost.evil.example:8765/",
+        "https://127.0.0.1:8765/",
+        "http://127.0.0.1:65536/",
+        "http://127.0.0.1:abc/",
+        "http://127.0.0.1:/",
+        "http://127.0.0.1:８０/",
+        "http://::1:8765/",
+        "http://user@127.0.0.1:8765/",
+        "http://127.0.0.1:8765/cb?x=1",
+        "http://127.0.0.1:8765/cb#x",
+        "http://127.0.0.1:8765/../cb",
+        "http://127.0.0.1:8765//cb",
+        "http://127.0.0.1:8765/call back",
+        "http://LOCALHOST:8765/",
+        "/callback/",
+        "http://127.0.0.1:8765/\\evil",
+    ],
+)
+def test_what_is_no_redirect_uri(uri: str) -> None:
+    """A redirect URI is a plain http address of this machine's loopback."""
+    assert "redirect_uri" in problems(**GOOD, redirect_uri=uri)
+
+
+def test_several_redirect_uris_keep_their_order() -> None:
+    """They are tried in the order given, each once."""
+    params = ParamsAuth0(**GOOD, redirect_uri="http://localhost:1/a http://[::1]:2 http://localhost:1/a")
+    assert params.redirect_uris == ("http://localhost:1/a", "http://[::1]:2")
+
+
+def test_scopes_may_be_a_list_and_are_named_once() -> None:
+    """`openid` and `profile` come first, nothing twice."""
+    params = ParamsAuth0(**GOOD, scope=["read:x", "openid", "read:x"])
+    assert params.scope == "openid profile read:x"
+
+
+@pytest.mark.parametrize("scope", ['a"b', "a\\b", "ä", "a\x00b"])
+def test_what_is_no_scope(scope: str) -> None:
+    """RFC 6749, section 3.3."""
+    assert "scope" in problems(**GOOD, scope=scope)
+
+
+def test_query_is_refused_for_tokens() -> None:
+    """A token never travels in a query; a code does."""
+    assert "response_mode" in problems(**GOOD, response_mode="query")
+    assert ParamsAuth0(**GOOD, response_type="code").response_mode == "query"
+
+
+@pytest.mark.parametrize("name", ["client_secret", "AUTH0_CLIENT_SECRET"])
+def test_a_client_secret_is_refused_and_not_repeated(name: str) -> None:
+    """The sentence says what to do, and does not hold the secret."""
+    message = problems(**GOOD, **{name: "hunter2hunter2"})[name]
+    assert "Native or Single Page" in message
+    assert "hunter2" not in message
+
+
+def test_a_client_secret_in_a_file_is_one_warning(tmp_path: Path) -> None:
+    """A file may serve other programs too."""
+    (tmp_path / "x.env").write_text("AUTH0_CLIENT_SECRET=hunter2hunter2\n")
+    with pytest.warns(IpyauthWarning) as caught:
+        params = ParamsAuth0(**GOOD, dotenv_folder=str(tmp_path), dotenv_file="x.env")
+    assert len(caught) == 1
+    assert "hunter2" not in str(caught[0].message) + repr(params)
+
+
+def test_a_file_may_hold_other_things(tmp_path: Path) -> None:
+    """Only what looks like a misspelt parameter gets a warning."""
+    (tmp_path / "x.env").write_text("DATABASE_URL=x\nPATH_TO=y\nDEBUG\nclient-id=typo\nclient_id=abc\n")
+    with pytest.warns(IpyauthWarning) as caught:
+        ParamsAuth0(domain="t.auth0.com", dotenv_folder=str(tmp_path), dotenv_file="x.env")
+    said = [str(warning.message) for warning in caught]
+    assert [("client-id" in line, "line 3" in line) for line in said] == [(False, True), (True, False)]
+
+
+def test_an_unknown_name_in_a_cell_is_an_error() -> None:
+    """In a cell nothing else belongs."""
+    with pytest.raises(InvalidParams, match="did you mean `audience`"):
+        ParamsAuth0.from_magic(GOOD, "audiance=x\n")
+
+
+def test_a_line_of_a_cell_that_is_no_assignment_is_an_error() -> None:
+    """It is named by its number."""
+    with pytest.raises(InvalidParams, match="line 2"):
+        ParamsAuth0.from_magic(GOOD, "audience=x\nscope read:x\n")
+
+
+def test_two_names_of_one_parameter() -> None:
+    """Equal values are no conflict, different ones are."""
+    assert ParamsAuth0(**GOOD, scope="a", requested_scopes="a").scope == "openid profile a"
+    assert "is given twice" in problems(**GOOD, scope="a", requested_scopes="b")["scope"]
+
+
+def test_cell_text_is_dotenv_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments, quotes, `export`, `${VAR}`."""
+    monkeypatch.setenv("API_NAME", "fruit")
+    cell = "# who\nexport client_id='abc'\ndomain=\"t.auth0.com\"  # tenant\naudience=api/${API_NAME}\n\n"
+    params = ParamsAuth0.from_magic({}, cell)
+    assert (params.client_id, params.domain, params.audience) == ("abc", "t.auth0.com", "api/fruit")
+
+
+def test_only_auth0_names_count_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable called `domain` or AUTH0_SCOPE is somebody else's."""
+    monkeypatch.setenv("domain", "evil.example")
+    monkeypatch.setenv("AUTH0_SCOPE", "all")
+    assert "domain" in problems(client_id="c")
+
+
+def test_an_empty_keyword_takes_a_value_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`audience=""` is no audience, whatever lower places say."""
+    monkeypatch.setenv("AUTH0_AUDIENCE", "api")
+    assert ParamsAuth0(**GOOD, audience="").audience is None
+
+
+def test_it_is_a_frozen_value() -> None:
+    """Equal by value, hashable, copied, not changed; its repr names what is set and no more."""
+    params = ParamsAuth0(**GOOD, max_age=300)
+    assert params == ParamsAuth0(**GOOD, max_age="300") == copy.deepcopy(params)
+    assert hash(params) == hash(ParamsAuth0(**GOOD, max_age=300))
+    assert params.passed_on == (("max_age", "300"),)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        params.domain = "other"  # type: ignore[misc]
+    assert "domain='tenant.eu.auth0.com'" in repr(params)
+    assert "None" not in repr(params)
+
+
+def test_explain_prints_as_a_table() -> None:
+    """A line for each value, with its origin."""
+    lines = repr(ParamsAuth0(**GOOD).explain()).splitlines()
+    assert any(line.split() == ["client_id", "abc", "(keyword)"] for line in lines)
+
+
+def test_what_is_no_text_is_refused() -> None:
+    """A parameter is text, a number, or a list of words."""
+    assert "must be text" in problems(**GOOD, audience=3.5)["audience"]
+    assert "must be text" in problems(**GOOD, prompt=True)["prompt"]
+    assert ParamsAuth0(**GOOD, audience=None).audience is None

@@ -1,0 +1,292 @@
+"""What we ask of a provider over HTTP, and what we do not take from it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipyauth_magic.errors import InvalidIdToken, ProviderError
+from ipyauth_magic.oauth import provider as provider_module
+from ipyauth_magic.oauth.metadata import ProviderMetadata, discovery_url, is_safe_url
+from ipyauth_magic.oauth.provider import Provider, fetch_json
+from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
+from tests.support.web import Web, serving
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server that plays the provider."""
+    with serving() as running:
+        yield running
+
+
+def answer(web: Web, path: str, document: Any, status: int = 200) -> None:
+    """Let *web* answer *path* with JSON."""
+    web.answers[path] = (status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+def publish(web: Web, *keys: Any, **changes: Any) -> str:
+    """Let *web* be a provider with these keys, and return its issuer."""
+    issuer = web.url + "/tenant"
+    document = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}//authorize",
+        "jwks_uri": f"{web.url}/keys",
+    }
+    document = {name: value for name, value in (document | changes).items() if value is not None}
+    answer(web, "/tenant/.well-known/openid-configuration", document)
+    answer(web, "/keys", published(*keys))
+    return issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "url"),
+    [
+        ("https://t.auth0.com/", "https://t.auth0.com/.well-known/openid-configuration"),
+        ("https://idp.test", "https://idp.test/.well-known/openid-configuration"),
+        ("https://idp.test/realms/a", "https://idp.test/realms/a/.well-known/openid-configuration"),
+        ("https://idp.test/realms/a/", "https://idp.test/realms/a/.well-known/openid-configuration"),
+    ],
+)
+def test_where_metadata_is(issuer: str, url: str) -> None:
+    """OpenID Connect Discovery, 4.1."""
+    assert discovery_url(issuer) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://idp.test/a?b=c", True),
+        ("http://localhost:9400/a", True),
+        ("http://[::1]:9400/a", True),
+        ("http://idp.test/a", False),
+        ("http://localhost:80@evil.test/a", False),
+        ("http://localhost.evil.test/a", False),
+        ("file:///etc/passwd", False),
+        ("javascript:alert(1)", False),
+        ("--incognito", False),
+        ("http:$(touch PWNED)?x", False),
+        ("https://idp.test/$(touch PWNED)", False),
+        ("https://idp.test/a b", False),
+        ("https://idp.test/a\nb", False),
+        ("https://idp.test:port/", False),
+        ("https://[::1/", False),
+        ("https:///a", False),
+        ("", False),
+        (None, False),
+        (5, False),
+    ],
+)
+def test_which_urls_are_used(url: Any, safe: bool) -> None:
+    """https, or http on this machine; with a host, without a user."""
+    assert is_safe_url(url) is safe
+
+
+def test_endpoints_are_taken_verbatim_and_once(web: Web) -> None:
+    """A path, no trailing slash, a double slash: as the provider writes them. The second time asks nothing."""
+    provider = Provider(publish(web, RSA))
+    assert provider.metadata().authorization_endpoint == web.url + "/tenant//authorize"
+    assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))["sub"] == "auth0|alice"
+    assert web.asked == ["/tenant/.well-known/openid-configuration", "/keys"]
+
+
+def test_metadata_is_fetched_again_after_an_hour(web: Web) -> None:
+    """A provider that moves is noticed in a long session."""
+    now = [0.0]
+    provider = Provider(publish(web, RSA), clock=lambda: now[0])
+    provider.metadata()
+    now[0] = 3599
+    provider.metadata()
+    assert len(web.asked) == 2
+    now[0] = 3600
+    provider.metadata()
+    assert len(web.asked) == 4
+
+
+def test_an_unknown_key_is_asked_for_once(web: Web) -> None:
+    """A rotation just before signing is found; a key that is never published costs two fetches in all."""
+    provider = Provider(publish(web))
+    provider.metadata()
+    answer(web, "/keys", published(RSA))
+    assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    asked = len(web.asked)
+    with pytest.raises(InvalidIdToken, match="does not publish"):
+        provider.verify(sign(claims(), kid="never"), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert web.asked[asked:] == ["/keys"]
+
+
+def test_after_a_refusal_nothing_is_asked(web: Web) -> None:
+    """The conformance suite fails a client that goes on after a bad ID token."""
+    provider = Provider(publish(web, RSA))
+    provider.metadata()
+    asked = len(web.asked)
+    with pytest.raises(InvalidIdToken):
+        provider.verify(sign(claims(nonce="other")), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert len(web.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"issuer": "https://evil.test/"}, "calls itself `https://evil.test/`"),
+        ({"issuer": None}, "calls itself"),
+        ({"authorization_endpoint": None}, "has no authorization_endpoint"),
+        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri is not used"),
+        ({"jwks_uri": "http://idp.test/keys"}, "jwks_uri is not used"),
+        ({"authorization_endpoint": "http:$(touch PWNED)?x"}, "authorization_endpoint is not used"),
+        ({"authorization_endpoint": ["https://idp.test"]}, "authorization_endpoint is not used"),
+    ],
+)
+def test_a_document_that_is_not_believed(web: Web, changes: dict[str, Any], said: str) -> None:
+    """Another issuer, missing or unsafe endpoints."""
+    with pytest.raises(ProviderError, match=said.replace("$", r"\$")):
+        Provider(publish(web, RSA, **changes)).metadata()
+
+
+def test_metadata_of_any_shape_is_only_told() -> None:
+    """Members of a wrong type are as good as absent."""
+    document = {
+        "issuer": "https://i.test",
+        "authorization_endpoint": "https://i.test/a",
+        "jwks_uri": "https://i.test/k",
+        "id_token_signing_alg_values_supported": "RS256",
+        "authorization_response_iss_parameter_supported": "yes",
+    }
+    metadata = ProviderMetadata.from_document(document, "https://i.test")
+    assert metadata.id_token_signing_alg_values_supported == ()
+    assert metadata.authorization_response_iss_parameter_supported is False
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (200, {}, b"<html>hi</html>", "is not JSON"),
+        (200, {}, b"[]", "is not a JSON object"),
+        (200, {}, b"\xff\xfe{}", "is not JSON"),
+        (200, {}, b"[" * 100_000, "is not JSON"),
+        (200, {}, b"{}" + b" " * 1024 * 1024, "over 1 MiB"),
+        (500, {}, b"{}", "answered 500"),
+        (302, {"Location": "/elsewhere"}, b"", "answered 302"),
+        (200, {"Content-Encoding": "gzip"}, b"not gzip", "cannot be reached"),
+    ],
+)
+def test_answers_that_are_not_read(web: Web, status: int, headers: dict[str, str], body: bytes, said: str) -> None:
+    """HTML, garbage, megabytes, redirects: one sentence, and no second request."""
+    web.answers["/x"] = (status, headers, body)
+    with pytest.raises(ProviderError, match=said):
+        fetch_json(web.url + "/x")
+    assert web.asked == ["/x"]
+
+
+def test_a_dripping_answer_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read timeout alone would never end while bytes come."""
+    monkeypatch.setattr(provider_module, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(provider_module, "READ_TIMEOUT", 0.3)
+    over = threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        while not over.wait(0.05):
+            yield b" "
+
+    web.answers["/x"] = (200, {}, drip)
+    started = time.monotonic()
+    with pytest.raises(ProviderError, match=r"takes too long|cannot be reached"):
+        fetch_json(web.url + "/x")
+    over.set()
+    assert time.monotonic() - started < 10
+
+
+def test_nothing_listens() -> None:
+    """The sentence names the address and what to check."""
+    with pytest.raises(ProviderError, match="cannot be reached at http://127.0.0.1:1/x. Check `domain`"):
+        fetch_json("http://127.0.0.1:1/x")
+
+
+def test_loopback_never_goes_through_a_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says; and no password of .netrc is sent."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    answer(web, "/x", {"a": 1})
+    assert fetch_json(web.url + "/x") == {"a": 1}
+
+
+def test_no_password_of_netrc_is_sent(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests would, by itself."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    answer(web, "/x", {})
+    fetch_json(web.url + "/x")
+    assert "Authorization" not in web.headers[0]
+
+
+def test_other_hosts_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTPS_PROXY is honoured, NO_PROXY too, and a dead proxy is named."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(ProviderError, match="check HTTPS_PROXY and NO_PROXY"):
+        fetch_json("https://idp.test/x")
+    monkeypatch.setenv("NO_PROXY", "idp.test")
+    assert provider_module._session("https://idp.test/x").proxies == {}
+
+
+def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:
+    """It is never skipped; behind a proxy that signs by itself REQUESTS_CA_BUNDLE is what helps."""
+    port, over = _serve_tls(tmp_path)
+    try:
+        with pytest.raises(ProviderError, match="REQUESTS_CA_BUNDLE"):
+            fetch_json(f"https://127.0.0.1:{port}/x")
+    finally:
+        over()
+
+
+def test_the_ca_bundle_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """REQUESTS_CA_BUNDLE first, then CURL_CA_BUNDLE, as requests itself has it."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/curl.pem")
+    assert provider_module._session("https://idp.test").verify == "/curl.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/requests.pem")
+    assert provider_module._session("https://idp.test").verify == "/requests.pem"
+
+
+def _serve_tls(folder: Path) -> tuple[int, Any]:
+    """Serve TLS with a certificate that nobody signed; return the port, and what ends it."""
+    import http.server
+    from datetime import timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    pem = folder / "server.pem"
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem.write_bytes(certificate + private)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.daemon_threads = True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+
+    def over() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+    return server.server_address[1], over

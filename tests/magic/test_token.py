@@ -1,0 +1,93 @@
+"""Tokens do not show themselves."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from ipyauth_magic.token import AccessToken, AuthorizationHeader, IdToken, TokenSet
+
+SECRET = "eyJhbGciOiJub25lIn0.c2VjcmV0.c2lnbmF0dXJl"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", [AccessToken, IdToken, AuthorizationHeader])
+def test_a_repr_shows_no_part(kind: type[str]) -> None:
+    """No prefix and no suffix either, alone or in a container."""
+    token = kind(SECRET)
+    for shown in (repr(token), f"{token!r}", repr([token]), repr({"Authorization": token}), "%r" % token):  # noqa: UP031
+        assert not any(SECRET[i : i + 4] in shown for i in range(len(SECRET) - 4))
+
+
+def test_a_header_gets_the_value() -> None:
+    """`print`, `format` and JSON give the token: headers need it."""
+    token = AccessToken(SECRET)
+    assert f"Bearer {token}" == "Bearer " + SECRET == "Bearer {}".format(token)  # noqa: UP032
+    assert str(token) == SECRET == json.loads(json.dumps(token))
+    assert requests.Request("GET", "http://x", headers={"Authorization": token}).prepare().headers["Authorization"]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_is_refused(protocol: int) -> None:
+    """A pickle is a file that nobody knows to hold a secret; the error does not hold it either."""
+    with pytest.raises(TypeError, match="not pickled") as caught:
+        pickle.dumps({"t": AccessToken(SECRET)}, protocol)
+    assert SECRET not in str(caught.value)
+
+
+def test_copy_works_and_stays_masked() -> None:
+    """Also within what holds it."""
+    token = AccessToken(SECRET)
+    for copied in (copy.copy(token), copy.deepcopy(token), copy.deepcopy([token])[0]):
+        assert copied == SECRET
+        assert SECRET not in repr(copied)
+
+
+def token_set(lifetime: float, **claims: Any) -> TokenSet:
+    """Return tokens that live *lifetime* seconds from NOW."""
+    expires_at = NOW + timedelta(seconds=lifetime)
+    return TokenSet(AccessToken(SECRET), IdToken(SECRET), "openid", expires_at, NOW, {"sub": "auth0|1"} | claims)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "age", "ended"),
+    [
+        (60, 0, False),
+        (60, 53, False),
+        (60, 54, True),
+        (7200, 7169, False),
+        (7200, 7170, True),
+        (0, 0, True),
+        (60, 99, True),
+    ],
+)
+def test_the_leeway_is_a_tenth_of_the_lifetime_and_at_most_30_seconds(lifetime: int, age: int, ended: bool) -> None:
+    """A token that is about to end is not handed out."""
+    assert token_set(lifetime).is_expired(NOW + timedelta(seconds=age)) is ended
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"nickname": "nick", "name": "N", "email": "e"}, "nick"),
+        ({"name": "N", "email": "e"}, "N"),
+        ({"nickname": " ", "name": 3, "email": "e"}, "e"),
+        ({}, "auth0|1"),
+    ],
+)
+def test_who_signed_in(claims: dict[str, object], name: str) -> None:
+    """`nickname`, else `name`, else `email`, else `sub`."""
+    assert token_set(60, **claims).logged_as == name
+
+
+def test_a_token_set_shows_no_secret() -> None:
+    """Nor the claims, which hold the nonce."""
+    shown = repr(token_set(60, nonce="n0nce"))
+    assert SECRET not in shown
+    assert "n0nce" not in shown

@@ -1,0 +1,50 @@
+"""Ports and addresses on loopback for the tests."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 (and of ::1, where there is IPv6) that nobody holds now."""
+    while True:
+        with socket.socket(socket.AF_INET) as four:
+            four.bind(("127.0.0.1", 0))
+            port: int = four.getsockname()[1]
+            if not socket.has_ipv6:
+                return port
+            try:
+                with socket.socket(socket.AF_INET6) as six:
+                    six.bind(("::1", port))
+            except OSError as error:
+                if is_taken(error):
+                    continue
+            return port
+
+
+def is_taken(error: OSError) -> bool:
+    """Tell whether *error* says that somebody else holds the address, and not that there is no IPv6."""
+    return error.errno in {errno.EADDRINUSE, errno.EACCES}
+
+
+def is_free(port: int) -> bool:
+    """Tell whether *port* of 127.0.0.1 can be bound now."""
+    with socket.socket(socket.AF_INET) as four:
+        four.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            four.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def wait_until_free(port: int, deadline: float = 10) -> bool:
+    """Wait until *port* can be bound again, at most *deadline* seconds; tell whether it can."""
+    end = time.monotonic() + deadline
+    while not is_free(port):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

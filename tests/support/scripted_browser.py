@@ -1,0 +1,142 @@
+"""A person's browser, played by a script over real sockets: an idle socket first, a favicon, redirects, the page's script."""
+
+from __future__ import annotations
+
+import html.parser
+import http.client
+import re
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+def send(method: str, url: str, body: str | bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """Send one request and return its answer; no redirect is followed."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, target, body, dict(headers or {}))
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+@dataclass
+class ScriptedBrowser:
+    """Follows a sign-in link as a browser would, up to the page that tells how it ended.
+
+    Attributes:
+        change: alters the response's parameters before they reach the listener, as an attacker or a bad provider would.
+        before: called with the redirect's URL before it is followed, to make noise.
+        idle_socket: hold a connection open to the callback port and say nothing on it.
+    """
+
+    change: Callable[[dict[str, str]], dict[str, str]] = lambda parameters: parameters
+    before: Callable[[str], None] = lambda url: None
+    idle_socket: bool = True
+    answers: list[Answer] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+
+    def open(self, url: str) -> Answer:
+        """Open *url* and follow it to the end; the last answer is what the tab shows."""
+        answer = send("GET", url)
+        if answer.status == 200 and "form" in answer.text:
+            return self._post_form(url, answer)
+        location = answer.headers["Location"]
+        return self.arrive(location)
+
+    def open_in_thread(self, url: str) -> threading.Thread:
+        """Open *url* while the caller goes on."""
+        thread = threading.Thread(target=self.open, args=(url,), name="scripted-browser", daemon=True)
+        thread.start()
+        return thread
+
+    def arrive(self, location: str) -> Answer:
+        """Come to the redirect URI with a response, in the fragment or in the query."""
+        self.before(location)
+        self.seen += [value for _, value in parse_qsl(urlsplit(location).fragment)]
+        callback, _, fragment = location.partition("#")
+        parts = urlsplit(callback)
+        held = socket.create_connection((str(parts.hostname), parts.port or 80)) if self.idle_socket else None
+        try:
+            page = send("GET", callback)
+            self.answers.append(page)
+            send("GET", f"{parts.scheme}://{parts.netloc}/favicon.ico")
+            if not fragment:
+                return page
+            return self._relay(callback, urlencode(self.change(dict(parse_qsl(fragment)))))
+        finally:
+            if held is not None:
+                held.close()
+
+    def _relay(self, callback: str, body: str) -> Answer:
+        parts = urlsplit(callback)
+        headers = {
+            "Origin": f"{parts.scheme}://{parts.netloc}",
+            "Content-Type": FORM,
+            "Sec-Fetch-Site": "same-origin",
+            "Sec-Fetch-Mode": "cors",
+        }
+        answer = send("POST", callback, body, headers)
+        self.answers.append(answer)
+        return answer
+
+    def _post_form(self, url: str, page: Answer) -> Answer:
+        """Submit a form_post page as its script would, and follow the 303."""
+        form = _Form(page.text)
+        parts = urlsplit(url)
+        headers = {"Origin": f"{parts.scheme}://{parts.netloc}", "Content-Type": FORM, "Sec-Fetch-Site": "cross-site"}
+        self.before(form.action)
+        answer = send("POST", form.action, urlencode(self.change(form.fields)), headers)
+        self.answers.append(answer)
+        if answer.status != 303:
+            return answer
+        target = urlsplit(form.action)
+        answer = send("GET", f"{target.scheme}://{target.netloc}{answer.headers['Location']}")
+        self.answers.append(answer)
+        return answer
+
+
+class _Form(html.parser.HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action = values["action"]
+        if tag == "input" and values.get("name"):
+            self.fields[values["name"]] = values.get("value", "")
+
+
+def query_of(url: str) -> dict[str, str]:
+    """Return the parameters in the query of *url*."""
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def links_in(text: str) -> list[str]:
+    """Return the http addresses in *text*."""
+    return re.findall(r"https?://[^\s\"'<>]+", text)

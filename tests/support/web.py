@@ -1,0 +1,57 @@
+"""A small HTTP server in a thread, whose answers a test decides."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Web:
+    """What a test's server was asked, and what it answers: status, headers and body by path."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    answers: dict[str, tuple[int, Mapping[str, str], bytes | Callable[[], Iterator[bytes]]]] = field(
+        default_factory=dict
+    )
+
+
+@contextmanager
+def serving() -> Iterator[Web]:
+    """Give a running server on 127.0.0.1; 404 for any path without an answer."""
+    web = Web()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            web.asked.append(self.path)
+            web.headers.append(dict(self.headers.items()))
+            status, headers, body = web.answers.get(self.path, (404, {}, b"nothing here"))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            try:
+                for part in [body] if isinstance(body, bytes) else body():
+                    self.wfile.write(part)
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    web.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield web
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
