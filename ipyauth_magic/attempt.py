@@ -74,12 +74,14 @@ class Attempt:
         return max(0.0, self._ends_at - time.monotonic())
 
     def open_browser(self) -> None:
-        """Open the link in the user's browser as soon as it is known; `why_no_browser` tells if that failed."""
+        """Open the link in the user's browser as soon as it is known, once; `why_no_browser` tells if that failed."""
         with self._lock:
-            self._wants_browser = True
-            if self.url is None:
+            if self._wants_browser:
                 return
-        open_in_browser(self.url, self._browser_said)
+            self._wants_browser = True
+            url = self.url
+        if url is not None:
+            open_in_browser(url, self._browser_said)
 
     def extend(self, timeout: float) -> None:
         """Let it last *timeout* seconds from now at the least."""

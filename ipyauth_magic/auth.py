@@ -88,17 +88,18 @@ class Auth:
     ) -> Self:
         """Sign in as `sign_in` does, with the card left away if *quiet*."""
         shown = panel(open_browser)
-        if not force and self._good_tokens():
-            if card_of_good_token and not quiet:
-                shown.end(self.card())
-            return self
-        self._check_somebody_can_answer(open_browser)
-        attempt = self._begin(timeout, of_card=False)
+        with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
+            if not force and self._good_tokens():
+                if card_of_good_token and not quiet:
+                    shown.end(self.card())
+                return self
+            self._check_somebody_can_answer(open_browser)
+            attempt = self._begin(timeout, of_card=False)
         if open_browser:
             attempt.open_browser()
         card = None
         try:
-            self._accept(attempt.result(shown.tick))
+            attempt.result(shown.tick)
             card = None if quiet else self.card()
         finally:
             shown.end(card)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import TraitError, Unicode
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ class Auth0Magics(Magics):
         `%auth0 -f FILE` on one line does the same without a cell.
         """
         with usage_errors():
-            options = parse_argstring(self.auth0, line)
-            self._auth0(options, cell)
+            self._auth0(_parse(self.auth0, line), cell)
 
     @magic_arguments()
     @argument("name", metavar="NAME", nargs="?", help="variable given by -t or -a (default: the latest sign-in)")
@@ -91,10 +91,9 @@ class Auth0Magics(Magics):
     def token(self, line: str) -> dict[str, Any] | None:
         """Show the claims of the access token and of the ID token; checks nothing on the network."""
         with usage_errors():
-            options = parse_argstring(self.token, line)
             from .token_magic import token
 
-            return token(self, options)
+            return token(self, _parse(self.token, line))
 
     def _auth0(self, options: Namespace, cell: str | None) -> None:
         self._check_options(options)
@@ -138,28 +137,35 @@ class Auth0Magics(Magics):
         _check_choice("--store", options.store, ("memory", "none"))
 
 
+def _parse(magic: Any, line: str) -> Namespace:
+    """Return the options on *line*; IPython's own splitting breaks `scope="a b"` within its quotes."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""  # a path of Windows has backslashes
+    try:
+        words = list(lexer)
+    except ValueError:
+        raise UsageError("A quote is not closed.") from None
+    options: Namespace = magic.parser.parse_intermixed_args(words)
+    return options
+
+
 def _line_parameters(options: Namespace) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for word in options.parameters:
-        name, equals, value = _unquoted(word).partition("=")
+        name, equals, value = word.partition("=")
         if not equals:
             raise UsageError(f"`{name[:60]}` is neither an option nor KEY=VALUE.")
         if name in parameters:
             raise UsageError(f"{name[:60]} is given twice.")
-        parameters[name] = _unquoted(value)
+        parameters[name] = value
     for option in ("dotenv_file", "dotenv_folder"):
         if value := getattr(options, option):
             if option in parameters:
                 raise UsageError(f"{option} is given twice.")
-            parameters[option] = _unquoted(value)
+            parameters[option] = value
     if options.flow == "implicit":
         parameters["response_type"] = "token id_token"
     return parameters
-
-
-def _unquoted(word: str) -> str:
-    """Return *word* without the pair of quotes around it, which IPython leaves there."""
-    return word[1:-1] if len(word) >= 2 and word[0] == word[-1] and word[0] in "\"'" else word
 
 
 def _check_name(name: str, option: str) -> None:

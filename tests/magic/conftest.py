@@ -81,13 +81,14 @@ def cell(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., str]:
 
 
 @pytest.fixture
-def user_browser(monkeypatch: pytest.MonkeyPatch) -> ScriptedBrowser:
+def user_browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedBrowser]:
     """The user's browser: what `webbrowser` would start is a script."""
     browser = ScriptedBrowser()
     opened = lambda url, new=0: bool(browser.open_in_thread(url))  # noqa: E731
     monkeypatch.setattr(webbrowser, "get", lambda using=None: webbrowser.GenericBrowser("scripted"))
     monkeypatch.setattr(webbrowser, "open", opened)
-    return browser
+    yield browser
+    browser.join()
 
 
 @pytest.fixture
@@ -108,12 +109,11 @@ def sign_in() -> Callable[[ParamsAuth0, ScriptedBrowser], TokenSet]:
         attempt = Attempt(params, timeout)
         try:
             attempt.wait_for_url(10)
-            thread = browser.open_in_thread(attempt.url) if attempt.url else None
-            tokens = attempt.result()
-            if thread:
-                thread.join(20)
-            return tokens
+            if attempt.url:
+                browser.open_in_thread(attempt.url)
+            return attempt.result()
         finally:
+            browser.join()
             attempt.join()
 
     return run

@@ -206,7 +206,7 @@ def test_a_dripping_answer_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_nothing_listens() -> None:
     """The sentence names the address and what to check."""
-    with pytest.raises(ProviderError, match="cannot be reached at http://127.0.0.1:1/x. Check `domain`"):
+    with pytest.raises(ProviderError, match=r"cannot be reached at http://127\.0\.0\.1:1/x\. Check `domain`"):
         fetch_json("http://127.0.0.1:1/x")
 
 

@@ -86,7 +86,7 @@ def test_nobody_binds_beside_us() -> None:
     bound = bind_redirect_uri("http://127.0.0.1:0/")
     port = bound.sockets[0].getsockname()[1]
     for address in ("127.0.0.1", "0.0.0.0"):
-        with pytest.raises(OSError), held(address, port, reuse_port=True):
+        with pytest.raises(OSError, match="in use"), held(address, port, reuse_port=True):
             pass
     bound.close()
 

@@ -1,4 +1,4 @@
-"""A person's browser, played by a script over real sockets: an idle socket first, a favicon, redirects, the page's script."""
+"""A person's browser, played by a script over real sockets: idle socket, favicon, redirect, the page's script."""
 
 from __future__ import annotations
 
@@ -56,9 +56,12 @@ class ScriptedBrowser:
     idle_socket: bool = True
     answers: list[Answer] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    tabs: list[threading.Thread] = field(default_factory=list)
 
     def open(self, url: str) -> Answer:
         """Open *url* and follow it to the end; the last answer is what the tab shows."""
+        self.opened.append(url)
         answer = send("GET", url)
         if answer.status == 200 and "form" in answer.text:
             return self._post_form(url, answer)
@@ -68,8 +71,14 @@ class ScriptedBrowser:
     def open_in_thread(self, url: str) -> threading.Thread:
         """Open *url* while the caller goes on."""
         thread = threading.Thread(target=self.open, args=(url,), name="scripted-browser", daemon=True)
+        self.tabs.append(thread)
         thread.start()
         return thread
+
+    def join(self) -> None:
+        """Wait until every tab shows its last page."""
+        for tab in self.tabs:
+            tab.join(20)
 
     def arrive(self, location: str) -> Answer:
         """Come to the redirect URI with a response, in the fragment or in the query."""

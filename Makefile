@@ -1,0 +1,92 @@
+# Everything runs from here; each target makes the virtual environment that it needs.
+#   make demo           the fruit story in JupyterLab with a local issuer; without a display it plays the user itself
+#   make lab            the same, always interactive
+#   make test           all tests (a real Chromium and an independent provider among them)
+#   make test-long      the tests marked long, in full
+#   make test-ipython   the magics on older IPythons
+#   make check          format, lint, types, floors, examples
+#   make format         rewrites what `check` would refuse
+#   make bench          our own share of a sign-in, beside other libraries
+#   make picture        takes the picture of the README again
+#   make clean          removes what all of these made
+
+PYTHON ?= python3
+IPYTHONS := 7.34 8.39
+
+BIN := .venv/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+SOURCES := setup.cfg setup.py pyproject.toml
+
+.PHONY: demo lab test test-long test-ipython check format bench picture clean
+.PRECIOUS: .venv-ipython-%/ready
+
+demo: .venv/ready
+	$(BIN)/python -m examples.demo
+
+lab: .venv/ready
+	$(BIN)/python -m examples.demo --lab
+
+picture: .venv/ready
+	$(BIN)/python -m examples.demo --picture docs/images/sign-in.png
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+test-long: .venv/ready
+	$(BIN)/python -m pytest -m long --long
+
+test-ipython: $(IPYTHONS:%=test-ipython-%)
+
+test-ipython-%: .venv-ipython-%/ready
+	.venv-ipython-$*/bin/python -m pytest tests/magic
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_floors.py tests/test_examples.py
+
+format: .venv/ready
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: .venv/ready
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/oidc_provider/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: $(SOURCES)
+	$(call make_venv,.venv)
+	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev]'
+	touch $@
+
+.venv-ipython-%/ready: $(SOURCES)
+	$(call make_venv,.venv-ipython-$*)
+	.venv-ipython-$*/bin/python $(PIP_INSTALL) --editable '.[test-ipython]' 'ipython==$*.*'
+	touch $@
+
+# Makes the virtual environment $(1) with $(PYTHON), or with a newer one where that is older than 3.11. Debian keeps
+# `venv` in a package of its own.
+define make_venv
+@set -eu; found=; \
+for python in '$(PYTHON)' python3.14 python3.13 python3.12 python3.11; do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+done; \
+if [ -z "$$found" ]; then \
+	echo 'ipyauth-magic needs Python 3.11 or newer, and there is none: install one, or name it: make PYTHON=/path/to/python3' >&2; \
+	exit 1; \
+fi; \
+if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	apt-get update -qq; \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; \
+fi; \
+if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	echo "$$found cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)" >&2; \
+	exit 1; \
+fi; \
+echo "$(1): a virtual environment of $$("$$found" --version)"; \
+"$$found" -m venv '$(1)'
+endef

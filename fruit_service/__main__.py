@@ -1,0 +1,98 @@
+"""`python -m fruit_service`: the API on waitress, with the local issuer beside it if asked for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from .config import Config, dotenv
+from .errors import BadConfig, FruitError
+from .issuer.server import LocalIssuer
+from .serving import LOOPBACK, Server, listen, until_signal, wait
+
+NO_SQLALCHEMY = "The fruit service keeps its fruits through SQLAlchemy: pip install 'ipyauth-magic[service]'"
+OPTIONS: Mapping[str, str] = {
+    "host": "address to listen on (default 127.0.0.1)",
+    "port": "0: a free one (default 5000)",
+    "issuer": "URL of the issuer whose access tokens are accepted",
+    "audience": "identifier of this API (default api/fruit)",
+    "database": "SQLAlchemy URL (default: a SQLite file of yours)",
+    "threads": "that answer requests (default 2)",
+    "leeway": "seconds that clocks may differ (default 60)",
+    "token-profile": "auth0 or rfc9068 (default auth0)",
+    "algorithms": "accepted signatures, of RS256 and ES256 (default RS256)",
+}
+"""The options that have a `FRUIT_*` variable and dotenv key."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service until a signal ends it; return the exit status."""
+    options = _parser().parse_args(arguments)
+    with until_signal():
+        try:
+            with ExitStack() as stack:
+                _run(options, stack)
+                wait()
+        except FruitError as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 0
+
+
+def _run(options: argparse.Namespace, stack: ExitStack) -> None:
+    chosen = {f"FRUIT_{name.replace('-', '_').upper()}": getattr(options, name.replace("-", "_")) for name in OPTIONS}
+    if options.with_issuer:
+        if options.issuer:
+            raise BadConfig("Give --issuer or --with-issuer, not both.")
+        issuer = stack.enter_context(LocalIssuer())
+        chosen["FRUIT_ISSUER"] = issuer.issuer
+        print(f"Local issuer (for demonstration only): {issuer.issuer}", flush=True)
+    config = Config.of(chosen, os.environ, dotenv(options.dotenv_file) if options.dotenv_file else {})
+    _serve(config, stack)
+
+
+def _serve(config: Config, stack: ExitStack) -> None:
+    try:
+        from .app import create_app
+        from .keys import IssuerKeys
+        from .store import FruitStore
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise BadConfig(NO_SQLALCHEMY) from error
+    sockets = listen(_addresses(config.host), config.port)
+    store = FruitStore(config.database)
+    stack.callback(store.close)
+    app = create_app(config, store, IssuerKeys(config.issuer))
+    stack.enter_context(Server(app, sockets, config.threads))
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    print(f"Fruits are kept in {store.place}", flush=True)
+    print(f"Fruit service: http://{host}:{sockets[0].getsockname()[1]}/", flush=True)
+
+
+def _addresses(host: str) -> Sequence[str]:
+    """Return the addresses of *host*; of `localhost` both, whatever the hosts file says."""
+    if host == "localhost":
+        return LOOPBACK
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise BadConfig(f"There is no address for the host {host}.") from error
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fruit_service", description="An API protected by access tokens.")
+    for name, meaning in OPTIONS.items():
+        parser.add_argument(f"--{name}", help=meaning)
+    parser.add_argument("--with-issuer", action="store_true", help="run the local issuer too, for demonstration")
+    parser.add_argument("--dotenv-file", metavar="FILE", help="a file with FRUIT_* keys")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Access tokens: when one is ours, and which scopes it carries (RFC 9068, section 4; RFC 8725)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import Key
+
+from .errors import InvalidToken
+
+MAX_LENGTH = 16 * 1024
+"""In characters: what is longer is refused before anything is decoded."""
+
+TYPES: Mapping[str, frozenset[str]] = {
+    "auth0": frozenset({"jwt", "at+jwt", "application/at+jwt"}),
+    "rfc9068": frozenset({"at+jwt", "application/at+jwt"}),
+}
+"""Per token profile, the values of `typ`. The operator chooses the profile; the token has no say in it."""
+
+REQUIRED_CLAIMS: Mapping[str, tuple[str, ...]] = {
+    "auth0": ("iss", "sub", "aud", "exp"),
+    "rfc9068": ("iss", "sub", "aud", "exp", "iat", "jti", "client_id"),
+}
+
+FindKey = Callable[[str], Key | None]
+"""From a `kid` to the issuer's key of that name, if there is one."""
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the operator decided that a token must be."""
+
+    issuer: str
+    audience: str
+    algorithms: tuple[str, ...] = ("RS256",)
+    profile: str = "auth0"
+    leeway: int = 60
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A verified access token: its claims, and its scopes as a set."""
+
+    claims: Mapping[str, Any]
+    scopes: frozenset[str]
+
+
+def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessToken:
+    """Return what *token* says, once everything about it is checked; `InvalidToken` otherwise."""
+    if len(token) > MAX_LENGTH:
+        raise InvalidToken("The access token is too long.")
+    header = _header(token)
+    _check_header(header, rules)
+    claims = _object(_verified_payload(token, header, rules, find_key), "payload")
+    _check_claims(claims, rules, now)
+    return AccessToken(claims, _scopes(claims))
+
+
+def _header(token: str) -> dict[str, Any]:
+    segments = token.split(".")
+    if len(segments) != 3:
+        raise InvalidToken(
+            "The access token is no JWT of three parts: opaque and encrypted tokens are not for this API."
+        )
+    header, _, _ = (_decoded(segment) for segment in segments)
+    return _object(header, "header")
+
+
+def _decoded(segment: str) -> bytes:
+    """Return what *segment* stands for: base64url in its one canonical form (RFC 7515, section 2)."""
+    if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
+        raise InvalidToken("A part of the access token is not base64url.")
+    decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode("ascii"):
+        raise InvalidToken("A part of the access token is not base64url in its canonical form.")
+    return decoded
+
+
+def _object(text: bytes, part: str) -> dict[str, Any]:
+    """Return the JSON object that *text* is, in UTF-8 (RFC 8725, section 3.7) and with each name once."""
+    try:
+        value = json.loads(text.decode("utf-8"), parse_constant=_no_json, object_pairs_hook=_no_repetition)
+    except (ValueError, RecursionError) as error:
+        raise InvalidToken(f"The {part} of the access token is not JSON in UTF-8.") from error
+    if not isinstance(value, dict):
+        raise InvalidToken(f"The {part} of the access token is no JSON object.")
+    return value
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return value
+
+
+def _check_header(header: Mapping[str, Any], rules: Rules) -> None:
+    if header.get("alg") not in rules.algorithms:
+        raise InvalidToken("The access token is signed by an algorithm that is not accepted here.")
+    if str(header.get("typ")).lower() not in TYPES[rules.profile]:
+        raise InvalidToken("The typ of the token is not that of an access token.")
+    if "crit" in header:
+        raise InvalidToken("The access token demands an extension that is not understood here.")
+    # `jwk`, `jku`, `x5u` and `x5c` may be there and are never looked at: keys come from the issuer alone.
+    if not isinstance(header.get("kid"), str):
+        raise InvalidToken("The access token does not name its key.")
+
+
+def _verified_payload(token: str, header: Mapping[str, Any], rules: Rules, find_key: FindKey) -> bytes:
+    key = find_key(header["kid"])
+    if key is None:
+        raise InvalidToken("The access token is signed by a key that the issuer does not publish.")
+    try:
+        return jws.deserialize_compact(token, key, registry=_Registry(rules.algorithms)).payload
+    # The text is never in our message; joserfc passes on some errors of what lies below it.
+    except (JoseError, ValueError, TypeError) as error:
+        raise InvalidToken("The signature of the access token is wrong.") from error
+
+
+class _Registry(jws.JWSRegistry):
+    """Joserfc's rules with our limit alone, and RFC 7515's leave to carry unknown header parameters (section 4)."""
+
+    max_header_length = MAX_LENGTH
+    max_payload_length = MAX_LENGTH
+
+    def __init__(self, algorithms: tuple[str, ...]) -> None:
+        super().__init__(algorithms=algorithms, strict_check_header=False)
+
+
+def _check_claims(claims: Mapping[str, Any], rules: Rules, now: float) -> None:
+    for name in REQUIRED_CLAIMS[rules.profile]:
+        if name not in claims:
+            raise InvalidToken(f"The access token has no {name}.")
+    if claims["iss"] != rules.issuer:
+        raise InvalidToken("The access token is from another issuer.")
+    if rules.audience not in _audiences(claims["aud"]):
+        raise InvalidToken("The access token is for another audience.")
+    for name in ("sub", "client_id", "jti"):
+        if name in claims and not (isinstance(claims[name], str) and claims[name]):
+            raise InvalidToken(f"The {name} of the access token is no text.")
+    _check_times(claims, rules.leeway, now)
+
+
+def _audiences(audience: object) -> list[str]:
+    audiences = audience if isinstance(audience, list) else [audience]
+    texts = [each for each in audiences if isinstance(each, str)]
+    if len(texts) < len(audiences):
+        raise InvalidToken("The aud of the access token is neither text nor a list of texts.")
+    return texts
+
+
+def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
+    times = {name: _number(name, claims[name]) for name in ("exp", "nbf", "iat") if name in claims}
+    if times["exp"] <= now - leeway:
+        raise InvalidToken("The access token has expired.")
+    if times.get("nbf", now) > now + leeway:
+        raise InvalidToken("The access token is not valid yet: compare the clocks.")
+    if times.get("iat", now) > now + leeway:
+        raise InvalidToken("The access token was issued in the future: compare the clocks.")
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidToken(f"The {name} of the access token is no number.")
+    return value
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes, between single spaces and nothing else (RFC 6749, section 3.3)."""
+    scope = claims.get("scope")
+    if scope is None:
+        return frozenset()
+    if not isinstance(scope, str):
+        raise InvalidToken("The scope of the access token is no text.")
+    return frozenset(scope.split(" ")) - {""}

@@ -1,0 +1,126 @@
+"""The API: routes of a few lines, and one shape for everything that goes wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import bottle
+from bottle import Bottle, HTTPError, HTTPResponse
+
+from .access_token import AccessToken
+from .baskets import READ, WRITE, allowed, checked
+from .bearer import Bearer
+from .config import Config
+from .errors import BadRequest, BodyTooLarge, NotJson, RequestError
+from .keys import IssuerKeys
+from .pages import PACKAGE, asset, page
+from .serving import MAX_BODY
+from .store import FruitStore
+
+HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def create_app(config: Config, store: FruitStore, keys: IssuerKeys) -> Bottle:
+    """Return the WSGI application."""
+    app = Bottle()
+    app.default_error_handler = _error
+    app.add_hook("before_request", _check_host)
+    app.install(_answers)
+    app.install(Bearer(config.rules, keys.find))
+    _add_api(app, store)
+    _add_health(app, store, keys)
+    _add_pages(app, config)
+    return app
+
+
+def _add_api(app: Bottle, store: FruitStore) -> None:
+    @app.get("/api/fruit", scopes=tuple(READ))  # type: ignore[untyped-decorator]
+    def read(access_token: AccessToken) -> HTTPResponse:
+        fruits = store.fruits(allowed(access_token.scopes, READ))
+        msg = f"Fruits that you may see: {_baskets(fruits)}."
+        return _json({"msg": msg, "fruits": fruits, "token_info": access_token.claims})
+
+    @app.post("/api/fruit", scopes=tuple(WRITE))  # type: ignore[untyped-decorator]
+    def write(access_token: AccessToken) -> HTTPResponse:
+        fruits = checked(_json_body())
+        baskets = allowed(access_token.scopes, WRITE)
+        added = store.add({basket: names for basket, names in fruits.items() if basket in baskets})
+        refused = {basket: names for basket, names in fruits.items() if basket not in baskets}
+        msg = f"Fruits added: {sum(map(len, added.values()))}."
+        if refused:
+            msg += f" Your token's scopes do not allow to add to: {_baskets(refused)}."
+        return _json({"msg": msg, "fruits_added": added, "fruits_refused": refused, "token_info": access_token.claims})
+
+
+def _add_health(app: Bottle, store: FruitStore, keys: IssuerKeys) -> None:
+    @app.get("/healthz")  # type: ignore[untyped-decorator]
+    def alive() -> HTTPResponse:
+        return _json({"msg": "alive"})
+
+    @app.get("/readyz")  # type: ignore[untyped-decorator]
+    def ready() -> HTTPResponse:
+        store.check()
+        keys.check()
+        return _json({"msg": "ready"})
+
+
+def _add_pages(app: Bottle, config: Config) -> None:
+    @app.get("/")  # type: ignore[untyped-decorator]
+    def index() -> HTTPResponse:
+        data = {"config": config, "rights": (READ, WRITE), "address": bottle.request.url}
+        return page(PACKAGE, "index.html", "Fruit service", **data)
+
+    app.get("/pages/style.css", callback=lambda: asset("style.css"))
+    app.get("/pages/icon.svg", callback=lambda: asset("icon.svg"))
+
+
+def _baskets(fruits: dict[str, list[str]]) -> str:
+    return " and ".join(fruits)
+
+
+def _json_body() -> Any:
+    request = bottle.request
+    if request.content_length > MAX_BODY:
+        raise BodyTooLarge(f"A body holds at most {MAX_BODY} bytes.")
+    if request.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise NotJson("Send the fruits as Content-Type: application/json.")
+    try:
+        return json.loads(request.body.read().decode("utf-8"))
+    # Python's parser goes as deep as its stack: 80 kB of "[" are too deep.
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON in UTF-8.") from error
+
+
+def _check_host() -> None:
+    """Refuse a request for no host or for two, which waitress lets through (RFC 9112, section 3.2)."""
+    environ = bottle.request.environ
+    host = environ.get("HTTP_HOST")
+    if "," in (host or "") or (not host and environ.get("SERVER_PROTOCOL") != "HTTP/1.0"):
+        raise HTTPError(400, "Send one Host header.")
+
+
+def _answers(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
+    """Bottle plugin: turn a `RequestError` into the answer that it knows."""
+
+    def answering(**arguments: Any) -> HTTPResponse:
+        try:
+            return callback(**arguments)
+        except RequestError as error:
+            return _json({"msg": error.msg}, error.status, **error.headers)
+
+    return answering
+
+
+def _error(error: HTTPError) -> str:
+    """Answer what Bottle refuses, or could not do, in the shape of all our errors."""
+    for name, value in HEADERS.items():
+        error.set_header(name, value)
+    reasons = {404: "There is nothing here: see / for what there is.", 405: "This method is not for this path."}
+    own = error.body if error.status_code < 500 else "Something went wrong on our side."
+    return json.dumps({"msg": reasons.get(error.status_code, own)})
+
+
+def _json(body: dict[str, Any], status: int = 200, **headers: str) -> HTTPResponse:
+    return HTTPResponse(json.dumps(body), status, {**HEADERS, **headers})

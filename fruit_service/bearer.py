@@ -1,0 +1,61 @@
+"""Bearer tokens: from the header of a request to a verified token with a scope that serves (RFC 6750)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import bottle
+
+from .access_token import FindKey, Rules, verify
+from .errors import InsufficientScope, InvalidToken, MissingToken
+
+_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+def bearer_token(authorization: str | None) -> str:
+    """Return the token of an `Authorization` header (section 2.1); the scheme in any case (RFC 9110, section 11.1)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise MissingToken
+    token = token.strip(" ")
+    if not _B64TOKEN.fullmatch(token):
+        raise InvalidToken("The Authorization header holds no single bearer token.")
+    return token
+
+
+class Bearer:
+    """Bottle plugin: a route that names `scopes` is called with the request's verified `access_token`.
+
+    One of the scopes must be among the token's; the first one named is the least that serves, and is what a client
+    is told to ask for.
+    """
+
+    name = "bearer"
+    api = 2
+
+    def __init__(self, rules: Rules, find_key: FindKey, now: Callable[[], float] = time.time) -> None:
+        self._rules = rules
+        self._find_key = find_key
+        self._now = now
+
+    def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
+        """Return *callback* behind the check, if *route* names scopes."""
+        scopes: Sequence[str] | None = route.config.get("scopes")
+        if scopes is None:
+            return callback
+
+        def protected(**arguments: Any) -> Any:
+            token = verify(bearer_token(_authorization()), self._rules, self._find_key, self._now())
+            if token.scopes.isdisjoint(scopes):
+                raise InsufficientScope(scopes[0])
+            return callback(access_token=token, **arguments)
+
+        return protected
+
+
+def _authorization() -> str | None:
+    header: str | None = bottle.request.environ.get("HTTP_AUTHORIZATION")
+    return header

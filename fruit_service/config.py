@@ -1,0 +1,122 @@
+"""Configuration: options over environment over dotenv file, checked once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from .access_token import TYPES, Rules
+from .errors import BadConfig
+from .keys import is_safe
+
+ALGORITHMS = ("RS256", "ES256")
+MAX_DOTENV = 64 * 1024
+"""In bytes: python-dotenv takes a minute for a few megabytes."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How the service is to run; each field but the issuer has a default."""
+
+    issuer: str
+    host: str = "127.0.0.1"
+    port: int = 5000
+    audience: str = "api/fruit"
+    database: str = field(default="", repr=False)  # it may hold a password
+    threads: int = 2
+    leeway: int = 60
+    token_profile: str = "auth0"
+    algorithms: tuple[str, ...] = ("RS256",)
+
+    @property
+    def rules(self) -> Rules:
+        """What an access token must be."""
+        return Rules(self.issuer, self.audience, self.algorithms, self.token_profile, self.leeway)
+
+    @classmethod
+    def of(cls, *sources: Mapping[str, str | None]) -> Config:
+        """Return the configuration that *sources* make, each by `FRUIT_*` names, the first that has one winning."""
+        values = _Values(sources)
+        return cls(
+            issuer=values.issuer(),
+            host=values.text("HOST", cls.host),
+            port=values.number("PORT", cls.port, 0, 65_535),
+            audience=values.text("AUDIENCE", cls.audience),
+            database=values.text("DATABASE", "") or default_database(),
+            threads=values.number("THREADS", cls.threads, 1, 64),
+            leeway=values.number("LEEWAY", cls.leeway, 0, 300),
+            token_profile=values.choice("TOKEN_PROFILE", cls.token_profile, tuple(TYPES)),
+            algorithms=values.choices("ALGORITHMS", cls.algorithms, ALGORITHMS),
+        )
+
+
+@dataclass(frozen=True)
+class _Values:
+    sources: tuple[Mapping[str, str | None], ...]
+
+    def text(self, name: str, default: str) -> str:
+        found = (source.get(f"FRUIT_{name}") for source in self.sources)
+        return next((value for value in found if value), default)
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        text = self.text(name, str(default))
+        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+            raise BadConfig(f"FRUIT_{name} must be a whole number from {least} to {most}.")
+        return int(text)
+
+    def choice(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        return self.choices(name, (default,), known)[0]
+
+    def choices(self, name: str, default: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+        chosen = tuple(self.text(name, " ".join(default)).replace(",", " ").split())
+        if not chosen or not set(chosen) <= set(known):
+            raise BadConfig(f"FRUIT_{name} must be of: {', '.join(known)}.")
+        return chosen
+
+    def issuer(self) -> str:
+        issuer = self.text("ISSUER", "")
+        if not issuer:
+            raise BadConfig(
+                "The fruit service needs to know whose access tokens to accept: give --issuer URL (FRUIT_ISSUER), "
+                "or --with-issuer to run the local issuer beside it."
+            )
+        if not is_safe(issuer):
+            raise BadConfig("FRUIT_ISSUER must be an https URL, or an http one on this machine.")
+        return issuer
+
+
+def dotenv(path: str | os.PathLike[str]) -> dict[str, str | None]:
+    """Return what a dotenv file says; python-dotenv itself takes a missing file for an empty one."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_DOTENV + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"The dotenv file {os.fspath(path)} cannot be read: {_reason(error)}.") from error
+    if len(content) > MAX_DOTENV:
+        raise BadConfig(f"The dotenv file {os.fspath(path)} is over {MAX_DOTENV} bytes long.")
+    return dotenv_values(stream=StringIO(text))
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or "unknown") if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def default_database() -> str:
+    """Return the URL of the SQLite file in the user's data directory."""
+    return f"sqlite:///{_data_directory() / 'fruit-service' / 'fruits.sqlite'}"
+
+
+def _data_directory() -> Path:
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")

@@ -1,0 +1,47 @@
+"""`python -m fruit_service.issuer`: the local issuer by itself."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ..errors import FruitError
+from ..options import number
+from ..serving import until_signal, wait
+from .people import CALLBACK_URLS
+from .server import LocalIssuer
+
+DESCRIPTION = "An Auth0-compatible OpenID provider on this machine, for demonstration. Ctrl-C ends it."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the issuer until a signal ends it; return the exit status."""
+    options = _parser().parse_args(arguments)
+    with until_signal():
+        try:
+            with LocalIssuer(options.port, options.callback_url or CALLBACK_URLS, options.lifetime) as issuer:
+                print(f"Local issuer (for demonstration only): {issuer.issuer}", flush=True)
+                wait()
+        except FruitError as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fruit_service.issuer", description=DESCRIPTION)
+    parser.add_argument(
+        "--port", type=number(0, 65_535), default=9400, metavar="PORT", help="0: a free one (default 9400)"
+    )
+    parser.add_argument(
+        "--callback-url", action="append", metavar="URL", help="an allowed redirect URI; repeat it for several"
+    )
+    parser.add_argument(
+        "--lifetime", type=number(1, 86_400), default=60, metavar="SECONDS", help="of access tokens (default 60)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

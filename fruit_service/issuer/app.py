@@ -1,0 +1,153 @@
+"""The issuer's endpoints: paths to what answers them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import bottle
+from bottle import Bottle, HTTPError, HTTPResponse
+
+from ..bearer import bearer_token
+from ..errors import BodyTooLarge, InsufficientScope, InvalidToken, RequestError
+from ..pages import asset, page, secure_headers
+from ..serving import MAX_BODY
+from .grants import LocalAuthorizationServer
+from .interaction import Interaction
+from .messages import PACKAGE, Request
+from .signing import ALGORITHM
+
+CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]
+USER_CLAIMS = ["nickname", "name", "email", "email_verified"]
+
+
+class Endpoints:
+    """The endpoints of one issuer, each a method of a few lines."""
+
+    def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
+        self._server = server
+        self._interaction = interaction
+        self._issuer = server.signer.issuer
+        port = self._issuer.rstrip("/").rpartition(":")[2]
+        self._hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
+
+    def app(self) -> Bottle:
+        """Return the WSGI application."""
+        app = Bottle()
+        app.add_hook("before_request", self._check_host)
+        app.default_error_handler = _plain_error
+        for methods, path, endpoint in self._routes():
+            app.route(path, methods, _answering_errors(endpoint))
+        return app
+
+    def _routes(self) -> list[tuple[list[str], str, Callable[..., HTTPResponse]]]:
+        return [
+            (["GET"], "/", self._index),
+            (["GET"], "/.well-known/openid-configuration", self._metadata),
+            (["GET"], "/.well-known/jwks.json", self._jwks),
+            (["GET", "POST"], "/authorize", self._authorize),
+            (["GET"], "/u/login", lambda: self._interaction.sign_in_page(*self._page_key())),
+            (["POST"], "/u/login", lambda: self._interaction.sign_in(*self._page_key(), self._form())),
+            (["GET"], "/u/consent", lambda: self._interaction.consent_page(*self._page_key())),
+            (["POST"], "/u/consent", lambda: self._interaction.consent(*self._page_key(), self._form())),
+            (["POST"], "/oauth/token", self._token),
+            (["GET", "POST"], "/userinfo", self._userinfo),
+            (["GET"], "/pages/style.css", lambda: asset("style.css")),
+            (["GET"], "/pages/icon.svg", lambda: asset("icon.svg")),
+            (["GET"], "/pages/form_post.js", lambda: asset("form_post.js", PACKAGE)),
+        ]
+
+    def _index(self) -> HTTPResponse:
+        return page(PACKAGE, "index.html", "Ready", issuer=self._issuer, directory=self._server.directory)
+
+    def _metadata(self) -> HTTPResponse:
+        """OpenID Connect Discovery, section 3."""
+        return _json(
+            {
+                "issuer": self._issuer,
+                "authorization_endpoint": f"{self._issuer}authorize",
+                "token_endpoint": f"{self._issuer}oauth/token",
+                "userinfo_endpoint": f"{self._issuer}userinfo",
+                "jwks_uri": f"{self._issuer}.well-known/jwks.json",
+                "scopes_supported": ["openid", "profile", "email"],
+                "response_types_supported": ["code", "token id_token", "id_token token"],
+                "response_modes_supported": ["query", "fragment", "form_post"],
+                "grant_types_supported": ["authorization_code", "implicit"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": [ALGORITHM],
+                "token_endpoint_auth_methods_supported": ["none"],
+                "code_challenge_methods_supported": ["S256"],
+                "claims_supported": [*CLAIMS, *USER_CLAIMS],
+            }
+        )
+
+    def _jwks(self) -> HTTPResponse:
+        return _json(self._server.signer.jwks())
+
+    def _authorize(self) -> HTTPResponse:
+        return self._interaction.authorize(self._oauth_request(), self._browser())
+
+    def _token(self) -> HTTPResponse:
+        response: HTTPResponse = self._server.create_token_response(self._oauth_request())
+        return response
+
+    def _userinfo(self) -> HTTPResponse:
+        """OpenID Connect Core, section 5.3."""
+        issued = self._server.issued.get(bearer_token(bottle.request.get_header("Authorization")))
+        if issued is None:
+            raise InvalidToken("The access token is unknown here, or has expired.")
+        if "openid" not in issued.scope.split():
+            raise InsufficientScope("openid")
+        return _json(issued.user.claims(issued.scope))
+
+    def _oauth_request(self) -> Request:
+        request = bottle.request
+        encoded = _body() if request.method == "POST" else request.query_string
+        return Request(request.method, self._issuer + request.path.lstrip("/"), encoded, dict(request.headers))
+
+    def _form(self) -> dict[str, str]:
+        return self._oauth_request().form
+
+    def _page_key(self) -> tuple[str, str | None]:
+        """Return what finds a waiting request: `state`, and the browser's cookie."""
+        return bottle.request.query.get("state", ""), self._browser()
+
+    def _browser(self) -> str | None:
+        cookie: str | None = bottle.request.get_cookie(self._interaction.cookie)
+        return cookie
+
+    def _check_host(self) -> None:
+        """Refuse foreign names for this machine: a page elsewhere may have bent its own name to it (DNS rebinding)."""
+        if bottle.request.get_header("Host") not in self._hosts:
+            raise HTTPError(400, f"This server is {self._issuer} and goes by no other name.")
+
+
+def _body() -> str:
+    if bottle.request.content_length > MAX_BODY:
+        raise BodyTooLarge(f"A form is at most {MAX_BODY} bytes long.")
+    body: bytes = bottle.request.body.read()
+    return body.decode("utf-8", "replace")
+
+
+def _json(body: Any) -> HTTPResponse:
+    return HTTPResponse(json.dumps(body), 200, {**secure_headers(), "Content-Type": "application/json"})
+
+
+def _answering_errors(endpoint: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
+    def answer() -> HTTPResponse:
+        try:
+            return endpoint()
+        except RequestError as error:
+            headers = {**secure_headers(), "Content-Type": "application/json", **error.headers}
+            return HTTPResponse(json.dumps({"msg": error.msg}), error.status, headers)
+
+    return answer
+
+
+def _plain_error(error: HTTPError) -> str:
+    """Say what Bottle or a hook refused; the default page shows the request, and in a 500 its exception."""
+    for name, value in secure_headers().items():
+        error.set_header(name, value)
+    error.content_type = "text/plain; charset=utf-8"
+    return f"{error.status_line}\n{error.body if error.status_code < 500 else ''}\n"

@@ -1,0 +1,47 @@
+"""What the issuer remembers for a while: so many things at most, each for so long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import islice
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Expiring(Generic[T]):
+    """Values by key, each forgotten after *seconds*, the oldest also when there are more than *limit*."""
+
+    def __init__(self, seconds: float, limit: int = 10_000) -> None:
+        self._seconds = seconds
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._values: dict[str, tuple[float, T]] = {}
+
+    def put(self, key: str, value: T) -> None:
+        """Keep *value*, from now on."""
+        with self._lock:
+            self._values.pop(key, None)
+            self._values[key] = (time.monotonic() + self._seconds, value)
+            self._forget()
+
+    def get(self, key: str | None) -> T | None:
+        """Return what is kept under *key*, or None."""
+        with self._lock:
+            return self._valid(self._values.get(key or ""))
+
+    def take(self, key: str | None) -> T | None:
+        """Return what is kept under *key* and forget it: of many callers, one gets it."""
+        with self._lock:
+            return self._valid(self._values.pop(key or "", None))
+
+    def _valid(self, entry: tuple[float, T] | None) -> T | None:
+        return entry[1] if entry and entry[0] > time.monotonic() else None
+
+    def _forget(self) -> None:
+        """Drop from the front, where the oldest are; two at a time keep pace with one that comes."""
+        now = time.monotonic()
+        for key, (end, _) in list(islice(self._values.items(), 2)):
+            if end <= now or len(self._values) > self._limit:
+                del self._values[key]

@@ -1,0 +1,322 @@
+"""Grants: implicit and authorization code with PKCE, on Authlib's; what Auth0 does otherwise is said here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
+from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, UnsupportedResponseTypeError
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oidc.core import AuthorizationCodeMixin, OpenIDCode, OpenIDImplicitGrant, UserInfo
+from bottle import HTTPResponse
+from joserfc.jwk import RSAKey
+
+from ..pages import secure_headers
+from .expiring import Expiring
+from .messages import Request, authorization_response
+from .people import Directory, User
+from .signing import ID_TOKEN_LIFETIME, Signer
+
+CODE_LIFETIME = 60
+"""Of an authorization code, in seconds (RFC 6749, section 4.1.2: ten minutes at most)."""
+
+
+@dataclass(frozen=True)
+class AuthorizationCode(AuthorizationCodeMixin):
+    """What a code stands for: who allowed what, to whom, and the challenge that its verifier must meet."""
+
+    client_id: str
+    redirect_uri: str
+    user: User
+    scope: str
+    requested_scope: str
+    audience: str
+    nonce: str
+    auth_time: int | None
+    code_challenge: str
+    code_challenge_method: str
+
+    @classmethod
+    def of(cls, request: Request) -> AuthorizationCode:
+        """Return what the authorization request that was just allowed comes to."""
+        return cls(
+            client_id=request.get("client_id"),
+            redirect_uri=request.get("redirect_uri"),
+            user=request.user,
+            scope=request.scope,
+            requested_scope=request.get("scope"),
+            audience=request.audience,
+            nonce=request.get("nonce"),
+            auth_time=request.auth_time if request.get("max_age") else None,
+            code_challenge=request.get("code_challenge"),
+            code_challenge_method=request.get("code_challenge_method"),
+        )
+
+    def get_redirect_uri(self) -> str:
+        """Return the redirect URI that the token request must repeat."""
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        """Return the granted scope."""
+        return self.scope
+
+    def get_nonce(self) -> str:
+        """Return the nonce for the ID token."""
+        return self.nonce
+
+    def get_auth_time(self) -> int | None:
+        """Return when the user signed in, if the request had a `max_age`."""
+        return self.auth_time
+
+
+@dataclass(frozen=True)
+class Issued:
+    """An access token that was issued: whose, and for what."""
+
+    user: User
+    client_id: str
+    scope: str
+
+
+class LocalAuthorizationServer(AuthorizationServer):
+    """Authlib's server with Bottle's answers and a memory; one for each running issuer."""
+
+    def __init__(self, directory: Directory, signer: Signer) -> None:
+        super().__init__()
+        # At DEBUG, Authlib's grants write the tokens that they issue into the log.
+        logging.getLogger("authlib").setLevel(logging.INFO)
+        self.directory = directory
+        self.signer = signer
+        self.codes: Expiring[AuthorizationCode] = Expiring(CODE_LIFETIME)
+        self.issued: Expiring[Issued] = Expiring(signer.lifetime, limit=100_000)
+        self.register_grant(ImplicitGrant)
+        self.register_grant(CodeGrant, [S256Challenge(), IdTokenWithCode(signer)])
+
+    def query_client(self, client_id: str) -> Any:
+        """Return the client of that identifier."""
+        client = self.directory.client
+        return client if client_id == client.client_id else None
+
+    def validated_grant(self, request: Request, user: User | None) -> Any:
+        """Return the grant of an authorization request that is in order; who asks has checked its destination."""
+        return self.get_consent_grant(request, user)  # type: ignore[no-untyped-call]
+
+    def get_authorization_grant(self, request: Any) -> Any:
+        """Return the grant of the response type."""
+        if request.payload.response_type not in self.directory.client.response_types:
+            error = UnsupportedResponseTypeError("", "Use response_type=code, or token id_token.")
+            error.redirect_uri = request.payload.redirect_uri
+            raise error
+        return super().get_authorization_grant(request)
+
+    def issue(self, request: Request, user: User, scope: str, audience: str) -> dict[str, Any]:
+        """Return the token response's parameters for *user* (RFC 6749, section 5.1)."""
+        token = self.signer.access_token(user, request.get("client_id"), scope, audience)
+        return {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": self.signer.lifetime,
+            "scope": scope,
+        }
+
+    def save_token(self, token: Any, request: Any) -> None:
+        """Remember for the userinfo endpoint what an access token allows."""
+        self.issued.put(token["access_token"], Issued(request.user, request.get("client_id"), token["scope"]))
+
+    def create_oauth2_request(self, request: Request) -> Request:
+        """Return *request*, which is Authlib's kind already."""
+        return request
+
+    def create_json_request(self, request: Any) -> Any:
+        """Refuse: no endpoint here takes JSON."""
+        raise NotImplementedError
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """Nobody listens to Authlib's signals here."""
+
+    def handle_response(self, status: Any, body: Any, headers: Any) -> HTTPResponse:
+        """Return Authlib's answer as Bottle's; a grant's own answer is Bottle's already."""
+        if isinstance(body, HTTPResponse):
+            return body
+        return HTTPResponse(json.dumps(body), status, {**secure_headers(), **dict(headers)})
+
+    def handle_error_response(self, request: Any, error: OAuth2Error) -> HTTPResponse:
+        """Return *error* to the client by the response mode, or as JSON where no redirect URI is known to be good."""
+        if error.redirect_uri:
+            return authorization_response(request, error.redirect_uri, error.get_body())
+        return super().handle_error_response(request, error)
+
+
+def id_token_claims(signer: Signer, request: Request) -> dict[str, Any]:
+    """Return the claims of an ID token that do not come from its user or its access token."""
+    now = int(time.time())
+    claims = {"iss": signer.issuer, "aud": request.get("client_id"), "iat": now, "exp": now + ID_TOKEN_LIFETIME}
+    return {**claims, "auth_time": request.auth_time} if request.get("max_age") else claims
+
+
+def validate_extensions(request: Request, directory: Directory) -> None:
+    """Check what Auth0 adds to an authorization request, and reduce its scope to what exists."""
+    request.check_response_mode()
+    audience = request.audience
+    if not directory.knows(audience):
+        raise AccessDeniedError(f"Service not found: {_printable(audience)}")
+    request.scope = directory.grantable(request.scope.split(), audience)
+
+
+def _printable(text: str) -> str:
+    """Return *text* with what an error description cannot hold replaced (RFC 6749, section 4.1.2.1)."""
+    return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in text[:100])
+
+
+def without_equal_scope(token: Mapping[str, Any], requested: str) -> dict[str, Any]:
+    """Leave `scope` out of a response when it is what was asked for (RFC 6749, section 5.1)."""
+    equal = set(token["scope"].split()) == set(requested.split())
+    return {name: value for name, value in token.items() if not (equal and name == "scope")}
+
+
+class _AuthorizationEndpoint:
+    """What both grants do alike at the authorization endpoint."""
+
+    request: Any
+    server: LocalAuthorizationServer
+
+    def validate_authorization_request(self) -> str:
+        """Return the redirect URI of a request that is in order."""
+        redirect_uri: str = super().validate_authorization_request()  # type: ignore[misc]
+        try:
+            validate_extensions(self.request, self.server.directory)
+        except OAuth2Error as error:
+            error.redirect_uri = redirect_uri
+            raise
+        return redirect_uri
+
+    def create_authorization_response(
+        self, redirect_uri: str, grant_user: User | None
+    ) -> tuple[int, HTTPResponse, Any]:
+        """Return the response that the browser carries: what was granted, or that it was denied."""
+        if grant_user is None:
+            raise AccessDeniedError("The user did not allow this.", redirect_uri=redirect_uri)
+        self.request.user = grant_user
+        response = authorization_response(self.request, redirect_uri, self.granted().items())
+        return response.status_code, response, None
+
+    def granted(self) -> Mapping[str, Any]:
+        """Return the parameters of the response."""
+        raise NotImplementedError
+
+
+class _IdTokens:
+    """What Authlib asks of whoever signs ID tokens."""
+
+    @property
+    def signer(self) -> Signer:
+        """What signs them."""
+        raise NotImplementedError
+
+    def exists_nonce(self, nonce: str, request: Any) -> bool:
+        """Return False: that a nonce is used once is for the client to see to."""
+        return False
+
+    def generate_user_info(self, user: User, scope: str) -> UserInfo:
+        """Return the user's claims for the ID token."""
+        return UserInfo(user.claims(scope))
+
+    def get_compatible_claims(self, request: Any) -> dict[str, Any]:
+        """Return the other claims of the ID token."""
+        return id_token_claims(self.signer, request)
+
+    def resolve_client_private_key(self, client: Any) -> RSAKey:
+        """Return the key that signs the ID token."""
+        return self.signer.key
+
+    def get_encode_header(self, client: Any) -> dict[str, str]:
+        """Return the header of the ID token."""
+        return self.signer.header
+
+
+class ImplicitGrant(_AuthorizationEndpoint, _IdTokens, OpenIDImplicitGrant):
+    """`token id_token` (OpenID Connect Core, section 3.2)."""
+
+    RESPONSE_TYPES = {"id_token token"}  # noqa: RUF012 (so Authlib has it)
+
+    @property
+    def signer(self) -> Signer:
+        """What signs the ID token."""
+        return self.server.signer
+
+    def granted(self) -> Mapping[str, Any]:
+        """Return the tokens."""
+        token = dict(self.create_granted_params(self.request.user))
+        return without_equal_scope(token, self.request.get("scope"))
+
+    def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+        """Return an access token for the audience of the request."""
+        return self.server.issue(self.request, user, scope, self.request.audience)
+
+
+class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
+    """Authorization code (RFC 6749, section 4.1); its extensions are PKCE and the ID token."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012
+
+    def granted(self) -> Mapping[str, Any]:
+        """Return a fresh code."""
+        code = self.generate_authorization_code()
+        self.save_authorization_code(code, self.request)
+        return {"code": code}
+
+    def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+        """Return an access token for the audience that the code was made for."""
+        return self.server.issue(self.request, user, scope, self.request.authorization_code.audience)
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        """Remember what *code* stands for."""
+        self.server.codes.put(code, AuthorizationCode.of(request))
+
+    def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
+        """Return what *code* stands for, once: whatever comes of this request, the code is spent."""
+        found = self.server.codes.take(code)
+        return found if found and found.client_id == client.client_id else None
+
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
+        """Do nothing: the code was taken when it was looked for."""
+
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
+        """Return who allowed it."""
+        return authorization_code.user
+
+    def create_token_response(self) -> Any:
+        """Return the token response."""
+        status, token, headers = cast(Any, super().create_token_response())
+        return status, without_equal_scope(token, self.request.authorization_code.requested_scope), headers
+
+
+class S256Challenge(CodeChallenge):
+    """PKCE (RFC 7636) as RFC 9700 (2.1.1) asks for it: always, and S256 only."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012
+
+    def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
+        """Refuse an authorization request without an S256 challenge."""
+        if grant.request.get("code_challenge_method") != "S256":
+            raise InvalidRequestError("Send a code_challenge with code_challenge_method=S256.")
+        super().validate_code_challenge(grant, redirect_uri)
+
+
+class IdTokenWithCode(_IdTokens, OpenIDCode):
+    """The ID token that comes with the code's access token (OpenID Connect Core, section 3.1)."""
+
+    def __init__(self, signer: Signer) -> None:
+        super().__init__(require_nonce=False)
+        self._signer = signer
+
+    @property
+    def signer(self) -> Signer:
+        """What signs it."""
+        return self._signer

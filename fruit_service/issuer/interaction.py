@@ -1,0 +1,211 @@
+"""Interaction: from an authorization request to its response, by way of sign-in and consent where they are needed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from authlib.oauth2.rfc6749 import OAuth2Error
+from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
+from bottle import HTTPResponse
+
+from ..pages import page, policy_source, secure_headers
+from .expiring import Expiring
+from .grants import LocalAuthorizationServer
+from .messages import PACKAGE, Request
+from .people import User
+
+SESSION_LIFETIME = 10 * 3600
+PATIENCE = 600
+"""How long a sign-in or consent page can be answered, in seconds."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A user who is signed in at the issuer with one browser."""
+
+    user: User
+    auth_time: int
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An authorization request that waits for its user; *browser* is the cookie of the browser that brought it."""
+
+    grant: Any
+    browser: str = field(repr=False)
+    csrf_token: str = field(repr=False)
+
+    @property
+    def request(self) -> Request:
+        """The authorization request."""
+        request: Request = self.grant.request
+        return request
+
+
+class Interaction:
+    """The pages that a user sees, and what the issuer remembers between them.
+
+    *auto_approve* names a user who has always just signed in and allowed everything; *skip_consent* leaves the
+    consent page out, as Auth0 may for an organization's own applications.
+    """
+
+    def __init__(self, server: LocalAuthorizationServer, auto_approve: str | None, skip_consent: bool) -> None:
+        self._server = server
+        self._users = server.directory.users
+        self._auto_approve = self._users[auto_approve] if auto_approve else None
+        self._skip_consent = skip_consent
+        self._sessions: Expiring[Session] = Expiring(SESSION_LIFETIME)
+        self._pending: Expiring[Pending] = Expiring(PATIENCE)
+        self._consents: set[tuple[str, str, str]] = set()
+
+    def authorize(self, request: Request, browser: str | None) -> HTTPResponse:
+        """Answer an authorization request: with the response, or with the first page that it needs."""
+        if problem := self._unknown_client(request) or self._unknown_redirect_uri(request):
+            return problem
+        try:
+            grant = self._server.validated_grant(request, self._user_of(request, browser))
+            return self._next_step(Pending(grant, browser or secrets.token_urlsafe(), secrets.token_urlsafe()))
+        except OAuth2Error as error:
+            error.redirect_uri = request.payload.redirect_uri
+            return self._server.handle_error_response(request, error)
+
+    def sign_in_page(self, state: str, browser: str | None) -> HTTPResponse:
+        """Show who can sign in."""
+        pending = self._waiting(state, browser)
+        if not pending:
+            return self._expired_page()
+        return self._page("sign_in.html", "Sign in", pending, state, users=self._users.values())
+
+    def sign_in(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
+        """Sign the chosen user in, and go on."""
+        pending = self._waiting(state, browser, form)
+        user = self._users.get(form.get("user", ""))
+        if not pending or not user:
+            return self._expired_page()
+        self._pending.take(state)
+        # A new cookie with every sign-in: one that somebody planted before is worth nothing after.
+        pending = replace(pending, browser=secrets.token_urlsafe(), csrf_token=secrets.token_urlsafe())
+        session = Session(user, int(time.time()))
+        self._sessions.put(pending.browser, session)
+        pending.request.user, pending.request.auth_time = user, session.auth_time
+        pending.grant.prompt = None
+        return self._next_step(pending)
+
+    def consent_page(self, state: str, browser: str | None) -> HTTPResponse:
+        """Show what the client asks for."""
+        pending = self._waiting(state, browser)
+        if not pending or not pending.request.user:
+            return self._expired_page()
+        request = pending.request
+        described = self._server.directory.scopes(request.audience)
+        scopes = [(each, described[each]) for each in request.scope.split()]
+        return self._page(
+            "consent.html", "Allow access", pending, state, user=request.user, scopes=scopes, audience=request.audience
+        )
+
+    def consent(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
+        """Answer the authorization request as the user decided."""
+        pending = self._waiting(state, browser, form)
+        if not pending or not pending.request.user or form.get("decision") not in ("allow", "deny"):
+            return self._expired_page()
+        self._pending.take(state)
+        if form["decision"] == "deny":
+            return self._respond(pending, None)
+        self._consents |= self._asked(pending.request)
+        return self._respond(pending, pending.request.user)
+
+    def _unknown_client(self, request: Request) -> HTTPResponse | None:
+        """Return the page that stops a request whose redirect URI cannot be trusted (RFC 6749, section 4.2.2.1)."""
+        client_id = request.get("client_id")
+        if self._server.query_client(client_id) and len(request.payload.datalist["client_id"]) == 1:
+            return None
+        message = f"There is no client with the client_id {client_id!r} here."
+        return self._error_page(403, "Unknown client", message)
+
+    def _unknown_redirect_uri(self, request: Request) -> HTTPResponse | None:
+        client, redirect_uri = self._server.directory.client, request.get("redirect_uri")
+        if client.check_redirect_uri(redirect_uri) and len(request.payload.datalist["redirect_uri"]) == 1:
+            return None
+        message = f"The redirect_uri {redirect_uri!r} is not in the list of allowed callback URLs."
+        return self._error_page(403, "Callback URL mismatch", message, client.redirect_uris)
+
+    def _user_of(self, request: Request, browser: str | None) -> User | None:
+        """Return who is signed in, and recently enough for *request*."""
+        session = self._sessions.get(browser)
+        if self._auto_approve:
+            session = Session(self._auto_approve, int(time.time()))
+        if session is None:
+            return None
+        request.auth_time = session.auth_time
+        max_age = request.get("max_age")
+        too_old = max_age.isdecimal() and time.time() - session.auth_time > int(max_age)
+        return None if too_old else session.user
+
+    def _next_step(self, pending: Pending) -> HTTPResponse:
+        request, silent = pending.request, "none" in pending.request.prompts
+        if self._auto_approve:
+            return self._respond(pending, self._auto_approve)
+        if request.user is None or pending.grant.prompt in ("login", "select_account"):
+            if silent:
+                raise LoginRequiredError()
+            return self._ask(pending, "u/login")
+        if self._needs_consent(request):
+            if silent:
+                raise ConsentRequiredError()
+            return self._ask(pending, "u/consent")
+        return self._respond(pending, request.user)
+
+    def _needs_consent(self, request: Request) -> bool:
+        if "consent" in request.prompts:
+            return True
+        return not self._skip_consent and not self._asked(request) <= self._consents
+
+    def _asked(self, request: Request) -> set[tuple[str, str, str]]:
+        return {(request.user.sub, request.audience, scope) for scope in request.scope.split()}
+
+    def _ask(self, pending: Pending, path: str) -> HTTPResponse:
+        """Send the browser to one of our pages, which finds the request again by `state`, as Auth0's do."""
+        state = secrets.token_urlsafe()
+        self._pending.put(state, pending)
+        location = f"{self._server.signer.issuer}{path}?state={state}"
+        return self._with_cookie(HTTPResponse("", 303, {**secure_headers(), "Location": location}), pending)
+
+    def _respond(self, pending: Pending, user: User | None) -> HTTPResponse:
+        response = self._server.create_authorization_response(pending.request, user, pending.grant)
+        return self._with_cookie(response, pending)
+
+    def _with_cookie(self, response: HTTPResponse, pending: Pending) -> HTTPResponse:
+        response.set_cookie(self.cookie, pending.browser, path="/", httponly=True, samesite="lax")
+        return response
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name; cookies know no ports, so the name does."""
+        return f"local_issuer_{self._server.signer.issuer.rstrip('/').rpartition(':')[2]}"
+
+    def _waiting(self, state: str, browser: str | None, form: dict[str, str] | None = None) -> Pending | None:
+        """Return the request that waits under *state* for this browser and, where a form is sent, for this form."""
+        pending = self._pending.get(state)
+        if pending is None or not secrets.compare_digest(pending.browser.encode(), (browser or "").encode()):
+            return None
+        if form is not None and not secrets.compare_digest(pending.csrf_token.encode(), form.get("csrf", "").encode()):
+            return None
+        return pending
+
+    def _page(self, name: str, title: str, pending: Pending, state: str, **data: Any) -> HTTPResponse:
+        # Chromium holds the redirects after a form against form-action too, and the last one leads to the client.
+        form_action = f"'self' {policy_source(pending.request.payload.redirect_uri)}"
+        client = self._server.directory.client
+        data |= {"client": client, "state": state, "csrf": pending.csrf_token}
+        return page(PACKAGE, name, title, form_action=form_action, **data)
+
+    def _error_page(self, status: int, title: str, message: str, redirect_uris: Sequence[str] = ()) -> HTTPResponse:
+        return page(PACKAGE, "error.html", title, status=status, message=message, redirect_uris=redirect_uris)
+
+    def _expired_page(self) -> HTTPResponse:
+        message = "This page can no longer be answered, or not from this browser. Sign in again from where you started."
+        return self._error_page(400, "Start again", message)

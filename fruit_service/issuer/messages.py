@@ -1,0 +1,119 @@
+"""Messages: an OAuth request as Authlib reads it, and an authorization response as a browser carries it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
+from bottle import HTTPResponse
+
+from ..errors import BadRequest
+from ..pages import page, policy_source, secure_headers
+
+PACKAGE = __package__ or ""
+MAX_PARAMETERS = 100
+
+
+class Parameters(OAuth2Payload):
+    """The parameters of a request, by name; text as browsers write it."""
+
+    def __init__(self, encoded: str) -> None:
+        self._datalist: defaultdict[str, list[str]] = defaultdict(list)
+        try:
+            pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError as error:
+            raise BadRequest(f"A request has at most {MAX_PARAMETERS} parameters.") from error
+        for name, value in pairs:
+            self._datalist[name].append(value)
+        self._data = {name: values[0] for name, values in self._datalist.items()}
+
+    @property
+    def data(self) -> dict[str, str]:
+        """The first value of each parameter."""
+        return self._data
+
+    @property
+    def datalist(self) -> defaultdict[str, list[str]]:
+        """Every value of each parameter."""
+        return self._datalist
+
+
+class Request(OAuth2Request):
+    """A request to an endpoint of the issuer, with the extensions that Auth0 and OpenID Connect add."""
+
+    payload: Parameters
+    user: Any
+    """Who is signed in, or None."""
+    authorization_code: Any
+    """What the code of a token request stands for."""
+    auth_time: int = 0
+    """When the user signed in, in seconds since the epoch."""
+
+    def __init__(self, method: str, uri: str, encoded: str, headers: Mapping[str, str]) -> None:
+        super().__init__(method, uri, headers=headers)
+        self.payload = Parameters(encoded)
+
+    @property
+    def args(self) -> dict[str, str | None]:
+        """The parameters, of which Authlib reads some as arguments."""
+        return dict(self.payload.data)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The parameters, of which Authlib reads some as a form."""
+        return self.payload.data
+
+    def get(self, name: str) -> str:
+        """Return the parameter *name*; empty is the same as absent (RFC 6749, section 3.1)."""
+        return self.payload.data.get(name, "")
+
+    @property
+    def audience(self) -> str:
+        """The identifier of the API that the access token is for, or empty."""
+        return self.get("audience")
+
+    @property
+    def prompts(self) -> list[str]:
+        """What `prompt` asks for (OpenID Connect Core, section 3.1.2.1)."""
+        return self.get("prompt").split()
+
+    @property
+    def default_response_mode(self) -> str:
+        """The response mode of the response type (OAuth 2.0 Multiple Response Types, section 5)."""
+        return "query" if self.payload.response_type in (None, "", "code") else "fragment"
+
+    @property
+    def response_mode(self) -> str:
+        """The response mode asked for, where it is allowed."""
+        asked = self.get("response_mode")
+        return asked if asked in self._allowed_response_modes() else self.default_response_mode
+
+    def check_response_mode(self) -> None:
+        """Refuse a response mode that does not exist, or would put a token into a query (RFC 9700, section 4.3.2)."""
+        asked = self.get("response_mode")
+        if asked and asked not in self._allowed_response_modes():
+            raise InvalidRequestError("This response_mode is not supported for this response_type.")
+
+    def _allowed_response_modes(self) -> set[str]:
+        return {"fragment", "form_post", self.default_response_mode}
+
+
+def authorization_response(
+    request: Request, redirect_uri: str, parameters: Iterable[tuple[str, object]]
+) -> HTTPResponse:
+    """Return what makes the browser carry *parameters*, and the state, to *redirect_uri* by the response mode."""
+    carried = [(name, str(value)) for name, value in parameters if name != "state"]
+    if request.payload.state:
+        carried.append(("state", request.payload.state))
+    if request.response_mode == "form_post":
+        source = policy_source(redirect_uri)
+        data: dict[str, Any] = {"redirect_uri": redirect_uri, "parameters": carried}
+        return page(PACKAGE, "form_post.html", "Going back", form_action=source, **data)
+    location = add_params_to_uri(redirect_uri, carried, fragment=request.response_mode == "fragment")
+    # 303: the form that the user may have posted to us must not be posted again (RFC 9700, section 4.12).
+    return HTTPResponse("", 303, {**secure_headers(), "Location": location})

@@ -1,0 +1,140 @@
+"""Who and what the issuer knows: two users, one client, one API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from authlib.oauth2.rfc6749 import ClientMixin
+
+CALLBACK_URLS = (
+    "http://127.0.0.1:8765/callback/",
+    "http://localhost:8765/callback/",
+    "http://localhost:8888/callback/",
+)
+
+OPENID_SCOPES = MappingProxyType(
+    {"openid": "Know that it is you", "profile": "See your name", "email": "See your email address"}
+)
+"""What each scope of OpenID Connect Core (5.4) lets a client do, in the words of the consent page."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who can sign in, without a password."""
+
+    nickname: str
+    name: str
+
+    @property
+    def sub(self) -> str:
+        """The subject identifier, in the form of Auth0's own database connection."""
+        return f"auth0|{self.nickname}"
+
+    @property
+    def email(self) -> str:
+        """The email address, of the domain kept for examples (RFC 2606)."""
+        return f"{self.nickname}@example.com"
+
+    def claims(self, scope: str) -> dict[str, str | bool]:
+        """Return the claims about the user that *scope* allows (OpenID Connect Core, section 5.4)."""
+        scopes = scope.split(" ")
+        claims: dict[str, str | bool] = {"sub": self.sub}
+        if "profile" in scopes:
+            claims |= {"nickname": self.nickname, "name": self.name}
+        if "email" in scopes:
+            claims |= {"email": self.email, "email_verified": True}
+        return claims
+
+
+USERS: Mapping[str, User] = MappingProxyType(
+    {user.nickname: user for user in (User("alice", "Alice"), User("bob", "Bob"))}
+)
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API for which access tokens are issued: its identifier is the audience."""
+
+    identifier: str
+    scopes: Mapping[str, str]
+
+
+FRUIT_API = Api(
+    "api/fruit",
+    MappingProxyType(
+        {
+            "read:usual-fruit": "Read usual fruits",
+            "read:exotic-fruit": "Read usual and exotic fruits",
+            "write:usual-fruit": "Add usual fruits",
+            "write:exotic-fruit": "Add usual and exotic fruits",
+        }
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Client(ClientMixin):
+    """A public client, as Authlib asks for it (RFC 6749, section 2.1)."""
+
+    client_id: str = "ipyauth-demo"
+    name: str = "ipyauth demo"
+    redirect_uris: tuple[str, ...] = CALLBACK_URLS
+    response_types: frozenset[str] = field(default=frozenset({"code", "id_token token"}))
+    grant_types: frozenset[str] = field(default=frozenset({"authorization_code", "implicit"}))
+
+    def get_client_id(self) -> str:
+        """Return the client identifier."""
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> str:
+        """Return nothing: the redirect URI is always named."""
+        return ""
+
+    def get_allowed_scope(self, scope: Any) -> str:
+        """Return *scope* without repetitions; what of it exists depends on the audience."""
+        return " ".join(dict.fromkeys((scope or "").split()))
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Tell whether *redirect_uri* is registered, character by character (RFC 9700, section 2.1)."""
+        return redirect_uri in self.redirect_uris
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        """Return False: a public client has no secret."""
+        return False
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Tell whether the client may authenticate by *method*: only by none."""
+        return method == "none"
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Tell whether the client may ask for *response_type*, its words sorted."""
+        return response_type in self.response_types
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Tell whether the client may use *grant_type*."""
+        return grant_type in self.grant_types
+
+
+@dataclass(frozen=True)
+class Directory:
+    """All that the issuer knows."""
+
+    client: Client
+    api: Api = FRUIT_API
+    users: Mapping[str, User] = field(default_factory=lambda: USERS)
+
+    def knows(self, audience: str) -> bool:
+        """Tell whether *audience* is an API, or none is asked for."""
+        return audience in ("", self.api.identifier)
+
+    def scopes(self, audience: str) -> Mapping[str, str]:
+        """Return the scopes that exist for *audience*, with what each means."""
+        return {**OPENID_SCOPES, **(self.api.scopes if audience == self.api.identifier else {})}
+
+    def grantable(self, scope: Iterable[str], audience: str) -> str:
+        """Return what of *scope* exists for *audience*, in the order asked for."""
+        known = self.scopes(audience)
+        return " ".join(each for each in scope if each in known)

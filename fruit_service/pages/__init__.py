@@ -1,0 +1,63 @@
+"""Pages for people: HTML files beside the code, their data escaped, and the headers that every page carries."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+from bottle import HTTPResponse, SimpleTemplate
+
+PACKAGE = "fruit_service"
+
+CONTENT_TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+
+def page(
+    package: str, name: str, title: str, *, status: int = 200, form_action: str = "'none'", **data: Any
+) -> HTTPResponse:
+    """Return the page *name* of *package* filled with *data*; its forms may go to *form_action* only."""
+    content = _template(package, name).render(title=title, **data)
+    body = _template(package, "frame.html").render(title=title, content=content)
+    headers = {**secure_headers(form_action), "Content-Type": "text/html; charset=utf-8"}
+    return HTTPResponse(body, status, headers)
+
+
+def asset(name: str, package: str = PACKAGE) -> HTTPResponse:
+    """Return a style sheet or script of *package*."""
+    suffix = name[name.rindex(".") :]
+    headers = {"Content-Type": CONTENT_TYPES[suffix], "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    return HTTPResponse(_read(package, name), 200, headers)
+
+
+def secure_headers(form_action: str = "'none'") -> dict[str, str]:
+    """Return the headers that keep a page out of caches, frames, referrers and other people's hands."""
+    policy = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"frame-ancestors 'none'; form-action {form_action}"
+    )
+    return {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+
+def policy_source(url: str) -> str:
+    """Return the source expression of the Content Security Policy that allows *url*."""
+    parts = urlsplit(url)
+    # The grammar of host sources has no IPv6 literals: https://www.w3.org/TR/CSP3/#grammardef-host-part
+    return f"{parts.scheme}:" if "[" in parts.netloc else f"{parts.scheme}://{parts.netloc}"
+
+
+@cache
+def _read(package: str, name: str) -> str:
+    return (resources.files(package) / "pages" / name).read_text("utf-8")
+
+
+@cache
+def _template(package: str, name: str) -> SimpleTemplate:
+    return SimpleTemplate(_read(package, name))

@@ -1,0 +1,13 @@
+"""`fruit_service.wsgi:app` for any WSGI server, configured by the environment (`FRUIT_*`)."""
+
+from __future__ import annotations
+
+import os
+
+from .app import create_app
+from .config import Config
+from .keys import IssuerKeys
+from .store import FruitStore
+
+config = Config.of(os.environ)
+app = create_app(config, FruitStore(config.database), IssuerKeys(config.issuer))

@@ -1,0 +1,335 @@
+"""Auth: what the user holds."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import Auth, ParamsAuth0, auth
+from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInNeeded, SignInTimeout
+from ipyauth_magic.token import AccessToken
+from tests.support.ports import free_port, wait_until_free
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.web import Web, serving
+
+MakeParams = Callable[..., ParamsAuth0]
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_sign_ins() -> Iterator[None]:
+    """Each test begins a session of its own."""
+    yield
+    auth.cancel_waiting_cards("the test is over")
+    auth.forget_all()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets *seconds* pass for whoever asks the time."""
+
+    def pass_by(seconds: float) -> None:
+        monkeypatch.setattr(auth, "utc_now", lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+
+    return pass_by
+
+
+def test_the_guides_example(params: MakeParams, user_browser: ScriptedBrowser, capsys: Any) -> None:
+    """Auth(params=p), a.access_token, a.show(), and a header made by format."""
+    a = Auth(params=params())
+    assert a.sign_in() is a
+    assert f"Bearer {a.access_token}".count(".") == 2
+    capsys.readouterr()
+    a.show()
+    shown = dict(line.split(" : ", 1) for line in capsys.readouterr().out.splitlines())
+    names = {name.strip(): value for name, value in shown.items()}
+    assert set(names) == {"name", "params", "logged_as", "time_to_exp", "expires_at", "scope"}
+    assert names["logged_as"] == "alice"
+    assert re.fullmatch(r"00:0[01]:\d\d", names["time_to_exp"])
+
+
+def test_what_it_tells(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """Who, scopes, end, claims."""
+    a = Auth(params()).sign_in()
+    assert a.logged_as == "alice"
+    assert a.scope == "openid profile read:usual-fruit"
+    assert a.expires_at.utcoffset() == timedelta(0)
+    assert a.claims["sub"] == "auth0|alice"
+    assert isinstance(a.access_token, AccessToken)
+    assert a.id_token.count(".") == 2
+    assert a.is_signed_in
+
+
+def test_before_a_sign_in(params: MakeParams) -> None:
+    """Everything that needs one says so; nothing opens a browser."""
+    a = Auth(params())
+    assert not a.is_signed_in
+    for name in ("access_token", "id_token", "logged_as", "scope", "expires_at", "time_to_exp", "claims"):
+        with pytest.raises(NotSignedIn):
+            getattr(a, name)
+    with pytest.raises(NotSignedIn):
+        requests.get("http://127.0.0.1:1/", auth=a, timeout=5)
+
+
+def test_no_part_of_a_token_shows(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """In no repr, and not after a copy."""
+    a = Auth(params()).sign_in()
+    token = str(a.access_token)
+    for shown in (repr(a), repr(vars(a)), repr(copy.copy(a)), repr(a.tokens), a.card().html(), a.card().text()):
+        assert not any(part in shown for part in token.split("."))
+    with pytest.raises(TypeError):
+        pickle.dumps(a)
+
+
+def test_a_good_token_opens_no_browser(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """Of this Auth, or of an equal sign-in of this session; other scopes or audiences are another sign-in."""
+    first = Auth(params()).sign_in()
+    asked = len(user_browser.opened)
+    assert Auth(params()).sign_in().access_token == first.access_token
+    assert first.sign_in().access_token == first.access_token
+    assert len(user_browser.opened) == asked
+    assert Auth(params(scope="write:usual-fruit")).sign_in().access_token != first.access_token
+    assert Auth(params(audience=None)).sign_in().access_token != first.access_token
+
+
+def test_force_and_store_none_sign_in_again(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """`force` whatever is there; `store="none"` neither reads nor keeps."""
+    first = Auth(params()).sign_in()
+    nonce = first.claims["nonce"]
+    alone = Auth(params(), store="none").sign_in()
+    assert alone.claims["nonce"] != nonce
+    assert first.claims["nonce"] == nonce
+    assert first.sign_in(force=True).claims["nonce"] != nonce
+
+
+def test_a_token_that_ends_is_not_handed_out(
+    params: MakeParams, user_browser: ScriptedBrowser, later: Callable[[float], None]
+) -> None:
+    """It raises, and never opens a browser; sign_in() asks the user."""
+    a = Auth(params()).sign_in()
+    asked = len(user_browser.opened)
+    later(55)
+    for use in (lambda: a.access_token, lambda: requests.get("http://127.0.0.1:1/", auth=a, timeout=5)):
+        with pytest.raises(SignInNeeded, match=r"sign_in\(\)"):
+            use()
+    later(100)
+    assert a.time_to_exp == "00:00:00"
+    assert a.logged_as == "alice"
+    assert "has ended" in a.card().title
+    assert len(user_browser.opened) == asked
+    later(0)
+
+
+def test_clear_forgets(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """Here and in the store."""
+    a = Auth(params()).sign_in()
+    a.clear()
+    with pytest.raises(NotSignedIn):
+        _ = a.access_token
+    assert not Auth(params()).is_signed_in
+
+
+def test_two_threads_share_one_sign_in(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """One browser tab, one token."""
+    a = Auth(params())
+    tokens: list[str] = []
+    threads = [threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(set(tokens)) == 1
+    assert len(tokens) == 4
+    assert len(user_browser.opened) == 1
+
+
+def test_the_link_is_shown_without_a_browser(params: MakeParams, no_browser: None, capsys: Any) -> None:
+    """On standard error of a script, with the reason; the wait goes on and ends by its timeout."""
+    with pytest.raises(SignInTimeout):
+        Auth(params()).sign_in(timeout=1)
+    said = capsys.readouterr()
+    assert "/authorize?" in said.err
+    assert said.out == ""
+
+
+def test_nobody_can_answer(params: MakeParams, no_browser: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under nbclient, without a browser, it fails at once."""
+    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    started = time.monotonic()
+    with pytest.raises(NobodyCanAnswer, match="BROWSER"):
+        Auth(params()).sign_in()
+    assert time.monotonic() - started < 3
+
+
+def test_an_unattended_notebook_may_have_a_browser(
+    params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BROWSER may be a program that signs in."""
+    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    assert Auth(params()).sign_in().logged_as == "alice"
+    with pytest.raises(NobodyCanAnswer):
+        Auth(params(), store="none").sign_in(open_browser=False)
+
+
+# The card as the last line of a cell
+
+
+class Cards:
+    """What cards showed, in place of a notebook's outputs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shown: list[dict[str, str]] = []
+        monkeypatch.setattr(auth.Output, "show", lambda output, bundle: self.shown.append(bundle))
+        monkeypatch.setattr(auth, "in_notebook", lambda: True)
+
+    def link(self) -> str:
+        """Return the link of the latest card."""
+        return next(line.strip() for line in self.shown[-1]["text/plain"].splitlines() if "/authorize?" in line)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the latest card says *text*."""
+        deadline = time.monotonic() + 20
+        while text not in self.shown[-1]["text/plain"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def cards(monkeypatch: pytest.MonkeyPatch) -> Cards:
+    """What the cards of this test show."""
+    return Cards(monkeypatch)
+
+
+def test_a_card_offers_the_sign_in_without_blocking(params: MakeParams, cards: Cards) -> None:
+    """The user follows its link; the card changes, and no link is left."""
+    a = Auth(params())
+    a._ipython_display_()
+    ScriptedBrowser().open(cards.link())
+    cards.wait_for("Signed in as alice")
+    assert "authorize" not in cards.shown[-1]["text/html"]
+    assert a.access_token
+
+
+def test_sign_in_takes_the_cards_attempt_over(params: MakeParams, cards: Cards, user_browser: ScriptedBrowser) -> None:
+    """One pending sign-in for each Auth: the same port, one tab."""
+    a = Auth(params())
+    a._ipython_display_()
+    assert a.sign_in().logged_as == "alice"
+    cards.wait_for("Signed in as alice")
+
+
+def test_a_newer_sign_in_takes_a_cards_port(params: MakeParams, cards: Cards, user_browser: ScriptedBrowser) -> None:
+    """A card that nobody answers does not hold the port against the next one."""
+    Auth(params())._ipython_display_()
+    other = Auth(params(scope="email"))
+    other._ipython_display_()
+    assert "/authorize?" in cards.link()
+    assert Auth(params(scope="read:exotic-fruit")).sign_in().logged_as == "alice"
+
+
+def test_a_port_held_by_another_program_stands_in_the_card(params: MakeParams, cards: Cards, redirect_uri: str) -> None:
+    """The card says so, and raises nothing."""
+    from tests.magic.test_sockets import held
+
+    port = free_port()
+    with held("127.0.0.1", port):
+        Auth(params(redirect_uri=f"http://127.0.0.1:{port}/"))._ipython_display_()
+        assert f"Port {port} is taken" in cards.shown[-1]["text/plain"]
+        with pytest.raises(PortTaken):
+            Auth(params(redirect_uri=f"http://127.0.0.1:{port}/")).sign_in()
+
+
+def test_clear_ends_a_waiting_card(params: MakeParams, cards: Cards, redirect_uri: str) -> None:
+    """And frees the port."""
+    a = Auth(params())
+    a._ipython_display_()
+    a.clear()
+    cards.wait_for("Not signed in")
+    assert wait_until_free(int(redirect_uri.split(":")[2].split("/")[0]))
+
+
+def test_where_nobody_can_answer_a_card_is_still(
+    params: MakeParams, cards: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It starts nothing."""
+    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    threads = threading.active_count()
+    Auth(params())._ipython_display_()
+    assert "Not signed in" in cards.shown[-1]["text/plain"]
+    assert threading.active_count() == threads
+
+
+# Calling APIs
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """An API."""
+    with serving() as running:
+        running.answers["/api/fruit"] = (200, {}, b"{}")
+        yield running
+
+
+@pytest.fixture
+def signed_in(params: MakeParams, user_browser: ScriptedBrowser) -> Auth:
+    """A signed-in Auth."""
+    return Auth(params()).sign_in()
+
+
+def test_it_is_an_auth_object_of_requests(signed_in: Auth, web: Web) -> None:
+    """The header goes out in full, and its repr is masked."""
+    response = requests.get(f"{web.url}/api/fruit", auth=signed_in, timeout=10)
+    assert web.headers[0]["Authorization"] == f"Bearer {signed_in.access_token}"
+    assert str(signed_in.access_token)[:8] not in repr(response.request.headers)
+
+
+def test_a_session_sends_the_token_to_one_origin(signed_in: Auth, web: Web) -> None:
+    """The base URL's; another origin gets a request without it, also by a redirect."""
+    with serving() as other, signed_in.session(f"{web.url}/api/") as session:
+        other.answers["/x"] = (200, {}, b"{}")
+        web.answers["/away"] = (302, {"Location": f"{other.url}/x"}, b"")
+        assert session.get("fruit").status_code == 200
+        assert "Authorization" in web.headers[-1]
+        session.get(f"{other.url}/x")
+        session.get(f"{web.url}/away")
+        assert other.asked == ["/x", "/x"]
+        assert not any("Authorization" in headers for headers in other.headers)
+
+
+def test_a_session_without_a_base_url_keeps_to_the_first_origin(signed_in: Auth, web: Web) -> None:
+    """Trust on first use, and no other."""
+    with serving() as other, signed_in.session() as session:
+        session.get(f"{web.url}/api/fruit")
+        session.get(f"{other.url}/x")
+    assert "Authorization" in web.headers[0]
+    assert "Authorization" not in other.headers[0]
+
+
+def test_a_sessions_error_has_no_frame_with_the_header(signed_in: Auth) -> None:
+    """The error is the same kind, with the same sentence, and no bytes of the request hang on it."""
+    session = signed_in.session("http://127.0.0.1:1")
+    with pytest.raises(requests.ConnectionError, match="refused") as caught:
+        session.get("/")
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    token = str(signed_in.access_token)
+    frames = [frame.frame for frame in caught.traceback if str(frame.path) != __file__]
+    assert frames
+    assert not any(token in repr(frame.f_locals) for frame in frames)
+
+
+def test_params_must_be_params(issuer: LocalIssuer) -> None:
+    """A file's name in their place is an error at once."""
+    with pytest.raises(TypeError, match="ParamsAuth0"):
+        Auth("demo.env")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="memory"):
+        Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")

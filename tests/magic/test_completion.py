@@ -1,0 +1,53 @@
+"""Tab offers our options, parameters and values, and leaves other cells alone."""
+
+from __future__ import annotations
+
+import IPython
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+HAS_MATCHERS = IPython.version_info >= (8, 6)
+
+
+def offered(shell: InteractiveShell, text: str) -> set[str]:
+    """Return what Tab offers at the end of *text*."""
+    from IPython.core.completer import provisionalcompleter
+
+    with provisionalcompleter():
+        return {each.text for each in shell.Completer.completions(text, len(text))}
+
+
+@pytest.mark.parametrize(
+    ("text", "some", "none"),
+    [
+        ("%%auth0 --no", {"--no-browser"}, {"--force"}),
+        ("%%auth0 --", {"--dotenv-file", "--token-name", "--timeout", "--quiet"}, {"--json"}),
+        ("%token --", {"--json", "--raw", "--renew", "--clear", "--config", "--list"}, {"--force"}),
+        ("%auth0 dom", {"domain="}, {"--domain"}),
+        ("%%auth0\ncli", {"client_id="}, {"client_secret="}),
+        ("%%auth0\ndomain=x\nred", {"redirect_uri="}, {"redirect_url="}),
+        ("%%auth0\nresponse_mode=f", {"fragment", "form_post"}, {"query"}),
+        ("%%auth0\nscope=openid pro", {"profile"}, {"email"}),
+        ("%auth0 response_mode=", {"fragment", "form_post", "query"}, set()),
+    ],
+)
+def test_what_is_offered(shell: InteractiveShell, text: str, some: set[str], none: set[str]) -> None:
+    """And nothing of Python's names beside it."""
+    if not HAS_MATCHERS:
+        assert not hasattr(shell.Completer, "custom_matchers")
+        return
+    found = offered(shell, text)
+    assert some <= found
+    assert not none & found
+    assert not {"domain", "print", "set"} & found
+
+
+@pytest.mark.parametrize("text", ["x = %tok", "dom", "%%timeit\ndom", "%token\ndom"])
+def test_other_cells_are_left_alone(shell: InteractiveShell, text: str) -> None:
+    """Our words are offered nowhere else."""
+    shell.user_ns["domino"] = 1
+    if text.endswith("dom"):
+        assert "domain=" not in offered(shell, text)
+        assert any("domino" in each for each in offered(shell, text))
+    else:
+        assert "--json" not in offered(shell, text)

@@ -1,0 +1,27 @@
+"""The fruit service, running on a port of its own for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fruit_service.app import create_app
+from fruit_service.config import Config
+from fruit_service.keys import IssuerKeys
+from fruit_service.serving import Server, listen
+from fruit_service.store import FruitStore
+
+
+@contextmanager
+def running_service(issuer: str, database: str = "sqlite://", **settings: Any) -> Iterator[str]:
+    """Run the service for tokens of *issuer*; yield its address, without a slash at the end."""
+    config = Config(issuer=issuer, database=database, **settings)
+    store = FruitStore(database)
+    sockets = listen(["127.0.0.1"], 0)
+    port = sockets[0].getsockname()[1]
+    try:
+        with Server(create_app(config, store, IssuerKeys(issuer)), sockets):
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        store.close()

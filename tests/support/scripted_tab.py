@@ -1,0 +1,56 @@
+"""A program to name in BROWSER: opens a link as ScriptedBrowser does, in the way that a file says.
+
+The folder in SCRIPTED_TAB holds `change.json`, the parameters to change in the response (null takes one away), and
+gets `secrets.txt`, a line for each value that nobody may see afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+from tests.support.scripted_browser import ScriptedBrowser, query_of
+
+FOLDER = "SCRIPTED_TAB"
+
+
+def main(url: str) -> None:
+    """Open *url* and follow it to the end."""
+    folder = Path(os.environ[FOLDER])
+    changes = json.loads((folder / "change.json").read_text()) if (folder / "change.json").exists() else {}
+
+    def change(parameters: dict[str, str]) -> dict[str, str]:
+        changed = parameters | changes
+        return {name: value for name, value in changed.items() if value is not None}
+
+    asked = query_of(url)
+    note(folder, asked["state"], asked["nonce"])
+    browser = ScriptedBrowser(change=change)
+    try:
+        browser.open(url)
+    finally:
+        note(folder, *(value for value in browser.seen if len(value) > 30))
+
+
+def note(folder: Path, *secrets: str) -> None:
+    """Write down what must stay secret."""
+    with (folder / "secrets.txt").open("a") as file:
+        file.writelines(f"{secret}\n" for secret in secrets)
+
+
+def browser_command(folder: Path) -> str:
+    """Return what to set BROWSER to; *folder* gets an executable of one line."""
+    script = folder / "tab"
+    root = Path(__file__).parents[2]
+    script.write_text(
+        f'#!/bin/sh\ncd "{root}" && {FOLDER}="{folder}" exec "{sys.executable}" -m tests.support.scripted_tab "$1"\n'
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return f"{script} %s &"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,181 @@
+"""Someone in front of a browser, as a program: opens a URL, signs in, allows or denies, waits for the last word.
+
+`UserBrowser(folder).command` is a value for the environment variable BROWSER: `webbrowser.open` then starts this
+program. It knows the pages of the local issuer and of npm's oidc-provider. What it saw last is left in the folder:
+`sign-in-1.txt` (outcome on the first line, then the page's text) and `sign-in-1.png`, then `sign-in-2`, and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Error, Page
+
+from .chromium import chromium
+
+ROOT = Path(__file__).parents[2]
+OUTCOME = "main.done, main.failed"
+"""The callback's page when it has said its last word."""
+
+STAY_OPEN = "window.close = () => { document.documentElement.dataset.closed = 'asked'; };"
+"""A page that closes itself cannot be looked at: keep it, and note that it asked."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What the person saw last: `done`, `failed` or `lost` (no last word came), and the page's text."""
+
+    outcome: str
+    text: str
+    asked_to_close: bool
+    screenshot: Path
+
+
+class UserBrowser:
+    """A command for BROWSER that signs in as *person*, and what each of its runs saw."""
+
+    def __init__(self, folder: Path, person: str = "Alice", decision: str = "Allow", patience: float = 90) -> None:
+        """Write the command into *folder*, for *person* (Alice, Bob) with *decision* (Allow, Deny)."""
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        options = ["--person", person, "--decision", decision, "--patience", str(patience), "--record", str(folder)]
+        command = shlex.join([sys.executable, "-m", "tests.support.user_browser", *options])
+        self._script = folder / "browser"
+        # BROWSER is split at ':' and spaces, so that all of it is in a script.
+        self._script.write_text(
+            f'#!/bin/sh\ncd {shlex.quote(str(ROOT))} && exec {command} "$1" >>{shlex.quote(str(folder))}/log 2>&1\n'
+        )
+        self._script.chmod(0o755)
+
+    @property
+    def command(self) -> str:
+        """The value for BROWSER: the browser goes on by itself, as a graphical one does."""
+        return f"{self._script} %s &"
+
+    def sign_in(self, number: int = 1, timeout: float = 90) -> SignIn:
+        """Wait until the run of that number is over, and return what it saw."""
+        text = self.folder / f"sign-in-{number}.txt"
+        end = time.monotonic() + timeout
+        while not text.exists():
+            if time.monotonic() > end:
+                raise TimeoutError(f"the browser left no {text.name}:\n{self.log()}")
+            time.sleep(0.05)
+        outcome, _, page = text.read_text().partition("\n")
+        word, _, closed = outcome.partition(" ")
+        return SignIn(word, page, closed == "asked-to-close", text.with_suffix(".png"))
+
+    def log(self) -> str:
+        """Return what the program wrote: the steps it took, and its errors."""
+        log = self.folder / "log"
+        return log.read_text() if log.exists() else ""
+
+
+class Person:
+    """Someone looking at one page of a browser."""
+
+    def __init__(self, page: Page, name: str = "Alice", decision: str = "Allow") -> None:
+        """Look at *page* as *name*, who will *decision* what is asked."""
+        self.page = page
+        self.name = name
+        self.decision = decision
+
+    def sign_in(self, url: str | None = None, patience: float = 90) -> str:
+        """Open *url* (else stay on the page as it is), answer each page; return `done`, `failed` or `lost`."""
+        if url:
+            self.page.goto(url, wait_until="commit")
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            try:
+                if outcome := self.outcome():
+                    return outcome
+                self.answer()
+            except Error as error:  # the page went away under our hands: look again
+                if self.page.is_closed():
+                    return "lost"
+                print(f"  {error.message.splitlines()[0]}", flush=True)
+            self.page.wait_for_timeout(50)
+        return "lost"
+
+    def outcome(self) -> str:
+        """Return the callback's last word, or nothing as long as there is none."""
+        last = self.page.locator(OUTCOME)
+        return (last.get_attribute("class") or "") if last.count() else ""
+
+    def answer(self) -> None:
+        """Do what the page asks for, if it asks for something that we know."""
+        login = self.page.locator("input[name=login]")
+        if login.count():
+            login.fill(self.name.lower())
+            self.page.locator("input[name=password]").fill("any")
+            self._press("Sign-in")
+        elif not self._press(self.name) and not self._press(self.decision):
+            if self.decision == "Deny":
+                self._press("[ Cancel ]", role="link")
+            else:
+                self._press("Continue")
+
+    def _press(self, name: str, role: str = "button") -> bool:
+        button = self.page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+        if not button.count():
+            return False
+        print(f"    ~ presses {name!r} on {without_secrets(self.page.url)}", flush=True)
+        button.first.click(timeout=5000)
+        return True
+
+
+def without_secrets(url: str) -> str:
+    """Return *url* without its query and fragment, where secrets are."""
+    return url.partition("#")[0].partition("?")[0]
+
+
+def record(page: Page, outcome: str, folder: Path) -> None:
+    """Leave what *page* shows in *folder*, under the next number."""
+    number = 1
+    while True:
+        base = folder / f"sign-in-{number}"
+        try:
+            os.close(os.open(base.with_suffix(".part"), os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            number += 1
+    page.screenshot(path=base.with_suffix(".png"))
+    asked = page.locator("html[data-closed]").count()
+    text = f"{outcome}{' asked-to-close' if asked else ''}\n{page.locator('body').inner_text()}\n"
+    base.with_suffix(".part").write_text(text)
+    os.replace(base.with_suffix(".part"), base.with_suffix(".txt"))
+
+
+def new_page(context: BrowserContext) -> Page:
+    """Open a page that does not close itself."""
+    context.add_init_script(STAY_OPEN)
+    return context.new_page()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Sign in at the URL that is given; return 0 if the page said `done`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--person", default="Alice")
+    parser.add_argument("--decision", default="Allow")
+    parser.add_argument("--patience", type=float, default=90)
+    parser.add_argument("--record", type=Path, default=os.environ.get("USER_BROWSER_RECORD"))
+    options = parser.parse_args(arguments)
+    with chromium() as browser:
+        page = new_page(browser.new_context(viewport={"width": 900, "height": 600}))
+        outcome = Person(page, options.person, options.decision).sign_in(options.url, options.patience)
+        print(f"{outcome} on {without_secrets(page.url)}", flush=True)
+        if outcome == "done":
+            page.wait_for_timeout(800)  # what the page does after its last word: it closes itself
+        if options.record and not page.is_closed():
+            record(page, outcome, options.record)
+    return 0 if outcome == "done" else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
