@@ -12,7 +12,8 @@ from .attempt import Attempt
 from .callback.browser import why_no_browser
 from .clock import utc_now
 from .display.card import Card
-from .display.panel import Output, in_notebook, panel, somebody_can_answer
+from .display.panel import Output, current_shell, in_notebook, panel, somebody_can_answer
+from .display.tracebacks import guard_tracebacks
 from .display.waiting import signed_in_card, waiting_card
 from .errors import IpyauthError, NobodyCanAnswer, NotSignedIn, SignInNeeded
 from .params import ParamsAuth0
@@ -55,6 +56,8 @@ class Auth:
         self._bind = bind
         self._key = memory.store_key(params)
         self._lock = threading.RLock()
+        if (shell := current_shell()) is not None:
+            guard_tracebacks(shell)
         self._tokens: TokenSet | None = None
         self._attempt: Attempt | None = None
         self._cards: list[Output] = []

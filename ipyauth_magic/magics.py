@@ -231,6 +231,8 @@ def unload(shell: InteractiveShell) -> None:
         shell.configurables.remove(magics)
     if "ipyauth_magic.auth" in sys.modules:
         from .auth import cancel_waiting_cards, forget_all
+        from .display.tracebacks import unguard_tracebacks
 
+        unguard_tracebacks(shell)
         cancel_waiting_cards("the extension was unloaded")
         forget_all()

@@ -34,7 +34,7 @@ FLOORS = {
     """,
     3: """
         __init__ auth session magics token_magic completion
-        display.panel
+        display.panel display.tracebacks
     """,
 }
 """Rules, doors, flows, user: each module stands on one floor. `__init__` is the package itself."""

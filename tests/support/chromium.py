@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 NAMES = (
     "chromium",
@@ -45,21 +46,31 @@ FLAGS = (
 @contextmanager
 def chromium(*, flags: Sequence[str] = (), headless: bool = True) -> Iterator[Browser]:
     """Give a Chromium with an empty profile and, as for people, a popup blocker."""
-    own = find_chromium()
-    arguments = [*FLAGS, *flags]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # Chromium has no sandbox for root
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=own,
-            headless=headless,
-            args=arguments,
-            ignore_default_args=["--disable-popup-blocking"],
-        )
+        browser = playwright.chromium.launch(headless=headless, **_options(flags))
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def chromium_with_profile(profile: Path) -> Iterator[BrowserContext]:
+    """Give a Chromium that keeps in the folder *profile* what a person's browser keeps of its pages."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(profile, headless=True, **_options())
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+def _options(flags: Sequence[str] = ()) -> dict[str, Any]:
+    arguments = [*FLAGS, *flags]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium has no sandbox for root
+    own = find_chromium()
+    return {"executable_path": own, "args": arguments, "ignore_default_args": ["--disable-popup-blocking"]}
 
 
 def find_chromium() -> Path | None:

@@ -1,0 +1,72 @@
+"""Tracebacks of failed requests, without the frames in which the token stands.
+
+An auth object of `requests` cannot catch what its request raises, and `%xmode Verbose` prints every variable of every
+frame: `http.client` has the whole request in one. So the frames are taken off where IPython formats the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+from ..token import AuthorizationHeader
+
+_SENDING = "requests.adapters"
+"""From here on inwards a request is bytes."""
+
+
+def guard_tracebacks(shell: Any) -> None:
+    """Let *shell* show no traceback of a request of ours with its inner frames."""
+    formatter = shell.InteractiveTB
+    if "structured_traceback" in vars(formatter):
+        return
+    unguarded = formatter.structured_traceback
+
+    def structured_traceback(etype: Any = None, value: Any = None, tb: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, BaseException) and take_off_sending_frames(value):
+            tb = value.__traceback__
+        return unguarded(etype, value, tb, *args, **kwargs)
+
+    formatter.structured_traceback = structured_traceback
+
+
+def unguard_tracebacks(shell: Any) -> None:
+    """Take the guard away."""
+    vars(shell.InteractiveTB).pop("structured_traceback", None)
+
+
+def take_off_sending_frames(error: BaseException) -> bool:
+    """Cut every error of a request of ours in the chain of *error*; tell whether *error* itself was one."""
+    ours = [each for each in _chain(error) if _carries_our_header(each)]
+    for each in ours:
+        each.__cause__ = each.__context__ = None
+        each.__traceback__ = _until_sending(each.__traceback__)
+    return error in ours
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            waiting += [each.__cause__, each.__context__]
+            yield each
+
+
+def _carries_our_header(error: BaseException) -> bool:
+    headers = getattr(getattr(error, "request", None), "headers", None) or {}
+    return isinstance(headers.get("Authorization"), AuthorizationHeader)
+
+
+def _until_sending(traceback: TracebackType | None) -> TracebackType | None:
+    kept: list[TracebackType] = []
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") != _SENDING:
+        kept.append(traceback)
+        traceback = traceback.tb_next
+    cut: TracebackType | None = None
+    for frame in reversed(kept):
+        cut = TracebackType(cut, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return cut

@@ -1,0 +1,193 @@
+"""No token, code, state or nonce is left anywhere: a whole session in a real kernel, searched for each secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import requests
+from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.display.tracebacks import take_off_sending_frames
+from tests.magic.test_magics import run
+from tests.support.ports import free_port
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_tab import browser_command
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "denied": {"error": "access_denied", "error_description": "no"},
+    "another access token": {"access_token": "stolen.stolen.stolen"},
+    "no access token": {"access_token": None},
+    "no ID token": {"id_token": None},
+    "forged ID token": {"id_token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0."},
+    "another token type": {"token_type": "mac"},
+    "another issuer": {"iss": "https://evil.test/"},
+    "bad lifetime": {"expires_in": "soon"},
+    "bad characters": {"access_token": "a b\nc"},
+    "another state": {"state": "forged"},
+}
+
+SETUP = """
+import logging, os, requests
+logging.basicConfig(level=logging.DEBUG, filename="debug.log")
+%xmode Verbose
+%load_ext ipyauth_magic
+"""
+
+USES = [
+    "token",
+    "[token], {'Authorization': token}",
+    "auth",
+    "repr(auth), repr(vars(auth)), auth.tokens, auth.claims.get('sub')",
+    "%token",
+    "%token --json",
+    "%token --list",
+    "%token --config",
+    "auth.show()",
+    "auth.params.explain()",
+    "%who\n%whos",
+    "logging.getLogger().warning('%r %r', token, auth)",
+    "raise ValueError(repr(token))",
+    "def inner(secret):\n    header = {'Authorization': secret}\n    raise KeyError('x')\ninner(token)",
+    "requests.get('http://127.0.0.1:1/', auth=auth)",
+    "try:\n    requests.get('http://127.0.0.1:1/', auth=auth)\nexcept Exception as e:\n    raise RuntimeError('no fruit') from e",
+    "auth.session('http://127.0.0.1:1').get('/')",
+    "import pickle; pickle.dumps(token)",
+    "import copy; copy.copy(token), copy.deepcopy(auth.tokens.access_token)",
+    "%history",
+    "locals().keys() and [v for k, v in globals().items() if k in ('token', 'auth')]",
+]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, issuer: LocalIssuer, redirect_uri: str) -> Iterator[tuple[Path, str]]:
+    """A folder with a dotenv file for the local issuer, and the `%%auth0` cell to run in it."""
+    (tmp_path / "demo.env").write_text(
+        f"domain={issuer.issuer.rstrip('/')}\nclient_id={issuer.client_id}\nredirect_uri={redirect_uri}\n"
+        f"audience={issuer.audience}\nscope=read:usual-fruit\n"
+    )
+    yield tmp_path, "%auth0 -f demo.env --force --timeout 3"
+
+
+def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sign-in, every use of it, ten failures; then the notebook, the history and the log are searched."""
+    folder, sign_in = notebook
+    monkeypatch.setenv("BROWSER", browser_command(folder))
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    cells = [SETUP, sign_in, *USES]
+    for name, changes in FAILURES.items():
+        cells += [f"_ = open('change.json', 'w').write({json.dumps(json.dumps(changes))})  # {name}", sign_in]
+    cells += [f"%auth0 -f demo.env --force redirect_uri=http://127.0.0.1:{free_port()}/not-registered --timeout 1"]
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    client = NotebookClient(
+        document,
+        timeout=60,
+        allow_errors=True,
+        resources={"metadata": {"path": str(folder)}},
+        kernel_name="python3",
+        ipython_hist_file=str(folder / "history.sqlite"),
+    )
+    client.execute()
+    nbformat.write(document, folder / "saved.ipynb")
+
+    secrets = secrets_in(folder)
+    assert len(secrets) > 20, "the browser played, and told what must stay secret"
+    assert "Signed in as alice" in (folder / "saved.ipynb").read_text()
+    assert failed_sign_ins(document) == len(FAILURES) + 1
+    for path in searched(folder):
+        assert_silent(path.read_bytes(), secrets, str(path.name))
+
+
+def secrets_in(folder: Path) -> set[str]:
+    """Return what nobody may see: whole tokens, and each segment that is not common to all (the header is)."""
+    found = set((folder / "secrets.txt").read_text().split())
+    segments = {segment for secret in found for segment in secret.split(".")[1:] if len(segment) > 20}
+    return {secret for secret in found | segments if not secret.startswith("eyJhbGciOiJub25l")}
+
+
+def failed_sign_ins(document: Any) -> int:
+    """Return how many sign-in cells failed, each by one line and no traceback."""
+    failed = 0
+    for cell in document.cells:
+        text = "".join(output.get("text", "") for output in cell.outputs if output.output_type == "stream")
+        if cell.source.startswith("%auth0") and "UsageError" in text:
+            assert not any(output.get("traceback") for output in cell.outputs)
+            failed += 1
+    return failed
+
+
+def searched(folder: Path) -> list[Path]:
+    """Return every file that the session left, but for the browser's own notes."""
+    own = {"secrets.txt"}
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in own]
+    names = {path.name for path in files}
+    assert {"saved.ipynb", "debug.log", "history.sqlite"} <= names
+    return files
+
+
+def assert_silent(content: bytes, secrets: set[str], where: str) -> None:
+    """Check that no secret, and no run of 12 characters of one, stands in *content*."""
+    for secret in secrets:
+        for start in range(0, len(secret) - 12, 6):
+            assert secret[start : start + 12].encode() not in content, f"{where} holds a piece of a secret"
+
+
+def test_history_is_clean(
+    shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser, tmp_path: Path
+) -> None:
+    """What a cell needs is no secret, so neither `%history` nor history.sqlite has one."""
+    result = shell.run_cell(cell(), store_history=True)
+    assert result.success
+    shell.history_manager.writeout_cache()
+    with sqlite3.connect(tmp_path / "history.sqlite") as database:
+        rows = [row[0] for row in database.execute("select source || source_raw from history")]
+    assert any("%%auth0" in row for row in rows)
+    user_browser.join()
+    assert_silent("\n".join(rows).encode(), {value for value in user_browser.seen if len(value) > 30}, "history")
+
+
+def test_our_own_log_is_silent(
+    shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At DEBUG, urllib3's and ours."""
+    caplog.set_level(logging.DEBUG)
+    assert shell.run_cell(cell()).success
+    user_browser.join()
+    ours = [record for record in caplog.records if not record.name.startswith("authlib")]
+    text = "\n".join(record.getMessage() for record in ours)
+    assert_silent(text.encode(), {value for value in user_browser.seen if len(value) > 30}, "the log")
+
+
+@pytest.mark.parametrize("mode", ["Context", "Verbose"])
+def test_a_traceback_of_a_request_has_no_inner_frames(
+    mode: str, shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser
+) -> None:
+    """The user's own line is there, the error too; the frames that hold the header's bytes are not."""
+    shell.run_cell(cell())
+    shell.run_line_magic("xmode", mode)
+    shell.run_cell("import requests")
+    _, printed, said, _ = run(shell, "requests.get('http://127.0.0.1:1/', auth=auth)")
+    assert "requests.get" in printed + said
+    assert "ConnectionError" in printed + said
+    assert "http/client.py" not in printed + said
+    assert_silent((printed + said).encode(), {str(shell.user_ns["token"])}, "the traceback")
+
+
+def test_other_tracebacks_are_left_alone(shell: InteractiveShell, cell: Callable[..., str]) -> None:
+    """A request without our token keeps its frames; unloading takes the guard away."""
+    shell.run_cell("import requests")
+    _, printed, said, _ = run(shell, "requests.get('http://127.0.0.1:1/')")
+    assert "client.py" in printed + said
+    assert take_off_sending_frames(requests.ConnectionError("x")) is False
+    shell.run_line_magic("unload_ext", "ipyauth_magic")
+    assert "structured_traceback" not in vars(shell.InteractiveTB)
+    shell.run_line_magic("load_ext", "ipyauth_magic")
