@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .callback.browser import open_in_browser
 from .callback.listener import Listener, open_listener
-from .errors import IpyauthError, SignInCancelled
+from .errors import IpyauthError, SignInCancelled, UnknownGrant
 from .oauth.implicit import sign_in_with_implicit
 from .oauth.provider import Provider
 from .params import ParamsAuth0
@@ -31,6 +31,7 @@ class Attempt:
         ended: called in the attempt's thread when it has ended, well or not.
 
     Raises:
+        UnknownGrant: the response_type is not that of the implicit grant.
         PortTaken: no redirect URI's port is free.
     """
 
@@ -41,6 +42,8 @@ class Attempt:
         bind: str | None = None,
         ended: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
+        if params.response_type != "token id_token":
+            raise UnknownGrant(params.response_type)
         self.params = params
         self.url: str | None = None
         self.tokens: TokenSet | None = None
@@ -100,6 +103,7 @@ class Attempt:
             self._watch(tick)
         except BaseException:
             self.cancel("it was interrupted")
+            self.join(0.4)
             raise
         if self.error is not None:
             raise self.error
@@ -117,9 +121,13 @@ class Attempt:
         self._news.set()
 
     def join(self, timeout: float = 2.0) -> None:
-        """Wait until thread, sockets and port of an ended attempt are gone; at most *timeout* seconds."""
-        self._thread.join(timeout)
-        self._listener.join(timeout)
+        """Wait until thread, sockets and port of an ended attempt are gone; about *timeout* seconds at the most.
+
+        A thread that still waits for the provider's answer does not hold the port back.
+        """
+        self._thread.join(timeout / 2)
+        self._listener.close()
+        self._listener.join(timeout / 2)
 
     def _watch(self, tick: Callable[[Attempt], None]) -> None:
         next_tick = 0.0

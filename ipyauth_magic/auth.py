@@ -123,7 +123,7 @@ class Auth:
                 self._attempt.extend(timeout)
                 _waiting_cards.discard(self._attempt)
                 return self._attempt
-            for other in list(_waiting_cards):
+            for other in [each for each in _waiting_cards if each.redirect_uri in self.params.redirect_uris]:
                 other.cancel("another sign-in took its place")
                 other.join()
             self._attempt = Attempt(self.params, timeout, self._bind, self._card_ended)

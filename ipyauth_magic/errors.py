@@ -6,6 +6,7 @@ IpyauthError
 ├── SignInNeeded             the token has ended and only the user can get another
 ├── ProviderError            the provider cannot be reached, or describes itself wrongly
 └── SignInFailed             a sign-in was begun and gave no token
+    ├── UnknownGrant         the grant asked for is not there yet
     ├── PortTaken            no redirect URI's port is free
     ├── NobodyCanAnswer      no browser, and nobody who could follow a link
     ├── SignInTimeout        no response came in time
@@ -88,6 +89,16 @@ class SignInFailed(IpyauthError):
     """A sign-in was begun and gave no token."""
 
 
+class UnknownGrant(SignInFailed):
+    """The grant asked for is not there yet."""
+
+    def __init__(self, response_type: str) -> None:
+        super().__init__(
+            f"response_type={response_type} is not available in this version; leave it out, or write "
+            "`response_type=token id_token`."
+        )
+
+
 class PortTaken(SignInFailed):
     """No redirect URI's port can be listened on, mostly because another program holds it; `ports` names them."""
 
@@ -95,8 +106,9 @@ class PortTaken(SignInFailed):
         names = " and ".join(str(port) for port in ports)
         port = f"Port {names} is" if len(ports) == 1 else f"Ports {names} are"
         why = f" ({reason})" if reason else ""
+        jupyter = " 8888 is mostly Jupyter's own port." if 8888 in ports else ""
         super().__init__(
-            f"{port} taken or cannot be used{why}, so the response could not arrive. Free it, or give another "
+            f"{port} taken or cannot be used{why}, so the response could not arrive.{jupyter} Free it, or give another "
             "redirect_uri that is listed in the application's Allowed Callback URLs."
         )
         self.ports = tuple(ports)

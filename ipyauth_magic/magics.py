@@ -98,7 +98,10 @@ class Auth0Magics(Magics):
     def _auth0(self, options: Namespace, cell: str | None) -> None:
         self._check_options(options)
         params = self.params(options, cell)
-        for warning in params.warnings:
+        warnings = list(params.warnings)
+        if options.bind:
+            warnings.append(f"--bind {options.bind}: whoever reaches that address reaches the listener too")
+        for warning in warnings:
             print(f"Warning: {warning}", file=sys.stderr)
         auth = self._auth(options, params)
         auth.sign_in_shown(
@@ -133,6 +136,8 @@ class Auth0Magics(Magics):
             raise UsageError("--token-name and --auth-name must be different names.")
         if not re.fullmatch(r"[0-9]{1,4}", options.timeout) or not 1 <= int(options.timeout) <= 3600:
             raise UsageError("--timeout takes a whole number of seconds from 1 to 3600.")
+        if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
+            raise UsageError("--bind takes the address of a network interface, as 0.0.0.0.")
         _check_choice("--flow", options.flow, ("implicit",))
         _check_choice("--store", options.store, ("memory", "none"))
 

@@ -156,6 +156,8 @@ class Listener:
                 self._cancelled = "it was closed"
             server = self._server
         self._arrived.set()
+        if self._outcome is None:
+            self._tell(pages.failed("The sign-in has ended. Run the cell again."))
         if server is None:
             self._bound.close()
             return

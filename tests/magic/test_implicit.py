@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -27,6 +27,7 @@ from ipyauth_magic.params import ParamsAuth0
 from ipyauth_magic.token import TokenSet
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of, send
+from tests.support.web import serving
 
 MakeParams = Callable[..., ParamsAuth0]
 SignIn = Callable[..., TokenSet]
@@ -209,6 +210,30 @@ def test_the_port_is_held_before_the_link_is_known(params: MakeParams, redirect_
     with pytest.raises(SignInCancelled):
         attempt.result()
     assert is_free(port_of(redirect_uri))
+
+
+def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(redirect_uri: str) -> None:
+    """Discovery hangs; the interrupt frees the port all the same."""
+    over = threading.Event()
+
+    def hang() -> Iterator[bytes]:
+        over.wait(30)
+        yield b"{}"
+
+    with serving() as web:
+        web.answers["/.well-known/openid-configuration"] = (200, {}, hang)
+        attempt = Attempt(ParamsAuth0(issuer=web.url, client_id="c", redirect_uri=redirect_uri), 30)
+
+        def interrupt(attempt: Attempt) -> None:
+            raise KeyboardInterrupt
+
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            attempt.result(interrupt)
+        assert time.monotonic() - started < 2.5
+        assert is_free(port_of(redirect_uri))
+        over.set()
+    attempt.join()
 
 
 def test_state_and_nonce_are_new_each_time(issuer: LocalIssuer) -> None:

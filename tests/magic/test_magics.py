@@ -120,6 +120,8 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("--timeout 3601", "--timeout"),
         ("--flow hybrid", "--flow"),
         ("--store disk", "--store"),
+        ("--bind example.com", "--bind"),
+        ("response_type=code", "not available in this version"),
         ("-t token -a token", "different names"),
         ("-t _", "--token-name"),
         ("-a Out", "--auth-name"),
@@ -179,6 +181,15 @@ def test_a_misspelt_name_in_a_file_is_a_warning(
     result, _, said, _ = run(shell, cell(f"-f {tmp_path}/x.env"))
     assert result.success
     assert said.splitlines() == [f"Warning: file {tmp_path}/x.env: `audiance` is left alone; did you mean `audience`?"]
+
+
+def test_bind_listens_elsewhere_with_a_warning(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """A published port of a container needs it; Host and Origin stay the redirect URI's."""
+    result, _, said, _ = run(shell, cell("--bind 0.0.0.0"))
+    assert result.success
+    assert said == "Warning: --bind 0.0.0.0: whoever reaches that address reaches the listener too\n"
 
 
 # %token

@@ -130,6 +130,12 @@ def test_when_all_are_held_the_error_names_the_ports_at_once() -> None:
         assert "Allowed Callback URLs" in str(caught.value)
 
 
+def test_jupyters_own_port_is_told() -> None:
+    """The original guide's redirect URI has it, and there Jupyter itself listens."""
+    assert "8888 is mostly Jupyter's own port" in str(PortTaken([8888]))
+    assert "Jupyter" not in str(PortTaken([8765]))
+
+
 @pytest.mark.skipif(os.name != "posix", reason="ports below 1024 are open to all on Windows")
 def test_a_uri_without_port_means_80() -> None:
     """RFC 3986, 3.2.3: what is bound is what a browser would ask."""
