@@ -20,6 +20,7 @@ from ..errors import InvalidIdToken, UnknownKey
 
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey, RSAKey
+    from joserfc.jws import JWSRegistry
 
     Key = RSAKey | ECKey
 
@@ -31,6 +32,9 @@ LEEWAY = 60
 
 MAX_AGE_OF_IAT = 600
 """Seconds; in the front channel a token is used at once, so an old one is a replay (3.1.3.7, 10)."""
+
+MAX_LENGTH = 64 * 1024
+"""Characters; what the listener takes as a whole response."""
 
 _COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
@@ -119,7 +123,7 @@ def _bits(integer: str) -> int:
 
 
 def _header(id_token: str) -> dict[str, Any]:
-    if not _COMPACT_JWS.fullmatch(id_token):
+    if len(id_token) > MAX_LENGTH or not _COMPACT_JWS.fullmatch(id_token):
         raise InvalidIdToken("form", "it is not a signed JWT")
     header = _json_object(id_token.split(".")[0])
     if "crit" in header:
@@ -151,11 +155,20 @@ def _verified_payload(id_token: str, keys: Iterable[Key], algorithm: str) -> dic
 
     for key in keys:
         try:
-            jws.deserialize_compact(id_token, key, algorithms=[algorithm])
+            jws.deserialize_compact(id_token, key, registry=_registry(algorithm))
         except (JoseError, ValueError):
             continue
         return _json_object(id_token.split(".")[1])
     raise InvalidIdToken("signature", "its signature is wrong")
+
+
+def _registry(algorithm: str) -> JWSRegistry:
+    """Return joserfc's rules for one algorithm, with our limits, and unknown header parameters let be (RFC 7515, 4)."""
+    from joserfc.jws import JWSRegistry
+
+    registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+    registry.max_header_length = registry.max_payload_length = MAX_LENGTH
+    return registry
 
 
 def _json_object(segment: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
@@ -184,6 +186,28 @@ def test_a_critical_header_is_refused() -> None:
         base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "r1", "crit": []}).encode()).rstrip(b"=").decode()
     )
     assert refusal(header + sign(claims())[sign(claims()).index(".") :]) == "crit"
+
+
+def test_other_header_parameters_are_let_be() -> None:
+    """RFC 7515, 4: what is not understood and not critical is ignored; keys named in a header are never looked at."""
+    odd = {"x5t": "abc", "jku": "http://127.0.0.1:1/", "nonce": "x", "typ": "JWT"}
+    protected = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "r1"} | odd).encode()).rstrip(b"=")
+    assert verify_id_token(signed(protected, claims()), KEYS, EXPECTED, NOW)["sub"] == "auth0|alice"
+
+
+def signed(protected: bytes, payload: dict[str, Any]) -> str:
+    """Return a JWS with a header that joserfc would not write."""
+    body = base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=")
+    signing_input = protected + b"." + body
+    signature = RSA.private_key.sign(signing_input, PKCS1v15(), SHA256())  # type: ignore[union-attr]
+    return (signing_input + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
+
+
+def test_a_token_may_be_large() -> None:
+    """Groups and roles may take tens of kilobytes; what no response can hold is refused before any decoding."""
+    large = claims(groups=["g" * 20] * 1500)
+    assert verify_id_token(sign(large), KEYS, EXPECTED, NOW)["groups"] == large["groups"]
+    assert refusal("a" * 70_000) == "form"
 
 
 def test_no_message_holds_the_token() -> None:
