@@ -6,13 +6,14 @@ can offer a sign-in without blocking the kernel.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 from .callback.browser import open_in_browser
 from .callback.listener import Listener, open_listener
-from .errors import IpyauthError, SignInCancelled, UnknownGrant
+from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, UnknownGrant
 from .oauth.implicit import sign_in_with_implicit
 from .oauth.provider import Provider
 from .params import ParamsAuth0
@@ -21,14 +22,16 @@ from .token import TokenSet
 SLICE = 0.2
 """Seconds of one wait: on Windows a longer one would hold back an interrupt."""
 
+_logger = logging.getLogger("ipyauth_magic")
+
 
 class Attempt:
-    """A sign-in under way; made and used from any thread.
-
-    The listener is bound when this returns, so that the link works at once.
+    """A sign-in under way; used from any thread. Its port is held, and its link soon known, when this returns.
 
     Args:
-        ended: called in the attempt's thread when it has ended, well or not.
+        changed: called in the attempt's thread when the link is known, and when it has ended, well or not.
+        open_browser: open the link in the user's browser as soon as it is known.
+        unattended: nobody can follow a link, so a browser that does not open ends it.
 
     Raises:
         UnknownGrant: the response_type is not that of the implicit grant.
@@ -40,7 +43,9 @@ class Attempt:
         params: ParamsAuth0,
         timeout: float,
         bind: str | None = None,
-        ended: Callable[[Attempt], None] = lambda attempt: None,
+        changed: Callable[[Attempt], None] = lambda attempt: None,
+        open_browser: bool = False,
+        unattended: bool = False,
     ) -> None:
         if params.response_type != "token id_token":
             raise UnknownGrant(params.response_type)
@@ -49,17 +54,22 @@ class Attempt:
         self.tokens: TokenSet | None = None
         self.error: BaseException | None = None
         self.why_no_browser: str | None = None
-        self._timeout = timeout
-        self._ended = ended
+        self.wants_browser = open_browser
+        self._unattended = unattended
+        self._changed = changed
+        self._cancelled = False
         self._news = threading.Event()
         self._has_url = threading.Event()
         self._finished = threading.Event()
-        self._listener: Listener = open_listener(params.redirect_uris, bind)
-        self._ends_at = time.monotonic() + timeout
-        self._wants_browser = False
         self._lock = threading.Lock()
+        self._listener: Listener = open_listener(params.redirect_uris, bind)
         self._thread = threading.Thread(target=self._run, name="ipyauth-sign-in", daemon=True)
-        self._thread.start()
+        try:
+            self.give_time(timeout)
+            self._thread.start()
+        except BaseException:
+            self._listener.close()
+            raise
 
     @property
     def redirect_uri(self) -> str:
@@ -68,8 +78,8 @@ class Attempt:
 
     @property
     def is_over(self) -> bool:
-        """Whether the attempt has ended."""
-        return self._finished.is_set()
+        """Whether it has ended, or is about to."""
+        return self._cancelled or self.tokens is not None or self.error is not None
 
     @property
     def seconds_left(self) -> float:
@@ -79,17 +89,17 @@ class Attempt:
     def open_browser(self) -> None:
         """Open the link in the user's browser as soon as it is known, once; `why_no_browser` tells if that failed."""
         with self._lock:
-            if self._wants_browser:
+            if self.wants_browser:
                 return
-            self._wants_browser = True
+            self.wants_browser = True
             url = self.url
         if url is not None:
             open_in_browser(url, self._browser_said)
 
-    def extend(self, timeout: float) -> None:
-        """Let it last *timeout* seconds from now at the least."""
-        self._ends_at = max(self._ends_at, time.monotonic() + timeout)
-        self._listener.extend(timeout)
+    def give_time(self, timeout: float) -> None:
+        """Let it end *timeout* seconds from now, whatever was said before."""
+        self._ends_at = time.monotonic() + timeout
+        self._listener.give_time(timeout)
 
     def result(self, tick: Callable[[Attempt], None] = lambda attempt: None) -> TokenSet:
         """Wait for the end and return the tokens; *tick* is called with news and once a second.
@@ -105,11 +115,10 @@ class Attempt:
             self.cancel("it was interrupted")
             self.join(0.4)
             raise
-        if self.error is not None:
-            raise self.error
-        if self.tokens is None:
-            raise SignInCancelled
-        return self.tokens
+        if self.tokens is not None:
+            return self.tokens
+        # Without the frames of the flow: the response stands in their variables, and %xmode Verbose would print it.
+        raise (self.error or SignInCancelled()).with_traceback(None)
 
     def wait_for_url(self, timeout: float) -> None:
         """Wait until the link is known or the attempt is over; at most *timeout* seconds."""
@@ -117,7 +126,8 @@ class Attempt:
 
     def cancel(self, reason: str) -> None:
         """End it now; the port is free soon after, `join` tells when."""
-        self._listener.cancel(reason)
+        self._cancelled = True
+        self._listener.cancel(SignInCancelled(reason))
         self._news.set()
 
     def join(self, timeout: float = 2.0) -> None:
@@ -141,26 +151,50 @@ class Attempt:
     def _run(self) -> None:
         try:
             provider = Provider.of(self.params.expected_issuer)
-            self.tokens = sign_in_with_implicit(self.params, provider, self._listener, self._open_url, self._timeout)
+            sign_in_with_implicit(self.params, provider, self._listener, self._open_url, self._accept)
         except IpyauthError as error:
-            self.error = error
-        except BaseException as error:  # a defect of ours: shown to whoever waits, not lost in a thread
-            self.error = error
+            self._end(error)
+        except BaseException as error:
+            _logger.exception("A sign-in ended by a defect")
+            self._end(error)
+
+    def _accept(self, tokens: TokenSet) -> None:
+        self.tokens = tokens
+        self._end()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        if isinstance(error, SignInFailed):
+            error.__cause__ = error.__context__ = None  # their frames hold parts of the response
+        self.error = error
+        try:
+            self._tell()
         finally:
-            self._ended(self)
             self._finished.set()
             self._has_url.set()
             self._news.set()
 
     def _open_url(self, url: str) -> None:
         with self._lock:
+            if self._cancelled:
+                return
             self.url = url
-            wanted = self._wants_browser
+            wanted = self.wants_browser
         if wanted:
             open_in_browser(url, self._browser_said)
         self._has_url.set()
         self._news.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._changed(self)
+        except Exception:
+            _logger.exception("A card could not be shown")  # a sign-in does not fail by its display
 
     def _browser_said(self, why_not: str | None) -> None:
+        if why_not is None:
+            return
         self.why_no_browser = why_not
+        if self._unattended:
+            self._listener.cancel(NobodyCanAnswer(why_not))
         self._news.set()

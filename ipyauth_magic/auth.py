@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from . import sign_ins
 from .attempt import Attempt
 from .callback.browser import why_no_browser
 from .clock import utc_now
 from .display.card import Card
-from .display.panel import Output, current_shell, in_notebook, panel, somebody_can_answer
+from .display.panel import Output, Panel, card_of, current_shell, in_notebook, panel, somebody_can_answer
 from .display.tracebacks import guard_tracebacks
-from .display.waiting import signed_in_card, waiting_card
+from .display.waiting import duration, signed_in_card
 from .errors import IpyauthError, NobodyCanAnswer, NotSignedIn, SignInNeeded
 from .params import ParamsAuth0
 from .store import memory
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 CARD_TIMEOUT = 300.0
 """Seconds for which a card's link works."""
-
-_waiting_cards: weakref.WeakSet[Attempt] = weakref.WeakSet()
-"""The sign-ins that cards offer: they hold a port that nobody waits for, and give it up for any other sign-in."""
-
-_of_session: list[weakref.ref[Auth]] = []
 
 
 class Auth:
@@ -56,8 +51,6 @@ class Auth:
         self._bind = bind
         self._key = memory.store_key(params)
         self._lock = threading.RLock()
-        if (shell := current_shell()) is not None:
-            guard_tracebacks(shell)
         self._tokens: TokenSet | None = None
         self._attempt: Attempt | None = None
         self._cards: list[Output] = []
@@ -79,69 +72,53 @@ class Auth:
             ProviderError: the provider cannot be reached.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        return self.sign_in_shown(timeout, open_browser, force, card_of_good_token=False)
-
-    def sign_in_shown(
-        self,
-        timeout: float = 300,
-        open_browser: bool = True,
-        force: bool = False,
-        quiet: bool = False,
-        card_of_good_token: bool = True,
-    ) -> Self:
-        """Sign in as `sign_in` does, with the card left away if *quiet*."""
-        shown = panel(open_browser)
-        with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
-            if not force and self._good_tokens():
-                if card_of_good_token and not quiet:
-                    shown.end(self.card())
-                return self
-            self._check_somebody_can_answer(open_browser)
-            attempt = self._begin(timeout, of_card=False)
-        if open_browser:
-            attempt.open_browser()
-        card = None
-        try:
-            attempt.result(shown.tick)
-            card = None if quiet else self.card()
-        finally:
-            shown.end(card)
-            self._forget_attempt(attempt)
+        shown = panel()
+        if self.ask_on(shown, timeout, open_browser, force):
+            shown.end(self.card())
         return self
 
-    def _check_somebody_can_answer(self, open_browser: bool) -> None:
-        if somebody_can_answer():
-            return
-        reason = why_no_browser() if open_browser else "open_browser is off"
-        if reason is not None:
-            raise NobodyCanAnswer(reason)
+    def ask_on(self, shown: Panel, timeout: float, open_browser: bool, force: bool) -> bool:
+        """Sign in as `sign_in` does, showing the wait on *shown*; return whether the user had to be asked."""
+        if not 0 < timeout <= 24 * 3600:
+            raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
+        with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
+            if not force and self._adopt_good_tokens():
+                return False
+            unattended = not somebody_can_answer()
+            if unattended and (reason := why_no_browser() if open_browser else "open_browser is off"):
+                raise NobodyCanAnswer(reason)
+            attempt = self._begin(timeout, open_browser, unattended)
+        try:
+            attempt.result(shown.tick)
+        except BaseException:
+            shown.end(None)
+            raise
+        return True
 
-    def _begin(self, timeout: float, of_card: bool) -> Attempt:
-        """Return the attempt under way, given more time, or a new one; other cards give their ports up."""
-        with self._lock:
-            if self._attempt is not None and not self._attempt.is_over:
-                self._attempt.extend(timeout)
-                _waiting_cards.discard(self._attempt)
-                return self._attempt
-            for other in [each for each in _waiting_cards if each.redirect_uri in self.params.redirect_uris]:
-                other.cancel("another sign-in took its place")
-                other.join()
-            self._attempt = Attempt(self.params, timeout, self._bind, self._card_ended)
-            if of_card:
-                _waiting_cards.add(self._attempt)
-            return self._attempt
+    def _begin(self, timeout: float, open_browser: bool, unattended: bool = False) -> Attempt:
+        """Return the attempt under way, with this caller's time and browser, or a new one."""
+        attempt = self._attempt
+        if attempt is not None and not attempt.is_over:
+            sign_ins.take_over(attempt)
+            attempt.give_time(timeout)
+            if open_browser:
+                attempt.open_browser()
+            return attempt
+        sign_ins.make_room(self.params.redirect_uris)
+        self._attempt = Attempt(self.params, timeout, self._bind, self._changed, open_browser, unattended)
+        return self._attempt
 
-    def _accept(self, tokens: TokenSet) -> None:
+    def _changed(self, attempt: Attempt) -> None:
+        """Take the tokens that *attempt* brought, and redraw the cards; runs in its thread."""
         with self._lock:
-            self._tokens = tokens
-            if self._store == "memory":
-                memory.save(self._key, tokens)
-        remember(self)
-
-    def _forget_attempt(self, attempt: Attempt) -> None:
-        with self._lock:
-            if self._attempt is attempt and attempt.is_over:
-                self._attempt = None
+            if attempt.tokens is not None and self._attempt is attempt:
+                self._tokens = attempt.tokens
+                if self._store == "memory":
+                    memory.save(self._key, attempt.tokens)
+                sign_ins.remember(self)
+        if attempt.is_over:
+            sign_ins.take_over(attempt)
+        self._redraw_cards()
 
     # The tokens
 
@@ -153,82 +130,78 @@ class Auth:
             NotSignedIn: before any sign-in.
             SignInNeeded: it has ended, or is about to.
         """
-        tokens = self._current()
-        if tokens.is_expired(utc_now()):
+        if self.tokens.is_expired(utc_now()):
             raise SignInNeeded
-        return tokens.access_token
+        return self.tokens.access_token
 
     @property
     def id_token(self) -> IdToken:
         """The ID token: a `str` whose `repr` is masked."""
-        return self._current().id_token
+        return self.tokens.id_token
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """The verified claims of the ID token."""
-        return dict(self._current().claims)
+        return dict(self.tokens.claims)
 
     @property
     def logged_as(self) -> str:
         """The user's name: `nickname`, else `name`, else `email`, else `sub`."""
-        return self._current().logged_as
+        return self.tokens.logged_as
 
     @property
     def scope(self) -> str:
         """The granted scopes, space separated."""
-        return self._current().scope
+        return self.tokens.scope
 
     @property
     def expires_at(self) -> datetime:
         """When the access token ends: aware, UTC."""
-        return self._current().expires_at
+        return self.tokens.expires_at
 
     @property
     def time_to_exp(self) -> str:
         """Time left, `HH:MM:SS`; `00:00:00` once ended."""
-        left = max(timedelta(0), self.expires_at - utc_now())
-        minutes, seconds = divmod(int(left.total_seconds()), 60)
-        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+        return duration((self.expires_at - utc_now()) / timedelta(seconds=1))
 
     @property
     def is_signed_in(self) -> bool:
         """Whether there is a token that is still good."""
-        return self._good_tokens() is not None
+        return self._tokens is not None and not self._tokens.is_expired(utc_now())
 
     @property
     def tokens(self) -> TokenSet:
-        """All that the sign-in gave, ended or not; every token in it is masked."""
-        return self._current()
+        """All that the sign-in gave, ended or not; every token in it is masked.
 
-    def holds(self, token: str) -> bool:
-        """Tell whether *token* is this sign-in's access token."""
-        return self._tokens is not None and self._tokens.access_token == token
+        Raises:
+            NotSignedIn: before any sign-in.
+        """
+        tokens = self._tokens
+        if tokens is None:
+            raise NotSignedIn
+        return tokens
+
+    def _adopt_good_tokens(self) -> bool:
+        """Tell whether there are good tokens, here or of an equal sign-in of this session, which are then ours too."""
+        if self.is_signed_in:
+            return True
+        kept = memory.load(self._key) if self._store == "memory" else None
+        if kept is None or kept.is_expired(utc_now()):
+            return False
+        self._tokens = kept
+        sign_ins.remember(self)
+        return True
 
     def is_for(self, params: ParamsAuth0, store: str, bind: str | None) -> bool:
         """Tell whether this is a sign-in for just these."""
         return (self.params, self._store, self._bind) == (params, store, bind)
 
-    def _current(self) -> TokenSet:
-        with self._lock:
-            if self._tokens is None:
-                raise NotSignedIn
-            return self._tokens
-
-    def _good_tokens(self) -> TokenSet | None:
-        """Return tokens that are not about to end, of this `Auth` or of an equal sign-in of this session."""
-        with self._lock:
-            for tokens in (self._tokens, memory.load(self._key) if self._store == "memory" else None):
-                if tokens is not None and not tokens.is_expired(utc_now()):
-                    self._tokens = tokens
-                    remember(self)
-                    return tokens
-        return None
-
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
         with self._lock:
             attempt, self._attempt, self._tokens = self._attempt, None, None
-        memory.forget(self._key)
+            memory.forget(self._key)
+            sign_ins.forget(self)
         if attempt is not None:
             attempt.cancel("it was cleared")
             attempt.join()
@@ -237,6 +210,8 @@ class Auth:
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token on *request*: an `Auth` is an auth object of `requests` (RFC 6750, 2.1)."""
+        if (shell := current_shell()) is not None:
+            guard_tracebacks(shell)
         request.headers["Authorization"] = AuthorizationHeader.bearer(self.access_token)
         return request
 
@@ -252,16 +227,18 @@ class Auth:
     # Showing
 
     def card(self) -> Card:
-        """Return the card of the state: signed in or not."""
-        tokens = self._good_tokens() or self._tokens
-        if tokens is None:
-            return Card("still", "Not signed in", self._what(), note="Run sign_in(), or the %%auth0 cell.")
-        if tokens.is_expired(utc_now()):
-            note = "Run sign_in(), or the %%auth0 cell, again."
-            return Card("still", f"The sign-in of {tokens.logged_as} has ended", self._what(), note=note)
-        return signed_in_card(
-            tokens.logged_as, self.params.expected_issuer, self.params.audience, tokens.scope, tokens.expires_at
-        )
+        """Return the card of the state: signed in, under way, failed or not begun."""
+        attempt, tokens = self._attempt, self._tokens
+        if tokens is not None and self.is_signed_in:
+            left = (tokens.expires_at - utc_now()).total_seconds()
+            issuer, audience = self.params.expected_issuer, self.params.audience
+            return signed_in_card(tokens.logged_as, issuer, audience, tokens.scope, tokens.expires_at, left)
+        if attempt is not None and not attempt.is_over:
+            return card_of(attempt)
+        title = f"The sign-in of {tokens.logged_as} has ended" if tokens else "Not signed in"
+        if attempt is not None and attempt.error is not None:
+            return Card("bad", title, self._what(), note=str(attempt.error))
+        return Card("still", title, self._what(), note="Run sign_in(), or the %%auth0 cell.")
 
     def _what(self) -> list[tuple[str, str]]:
         return [("Provider", self.params.expected_issuer), ("Scopes", self.params.scope)]
@@ -269,11 +246,8 @@ class Auth:
     def show(self) -> None:
         """Print name, parameters, user, time left, end and scopes; no secret."""
         rows = [("name", "auth0"), ("params", repr(self.params))]
-        names = ("logged_as", "time_to_exp", "expires_at", "scope")
-        if self._tokens is None:
-            rows += [(name, "") for name in names]
-        else:
-            rows += [(name, str(getattr(self, name))) for name in names]
+        for name in ("logged_as", "time_to_exp", "expires_at", "scope"):
+            rows.append((name, "" if self._tokens is None else str(getattr(self, name))))
         for name, value in rows:
             print(f"{name:<11} : {value}")
 
@@ -281,61 +255,43 @@ class Auth:
         who = self._tokens.logged_as if self._tokens else "nobody"
         return f"<Auth: {who} at {self.params.expected_issuer}>"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("An Auth holds a secret and is not pickled; sign in where it is needed.")
+
     def _ipython_display_(self) -> None:
         """Show the card; if nobody is signed in and somebody can, the card offers the sign-in and does not block."""
-        output = Output()
-        if self._good_tokens() or not somebody_can_answer():
-            output.show(self.card().bundle())
-            return
-        try:
-            attempt = self._begin(CARD_TIMEOUT, of_card=True)
-        except IpyauthError as error:
-            output.show(Card("bad", "Not signed in", note=str(error)).bundle())
-            return
-        self._cards.append(output)
-        self._show_waiting(attempt)
-
-    def _show_waiting(self, attempt: Attempt) -> None:
-        attempt.wait_for_url(timeout=1.0)
-        if not attempt.is_over:
-            card = waiting_card(attempt.url, attempt.redirect_uri, None, browser_wanted=False)
-            self._cards[-1].show(card.bundle())
-        if attempt.is_over:
-            self._card_ended(attempt)
-
-    def _card_ended(self, attempt: Attempt) -> None:
-        """Replace what cards showed of *attempt*, which has ended; runs in its thread."""
         with self._lock:
-            cards, self._cards = self._cards, []
-        if attempt.tokens is not None:
-            self._accept(attempt.tokens)
+            if not self._adopt_good_tokens() and somebody_can_answer():
+                try:
+                    self._offer()
+                except IpyauthError as error:
+                    Output().show(Card("bad", "Not signed in", self._what(), note=str(error)).bundle())
+                    return
+            output = Output()
+            self._cards.append(output)
+            output.show(self.card().bundle())
+
+    def _offer(self) -> None:
+        if self._attempt is None or self._attempt.is_over:
+            sign_ins.make_room(self.params.redirect_uris)
+            self._attempt = Attempt(self.params, CARD_TIMEOUT, self._bind, self._changed)
+            sign_ins.offer(self._attempt)
+            # A notebook's card is drawn again when the link is known; a terminal's lines stay.
+            self._attempt.wait_for_url(0.3 if in_notebook() else 10)
+
+    def _redraw_cards(self) -> None:
+        """Bring the cards up to date; a terminal's lines cannot be replaced."""
         if not in_notebook():
             return
-        ended = self.card() if attempt.tokens else Card("bad", "Not signed in", self._what(), note=str(attempt.error))
-        for output in cards:
-            output.show(ended.bundle())
-
-
-def remember(auth: Auth) -> None:
-    """Make *auth* the latest sign-in of the session."""
-    others = [ref for ref in _of_session if ref() not in (None, auth)]
-    _of_session[:] = [*others, weakref.ref(auth)]
-
-
-def sign_ins() -> list[Auth]:
-    """Return the session's sign-ins, the latest last."""
-    return [auth for ref in _of_session if (auth := ref()) is not None]
-
-
-def forget_all() -> None:
-    """Forget every token of the session."""
-    for auth in sign_ins():
-        auth.clear()
-    _of_session.clear()
-
-
-def cancel_waiting_cards(reason: str) -> None:
-    """End the sign-ins that cards offer, and free their ports."""
-    for attempt in list(_waiting_cards):
-        attempt.cancel(reason)
-        attempt.join()
+        with self._lock:
+            bundle = self.card().bundle()
+            for output in self._cards:
+                output.show(bundle)
+            if self._attempt is None or self._attempt.is_over:
+                self._cards.clear()  # what they show now is final

@@ -19,10 +19,11 @@ LIMIT = 64 * 1024
 
 @dataclass(frozen=True)
 class DotenvText:
-    """What a dotenv text says: its variables, and a sentence for each line that is no assignment."""
+    """What a dotenv text says: its variables, a sentence for each line that is no assignment, and names given twice."""
 
     variables: Mapping[str, str | None]
     mistakes: tuple[str, ...]
+    repeated: tuple[str, ...]
 
 
 class UnreadableDotenv(ValueError):
@@ -54,7 +55,10 @@ def parse_dotenv(text: str, what: str) -> DotenvText:
         if binding.error or (binding.key is not None and binding.value is None)
     ]
     sound = "".join(binding.original.string for binding in bindings if not binding.error)
-    return DotenvText(dotenv_values(stream=StringIO(sound)), tuple(mistakes))
+    # Interpolating copies the whole environment for each value.
+    variables = dotenv_values(stream=StringIO(sound), interpolate="${" in sound)
+    names = [binding.key for binding in bindings if binding.key is not None]
+    return DotenvText(variables, tuple(mistakes), tuple(dict.fromkeys(name for name in names if names.count(name) > 1)))
 
 
 def _read_text(path: Path) -> str:

@@ -14,6 +14,7 @@ IpyauthError
     ├── ProviderRefused      the provider answered with an error
     ├── InvalidResponse      the response breaks its standard
     └── InvalidIdToken       the ID token failed a check
+        └── UnknownKey       it names a key that the provider does not publish
 """
 
 from __future__ import annotations
@@ -94,8 +95,8 @@ class UnknownGrant(SignInFailed):
 
     def __init__(self, response_type: str) -> None:
         super().__init__(
-            f"response_type={response_type} is not available in this version; leave it out, or write "
-            "`response_type=token id_token`."
+            f"response_type={response_type} is not available in this version. Leave it out: the implicit grant, "
+            "`token id_token`, is what there is."
         )
 
 
@@ -146,9 +147,9 @@ class ProviderRefused(SignInFailed):
     """The provider answered with an error (RFC 6749, 4.2.2.1); `error` is its code."""
 
     def __init__(self, error: str, error_description: str | None = None) -> None:
-        self.error = plain(error, 60)
+        self.error = plain(error, 60) or "unspecified"
         self.error_description = plain(error_description, 300) if error_description else None
-        said = f"{self.error}: {self.error_description}" if self.error_description else self.error
+        said = f"{self.error}: {self.error_description.rstrip('.')}" if self.error_description else self.error
         remedy = REMEDIES.get(self.error, "Check the application's settings at the provider, then try again.")
         super().__init__(f"The provider refused the sign-in ({said}). {remedy}")
 

@@ -46,8 +46,9 @@ class Auth0Magics(Magics):
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
-        super().__init__(shell=shell)
         self.names: dict[str, Auth] = {}
+        self.latest_params: ParamsAuth0 | None = None
+        super().__init__(shell=shell)
 
     @magic_arguments("%auth0")
     @argument("-f", "--dotenv-file", metavar="FILE", help="dotenv file with some of the parameters")
@@ -103,11 +104,18 @@ class Auth0Magics(Magics):
             warnings.append(f"--bind {options.bind}: whoever reaches that address reaches the listener too")
         for warning in warnings:
             print(f"Warning: {warning}", file=sys.stderr)
+        self.latest_params = params
         auth = self._auth(options, params)
-        auth.sign_in_shown(
-            timeout=int(options.timeout), open_browser=not options.no_browser, force=options.force, quiet=options.quiet
-        )
-        self.bind_names(options.token_name, options.auth_name, auth)
+        self._sign_in(auth, options)
+        self._bind(options.token_name, options.auth_name, auth)
+
+    def _sign_in(self, auth: Auth, options: Namespace) -> None:
+        from .display.panel import panel
+
+        shown = panel()
+        asked = auth.ask_on(shown, int(options.timeout), not options.no_browser, options.force)
+        if asked or not options.quiet:
+            shown.end(None if options.quiet else auth.card())
 
     def params(self, options: Namespace, cell: str | None) -> ParamsAuth0:
         """Return the parameters of the line, the cell and the configuration."""
@@ -116,10 +124,33 @@ class Auth0Magics(Magics):
         configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
         return ParamsAuth0.from_magic(_line_parameters(options), cell, configuration)
 
-    def bind_names(self, token_name: str, auth_name: str, auth: Auth) -> None:
+    def _bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
         """Put the token and *auth* in the user's namespace, out of sight of `%whos`."""
         self.shell.push({token_name: auth.access_token, auth_name: auth}, interactive=False)
         self.names.update({token_name: auth, auth_name: auth})
+
+    def rebind(self, auth: Auth) -> None:
+        """Put the new token of *auth* in the variables that hold its token."""
+        for name in self._own_names(auth):
+            if self.shell.user_ns[name] is not auth:
+                self.shell.push({name: auth.access_token}, interactive=False)
+
+    def drop_names(self, auth: Auth | None = None) -> None:
+        """Take the variables away that we made for *auth*, or for all, unless the user gave them another value."""
+        for name in self._own_names(auth):
+            del self.names[name]
+            self.shell.drop_by_id({name: self.shell.user_ns[name]})
+
+    def _own_names(self, auth: Auth | None = None) -> list[str]:
+        from .token import AccessToken
+
+        namespace = self.shell.user_ns
+        return [
+            name
+            for name, named in self.names.items()
+            if (auth is None or named is auth)
+            and (namespace.get(name) is named or isinstance(namespace.get(name), AccessToken))
+        ]
 
     def _auth(self, options: Namespace, params: ParamsAuth0) -> Auth:
         from .auth import Auth
@@ -234,10 +265,12 @@ def unload(shell: InteractiveShell) -> None:
     shell.magics_manager.registry.pop(Auth0Magics.__name__, None)
     for magics in [each for each in shell.configurables if type(each).__name__ == Auth0Magics.__name__]:
         shell.configurables.remove(magics)
+        if isinstance(magics, Auth0Magics):
+            magics.drop_names()
     if "ipyauth_magic.auth" in sys.modules:
-        from .auth import cancel_waiting_cards, forget_all
         from .display.tracebacks import unguard_tracebacks
+        from .sign_ins import end_offers, forget_all
 
         unguard_tracebacks(shell)
-        cancel_waiting_cards("the extension was unloaded")
+        end_offers("the extension was unloaded")
         forget_all()

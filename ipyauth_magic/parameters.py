@@ -73,7 +73,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
-_ISSUER_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")
 
 
 class BadValue(ValueError):
@@ -173,7 +172,7 @@ def _issuer(value: str) -> str:
         raise BadValue("must begin with https:// (http:// only for localhost)")
     if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or value.endswith(("?", "#")):
         raise BadValue("must be the issuer's URL, without user, query and fragment")
-    if not _ISSUER_PATH.fullmatch(parts.path):
+    if not _PATH.fullmatch(parts.path):
         raise BadValue("must be a URL")
     return value
 
@@ -200,7 +199,8 @@ def _redirect_uri(uri: str) -> str:
         raise BadValue(f"`{uri}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
     if parts.query or parts.fragment or uri.endswith(("?", "#")):
         raise BadValue(f"`{uri}` must not have a query or a fragment")
-    if not _PATH.fullmatch(parts.path) or {".", ".."} & set(parts.path.split("/")) or "//" in parts.path:
+    plain = _PATH.fullmatch(parts.path) and "//" not in parts.path and not re.search("%(?:[01]|7f)", parts.path, re.I)
+    if not plain or {".", ".."} & set(parts.path.split("/")):
         raise BadValue(f"the path of `{uri}` must be plain, as `/callback/`")
     return uri
 

@@ -199,6 +199,7 @@ class _Gathering:
             self.problems.append(Problem("cell", str(error)))
             return
         self.problems += [Problem("cell", mistake) for mistake in text.mistakes]
+        self.problems += [Problem(plain(name, 60), "is given twice", "the cell") for name in text.repeated]
         self.read(_Source("the cell", text.variables))
 
     def read_dotenv_file(self) -> None:

@@ -42,6 +42,12 @@ class IdToken(_Masked):
     __slots__ = ()
 
 
+class Received(_Masked):
+    """A parameter of an authorization response, which may be a token or a code: a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
 class AuthorizationHeader(_Masked):
     """The value of an `Authorization` header (RFC 6750, 2.1): a `str` whose `repr` is masked."""
 

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from .auth import Auth, sign_ins
+from .auth import Auth
 from .clock import utc_now
 from .display.card import Card, table
 from .display.claims import claim_rows, decode_unverified, shown, token_view
 from .display.panel import show
 from .errors import NotSignedIn
+from .sign_ins import all_sign_ins
 from .token import AccessToken
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from .magics import Auth0Magics
+    from .params import ParamsAuth0
 
 
 def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
@@ -25,14 +27,15 @@ def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
     if options.list:
         _list(magics)
         return None
+    if options.config:
+        _config(_settings(magics, options.name))
+        return None
     found = _find(magics, options.name)
     if not isinstance(found, Auth):
         return _foreign(options, found)
     if options.json:
         return _as_dict(found)
-    if options.config:
-        _config(found)
-    elif options.clear:
+    if options.clear:
         _clear(magics, found)
     elif options.renew:
         _renew(magics, found)
@@ -46,17 +49,29 @@ def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
 def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
     """Return the sign-in that *name* stands for, or the text of any other variable."""
     if name is None:
-        if not sign_ins():
+        latest = next(reversed(all_sign_ins()), None)
+        if latest is None:
             raise NotSignedIn
-        return sign_ins()[-1]
+        return latest
     value = magics.shell.user_ns.get(name)
     if isinstance(value, Auth):
         return value
-    if isinstance(value, AccessToken):
-        return next((auth for auth in sign_ins() if auth.holds(value)), value)
+    if isinstance(value, AccessToken) and name in magics.names:
+        return magics.names[name]
     if isinstance(value, str):
-        return value
+        same = [auth for auth in all_sign_ins() if auth.tokens.access_token == value]
+        return same[-1] if same else value
     raise UsageError(f"{name[:60]} holds no token and no Auth.")
+
+
+def _settings(magics: Auth0Magics, name: str | None) -> ParamsAuth0:
+    """Return the parameters of *name*; without a name those of the last cell, also of one that failed."""
+    if name is None and magics.latest_params is not None:
+        return magics.latest_params
+    found = _find(magics, name)
+    if not isinstance(found, Auth):
+        raise UsageError("That token comes from no sign-in of this session.")
+    return found.params
 
 
 def _as_dict(auth: Auth) -> dict[str, Any]:
@@ -86,7 +101,7 @@ def _view(auth: Auth) -> dict[str, str]:
 
 def _foreign(options: Namespace, text: str) -> dict[str, Any] | None:
     """Show a JWT that no sign-in of ours gave: read, not verified."""
-    if options.renew or options.clear or options.config:
+    if options.renew or options.clear:
         raise UsageError("That token comes from no sign-in of this session.")
     decoded = decode_unverified(text)
     if decoded is None:
@@ -112,37 +127,30 @@ def _foreign(options: Namespace, text: str) -> dict[str, Any] | None:
 
 def _list(magics: Auth0Magics) -> None:
     rows = []
-    for auth in sign_ins():
+    for auth in all_sign_ins():
         names = ", ".join(name for name, named in magics.names.items() if named is auth) or "no variable"
-        rows.append(
-            (
-                names,
-                f"{auth.tokens.logged_as}, {auth.params.audience or 'no API'}, {auth.tokens.scope}, "
-                f"{auth.time_to_exp} left",
-            )
-        )
+        what = (auth.logged_as, auth.params.audience or "no API", auth.scope, f"{auth.time_to_exp} left")
+        rows.append((names, ", ".join(what)))
     title = "Sign-ins of this session" if rows else "Nobody has signed in in this session"
     show(Card("still", title, rows).bundle())
 
 
-def _config(auth: Auth) -> None:
-    rows = [(row.name, f"{row.value}  ({row.origin})") for row in auth.params.explain()]
-    params = auth.params
-    note = f"The response comes to a listener of this kernel at {params.redirect_uri}, by {params.response_mode}."
+def _config(params: ParamsAuth0) -> None:
+    rows = [(row.name, f"{row.value}  ({row.origin})") for row in params.explain()]
+    note = (
+        f"The response comes by {params.response_mode} to a listener of this kernel, at the redirect URI: "
+        "a browser on this machine reaches it there."
+    )
     show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
 
 
 def _clear(magics: Auth0Magics, auth: Auth) -> None:
+    magics.drop_names(auth)
     auth.clear()
-    for name in [name for name, named in magics.names.items() if named is auth]:
-        del magics.names[name]
-        magics.shell.drop_by_id({name: magics.shell.user_ns.get(name)})
     print("Forgotten.")
 
 
 def _renew(magics: Auth0Magics, auth: Auth) -> None:
     """Sign in again: the implicit grant has no other way (RFC 6749, 4.2.2: no refresh token)."""
     auth.sign_in(force=True)
-    for name, named in magics.names.items():
-        if named is auth and isinstance(magics.shell.user_ns.get(name), AccessToken):
-            magics.shell.push({name: auth.access_token}, interactive=False)
+    magics.rebind(auth)

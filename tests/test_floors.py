@@ -33,7 +33,7 @@ FLOORS = {
         oauth.implicit
     """,
     3: """
-        __init__ auth session magics token_magic completion
+        __init__ auth sign_ins session magics token_magic completion
         display.panel display.tracebacks
     """,
 }

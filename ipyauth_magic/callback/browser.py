@@ -26,7 +26,7 @@ def why_no_browser() -> str | None:
 
 
 def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
-    """Open *url* in the user's browser, in a thread: `webbrowser.open` can take seconds.
+    """Open *url* in the user's browser, in a thread: a browser's start can take seconds.
 
     *tell* is called with None once it is open, or with the reason why it is not.
     """
@@ -42,8 +42,9 @@ def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
 def _open(url: str) -> str | None:
     import webbrowser
 
+    # Not webbrowser.open: where the user's browser fails, that goes on to every other one, text browsers among them.
     try:
-        opened = webbrowser.open(url, new=2)
+        opened = webbrowser.get().open(url, new=2)
     except (webbrowser.Error, OSError) as error:
         return f"the browser did not start: {error}"
     return None if opened else "the browser did not start"

@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInTimeout
 from ..oauth.messages import MalformedResponse, parse_response
+from ..token import Received
 from . import pages
 from .sockets import BoundUri, PortInUse, bind_redirect_uri, port_of
 
@@ -39,6 +40,12 @@ OUTCOME_TIMEOUT = 60.0
 LINGER = 0.9
 """Seconds for which the page that a 303 leads to is still served."""
 
+TURN = 0.5
+"""Seconds after which the server looks at the latest whether it is to stop, where nothing wakes it."""
+
+QUICK = 0.05
+"""Seconds in which a response is verified, unless keys have to be fetched."""
+
 FORM = "application/x-www-form-urlencoded"
 
 _FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
@@ -47,8 +54,10 @@ _FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\
 _logger = logging.getLogger("ipyauth_magic.callback")
 _logger.addHandler(logging.NullHandler())
 
-_closing: dict[Listener, int] = {}
-_closing_lock = threading.Lock()
+_serving: dict[Listener, int] = {}
+"""The listeners that answer, with their ports; one whose wait is over still shows the tab how it ended."""
+
+_serving_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -58,12 +67,10 @@ class Awaited:
     Attributes:
         state: of the authorization request.
         form_post_origin: origin of the authorization endpoint if `form_post` was asked for, else None.
-        in_query: the response is asked for in the query (authorization code).
     """
 
-    state: str
+    state: str = field(repr=False)
     form_post_origin: str | None = None
-    in_query: bool = False
 
 
 class Listener:
@@ -76,17 +83,18 @@ class Listener:
         self.redirect_uri = bound.redirect_uri
         self._bound = bound
         self._parts = urlsplit(bound.redirect_uri)
-        self._path = unquote(self._parts.path) or "/"
+        self._path = self._parts.path or "/"
         self._outcome_path = urljoin(self._path, "signed-in")
         self._awaited: Awaited | None = None
-        self._lock = threading.Lock()
-        self._parameters: dict[str, str] | None = None
-        self._cancelled: str | None = None
-        self._deadline = 0.0
-        self._arrived = threading.Event()
-        self._outcome: pages.Outcome | None = None
-        self._told = threading.Event()
         self._server: _Server | None = None
+        # One lock and one signal for all that the waiting thread, the workers and the caller tell each other.
+        self._changed = threading.Condition()
+        self._timeout = 0.0
+        self._deadline = 0.0
+        self._parameters: dict[str, str] | None = None
+        self._cancelled: IpyauthError | None = None
+        self._outcome: pages.Outcome | None = None
+        self._may_tell = False
 
     @property
     def origin(self) -> str:
@@ -98,101 +106,113 @@ class Listener:
         host = self._parts.netloc
         return host.removesuffix(":80") if self._parts.port == 80 else host
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the wait is over, so that the port will be free soon."""
+        return self._outcome is not None
+
+    def give_time(self, timeout: float) -> None:
+        """Let the wait end *timeout* seconds from now, whatever was said before."""
+        with self._changed:
+            self._timeout, self._deadline = timeout, time.monotonic() + timeout
+            self._changed.notify_all()
+
     def serve(self, awaited: Awaited) -> None:
         """Begin to answer; what a fast browser sent before stands in the sockets' queue."""
-        with self._lock:
+        _app()  # loads Bottle, before the lock is taken
+        with self._changed:
             if self._cancelled is None:
                 self._awaited = awaited
-                self._server = _Server(_app(self._answer), self._bound.sockets, self._forget)
+                self._server = _Server(self._serve_request, self._bound.sockets, self._forget)
+                with _serving_lock:
+                    _serving[self] = port_of(self.redirect_uri)
 
     @contextmanager
-    def wait(self, timeout: float) -> Iterator[dict[str, str]]:
-        """Give the parameters of the response that came, without `state`; when the block ends, the tab is told how.
+    def wait(self) -> Iterator[dict[str, str]]:
+        """Give the parameters of the response that came, without `state`; how the block ends is what the tab is told.
 
-        The tab is told `done` if the block ends well, else the error's sentence.
+        That is `done` if it ends well, else the error's sentence; `close` tells it.
 
         Raises:
-            SignInTimeout: nothing came within *timeout* seconds.
-            SignInCancelled: `cancel` was called.
+            SignInTimeout: nothing came in the time given.
+            IpyauthError: what `cancel` was called with, also during the block.
         """
         try:
-            self._wait_for_response(timeout)
-            yield self._parameters or {}
-            self._check_cancelled()
+            yield self._wait_for_response()
+            with self._changed:
+                self._check_cancelled()
+                self._outcome = pages.DONE
         except IpyauthError as error:
-            self._tell(pages.failed(str(error)))
+            self._outcome = pages.failed(str(error))
             raise
         except BaseException:
-            self._tell(pages.failed("The sign-in was interrupted. Run the cell again."))
+            self._outcome = pages.failed("The sign-in was interrupted. Run the cell again.")
             raise
-        self._tell(pages.DONE)
 
-    def _wait_for_response(self, timeout: float) -> None:
-        self.extend(timeout)
-        while not self._arrived.wait(self._deadline - time.monotonic()):
-            if time.monotonic() >= self._deadline:
-                raise SignInTimeout(timeout, self.redirect_uri)
-        self._check_cancelled()
+    def _wait_for_response(self) -> dict[str, str]:
+        with self._changed:
+            while self._parameters is None:
+                self._check_cancelled()
+                left = self._deadline - time.monotonic()
+                if left <= 0:
+                    raise SignInTimeout(self._timeout, self.redirect_uri)
+                self._changed.wait(left)
+            self._check_cancelled()
+            return self._parameters
 
     def _check_cancelled(self) -> None:
         if self._cancelled is not None:
-            raise SignInCancelled(self._cancelled)
+            raise self._cancelled
 
-    def extend(self, timeout: float) -> None:
-        """Wait until *timeout* seconds from now at the least."""
-        self._deadline = max(self._deadline, time.monotonic() + timeout)
-
-    def cancel(self, reason: str = "it was cancelled") -> None:
-        """End the wait from another thread; a response that is being verified is dropped."""
-        with self._lock:
-            if self._cancelled is None:
-                self._cancelled = reason
-        self._arrived.set()
+    def cancel(self, error: IpyauthError) -> None:
+        """End the wait by *error* from another thread; a response that is being verified is dropped."""
+        with self._changed:
+            if self._cancelled is None and self._outcome is None:
+                self._cancelled = error
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Give the port back: at once, or as soon as the tab has been told."""
-        with self._lock:
-            if self._cancelled is None:
-                self._cancelled = "it was closed"
+        with self._changed:
+            self._cancelled = self._cancelled or SignInCancelled()
+            self._outcome = self._outcome or pages.failed("The sign-in has ended. Run the cell again.")
+            self._may_tell = True
+            self._changed.notify_all()
             server = self._server
-        self._arrived.set()
-        if self._outcome is None:
-            self._tell(pages.failed("The sign-in has ended. Run the cell again."))
         if server is None:
             self._bound.close()
-            return
-        with _closing_lock:
-            _closing[self] = port_of(self.redirect_uri)
-        server.stop(LINGER if self._outcome is not None and self._parameters is not None else 0.0)
-        if not server.is_running:
-            self._forget()
+        else:
+            server.stop(0.0 if self._parameters is None else LINGER)
 
     def join(self, timeout: float = 2.0) -> None:
-        """Wait until the closed listener's port, threads and sockets are gone; at most *timeout* seconds."""
+        """Close, and wait until port, threads and sockets are gone; at most *timeout* seconds."""
+        self.close()
         if self._server is not None:
             self._server.stop(0.0)
             self._server.join(timeout)
 
     def _forget(self) -> None:
-        with _closing_lock:
-            _closing.pop(self, None)
-
-    def _tell(self, outcome: pages.Outcome) -> None:
-        self._outcome = outcome
-        self._told.set()
+        with _serving_lock:
+            _serving.pop(self, None)
 
     # What follows answers requests, in waitress's worker threads.
 
-    def _answer(self) -> HTTPResponse:
+    def _serve_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ["ipyauth.listener"] = self
+        environ["ipyauth.path"] = environ["PATH_INFO"].encode("latin-1")  # Bottle drops what is not UTF-8
+        return _app()(environ, start_response)
+
+    def answer(self) -> HTTPResponse:
+        """Return the answer to Bottle's current request."""
         from bottle import HTTPResponse, request
 
         hosts = request.environ.get("HTTP_HOST", "")
         if hosts.lower() != self._host:
             return _short(400, "This listener serves one address only.")
-        path = request.environ.get("PATH_INFO", "")
-        if path == self._outcome_path and self._outcome is not None and request.method == "GET":
-            return self._page(self._outcome, "outcome.js", then_close=True)
-        if path != self._path:
+        path = request.environ["ipyauth.path"]
+        if path == unquote_to_bytes(self._outcome_path) and self._may_tell and request.method == "GET":
+            return self._page(self._outcome or pages.DONE, "outcome.js", then_close=True)
+        if path != unquote_to_bytes(self._path):
             return _short(404, "Nothing is served here.")
         if request.method == "GET":
             return self._answer_get(request.environ.get("QUERY_STRING", ""))
@@ -201,7 +221,7 @@ class Listener:
         return HTTPResponse("", 405, dict([*pages.COMMON_HEADERS, ("Allow", "GET, POST")]))
 
     def _answer_get(self, query: str) -> HTTPResponse:
-        """Serve the relay page, or take a response in the query: a code, or any grant's error."""
+        """Serve the relay page, or take an error in the query, where some providers put it."""
         if not query:
             return self._page(pages.RELAY, "relay.js")
         try:
@@ -249,18 +269,21 @@ class Listener:
         state = parameters.pop("state", "")
         if awaited is None or not hmac.compare_digest(state.encode(), awaited.state.encode()):
             return pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
-        if in_query and not awaited.in_query and "error" not in parameters:
+        if in_query and "error" not in parameters:
             parameters = {"error": "invalid_response_mode", "error_description": "the response came in the query"}
-        with self._lock:
+        with self._changed:
             if self._parameters is not None or self._cancelled is not None:
                 return pages.not_ours("This sign-in has ended already.")
-            self._parameters = parameters
-        self._arrived.set()
+            self._parameters = {name: Received(value) for name, value in parameters.items()}
+            self._changed.notify_all()
         return None
 
     def _wait_for_outcome(self) -> pages.Outcome:
-        self._told.wait(OUTCOME_TIMEOUT)
-        return self._outcome or pages.failed("The notebook did not say how the sign-in ended. Look there.")
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._may_tell, QUICK) and self._server is not None:
+                self._server.add_worker()  # this one is taken, and others may ask meanwhile
+                self._changed.wait_for(lambda: self._may_tell, OUTCOME_TIMEOUT)
+            return self._outcome or pages.failed("The notebook did not say how the sign-in ended. Look there.")
 
     def _page(
         self, outcome: pages.Outcome, script: str | None = None, status: int = 200, then_close: bool = False
@@ -298,9 +321,9 @@ def open_listener(redirect_uris: Sequence[str], bind: str | None = None) -> List
 
 def _finish_closing(ports: Iterable[int]) -> None:
     """Let our own listeners that still show how the last sign-in ended make room."""
-    with _closing_lock:
-        still_closing = [listener for listener, port in _closing.items() if port in ports]
-    for listener in still_closing:
+    with _serving_lock:
+        over = [listener for listener, port in _serving.items() if port in ports and listener.is_over]
+    for listener in over:
         listener.join()
 
 
@@ -336,19 +359,21 @@ class _Body:
         self._sent()
 
 
-def _app(answer: Callable[[], HTTPResponse]) -> Bottle:
-    from bottle import Bottle
+@cache
+def _app() -> Bottle:
+    """Return the application of all listeners: the request's environment tells which of them is asked."""
+    from bottle import Bottle, request
 
     app = Bottle()
     app.default_error_handler = lambda error: error.status_line  # Bottle's own page repeats the URL
-    app.route("<path:path>", "ANY", lambda path: answer())
+    app.route("<path:path>", "ANY", lambda path: request.environ["ipyauth.listener"].answer())
     return app
 
 
 class _Server:
     """waitress on sockets that are bound already, in a thread of its own that ends by itself."""
 
-    def __init__(self, app: Bottle, sockets: Sequence[Any], stopped: Callable[[], None]) -> None:
+    def __init__(self, app: Callable[..., Any], sockets: Sequence[Any], stopped: Callable[[], None]) -> None:
         from waitress.server import create_server
 
         self._stopped = stopped
@@ -360,7 +385,7 @@ class _Server:
             app,
             map=self._map,
             sockets=list(sockets),
-            threads=2,
+            threads=1,
             ident=None,
             channel_timeout=CONNECTION_LIFETIME,
             cleanup_interval=1,
@@ -383,8 +408,14 @@ class _Server:
         """End within *after* seconds; from any thread, any number of times."""
         with self._lock:
             self._stop_at = min(self._stop_at, time.monotonic() + after)
-            if self._running:
+            if self._running and after < TURN:
                 self._servers[0].pull_trigger()
+
+    def add_worker(self) -> None:
+        """Have two workers from now on."""
+        with self._lock:
+            if self._running:
+                self._dispatcher.set_thread_count(2)
 
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
@@ -393,17 +424,13 @@ class _Server:
         from waitress import wasyncore
 
         while (left := self._stop_at - time.monotonic()) > 0:
-            wasyncore.loop(timeout=min(left, 1.0), use_poll=True, map=self._map, count=1)
-        # Workers first: one that still ran could write to a trigger whose number is somebody else's by then.
-        self._dispatcher.shutdown(timeout=1)
+            wasyncore.loop(timeout=min(left, TURN), use_poll=True, map=self._map, count=1)
         with self._lock:
             self._running = False
-            wasyncore.close_all(self._map, ignore_all=True)
+        # Workers first: one that still ran could write to a trigger whose number is somebody else's by then.
+        self._dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._map, ignore_all=True)
         self._stopped()
-
-    @property
-    def is_running(self) -> bool:
-        return self._thread.is_alive()
 
 
 @cache

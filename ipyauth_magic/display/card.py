@@ -1,6 +1,7 @@
 """A card: a title, rows of label and value, perhaps a link; as HTML for a notebook and as text for a terminal.
 
-The HTML is made only of what an untrusted notebook keeps, and takes its colours from the front end's theme.
+The HTML is made only of what an untrusted notebook keeps: JupyterLab drops a style whose colour is a variable of the
+theme, so the colours here are fixed ones that can be seen on white and on black.
 """
 
 from __future__ import annotations
@@ -13,13 +14,8 @@ from ..text import plain
 
 Row = tuple[str, str]
 
-LINE = "var(--jp-border-color2, var(--vscode-panel-border, rgba(128,128,128,.45)))"
-ACCENTS = {
-    "good": "var(--jp-success-color1, #388e3c)",
-    "waiting": "var(--jp-brand-color1, #1976d2)",
-    "bad": "var(--jp-error-color1, #d32f2f)",
-    "still": "var(--jp-border-color1, rgba(128,128,128,.7))",
-}
+LINE = "rgba(128,128,128,0.45)"
+ACCENTS = {"good": "#388e3c", "waiting": "#1976d2", "bad": "#d32f2f", "still": "#8a8a8a"}
 LINK_STYLE = (
     "display:inline-block;padding:6px 14px;border-radius:4px;background:#1565c0;color:#fff;"
     "text-decoration:none;font-weight:600"
@@ -67,7 +63,7 @@ class Card:
                 f'style="{LINK_STYLE}">{escaped(self.link.label)}</a></div>'
             )
         if self.note:
-            inner += f'<div style="opacity:.8;margin-top:4px">{escaped(self.note)}</div>'
+            inner += f'<div style="opacity:0.8;margin-top:4px">{escaped(self.note)}</div>'
         return f'<div style="{style}">{inner}</div>'
 
     def text(self) -> str:
@@ -86,8 +82,10 @@ def table(rows: Sequence[Row]) -> str:
     """Return *rows* as an HTML table with a header cell in each row."""
     if not rows:
         return ""
-    head = 'style="text-align:left;vertical-align:top;padding:1px 16px 1px 0;font-weight:normal;opacity:.75"'
-    cell = 'style="text-align:left;vertical-align:top;padding:1px 0;overflow-wrap:anywhere"'
+    head = 'style="text-align:left;vertical-align:top;padding:1px 16px 1px 0;font-weight:normal;opacity:0.75"'
+    # An untrusted notebook keeps `break-word` only; `anywhere` also wraps a long word of a narrow table.
+    wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
+    cell = f'style="text-align:left;vertical-align:top;padding:1px 0;{wrap}"'
     body = "".join(
         f'<tr style="background:none"><th scope="row" {head}>{escaped(label)}</th><td {cell}>{escaped(value)}</td></tr>'
         for label, value in rows

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..text import plain
 from .card import Card, Row, escaped, table
-from .waiting import local_time
+from .waiting import duration, local_time
 
 ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
 """Claims that tie a token to one request; they tell a reader nothing."""
@@ -54,7 +54,7 @@ def token_view(
 ) -> dict[str, str]:
     """Return a MIME bundle: *card*, a bar of the lifetime (both in seconds), and a table for each of *sections*."""
     share = max(0.0, min(1.0, left / lifetime)) if lifetime > 0 else 0.0
-    said = f"{_duration(left)} of {_duration(lifetime)} left" if left > 0 else "ended"
+    said = f"{duration(left)} of {duration(lifetime)} left" if left > 0 else "ended"
     html = card.html() + _bar(share, said) + "".join(_details(title, rows) for title, rows in sections)
     lines = [card.text(), f"  Lifetime: [{'#' * round(share * 20):-<20}] {said}"]
     for title, rows in sections:
@@ -66,12 +66,13 @@ def token_view(
 def _bar(share: float, said: str) -> str:
     return (
         f'<div style="margin:4px 0 8px 0"><progress value="{share:.3f}" max="1" aria-label="Lifetime" '
-        f'style="width:16em;vertical-align:middle"></progress> <span style="opacity:.8">{escaped(said)}</span></div>'
+        f'style="width:16em;vertical-align:middle"></progress> <span style="opacity:0.8">{escaped(said)}</span></div>'
     )
 
 
 def _details(title: str, rows: Sequence[Row]) -> str:
-    return f'<details open><summary style="cursor:pointer">{escaped(title)}</summary>{table(rows)}</details>'
+    summary = f'<summary style="cursor:pointer">{escaped(title)}</summary>'
+    return f'<details open style="margin-top:8px">{summary}{table(rows)}</details>'
 
 
 def _value(name: str, value: object) -> str:
@@ -79,12 +80,6 @@ def _value(name: str, value: object) -> str:
     if name in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11:
         text += f"  ({local_time(datetime.fromtimestamp(value, UTC))})"
     return plain(text, 600)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(max(0, int(seconds + 0.5)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def _decode(segment: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..attempt import Attempt
 from .card import Card
-from .waiting import countdown_text, waiting_card
+from .waiting import countdown_text, patience_text, waiting_card
 
 
 class Panel(Protocol):
@@ -38,9 +38,16 @@ def somebody_can_answer() -> bool:
     return kernel is None or bool(getattr(kernel, "_allow_stdin", True))
 
 
-def panel(open_browser: bool) -> Panel:
+def panel() -> Panel:
     """Return the panel that suits where this runs."""
-    return NotebookPanel(open_browser) if in_notebook() else TextPanel(open_browser)
+    return NotebookPanel() if in_notebook() else TextPanel()
+
+
+def card_of(attempt: Attempt) -> Card:
+    """Return the card of a sign-in under way."""
+    return waiting_card(
+        attempt.url, attempt.redirect_uri, attempt.params.scope, attempt.why_no_browser, attempt.wants_browser
+    )
 
 
 def show(bundle: dict[str, str]) -> None:
@@ -53,20 +60,19 @@ def show(bundle: dict[str, str]) -> None:
 class NotebookPanel:
     """Two outputs: the card with the link, which stands still, and the countdown."""
 
-    def __init__(self, open_browser: bool) -> None:
-        self._open_browser = open_browser
+    def __init__(self) -> None:
         self._card = Output()
         self._countdown = Output()
         self._shown: Card | None = None
 
     def tick(self, attempt: Attempt) -> None:
         """Show the link once it is known, and the time left."""
-        card = waiting_card(attempt.url, attempt.redirect_uri, attempt.why_no_browser, self._open_browser)
+        card = card_of(attempt)
         if card != self._shown:
             self._shown = card
             self._card.show(card.bundle())
         text = countdown_text(attempt.seconds_left)
-        self._countdown.show({"text/html": f'<div style="opacity:.8">{text}</div>', "text/plain": text})
+        self._countdown.show({"text/html": f'<div style="opacity:0.8">{text}</div>', "text/plain": text})
 
     def end(self, card: Card | None) -> None:
         """Replace link and countdown by *card*, or by nothing."""
@@ -95,21 +101,29 @@ class Output:
 
 
 class TextPanel:
-    """Lines that cannot be replaced: the link once, then the end."""
+    """Lines that cannot be replaced: the link once, why no browser opened as soon as that is known, then the end."""
 
-    def __init__(self, open_browser: bool) -> None:
-        self._open_browser = open_browser
-        self._said = False
+    def __init__(self) -> None:
+        self._has_link = False
+        self._has_reason = False
         self._stream = sys.stderr if current_shell() is None else sys.stdout
 
     def tick(self, attempt: Attempt) -> None:
-        """Show the link once it is known."""
-        if attempt.url is not None and not self._said:
-            self._said = True
-            card = waiting_card(attempt.url, attempt.redirect_uri, attempt.why_no_browser, self._open_browser)
-            print(card.text(), f"  {countdown_text(attempt.seconds_left)}", sep="\n", file=self._stream, flush=True)
+        """Show the link once it is known, and once that no browser opens it."""
+        if attempt.url is None:
+            return
+        reason = attempt.why_no_browser
+        if not self._has_link:
+            self._print(f"{card_of(attempt).text()}\n  {patience_text(attempt.seconds_left)}")
+            self._has_link = True
+        elif reason and not self._has_reason:
+            self._print(f"  Follow the link: {reason}.")
+        self._has_reason = bool(reason)
 
     def end(self, card: Card | None) -> None:
         """Show *card*."""
         if card is not None:
-            print(card.text(), file=self._stream, flush=True)
+            self._print(card.text())
+
+    def _print(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)

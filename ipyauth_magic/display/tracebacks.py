@@ -1,4 +1,4 @@
-"""Tracebacks of failed requests, without the frames in which the token stands.
+"""Tracebacks of requests that failed, without the frames in which the token stands.
 
 An auth object of `requests` cannot catch what its request raises, and `%xmode Verbose` prints every variable of every
 frame: `http.client` has the whole request in one. So the frames are taken off where IPython formats the error.
@@ -7,7 +7,7 @@ frame: `http.client` has the whole request in one. So the frames are taken off w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from ..token import AuthorizationHeader
@@ -17,7 +17,7 @@ _SENDING = "requests.adapters"
 
 
 def guard_tracebacks(shell: Any) -> None:
-    """Let *shell* show no traceback of a request of ours with its inner frames."""
+    """Let *shell* show no error of a request of ours with its inner frames."""
     formatter = shell.InteractiveTB
     if "structured_traceback" in vars(formatter):
         return
@@ -37,8 +37,8 @@ def unguard_tracebacks(shell: Any) -> None:
 
 
 def take_off_sending_frames(error: BaseException) -> bool:
-    """Cut every error of a request of ours in the chain of *error*; tell whether *error* itself was one."""
-    ours = [each for each in _chain(error) if _carries_our_header(each)]
+    """Cut every error in the chain of *error* that a request of ours raised; tell whether *error* itself was one."""
+    ours = [each for each in _chain(error) if any(_sends_our_header(frame) for frame in _frames(each.__traceback__))]
     for each in ours:
         each.__cause__ = each.__context__ = None
         each.__traceback__ = _until_sending(each.__traceback__)
@@ -56,17 +56,25 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             yield each
 
 
-def _carries_our_header(error: BaseException) -> bool:
-    headers = getattr(getattr(error, "request", None), "headers", None) or {}
+def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def _sends_our_header(frame: FrameType) -> bool:
+    if frame.f_globals.get("__name__") != _SENDING:
+        return False
+    headers = getattr(frame.f_locals.get("request"), "headers", None) or {}
     return isinstance(headers.get("Authorization"), AuthorizationHeader)
 
 
 def _until_sending(traceback: TracebackType | None) -> TracebackType | None:
     kept: list[TracebackType] = []
-    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") != _SENDING:
+    while traceback is not None and not _sends_our_header(traceback.tb_frame):
         kept.append(traceback)
         traceback = traceback.tb_next
     cut: TracebackType | None = None
-    for frame in reversed(kept):
-        cut = TracebackType(cut, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    for each in reversed(kept):
+        cut = TracebackType(cut, each.tb_frame, each.tb_lasti, each.tb_lineno)
     return cut

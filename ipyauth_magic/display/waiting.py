@@ -7,44 +7,63 @@ the URL impossible to select. Only the countdown beside it changes.
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from .card import Card, Link
 
 
-def waiting_card(url: str | None, redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> Card:
+def waiting_card(
+    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool
+) -> Card:
     """Return the card with the link, or without it while the provider's endpoints are looked up."""
     if url is None:
         return Card("waiting", "Sign in", note="Asking the provider for its address…")
     return Card(
         "waiting",
-        "Sign in",
+        f"Sign in at {urlsplit(url).netloc}",
+        rows=[("Scopes", scope)],
         link=Link("Open the sign-in page", url),
         note=_what_happens(redirect_uri, why_no_browser, browser_wanted),
     )
 
 
 def countdown_text(seconds: float) -> str:
-    """Return how long the wait still lasts, in words."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    return f"Waiting for the sign-in: {minutes}:{rest:02} left. Interrupt the kernel to stop."
+    """Return how long the wait still lasts, for a notebook that shows it anew each second."""
+    return f"Waiting for the sign-in: {_clock(seconds)} left. Interrupt the kernel to stop."
+
+
+def patience_text(seconds: float) -> str:
+    """Return how long the wait may last, for a terminal where the line stays as it is."""
+    return f"Waiting for the sign-in, {_clock(seconds)} at the most. Ctrl-C stops it."
 
 
 def signed_in_card(
-    logged_as: str, issuer: str, audience: str | None, scope: str, expires_at: datetime, note: str = ""
+    logged_as: str, issuer: str, audience: str | None, scope: str, expires_at: datetime, left: float
 ) -> Card:
     """Return the card of a good sign-in; the end is an absolute time, which stays right in a saved notebook."""
     rows = [
         ("Provider", issuer),
         ("API", audience or "none: the access token is opaque"),
         ("Scopes", scope),
-        ("Valid until", local_time(expires_at)),
+        ("Valid until", f"{local_time(expires_at)} ({duration(left)} left when shown)"),
     ]
-    return Card("good", f"Signed in as {logged_as}", rows, note=note)
+    return Card("good", f"Signed in as {logged_as}", rows)
 
 
 def local_time(moment: datetime) -> str:
     """Return *moment* in the local time zone, with its offset."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()
+
+
+def duration(seconds: float) -> str:
+    """Return *seconds* as `HH:MM:SS`, `00:00:00` for less than none."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:

@@ -12,7 +12,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,8 @@ class Expected:
 
     issuer: str
     client_id: str
-    nonce: str
-    access_token: str
+    nonce: str = field(repr=False)
+    access_token: str = field(repr=False)
     max_age: int | None = None
     algorithms: Sequence[str] = ()
 

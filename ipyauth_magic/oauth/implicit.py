@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,10 +23,10 @@ def sign_in_with_implicit(
     provider: Provider,
     listener: Listener,
     open_url: Callable[[str], None],
-    timeout: float = 300,
+    accept: Callable[[TokenSet], None],
     now: Callable[[], datetime] = utc_now,
-) -> TokenSet:
-    """Return verified tokens for *params*; the user signs in at the URL given to *open_url*.
+) -> None:
+    """Give *accept* verified tokens for *params*; the user signs in at the URL given to *open_url*.
 
     The listener holds its port already, and is closed when this ends, however it ends.
 
@@ -38,8 +39,9 @@ def sign_in_with_implicit(
         endpoint = _authorization_endpoint(params, provider)
         open_url(request.url(endpoint))
         listener.serve(Awaited(request.state, _origin(endpoint) if request.response_mode == "form_post" else None))
-        provider.prepare()
-        with listener.wait(timeout) as parameters:
+        if not provider.is_ready:
+            _discover_meanwhile(provider, endpoint, listener)
+        with listener.wait() as parameters:
             metadata = provider.metadata()
             _check_endpoint(metadata.authorization_endpoint, endpoint)
             iss_promised = metadata.authorization_response_iss_parameter_supported
@@ -47,9 +49,22 @@ def sign_in_with_implicit(
             received_at = now()
             expected = _expected(params, request, response, metadata.id_token_signing_alg_values_supported)
             claims = provider.verify(response.id_token, expected, received_at)
-            return _token_set(response, claims, received_at)
+            tokens = _token_set(response, claims, received_at)
+        accept(tokens)  # before `close` tells the tab: who waits for the tokens goes on first
     finally:
         listener.close()
+
+
+def _discover_meanwhile(provider: Provider, endpoint: str, listener: Listener) -> None:
+    """Load what verifying needs while the user signs in; what is wrong with the provider ends the wait at once."""
+
+    def discover() -> None:
+        try:
+            _check_endpoint(provider.metadata().authorization_endpoint, endpoint)
+        except ProviderError as error:
+            listener.cancel(error)
+
+    threading.Thread(target=discover, name="ipyauth-discovery", daemon=True).start()
 
 
 def _request(params: ParamsAuth0, redirect_uri: str) -> AuthorizationRequest:

@@ -61,7 +61,7 @@ class AuthorizationRequest:
 
         Args:
             parameters: of the response, each name once.
-            iss_promised: the provider's metadata says that every response carries `iss` (RFC 9207, 2.4).
+            iss_promised: the provider's metadata says that its responses carry `iss` (RFC 9207, 2.4).
 
         Raises:
             ProviderRefused: the provider answered with an error (RFC 6749, 4.2.2.1).
@@ -81,7 +81,8 @@ class AuthorizationRequest:
     def _check_iss(self, parameters: Mapping[str, str], promised: bool) -> None:
         if "iss" in parameters and parameters["iss"] != self.issuer:
             raise InvalidResponse("iss", "it names another issuer (RFC 9207)")
-        if promised and "iss" not in parameters:
+        # An ID token names its issuer, and is verified: a provider need not say it twice (RFC 9207, section 4).
+        if promised and "iss" not in parameters and "id_token" not in parameters:
             raise InvalidResponse("iss", "it does not name its issuer, though the provider promises to (RFC 9207)")
 
     @staticmethod
@@ -147,6 +148,6 @@ def _expires_in(parameters: Mapping[str, str]) -> int | None:
     text = parameters.get("expires_in")
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise InvalidResponse("expires_in", "its expires_in is not a number of seconds")
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
+        raise InvalidResponse("expires_in", "its expires_in is not a number of seconds from 1")
     return min(int(text), MAX_LIFETIME)

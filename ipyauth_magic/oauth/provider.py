@@ -62,19 +62,16 @@ class Provider:
             ProviderError: it cannot be reached, or its document cannot be used.
         """
         with self._lock:
-            if self._metadata is None or self._clock() - self._fetched_at >= KEPT_FOR:
+            if self._metadata is None or not self.is_ready:
                 document = fetch_json(discovery_url(self.issuer))
                 self._metadata = ProviderMetadata.from_document(document, self.issuer)
                 self._fetch_keys(self._metadata.jwks_uri)
             return self._metadata
 
-    def prepare(self) -> None:
-        """Load what verifying needs, while the user signs in; what fails here fails again, and is told, later."""
-        try:
-            self.metadata()
-            import joserfc.jws  # noqa: F401
-        except ProviderError:
-            pass
+    @property
+    def is_ready(self) -> bool:
+        """Whether metadata and keys are at hand, so that verifying fetches nothing."""
+        return self._metadata is not None and self._clock() - self._fetched_at < KEPT_FOR
 
     def verify(self, id_token: str, expected: Expected, now: datetime) -> dict[str, Any]:
         """Return the verified claims of *id_token*; an unknown key fetches the keys again, once.
@@ -92,6 +89,8 @@ class Provider:
             return verify_id_token(id_token, self._keys, expected, now)
 
     def _fetch_keys(self, jwks_uri: str) -> None:
+        import joserfc.jws  # noqa: F401  # now, while the user signs in, and not when the response is there
+
         self._keys = import_keys(fetch_json(jwks_uri))
         self._fetched_at = self._clock()
 
@@ -125,12 +124,14 @@ def fetch_json(url: str) -> dict[str, Any]:
             f"The provider's certificate cannot be verified at {url}. Behind a proxy that signs by itself, set "
             "REQUESTS_CA_BUNDLE to the file of its certificate authority."
         ) from error
-    except requests.exceptions.ProxyError as error:
+    except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
         raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ProviderError(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
         ) from error
+    except OSError as error:  # requests' own word for a bundle that is not there
+        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no usable file: {error}.") from error
 
 
 def _session(url: str) -> requests.Session:

@@ -21,7 +21,7 @@ def store_key(params: ParamsAuth0) -> str:
         params.audience,
         sorted(params.scope.split()),
         params.response_type,
-        [pair for pair in params.passed_on if pair[0] not in ("prompt", "screen_hint", "ui_locales")],
+        params.passed_on,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -36,6 +36,12 @@ def save(key: str, tokens: TokenSet) -> None:
     """Keep *tokens* under *key*."""
     with _lock:
         _tokens[key] = tokens
+
+
+def forget_all() -> None:
+    """Forget everything."""
+    with _lock:
+        _tokens.clear()
 
 
 def forget(key: str) -> None:

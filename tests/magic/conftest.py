@@ -84,9 +84,9 @@ def cell(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., str]:
 def user_browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedBrowser]:
     """The user's browser: what `webbrowser` would start is a script."""
     browser = ScriptedBrowser()
-    opened = lambda url, new=0: bool(browser.open_in_thread(url))  # noqa: E731
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: webbrowser.GenericBrowser("scripted"))
-    monkeypatch.setattr(webbrowser, "open", opened)
+    program = webbrowser.GenericBrowser("scripted")
+    monkeypatch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
     yield browser
     browser.join()
 

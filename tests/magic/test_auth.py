@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0, auth
+from ipyauth_magic import Auth, ParamsAuth0, auth, sign_ins
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInNeeded, SignInTimeout
 from ipyauth_magic.token import AccessToken
 from tests.support.ports import free_port, wait_until_free
@@ -29,8 +29,8 @@ MakeParams = Callable[..., ParamsAuth0]
 def no_earlier_sign_ins() -> Iterator[None]:
     """Each test begins a session of its own."""
     yield
-    auth.cancel_waiting_cards("the test is over")
-    auth.forget_all()
+    sign_ins.end_offers("the test is over")
+    sign_ins.forget_all()
 
 
 @pytest.fixture
@@ -135,7 +135,9 @@ def test_clear_forgets(params: MakeParams, user_browser: ScriptedBrowser) -> Non
     a.clear()
     with pytest.raises(NotSignedIn):
         _ = a.access_token
-    assert not Auth(params()).is_signed_in
+    asked = len(user_browser.opened)
+    assert Auth(params()).sign_in().logged_as == "alice"
+    assert len(user_browser.opened) == asked + 1
 
 
 def test_two_threads_share_one_sign_in(params: MakeParams, user_browser: ScriptedBrowser) -> None:

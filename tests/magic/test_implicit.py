@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -165,10 +166,10 @@ def test_nobody_listens_at_the_provider(redirect_uri: str) -> None:
     assert is_free(port_of(redirect_uri))
 
 
-def test_a_domain_whose_document_names_another_endpoint_is_refused(
-    params: MakeParams, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+def test_a_domain_whose_document_names_another_endpoint_ends_the_wait(
+    params: MakeParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The link was opened at Auth0's own endpoint; what the document says must agree."""
+    """The link was opened at Auth0's own endpoint; what the document says must agree, and nobody waits for more."""
     real = provider.fetch_json
 
     def other(url: str) -> dict[str, object]:
@@ -178,8 +179,70 @@ def test_a_domain_whose_document_names_another_endpoint_is_refused(
         return document
 
     monkeypatch.setattr(provider, "fetch_json", other)
+    attempt = Attempt(params(), 300)
     with pytest.raises(ProviderError, match="another authorization endpoint"):
-        sign_in(params(), ScriptedBrowser())
+        attempt.result()
+    attempt.join()
+
+
+def test_a_domain_where_nobody_listens_ends_the_wait(redirect_uri: str) -> None:
+    """The cause is told at once, and not a missing Callback URL after five minutes."""
+    attempt = Attempt(ParamsAuth0(domain="http://127.0.0.1:1", client_id="c", redirect_uri=redirect_uri), 300)
+    with pytest.raises(ProviderError, match="cannot be reached"):
+        attempt.result()
+    attempt.join()
+
+
+def test_a_provider_that_hangs_does_not_stretch_the_timeout(redirect_uri: str) -> None:
+    """Discovery goes on meanwhile; the wait ends when it should."""
+    over = threading.Event()
+
+    def hang() -> Iterator[bytes]:
+        over.wait(30)
+        yield b"{}"
+
+    with serving() as web:
+        web.answers["/.well-known/openid-configuration"] = (200, {}, hang)
+        attempt = Attempt(ParamsAuth0(domain=web.url, client_id="c", redirect_uri=redirect_uri), 0.3)
+        started = time.monotonic()
+        with pytest.raises(SignInTimeout):
+            attempt.result()
+        assert time.monotonic() - started < 3
+        over.set()
+    attempt.join()
+
+
+def test_a_cancelled_attempt_opens_no_browser(redirect_uri: str, user_browser: ScriptedBrowser) -> None:
+    """Discovery is slow, the user interrupts, discovery ends: no tab opens then."""
+    go_on = threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        go_on.wait(30)
+        yield json.dumps({"issuer": web.url, "authorization_endpoint": web.url, "jwks_uri": f"{web.url}/k"}).encode()
+
+    with serving() as web:
+        web.answers["/.well-known/openid-configuration"] = (200, {}, slow)
+        web.answers["/k"] = (200, {}, b'{"keys": []}')
+        attempt = Attempt(ParamsAuth0(issuer=web.url, client_id="c", redirect_uri=redirect_uri), 30, open_browser=True)
+        attempt.cancel("it was interrupted")
+        assert attempt.is_over
+        go_on.set()
+        with pytest.raises(SignInCancelled):
+            attempt.result()
+        attempt.join()
+    assert user_browser.opened == []
+
+
+def test_a_failure_carries_no_frame_with_the_response(params: MakeParams, sign_in: SignIn) -> None:
+    """Nor a cause whose frames have it: `%xmode Verbose` prints every variable of every frame."""
+    for change in ({"id_token": "e30.e30.AA"}, {"access_token": "a b"}, {"error": "access_denied"}):
+        browser = ScriptedBrowser(change=lambda parameters, change=change: parameters | change)
+        with pytest.raises(IpyauthError) as caught:
+            sign_in(params(), browser)
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        modules = {frame.frame.f_globals["__name__"] for frame in caught.traceback}
+        assert not [name for name in modules if "oauth" in name or "listener" in name]
 
 
 def test_a_clock_that_is_wrong_is_named(params: MakeParams, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,14 +48,17 @@ class Waiting:
         self.parameters: dict[str, str] | None = None
         self.raised: BaseException | None = None
         self.verify = threading.Event()
-        self._listener, self._error, self._timeout = listener, error, timeout
+        self.has_response = threading.Event()
+        self._listener, self._error = listener, error
+        listener.give_time(timeout)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            with self._listener.wait(self._timeout) as parameters:
-                self.parameters = parameters
+            with self._listener.wait() as parameters:
+                self.parameters = dict(parameters)
+                self.has_response.set()
                 self.verify.wait(20)
                 if self._error:
                     raise self._error
@@ -201,20 +204,7 @@ def test_a_token_in_the_query_is_not_taken(listener: Listener) -> None:
 def test_other_queries_do_not_end_the_wait(listener: Listener, query: str) -> None:
     """Noise, another sign-in's answer, a parameter twice."""
     assert send("GET", listener.redirect_uri + query).status in (200, 400)
-    assert not listener._arrived.is_set()
-
-
-def test_a_code_comes_in_the_query() -> None:
-    """The page then wipes the address bar."""
-    opened = open_listener(["http://127.0.0.1:0/"])
-    opened.serve(Awaited(STATE, in_query=True))
-    waiting = Waiting(opened)
-    waiting.verify.set()
-    page = send("GET", f"{opened.redirect_uri}?code=abc&state={STATE}")
-    waiting.join()
-    assert waiting.parameters == {"code": "abc"}
-    assert page.status == 200
-    assert "replaceState" in page.text
+    assert listener._parameters is None
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
@@ -223,7 +213,7 @@ def test_other_methods(listener: Listener, method: str) -> None:
     answer = send(method, f"{listener.redirect_uri}?error=x&state={STATE}")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
     assert not any(name.lower().startswith("access-control") for name in answer.headers)
-    assert not listener._arrived.is_set()
+    assert listener._parameters is None
 
 
 @pytest.mark.parametrize(
@@ -268,7 +258,8 @@ def test_a_redirect_that_arrives_before_we_serve_is_answered() -> None:
 def test_a_timeout_names_the_line_to_add(listener: Listener) -> None:
     """The usual cause is a redirect URI that is not registered, and then nobody ever calls."""
     started = time.monotonic()
-    with pytest.raises(SignInTimeout, match="Allowed Callback URLs") as caught, listener.wait(0.2):
+    listener.give_time(0.2)
+    with pytest.raises(SignInTimeout, match="Allowed Callback URLs") as caught, listener.wait():
         pass
     assert listener.redirect_uri in str(caught.value)
     assert time.monotonic() - started < 5
@@ -277,23 +268,32 @@ def test_a_timeout_names_the_line_to_add(listener: Listener) -> None:
 def test_more_time_can_be_given(listener: Listener) -> None:
     """A sign-in that is taken over lasts as long as the later caller wants."""
     waiting = Waiting(listener, timeout=0.3)
-    listener.extend(30)
+    listener.give_time(30)
     waiting._thread.join(1)
     assert waiting.raised is None
-    relay_in_thread = threading.Thread(target=relay, args=(listener, f"state={STATE}"), daemon=True)
+    relay_in_thread = threading.Thread(target=relay, args=(listener, f"state={STATE}&x=1"), daemon=True)
     relay_in_thread.start()
     waiting.join()
-    assert waiting.parameters == {}
+    assert waiting.parameters == {"x": "1"}
+
+
+def test_less_time_can_be_given(listener: Listener) -> None:
+    """And the error names the time that was given last."""
+    waiting = Waiting(listener, timeout=300)
+    listener.give_time(0.2)
+    waiting._thread.join(20)
+    assert isinstance(waiting.raised, SignInTimeout)
+    assert "0.2 seconds" in str(waiting.raised)
 
 
 def test_a_cancelled_wait_drops_a_response_that_is_being_verified(listener: Listener) -> None:
     """The tab is told that it failed, as the cell was."""
     waiting = Waiting(listener)
     answers: list[Answer] = []
-    tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}")), daemon=True)
+    tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}&x=1")), daemon=True)
     tab.start()
-    listener._arrived.wait(20)
-    listener.cancel("it was interrupted")
+    waiting.has_response.wait(20)
+    listener.cancel(SignInCancelled("it was interrupted"))
     waiting.join()
     tab.join(20)
     assert isinstance(waiting.raised, SignInCancelled)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from string import Template
 
@@ -34,6 +34,7 @@ def not_ours(message: str) -> Outcome:
     return Outcome("failed", "This is not the answer that your notebook waits for", message)
 
 
+@lru_cache(maxsize=8)
 def page(outcome: Outcome, script: str | None = None) -> bytes:
     """Return *outcome* as an HTML page that runs *script*, a file beside this one."""
     return (

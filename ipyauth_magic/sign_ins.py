@@ -1,0 +1,81 @@
+"""The sign-ins of this session: those that gave tokens, and those that cards offer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from .callback.sockets import port_of
+from .store import memory
+
+if TYPE_CHECKING:
+    from .attempt import Attempt
+    from .auth import Auth
+
+KEPT = 100
+"""So many sign-ins are listed at the most; an older one lives on in whatever variable holds it."""
+
+_lock = threading.Lock()
+_signed_in: list[Auth] = []
+_offered: set[Attempt] = set()
+"""Cards hold a port for a sign-in that nobody waits for, and give it up for one that somebody does wait for."""
+
+
+def remember(auth: Auth) -> None:
+    """Make *auth* the latest sign-in."""
+    with _lock:
+        _signed_in[:] = [*(each for each in _signed_in if each is not auth), auth][-KEPT:]
+
+
+def forget(auth: Auth) -> None:
+    """Leave *auth* out from now on."""
+    with _lock:
+        _signed_in[:] = [each for each in _signed_in if each is not auth]
+
+
+def all_sign_ins() -> list[Auth]:
+    """Return the sign-ins that have tokens, ended ones too, the latest last."""
+    with _lock:
+        return list(_signed_in)
+
+
+def forget_all() -> None:
+    """Forget every token of the session."""
+    for auth in all_sign_ins():
+        auth.clear()
+    memory.forget_all()
+
+
+def offer(attempt: Attempt) -> None:
+    """Let *attempt* wait for whoever follows its card's link."""
+    with _lock:
+        _offered.add(attempt)
+
+
+def take_over(attempt: Attempt) -> None:
+    """Somebody waits for *attempt* now: it keeps its port."""
+    with _lock:
+        _offered.discard(attempt)
+
+
+def make_room(redirect_uris: Collection[str]) -> None:
+    """End the offers that hold a port of *redirect_uris*."""
+    ports = {port_of(redirect_uri) for redirect_uri in redirect_uris}
+    with _lock:
+        in_the_way = [attempt for attempt in _offered if port_of(attempt.redirect_uri) in ports]
+    _end(in_the_way, "another sign-in took its place")
+
+
+def end_offers(reason: str) -> None:
+    """End every offer, and free the ports."""
+    with _lock:
+        offered = list(_offered)
+    _end(offered, reason)
+
+
+def _end(attempts: list[Attempt], reason: str) -> None:
+    for attempt in attempts:
+        take_over(attempt)
+        attempt.cancel(reason)
+        attempt.join()
