@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-_MAGIC = re.compile(r"^\s*%{1,2}(auth0|token)\b")
+_LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(auth0|token)\b")
+_CELL = re.compile(r"^\s*%%auth0\b")
+
+_OPTION_VALUES = {"--flow": ("implicit",), "--store": ("memory", "none")}
 
 
 def add_completion(shell: InteractiveShell) -> None:
@@ -27,45 +31,56 @@ def remove_completion(shell: InteractiveShell) -> None:
 
 
 def complete(context: CompletionContext) -> SimpleMatcherResult:
-    """Return what fits at the cursor of a cell that begins with one of our magics; else nothing."""
-    magic = _MAGIC.match(context.full_text)
+    """Return what fits at the cursor, on the line of one of our magics or in the cell of `%%auth0`; else nothing."""
     lines = context.full_text.split("\n")
-    if magic is None or context.cursor_line >= len(lines):
+    if context.cursor_line >= len(lines):
         return {"completions": []}
     before = lines[context.cursor_line][: context.cursor_position]
-    in_body = context.cursor_line > 0
-    if in_body and not (magic.group(1) == "auth0" and magic.group(0).strip().startswith("%%")):
-        return {"completions": []}
-    return _matches(magic.group(1), before, in_body)
+    if on_line := _LINE.match(before):
+        return _matches(*_on_line(on_line.group(1), before))
+    if context.cursor_line > 0 and _CELL.match(lines[0]):
+        return _matches(*_in_cell(before))
+    return {"completions": []}
 
 
-def _matches(magic: str, before: str, in_body: bool) -> SimpleMatcherResult:
+def _matches(fragment: str, words: Iterable[str]) -> SimpleMatcherResult:
     from IPython.core.completer import SimpleCompletion
 
-    fragment, words = _candidates(magic, before, in_body)
     found = [word for word in words if word.startswith(fragment)]
-    return {
-        "completions": [SimpleCompletion(text=word, type="param") for word in found],
-        "suppress": True,
-        "matched_fragment": fragment,
-    }
+    completions = [SimpleCompletion(text=word, type="param") for word in found]
+    return {"completions": completions, "suppress": bool(found), "matched_fragment": fragment}
 
 
-def _candidates(magic: str, before: str, in_body: bool) -> tuple[str, list[str]]:
-    """Return the text to complete and the words that may stand there."""
-    from .parameters import FIELDS, KNOWN_VALUES
+def _on_line(magic: str, before: str) -> tuple[str, list[str]]:
+    """Return the text to complete on a magic's line, and the words that may stand there."""
+    *earlier, fragment = re.split(r"\s+", before)
+    if earlier and earlier[-1] in _OPTION_VALUES:
+        return fragment, list(_OPTION_VALUES[earlier[-1]])
+    if fragment.startswith("-"):
+        return fragment, _options(magic)
+    if magic == "token":
+        return fragment, _names()
+    in_cell, words = _in_cell(before)
+    return (in_cell, words) if "=" in before else (fragment, [*_options(magic), *words])
 
-    assigned = re.search(r"(\w+)=(?:[\"']?)([^=]*)$", before)
-    if assigned:
-        name, value = assigned.groups()
-        if name in ("scope", "requested_scopes"):
-            return value.split(" ")[-1], list(KNOWN_VALUES["scope"])
-        return value, list(KNOWN_VALUES.get(name, ()))
-    fragment = re.split(r"\s", before)[-1]
-    names = [f"{name}=" for name in FIELDS]
-    if in_body:
-        return fragment, names
-    return fragment, _options(magic) + (names if magic == "auth0" else [])
+
+def _in_cell(before: str) -> tuple[str, list[str]]:
+    """Return the text to complete in the cell, and the names or values that may stand there."""
+    from .parameters import FIELDS, KNOWN_VALUES, canonical_name
+
+    assigned = re.search(r"(\w+)=[\"']?([^=]*)$", before)
+    if not assigned:
+        return re.split(r"\s", before)[-1], [f"{name}=" for name in FIELDS]
+    name, value = canonical_name(assigned.group(1)) or "", assigned.group(2)
+    return value.split(" ")[-1] if name == "scope" else value, list(KNOWN_VALUES.get(name, ()))
+
+
+def _names() -> list[str]:
+    """Return the variables that `%token` knows."""
+    from IPython import get_ipython
+
+    magics = get_ipython().magics_manager.registry.get("Auth0Magics")
+    return list(magics.names) if magics else []
 
 
 def _options(magic: str) -> list[str]:

@@ -58,11 +58,11 @@ FIELDS = (
 )
 
 KNOWN_VALUES: Mapping[str, tuple[str, ...]] = {
-    "response_type": ("token id_token", "code"),
-    "response_mode": ("fragment", "form_post", "query"),
+    "response_type": ("token id_token",),
+    "response_mode": ("fragment", "form_post"),
     "prompt": ("none", "login", "consent", "select_account"),
     "redirect_uri": ("http://127.0.0.1:8765/callback/",),
-    "scope": ("openid", "profile", "email", "offline_access"),
+    "scope": ("openid", "profile", "email"),
     "screen_hint": ("signup",),
 }
 """Values worth offering on Tab."""
@@ -146,7 +146,7 @@ def _response_type(value: str) -> str:
 
 
 def _response_mode(value: str) -> str:
-    if value not in KNOWN_VALUES["response_mode"]:
+    if value not in ("fragment", "form_post", "query"):
         raise BadValue("must be `fragment`, `form_post` or, with response_type=code, `query`")
     return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
@@ -95,8 +95,33 @@ class ParamsAuth0:
     warnings: tuple[str, ...] = field(init=False, compare=False)
     _origins: Mapping[str, str] = field(init=False, compare=False)
 
-    def __init__(self, **keywords: Any) -> None:
-        self._gather(_Source("keyword", keywords))
+    def __init__(
+        self,
+        *,
+        response_type: str | None = None,
+        response_mode: str | None = None,
+        domain: str | None = None,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        redirect_uri: str | Iterable[str] | None = None,
+        audience: str | None = None,
+        scope: str | Iterable[str] | None = None,
+        dotenv_folder: str | None = None,
+        dotenv_file: str | None = None,
+        prompt: str | None = None,
+        login_hint: str | None = None,
+        connection: str | None = None,
+        organization: str | None = None,
+        screen_hint: str | None = None,
+        ui_locales: str | Iterable[str] | None = None,
+        max_age: str | int | None = None,
+        acr_values: str | Iterable[str] | None = None,
+        resource: str | None = None,
+        **aliases: Any,
+    ) -> None:
+        # The names stand above for whoever asks with `?` or Tab; here they are one mapping again.
+        keywords = {name: value for name, value in locals().items() if name in FIELDS}
+        self._gather(_Source("keyword", keywords | aliases))
         for warning in self.warnings:
             warnings.warn(warning, IpyauthWarning, stacklevel=2)
 

@@ -7,6 +7,7 @@ import pickle
 import re
 import threading
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,10 +16,11 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0, auth, sign_ins
+from ipyauth_magic import Auth, ParamsAuth0, auth, parameters, sign_ins
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInNeeded, SignInTimeout
+from ipyauth_magic.store import memory
 from ipyauth_magic.token import AccessToken
-from tests.support.ports import free_port, wait_until_free
+from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.web import Web, serving
 
@@ -86,8 +88,11 @@ def test_no_part_of_a_token_shows(params: MakeParams, user_browser: ScriptedBrow
     token = str(a.access_token)
     for shown in (repr(a), repr(vars(a)), repr(copy.copy(a)), repr(a.tokens), a.card().html(), a.card().text()):
         assert not any(part in shown for part in token.split("."))
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(a)
+    with pytest.raises(TypeError, match="not copied or pickled"):
+        pickle.dumps(a.session())
+    assert copy.deepcopy(requests.Request("GET", "http://x", auth=a)).auth is a
 
 
 def test_a_good_token_opens_no_browser(params: MakeParams, user_browser: ScriptedBrowser) -> None:
@@ -99,6 +104,23 @@ def test_a_good_token_opens_no_browser(params: MakeParams, user_browser: Scripte
     assert len(user_browser.opened) == asked
     assert Auth(params(scope="write:usual-fruit")).sign_in().access_token != first.access_token
     assert Auth(params(audience=None)).sign_in().access_token != first.access_token
+
+
+def test_no_token_serves_for_another_sign_in(params: MakeParams) -> None:
+    """Issuer, client, audience, scopes and every hint make a difference; the order of scopes makes none."""
+    base = params(scope="a b")
+    changes = [
+        {"domain": "http://localhost:1"},
+        {"domain": None, "issuer": "https://other.test"},
+        {"client_id": "other"},
+        {"audience": "other"},
+        {"audience": None},
+        {"scope": "a"},
+        *({name: "5"} for name in parameters.PASSED_ON),
+    ]
+    keys = [memory.store_key(params(**({"scope": "a b"} | change))) for change in changes]
+    assert len({memory.store_key(base), *keys}) == len(changes) + 1
+    assert memory.store_key(params(scope="b a")) == memory.store_key(base)
 
 
 def test_force_and_store_none_sign_in_again(params: MakeParams, user_browser: ScriptedBrowser) -> None:
@@ -160,6 +182,7 @@ def test_the_link_is_shown_without_a_browser(params: MakeParams, no_browser: Non
         Auth(params()).sign_in(timeout=1)
     said = capsys.readouterr()
     assert "/authorize?" in said.err
+    assert "no browser was found on this machine" in said.err
     assert said.out == ""
 
 
@@ -170,6 +193,26 @@ def test_nobody_can_answer(params: MakeParams, no_browser: None, monkeypatch: py
     with pytest.raises(NobodyCanAnswer, match="BROWSER"):
         Auth(params()).sign_in()
     assert time.monotonic() - started < 3
+
+
+def test_unattended_and_the_browser_does_not_start(
+    params: MakeParams, monkeypatch: pytest.MonkeyPatch, user_browser: ScriptedBrowser
+) -> None:
+    """A BROWSER that fails ends it at once, and starts no other browser."""
+    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    monkeypatch.setattr(webbrowser.get(), "open", lambda url, new=0: False)
+    started = time.monotonic()
+    with pytest.raises(NobodyCanAnswer, match="did not start"):
+        Auth(params()).sign_in()
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("timeout", [0, -3, float("inf"), float("nan"), 1e10])
+def test_a_timeout_is_a_number_of_seconds(timeout: float, params: MakeParams, redirect_uri: str) -> None:
+    """Refused before anything is bound."""
+    with pytest.raises(ValueError, match="timeout"):
+        Auth(params()).sign_in(timeout=timeout)
+    assert is_free(int(redirect_uri.split(":")[2].split("/")[0]))
 
 
 def test_an_unattended_notebook_may_have_a_browser(
@@ -236,6 +279,26 @@ def test_a_newer_sign_in_takes_a_cards_port(params: MakeParams, cards: Cards, us
     other._ipython_display_()
     assert "/authorize?" in cards.link()
     assert Auth(params(scope="read:exotic-fruit")).sign_in().logged_as == "alice"
+
+
+def test_a_card_of_another_path_gives_the_port_up_too(
+    params: MakeParams, cards: Cards, user_browser: ScriptedBrowser, redirect_uri: str
+) -> None:
+    """Ports count, not paths; and a card that was shown twice is still found."""
+    waiting = Auth(params(redirect_uri=redirect_uri.replace("/callback/", "/other/")))
+    waiting._ipython_display_()
+    waiting._ipython_display_()
+    assert Auth(params()).sign_in().logged_as == "alice"
+
+
+def test_a_takeover_has_its_own_time(params: MakeParams, cards: Cards, no_browser: None) -> None:
+    """A card waits five minutes; who signs in with one second waits one second."""
+    a = Auth(params())
+    a._ipython_display_()
+    started = time.monotonic()
+    with pytest.raises(SignInTimeout, match="within 1 seconds"):
+        a.sign_in(timeout=1)
+    assert time.monotonic() - started < 10
 
 
 def test_a_port_held_by_another_program_stands_in_the_card(params: MakeParams, cards: Cards, redirect_uri: str) -> None:
@@ -305,6 +368,39 @@ def test_a_session_sends_the_token_to_one_origin(signed_in: Auth, web: Web) -> N
         session.get(f"{web.url}/away")
         assert other.asked == ["/x", "/x"]
         assert not any("Authorization" in headers for headers in other.headers)
+
+
+def test_a_session_signs_a_prepared_request_too(signed_in: Auth, web: Web) -> None:
+    """`session.send(session.prepare_request(...))` is how requests' own documentation has it."""
+    session = signed_in.session(web.url)
+    assert session.send(session.prepare_request(requests.Request("GET", "/api/fruit"))).status_code == 200
+    assert "Authorization" in web.headers[0]
+
+
+def test_a_redirect_to_another_port_goes_without_the_token(signed_in: Auth) -> None:
+    """Requests itself lets the header follow from http to https on the same host."""
+    session = signed_in.session("http://localhost")
+    request = session.prepare_request(requests.Request("GET", "/"))
+    response = requests.Response()
+    response.request = request.copy()
+    request.url = "https://localhost/"
+    session.rebuild_auth(request, response)
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize("base_url", ["api.example.com", "ftp://api.example.com", "http://h:99999/"])
+def test_a_base_url_must_be_a_url(base_url: str, signed_in: Auth) -> None:
+    """A token for nowhere would be sent to whatever comes first."""
+    with pytest.raises(ValueError, match="base_url"):
+        signed_in.session(base_url)
+
+
+def test_a_bad_url_is_requests_own_error(signed_in: Auth) -> None:
+    """And pins no origin."""
+    session = signed_in.session()
+    with pytest.raises(requests.exceptions.MissingSchema):
+        session.get("api/fruit")
+    assert session._origin is None
 
 
 def test_a_session_without_a_base_url_keeps_to_the_first_origin(signed_in: Auth, web: Web) -> None:

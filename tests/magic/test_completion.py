@@ -28,7 +28,12 @@ def offered(shell: InteractiveShell, text: str) -> set[str]:
         ("%%auth0\ndomain=x\nred", {"redirect_uri="}, {"redirect_url="}),
         ("%%auth0\nresponse_mode=f", {"fragment", "form_post"}, {"query"}),
         ("%%auth0\nscope=openid pro", {"profile"}, {"email"}),
-        ("%auth0 response_mode=", {"fragment", "form_post", "query"}, set()),
+        ("%auth0 response_mode=", {"fragment", "form_post"}, set()),
+        ("%auth0 client_id=x --st", {"--store"}, {"--timeout"}),
+        ("%auth0 --store ", {"memory", "none"}, {"--flow", "domain="}),
+        ("x = %token --j", {"--json"}, {"--raw"}),
+        ("y = 1\n%token --r", {"--raw", "--renew"}, {"--json"}),
+        ("%%auth0\nrequested_scopes=em", {"email"}, {"profile"}),
     ],
 )
 def test_what_is_offered(shell: InteractiveShell, text: str, some: set[str], none: set[str]) -> None:
@@ -40,6 +45,14 @@ def test_what_is_offered(shell: InteractiveShell, text: str, some: set[str], non
     assert some <= found
     assert not none & found
     assert not {"domain", "print", "set"} & found
+
+
+def test_token_offers_the_names_of_sign_ins(shell: InteractiveShell) -> None:
+    """`%token NAME` takes one."""
+    shell.magics_manager.registry["Auth0Magics"].names["fruit_token"] = None
+    if HAS_MATCHERS:
+        assert "fruit_token" in offered(shell, "%token fru")
+    shell.magics_manager.registry["Auth0Magics"].names.clear()
 
 
 @pytest.mark.parametrize("text", ["x = %tok", "dom", "%%timeit\ndom", "%token\ndom"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import sqlite3
@@ -12,6 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 import requests
+import urllib3.util.connection
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
@@ -86,6 +88,8 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
     cells = [SETUP, sign_in, *USES]
     for name, changes in FAILURES.items():
         cells += [f"_ = open('change.json', 'w').write({json.dumps(json.dumps(changes))})  # {name}", sign_in]
+        if changes.get("state") is None:
+            cells += ["auth.sign_in(force=True, timeout=3)"]
     cells += [f"%auth0 -f demo.env --force redirect_uri=http://127.0.0.1:{free_port()}/not-registered --timeout 1"]
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     client = NotebookClient(
@@ -103,6 +107,8 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
     assert len(secrets) > 20, "the browser played, and told what must stay secret"
     assert "Signed in as alice" in (folder / "saved.ipynb").read_text()
     assert failed_sign_ins(document) == len(FAILURES) + 1
+    by_python = [cell for cell in document.cells if cell.source.startswith("auth.sign_in(")]
+    assert [cell.outputs[-1].output_type for cell in by_python] == ["error"] * (len(FAILURES) - 1)
     for path in searched(folder):
         assert_silent(path.read_bytes(), secrets, str(path.name))
 
@@ -180,6 +186,28 @@ def test_a_traceback_of_a_request_has_no_inner_frames(
     assert "ConnectionError" in printed + said
     assert "http/client.py" not in printed + said
     assert_silent((printed + said).encode(), {str(shell.user_ns["token"])}, "the traceback")
+
+
+def test_the_guard_comes_back_after_a_reload(
+    shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser
+) -> None:
+    """An Auth that outlives the extension still guards what it sends; so does an interrupt within a request."""
+    shell.run_cell(cell())
+    kept = shell.user_ns["kept"] = shell.user_ns["auth"]
+    shell.run_line_magic("reload_ext", "ipyauth_magic")
+    kept.sign_in()
+    shell.run_line_magic("xmode", "Verbose")
+    shell.run_cell("import requests, urllib3.util.connection")
+    shell.run_cell(
+        "def interrupt(*a, **k): raise KeyboardInterrupt\nurllib3.util.connection.create_connection = interrupt"
+    )
+    try:
+        for call in ("requests.get('http://127.0.0.1:1/', auth=kept)", "kept.session().get('http://127.0.0.1:1/')"):
+            _, printed, said, _ = run(shell, call)
+            assert "KeyboardInterrupt" in printed + said
+            assert_silent((printed + said).encode(), {str(kept.access_token)}, "the traceback")
+    finally:
+        importlib.reload(urllib3.util.connection)
 
 
 def test_other_tracebacks_are_left_alone(shell: InteractiveShell, cell: Callable[..., str]) -> None:

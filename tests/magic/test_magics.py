@@ -13,6 +13,7 @@ from IPython.utils.capture import capture_output
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.magics import Auth0Magics
+from ipyauth_magic.store import memory
 from ipyauth_magic.token import AccessToken
 from tests.magic.test_sockets import held
 from tests.support.scripted_browser import ScriptedBrowser, links_in
@@ -266,6 +267,31 @@ def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: Script
     assert len(user_browser.opened) == 2
 
 
+def test_token_finds_what_its_name_stands_for(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """Also after a new sign-in in Python, and without becoming the latest by being looked at."""
+    run(shell, cell("-t one -a first"))
+    run(shell, cell("-t two -a second scope=email"))
+    run(shell, "%token one")
+    assert run(shell, "%token --json")[0].result["scope"].endswith("email")
+    shell.user_ns["second"].sign_in(force=True)
+    assert "verified" not in run(shell, "%token two")[3][0].data["text/plain"].splitlines()[0]
+    shell.user_ns["first"].clear()
+    assert run(shell, "%token --list")[0].success
+    shell.user_ns["two"] = 42
+    run(shell, "%token second --clear")
+    assert shell.user_ns["two"] == 42
+    assert "second" not in shell.user_ns
+
+
+def test_config_helps_after_a_failure(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
+    """A refusal's remedy says to look there."""
+    user_browser.change = lambda parameters: {"error": "invalid_request", "state": parameters["state"]}
+    assert "%token --config" in failure(shell, cell())
+    assert "ipyauth-demo" in run(shell, "%token --config")[3][0].data["text/plain"]
+
+
 def test_renew_signs_in_again_and_binds_the_new_token(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
 ) -> None:
@@ -315,7 +341,13 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: Captured) -> N
         ("token", "--json --raw --renew --clear --config --list"),
     ):
         documented = str(getattr(Auth0Magics, magic).__doc__)
-        assert all(option in documented for option in options.split())
+        assert all(
+            f"{option} " in documented
+            or f"{option}," in documented
+            or f"{option}\n" in documented
+            or f"[{option}]" in documented
+            for option in options.split()
+        )
     assert "%%auth0" in str(Auth0Magics.auth0.__doc__)
 
 
@@ -325,6 +357,8 @@ def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, us
     auth = shell.user_ns["auth"]
     shell.run_line_magic("unload_ext", "ipyauth_magic")
     assert not auth.is_signed_in
+    assert not {"token", "auth"} & set(shell.user_ns)
+    assert memory._tokens == {}
     assert "auth0" not in shell.magics_manager.magics["cell"]
     assert not {"auth0", "token"} & set(shell.magics_manager.magics["line"])
     assert not any(isinstance(each, Auth0Magics) for each in shell.configurables)

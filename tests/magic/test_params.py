@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.errors import InvalidParams
+from ipyauth_magic.parameters import FIELDS, PASSED_ON
 from ipyauth_magic.params import IpyauthWarning
 
 GOOD = {"domain": "tenant.eu.auth0.com", "client_id": "abc"}
@@ -307,3 +309,22 @@ def test_what_is_no_text_is_refused() -> None:
     assert "must be text" in problems(**GOOD, audience=3.5)["audience"]
     assert "must be text" in problems(**GOOD, prompt=True)["prompt"]
     assert ParamsAuth0(**GOOD, audience=None).audience is None
+
+
+def test_the_names_stand_in_the_signature() -> None:
+    """For `?`, Tab and type checkers: each parameter of the interface, and nothing else but aliases."""
+    signature = inspect.signature(ParamsAuth0)
+    assert [name for name in signature.parameters if name != "aliases"] == list(FIELDS)
+    assert {field.name for field in dataclasses.fields(ParamsAuth0)} - {"warnings", "_origins"} == set(FIELDS)
+
+
+def test_a_name_twice_in_a_cell_is_an_error() -> None:
+    """In a file the last one counts, as everywhere else that dotenv files are read."""
+    with pytest.raises(InvalidParams, match="client_id: is given twice"):
+        ParamsAuth0.from_magic({"domain": "t.auth0.com"}, "client_id=a\nclient_id=b\n")
+
+
+@pytest.mark.parametrize("name", [name for name in PASSED_ON if name != "max_age"])
+def test_what_is_passed_on(name: str) -> None:
+    """Each goes to the provider as it is."""
+    assert ParamsAuth0(**GOOD, **{name: "a b"}).passed_on == ((name, "a b"),)

@@ -1,0 +1,94 @@
+"""Cards and tables: escaped, plain, made only of what an untrusted notebook keeps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ipyauth_magic.display.card import Card, Link
+from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
+from ipyauth_magic.display.waiting import countdown_text, duration, signed_in_card, waiting_card
+from ipyauth_magic.text import plain
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\x07"
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_nothing_from_outside_reaches_html_unescaped() -> None:
+    """Title, rows, link, note, and the tables of claims."""
+    card = Card("good", HOSTILE, [(HOSTILE, HOSTILE)], Link(HOSTILE, f"https://x.test/?a={HOSTILE}"), HOSTILE)
+    view = token_view(card, [(HOSTILE, claim_rows({HOSTILE: HOSTILE, "list": [HOSTILE]}))], 30, 60)
+    for html in (card.html(), view["text/html"]):
+        assert "<img" not in html
+        assert "&lt;img" in html
+        assert "\u202e" not in html.replace(f"?a={HOSTILE}", "")
+
+
+def test_text_for_a_terminal_has_no_control_characters() -> None:
+    """An escape sequence of a claim moves no cursor and changes no colour."""
+    card = Card("good", HOSTILE, [("name", HOSTILE)], None, HOSTILE)
+    view = token_view(card, [("claims", claim_rows({"name": HOSTILE}))], 30, 60)
+    for text in (card.text(), view["text/plain"]):
+        assert "\x1b" not in text
+        assert "\x07" not in text
+        assert "\u202e" not in text
+
+
+def test_only_what_an_untrusted_notebook_keeps() -> None:
+    """No script, style element, id, or event; the link opens in a tab of its own."""
+    html = waiting_card("https://x.test/authorize?a=1&b=2", "http://127.0.0.1:1/", "openid", None, True).html()
+    assert not any(word in html for word in ("<script", "<style", " id=", "onclick", "<svg", "<iframe"))
+    assert 'href="https://x.test/authorize?a=1&amp;b=2" target="_blank" rel="noopener"' in html
+
+
+def test_a_waiting_card_tells_what_happens() -> None:
+    """Where, for what, why no browser opened, and where the provider sends the user back to."""
+    text = waiting_card("https://x.test/a", "http://127.0.0.1:1/cb", "openid read:x", "none was found", True).text()
+    for part in ("x.test", "https://x.test/a", "openid read:x", "none was found", "http://127.0.0.1:1/cb"):
+        assert part in text
+    assert "https" not in waiting_card(None, "http://127.0.0.1:1/cb", "openid", None, True).text()
+
+
+def test_a_signed_in_card_tells_who_what_and_until_when() -> None:
+    """The scopes and the end among them."""
+    text = signed_in_card("alice", "https://x.test/", None, "openid read:x", MOMENT, 61.5).text()
+    for part in ("alice", "https://x.test/", "opaque", "openid read:x", "2026-01-01", "00:01:01 left"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "00:00:00"), (59.9, "00:00:59"), (3661, "01:01:01"), (360000, "100:00:00")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    """HH:MM:SS, never below none."""
+    assert duration(seconds) == text
+
+
+def test_the_countdown_is_in_minutes() -> None:
+    """And says how to stop."""
+    assert "4:59 left" in countdown_text(299)
+    assert "Interrupt" in countdown_text(299)
+
+
+@pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "e30.W10.x", "e30.e30", "x" * 70_000, "..", "e30.4pyT.x"])
+def test_what_is_no_jwt_is_opaque(token: str) -> None:
+    """And raises nothing."""
+    assert decode_unverified(token) is None
+
+
+def test_times_are_told_in_words() -> None:
+    """Beside the number; odd values stay as they are, one-time claims are left out."""
+    rows = dict(
+        claim_rows({"exp": 1767225600, "iat": "soon", "nbf": 1e300, "nonce": "n", "at_hash": "h", "aud": ["a"]})
+    )
+    assert "2026-01-01" in rows["exp"] or "2025-12-31" in rows["exp"]
+    assert rows["iat"] == "soon"
+    assert rows["aud"] == '["a"]'
+    assert not {"nonce", "at_hash"} & set(rows)
+
+
+def test_plain_text_has_a_limit() -> None:
+    """And one line."""
+    assert plain("a\nb\tc") == "a b c"
+    assert len(plain("x" * 1000, 300)) == 300
