@@ -54,9 +54,10 @@ def parse_dotenv(text: str, what: str) -> DotenvText:
         for binding in bindings
         if binding.error or (binding.key is not None and binding.value is None)
     ]
-    sound = "".join(binding.original.string for binding in bindings if not binding.error)
-    # Interpolating copies the whole environment for each value.
-    variables = dotenv_values(stream=StringIO(sound), interpolate="${" in sound)
+    sound = [binding for binding in bindings if not binding.error]
+    variables = {binding.key: binding.value for binding in sound if binding.key is not None}
+    if "${" in text:  # only then: interpolating parses again, and copies the whole environment for each value
+        variables.update(dotenv_values(stream=StringIO("".join(binding.original.string for binding in sound))))
     names = [binding.key for binding in bindings if binding.key is not None]
     return DotenvText(variables, tuple(mistakes), tuple(dict.fromkeys(name for name in names if names.count(name) > 1)))
 

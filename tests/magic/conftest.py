@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import webbrowser
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import IPython
@@ -120,10 +121,13 @@ def sign_in() -> Callable[[ParamsAuth0, ScriptedBrowser], TokenSet]:
 
 
 @pytest.fixture
-def shell(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A real IPython shell with the extension loaded, and a history in a file of its own."""
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[InteractiveShell]:
+    """A real IPython shell with the extension loaded; with a history, in a file of its own, if a test asks for it."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     config = Config()
+    config.HistoryManager.enabled = getattr(request, "param", "") == "with history"  # its thread takes a second to end
     config.HistoryManager.hist_file = str(tmp_path / "history.sqlite")
     config.InteractiveShell.colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
     InteractiveShell.clear_instance()

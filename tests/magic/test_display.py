@@ -17,12 +17,12 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def test_nothing_from_outside_reaches_html_unescaped() -> None:
     """Title, rows, link, note, and the tables of claims."""
-    card = Card("good", HOSTILE, [(HOSTILE, HOSTILE)], Link(HOSTILE, f"https://x.test/?a={HOSTILE}"), HOSTILE)
+    card = Card("good", HOSTILE, [(HOSTILE, HOSTILE)], Link(HOSTILE, 'https://x.test/?a="<img'), HOSTILE)
     view = token_view(card, [(HOSTILE, claim_rows({HOSTILE: HOSTILE, "list": [HOSTILE]}))], 30, 60)
     for html in (card.html(), view["text/html"]):
         assert "<img" not in html
         assert "&lt;img" in html
-        assert "\u202e" not in html.replace(f"?a={HOSTILE}", "")
+        assert "\u202e" not in html
 
 
 def test_text_for_a_terminal_has_no_control_characters() -> None:

@@ -147,6 +147,7 @@ def assert_silent(content: bytes, secrets: set[str], where: str) -> None:
             assert secret[start : start + 12].encode() not in content, f"{where} holds a piece of a secret"
 
 
+@pytest.mark.parametrize("shell", ["with history"], indirect=True)
 def test_history_is_clean(
     shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser, tmp_path: Path
 ) -> None:
