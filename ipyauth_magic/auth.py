@@ -246,8 +246,11 @@ class Auth:
     def show(self) -> None:
         """Print name, parameters, user, time left, end and scopes; no secret."""
         rows = [("name", "auth0"), ("params", repr(self.params))]
-        for name in ("logged_as", "time_to_exp", "expires_at", "scope"):
-            rows.append((name, "" if self._tokens is None else str(getattr(self, name))))
+        if self._tokens is None:
+            rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
+        else:
+            rows += [("logged_as", self.logged_as), ("time_to_exp", self.time_to_exp)]
+            rows += [("expires_at", self.expires_at.isoformat(" ", "seconds")), ("scope", self.scope)]
         for name, value in rows:
             print(f"{name:<11} : {value}")
 

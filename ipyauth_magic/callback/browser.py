@@ -21,7 +21,7 @@ def why_no_browser() -> str | None:
         return "no browser was found on this machine"
     name = os.path.basename(str(getattr(browser, "name", "")))
     if name in TEXT_BROWSERS and not os.environ.get("BROWSER"):
-        return f"only the text browser {name} was found"
+        return "no graphical browser was found on this machine"
     return None
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import secrets
 from collections.abc import Iterator
-from html import unescape
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
@@ -16,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.support.provider import OidcProvider
+from tests.support.provider_browser import ProviderVisitor, hidden_fields
 
 CALLBACK = "http://127.0.0.1:8765/callback/"
 SCOPE = "openid profile read:exotic-fruit write:usual-fruit"
@@ -28,41 +27,9 @@ def provider(request: pytest.FixtureRequest) -> Iterator[OidcProvider]:
         yield provider
 
 
-class Person:
-    """Someone with a browser but no eyes: follows redirects, fills in forms, presses the one button."""
-
-    def __init__(self, login: str) -> None:
-        """Sit down as *login*."""
-        self.login = login
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def visit(self, url: str) -> requests.Response | str:
-        """Go to *url* and answer each page; return the callback URL, or the page that posts to the callback."""
-        answer = self.session.get(url, allow_redirects=False, timeout=30)
-        for _ in range(20):
-            if location := answer.headers.get("Location"):
-                url = urljoin(answer.url, location)
-                if url.startswith(CALLBACK):
-                    return url
-                answer = self.session.get(url, allow_redirects=False, timeout=30)
-            elif f'action="{CALLBACK}"' in answer.text:
-                return answer
-            else:
-                answer = self._submit(answer)
-        raise AssertionError(f"no end in sight at {answer.url}")
-
-    def _submit(self, page: requests.Response) -> requests.Response:
-        action = re.search(r'action="([^"]+)"', page.text)
-        assert action, f"{page.status_code} {page.url}\n{page.text[:2000]}"
-        fields = {**hidden_fields(page.text), "login": self.login, "password": "any"}
-        return self.session.post(urljoin(page.url, unescape(action[1])), data=fields, allow_redirects=False, timeout=30)
-
-
-def hidden_fields(page: str) -> dict[str, str]:
-    """Return the hidden inputs of *page*."""
-    pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"/?>', page)
-    return {name: unescape(value) for name, value in pairs}
+def visitor(login: str) -> ProviderVisitor:
+    """Sit down in front of a browser as *login*."""
+    return ProviderVisitor(login, CALLBACK)
 
 
 def authorization_url(provider: OidcProvider, **parameters: str) -> str:
@@ -105,7 +72,7 @@ def test_implicit_flow_answers_in_the_fragment(provider: OidcProvider) -> None:
     """Signing in and consenting as Alice brings both tokens and the state in the callback's fragment."""
     state, nonce = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
     url = authorization_url(provider, response_type="id_token token", state=state, nonce=nonce)
-    callback = Person("alice").visit(url)
+    callback = visitor("alice").visit(url)
     assert isinstance(callback, str)
     response = dict(parse_qsl(urlsplit(callback).fragment))
     assert response["state"] == state
@@ -119,7 +86,7 @@ def test_implicit_flow_answers_by_form_post(provider: OidcProvider) -> None:
     """With `response_mode=form_post` the same comes as a form for the callback."""
     nonce = secrets.token_urlsafe(16)
     url = authorization_url(provider, response_type="id_token token", response_mode="form_post", state="s", nonce=nonce)
-    page = Person("bob").visit(url)
+    page = visitor("bob").visit(url)
     assert isinstance(page, requests.Response)
     response = hidden_fields(page.text)
     assert response["state"] == "s"
@@ -139,7 +106,7 @@ def test_code_flow_with_pkce(provider: OidcProvider) -> None:
         code_challenge=challenge,
         code_challenge_method="S256",
     )
-    callback = Person("alice").visit(url)
+    callback = visitor("alice").visit(url)
     assert isinstance(callback, str)
     query = dict(parse_qsl(urlsplit(callback).query))
     assert query["state"] == "s"
@@ -161,6 +128,6 @@ def test_unknown_audience_is_refused_in_the_fragment(provider: OidcProvider) -> 
     url = authorization_url(
         provider, response_type="id_token token", state="s", nonce=secrets.token_urlsafe(16), audience="api/nuts"
     )
-    callback = Person("alice").visit(url)
+    callback = visitor("alice").visit(url)
     assert isinstance(callback, str)
     assert dict(parse_qsl(urlsplit(callback).fragment))["error"] == "invalid_target"

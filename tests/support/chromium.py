@@ -46,8 +46,9 @@ FLAGS = (
 @contextmanager
 def chromium(*, flags: Sequence[str] = (), headless: bool = True) -> Iterator[Browser]:
     """Give a Chromium with an empty profile and, as for people, a popup blocker."""
+    options = _options(flags)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(headless=headless, **_options(flags))
+        browser = playwright.chromium.launch(headless=headless, **options)
         try:
             yield browser
         finally:
@@ -57,8 +58,9 @@ def chromium(*, flags: Sequence[str] = (), headless: bool = True) -> Iterator[Br
 @contextmanager
 def chromium_with_profile(profile: Path) -> Iterator[BrowserContext]:
     """Give a Chromium that keeps in the folder *profile* what a person's browser keeps of its pages."""
+    options = _options()
     with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(profile, headless=True, **_options())
+        context = playwright.chromium.launch_persistent_context(profile, headless=True, **options)
         try:
             yield context
         finally:

@@ -31,6 +31,7 @@ import psutil
 import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
+from .machine import environment
 from .ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -148,8 +149,7 @@ class JupyterLab:
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
-        merged = {**os.environ, **own, **environ}
-        return {name: value for name, value in merged.items() if value is not None}
+        return environment(own, environ)
 
     def _arguments(self) -> list[str]:
         return [
@@ -269,12 +269,14 @@ class Notebook:
 
     def theme(self, name: str) -> None:
         """Switch to `JupyterLab Dark` or `JupyterLab Light` in the menu, as a person would."""
+        self.page.bring_to_front()  # behind another tab a page is slow
         self.page.get_by_role("menuitem", name="Settings", exact=True).click()
         # Lab gives submenus no role.
         self.page.locator(".lm-Menu-item[data-type=submenu]", has_text=re.compile("^Theme$")).click()
         self.page.get_by_role("menuitem", name=name, exact=True).click()
         light = "false" if "Dark" in name else "true"
         expect(self.page.locator(f'body[data-jp-theme-light="{light}"]')).to_have_count(1)
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def screenshot(self, path: Path, *, whole_page: bool = True) -> Path:
         """Take a picture of Lab, or of the notebook alone."""

@@ -30,10 +30,16 @@ class OidcProvider:
     issuer: str
 
     def __init__(
-        self, redirect_uris: Sequence[str], *, host: str = "localhost", path: str = "", lifetime: int = 60
+        self,
+        redirect_uris: Sequence[str],
+        *,
+        host: str = "localhost",
+        path: str = "",
+        lifetime: int = 60,
+        port: int = 0,
     ) -> None:
         """Prepare a provider; *path* (`/tenant1`) makes it an issuer with a path, *lifetime* is of access tokens."""
-        self._options = ["--host", host, "--path", path, "--lifetime", str(lifetime)]
+        self._options = ["--host", host, "--path", path, "--lifetime", str(lifetime), "--port", str(port)]
         for redirect_uri in redirect_uris:
             self._options += ["--redirect-uri", redirect_uri]
 

@@ -64,7 +64,7 @@ class ScriptedBrowser:
         self.opened.append(url)
         answer = send("GET", url)
         if answer.status == 200 and "form" in answer.text:
-            return self._post_form(url, answer)
+            return self.submit(url, answer)
         location = answer.headers["Location"]
         return self.arrive(location)
 
@@ -110,7 +110,7 @@ class ScriptedBrowser:
         self.answers.append(answer)
         return answer
 
-    def _post_form(self, url: str, page: Answer) -> Answer:
+    def submit(self, url: str, page: Answer) -> Answer:
         """Submit a form_post page as its script would, and follow the 303."""
         form = _Form(page.text)
         parts = urlsplit(url)

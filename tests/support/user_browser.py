@@ -1,8 +1,9 @@
 """Someone in front of a browser, as a program: opens a URL, signs in, allows or denies, waits for the last word.
 
 `UserBrowser(folder).command` is a value for the environment variable BROWSER: `webbrowser.open` then starts this
-program. It knows the pages of the local issuer and of npm's oidc-provider. What it saw last is left in the folder:
-`sign-in-1.txt` (outcome on the first line, then the page's text) and `sign-in-1.png`, then `sign-in-2`, and so on.
+program. It knows the pages of the local issuer and of npm's oidc-provider. What it saw last is left in the folder
+when the browser is closed: `sign-in-1.txt` (outcome and URL on the first line, then the page's text) and
+`sign-in-1.png`, then `sign-in-2`, and so on.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Error, Page
 
-from .chromium import chromium
+from .chromium import chromium, chromium_with_profile
 
 ROOT = Path(__file__).parents[2]
 OUTCOME = "main.done, main.failed"
@@ -29,9 +32,10 @@ STAY_OPEN = "window.close = () => { document.documentElement.dataset.closed = 'a
 
 @dataclass(frozen=True)
 class SignIn:
-    """What the person saw last: `done`, `failed` or `lost` (no last word came), and the page's text."""
+    """What the person saw last: `done`, `failed` or `lost` (no last word came), the page's address and text."""
 
     outcome: str
+    url: str
     text: str
     asked_to_close: bool
     screenshot: Path
@@ -40,11 +44,23 @@ class SignIn:
 class UserBrowser:
     """A command for BROWSER that signs in as *person*, and what each of its runs saw."""
 
-    def __init__(self, folder: Path, person: str = "Alice", decision: str = "Allow", patience: float = 90) -> None:
-        """Write the command into *folder*, for *person* (Alice, Bob) with *decision* (Allow, Deny)."""
+    def __init__(
+        self,
+        folder: Path,
+        person: str = "Alice",
+        decision: str = "Allow",
+        patience: float = 90,
+        profile: Path | None = None,
+    ) -> None:
+        """Write the command into *folder*, for *person* (Alice, Bob) with *decision* (Allow, Deny).
+
+        The browser keeps nothing, or what browsers keep in the folder *profile*.
+        """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         options = ["--person", person, "--decision", decision, "--patience", str(patience), "--record", str(folder)]
+        if profile:
+            options += ["--profile", str(profile)]
         command = shlex.join([sys.executable, "-m", "tests.support.user_browser", *options])
         self._script = folder / "browser"
         # BROWSER is split at ':' and spaces, so that all of it is in a script.
@@ -67,8 +83,8 @@ class UserBrowser:
                 raise TimeoutError(f"the browser left no {text.name}:\n{self.log()}")
             time.sleep(0.05)
         outcome, _, page = text.read_text().partition("\n")
-        word, _, closed = outcome.partition(" ")
-        return SignIn(word, page, closed == "asked-to-close", text.with_suffix(".png"))
+        word, url, *closed = outcome.split(" ")
+        return SignIn(word, url, page, bool(closed), text.with_suffix(".png"))
 
     def log(self) -> str:
         """Return what the program wrote: the steps it took, and its errors."""
@@ -134,21 +150,25 @@ def without_secrets(url: str) -> str:
     return url.partition("#")[0].partition("?")[0]
 
 
-def record(page: Page, outcome: str, folder: Path) -> None:
-    """Leave what *page* shows in *folder*, under the next number."""
+def record(page: Page, outcome: str, folder: Path) -> Path:
+    """Leave what *page* shows in *folder*, under the next number; the text is yet to get its name, by `publish`."""
     number = 1
     while True:
-        base = folder / f"sign-in-{number}"
+        part = folder / f"sign-in-{number}.part"
         try:
-            os.close(os.open(base.with_suffix(".part"), os.O_CREAT | os.O_EXCL))
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL))
             break
         except FileExistsError:
             number += 1
-    page.screenshot(path=base.with_suffix(".png"))
-    asked = page.locator("html[data-closed]").count()
-    text = f"{outcome}{' asked-to-close' if asked else ''}\n{page.locator('body').inner_text()}\n"
-    base.with_suffix(".part").write_text(text)
-    os.replace(base.with_suffix(".part"), base.with_suffix(".txt"))
+    page.screenshot(path=part.with_suffix(".png"))
+    asked = " asked-to-close" if page.locator("html[data-closed]").count() else ""
+    part.write_text(f"{outcome} {page.url}{asked}\n{page.locator('body').inner_text()}\n")
+    return part
+
+
+def publish(part: Path) -> None:
+    """Give the text its name, whole; the other one stays, so that the number is taken."""
+    os.link(part, part.with_suffix(".txt"))
 
 
 def new_page(context: BrowserContext) -> Page:
@@ -165,16 +185,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--decision", default="Allow")
     parser.add_argument("--patience", type=float, default=90)
     parser.add_argument("--record", type=Path, default=os.environ.get("USER_BROWSER_RECORD"))
+    parser.add_argument("--profile", type=Path)
     options = parser.parse_args(arguments)
-    with chromium() as browser:
-        page = new_page(browser.new_context(viewport={"width": 900, "height": 600}))
+    part = None
+    with browsing(options.profile) as context:
+        page = new_page(context)
+        page.set_viewport_size({"width": 900, "height": 600})
         outcome = Person(page, options.person, options.decision).sign_in(options.url, options.patience)
         print(f"{outcome} on {without_secrets(page.url)}", flush=True)
         if outcome == "done":
             page.wait_for_timeout(800)  # what the page does after its last word: it closes itself
         if options.record and not page.is_closed():
-            record(page, outcome, options.record)
+            part = record(page, outcome, options.record)
+    if part:
+        publish(part)
     return 0 if outcome == "done" else 1
+
+
+@contextmanager
+def browsing(profile: Path | None) -> Iterator[BrowserContext]:
+    """Open a browser that keeps nothing, or what browsers keep in the folder *profile*."""
+    if profile:
+        with chromium_with_profile(profile) as context:
+            yield context
+    else:
+        with chromium() as browser:
+            yield browser.new_context()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,326 @@
+"""A user signs in in JupyterLab, by the browser of the kernel's machine or by the link in the output."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ipyauth_magic.display.card import ACCENTS, Card, Link
+from ipyauth_magic.display.claims import token_view
+from tests.support.chromium import chromium
+from tests.support.lab import Cell, JupyterLab, Notebook
+from tests.support.machine import NO_BROWSER
+from tests.support.ports import is_free, wait_until_free
+from tests.support.scripted_browser import query_of
+from tests.support.site import Site
+from tests.support.user_browser import STAY_OPEN, Person, UserBrowser
+
+INTERRUPT_DEADLINE = 2.5
+"""Seconds; what is promised is 0.5."""
+
+LINK = "Open the sign-in page"
+GUIDE = (
+    "from ipyauth_magic import Auth, ParamsAuth0\n\n"
+    'p = ParamsAuth0(dotenv_file="ipyauth-Auth0-demo.env", audience="api/fruit",\n'
+    '                scope="read:exotic-fruit write:usual-fruit")\n'
+    "a = Auth(params=p)\n"
+    "a"
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """Run one JupyterLab on a machine without any browser."""
+    with JupyterLab(tmp_path_factory.mktemp("lab"), environ=NO_BROWSER) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run one Chromium, the user's own."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def opened(lab: JupyterLab, browser: Browser) -> Iterator[Notebook]:
+    """Open one notebook for these tests; tabs that it opens stay, to be looked at."""
+    with lab.notebook(browser) as notebook:
+        notebook.context.add_init_script(STAY_OPEN)
+        yield notebook
+        notebook.save()  # else Lab asks whether it may be closed
+
+
+@pytest.fixture
+def notebook(opened: Notebook) -> Notebook:
+    """Go on in the notebook with a new kernel, the extension loaded, and a browser that knows nobody."""
+    for page in opened.context.pages:
+        if page != opened.page:
+            page.close()
+    opened.context.clear_cookies(domain="localhost")
+    opened.page.bring_to_front()
+    opened.restart_kernel()
+    assert opened.run("%load_ext ipyauth_magic").wait().text() == ""
+    return opened
+
+
+def waiting(cell: Cell) -> str:
+    """Wait until *cell* shows the link, and return it."""
+    cell.wait_for_text(LINK)
+    link = cell.link(LINK).get_attribute("href")
+    assert link is not None
+    return link
+
+
+def signed_in(notebook: Notebook, cell: Cell) -> Page:
+    """Follow the link of *cell*, sign in as Alice, and return the tab with its last word."""
+    tab = cell.open_link(LINK)
+    tab.set_viewport_size({"width": 900, "height": 600})
+    assert Person(tab).sign_in() == "done", tab.locator("body").inner_text()
+    notebook.page.bring_to_front()
+    return tab
+
+
+def token_of(notebook: Notebook, expression: str = "token") -> str:
+    """Return the access token, by way of a file; its cell shows nothing."""
+    path = notebook.path.with_suffix(".token")
+    cell = notebook.run(f"_ = open({path.name!r}, 'w').write({expression})").wait()
+    assert cell.text() == ""
+    return path.read_text()
+
+
+def both_themes(notebook: Notebook, folder: Path, **cells: Cell) -> None:
+    """Leave pictures of *cells* in the light and in the dark."""
+    for theme in ("Dark", "Light"):
+        notebook.theme(f"JupyterLab {theme}")
+        for name, cell in cells.items():
+            cell.screenshot(folder / f"{name}-{theme.lower()}.png")
+
+
+def test_a_user_signs_in_and_works_with_the_fruit_api(
+    notebook: Notebook, site: Site, tmp_path: Path, artefacts: Path
+) -> None:
+    """The browser opens by itself; %token tells who and what; the token reads and adds fruits; no secret is saved."""
+    user = UserBrowser(tmp_path / "user")
+    notebook.run(f"%env BROWSER={user.command}").wait()
+    sign_in = notebook.run(site.cell())
+    sign_in.wait_for_text("Signed in as alice").wait()
+    assert not sign_in.failed()
+    assert sign_in.link().count() == 0
+    seen = user.sign_in()
+    assert (seen.outcome, seen.url, seen.asked_to_close) == ("done", site.redirect_uri, True)
+    assert "You are signed in" in seen.text
+
+    claims = notebook.run("%token").wait()
+    assert not claims.failed()
+    for said in ("Signed in as alice", site.issuer, "api/fruit", "Access token: claims", "ID token: claims, verified"):
+        assert said in claims.text()
+
+    get = "requests.get(url, headers={'Authorization': f'Bearer {token}'}).json()['fruits']"
+    fruits = notebook.run(f"import requests\n\nurl = '{site.api}/api/fruit'\n{get}").wait()
+    assert "lychee" in fruits.text()
+    post = "requests.post(url, json={'usual': ['pear'], 'exotic': ['fig']}, auth=auth).json()['fruits_added']"
+    added = notebook.run(f"{post}, {get}").wait()
+    assert "{'usual': ['pear']}" in added.text()
+    assert "'fig'" not in added.text()
+    assert notebook.run("token").wait().text() == "<AccessToken, hidden>"
+
+    both_themes(notebook, artefacts, signed_in=sign_in, token=claims)
+    token = token_of(notebook)
+    notebook.save()
+    saved = notebook.path.read_text()
+    assert "Signed in as alice" in saved
+    assert not [each for each in (token, *token.split("."), "state=", "nonce=", "<a ") if each in saved]
+
+
+def test_the_link_signs_in_where_the_kernel_has_no_browser(notebook: Notebook, site: Site, artefacts: Path) -> None:
+    """The user clicks it in the output; the tab tells the truth and wipes its address; a card replaces the link."""
+    cell = notebook.run(site.cell())
+    asked = query_of(waiting(cell))
+    cell.wait_for_text("browser was found")
+    both_themes(notebook, artefacts, waiting=cell)
+    tab = signed_in(notebook, cell)
+    cell.wait_for_text("Signed in as alice").wait()
+    assert not cell.failed()
+    assert cell.link().count() == 0
+    assert "Waiting" not in cell.text()
+
+    tab.screenshot(path=artefacts / "tab-done.png")
+    tab.emulate_media(color_scheme="dark")
+    tab.screenshot(path=artefacts / "tab-done-dark.png")
+    assert tab.get_by_role("heading").inner_text() == "You are signed in"
+    assert tab.url == site.redirect_uri
+    assert tab.evaluate("location.hash") == ""
+
+    token = token_of(notebook)
+    notebook.save()
+    saved = notebook.path.read_text()
+    assert not [each for each in (token, asked["state"], asked["nonce"], "state=", LINK) if each in saved]
+
+
+def test_the_link_keeps_the_focus_while_the_time_runs(notebook: Notebook, local_site: Site) -> None:
+    """The countdown changes from second to second, and the link beside it is not touched; the keyboard follows it."""
+    cell = notebook.run(local_site.cell())
+    waiting(cell)
+    cell.wait_for_text("browser was found")  # the last change of its text
+    link = cell.link(LINK)
+    link.evaluate("link => { window.theLink = link; link.focus(); }")
+    times = set()
+
+    def seen() -> int:
+        times.update(re.findall(r"(\d+:\d\d) left", cell.text()))
+        return len(times)
+
+    cell.wait_until(lambda: seen() >= 3, timeout=30)
+    assert notebook.page.evaluate("document.activeElement === window.theLink && window.theLink.isConnected")
+    assert link.evaluate("link => link === window.theLink")
+    with notebook.context.expect_page() as opened:
+        notebook.page.keyboard.press("Enter")
+    assert Person(opened.value).sign_in() == "done"
+    notebook.page.bring_to_front()
+    cell.wait_for_text("Signed in as alice").wait()
+
+
+def test_an_interrupt_ends_the_wait_and_the_next_try_works(
+    notebook: Notebook, local_site: Site, artefacts: Path
+) -> None:
+    """Lab's button ends it at once, in one line without a traceback and without the link; the port is free."""
+    cell = notebook.run(local_site.cell())
+    waiting(cell)
+    assert not is_free(local_site.port)
+    began = time.monotonic()
+    notebook.interrupt()
+    cell.wait_until(cell.has_run)
+    assert time.monotonic() - began < INTERRUPT_DEADLINE
+    cell.wait()
+    assert cell.failed()
+    assert cell.text() == "UsageError: The sign-in was interrupted; the port is free again."
+    assert cell.link().count() == 0
+    assert wait_until_free(local_site.port)
+    cell.screenshot(artefacts / "interrupted.png")
+
+    cell.start()
+    waiting(cell)
+    signed_in(notebook, cell)
+    cell.wait_for_text("Signed in as alice").wait()
+
+
+def test_a_refusal_reads_the_same_in_cell_and_tab(notebook: Notebook, site: Site, artefacts: Path) -> None:
+    """Who presses Deny gets one line in the cell, which fails, and its sentence in the tab."""
+    cell = notebook.run(site.cell(scope="write:exotic-fruit"))
+    waiting(cell)
+    tab = cell.open_link(LINK)
+    tab.set_viewport_size({"width": 900, "height": 600})
+    assert Person(tab, "Bob", "Deny").sign_in() == "failed"
+    notebook.page.bring_to_front()
+    cell.wait()
+    assert cell.failed()
+    kind, _, sentence = cell.text().partition(": ")
+    assert kind == "UsageError"
+    assert sentence.startswith("The provider refused the sign-in (access_denied")
+    assert len(cell.text().splitlines()) == 1
+    assert tab.get_by_role("heading").inner_text() == "The sign-in failed"
+    assert tab.locator("main p").inner_text() == sentence
+    assert tab.url == site.redirect_uri
+    assert tab.locator("html[data-closed]").count() == 0
+    tab.screenshot(path=artefacts / "tab-failed.png")
+    tab.emulate_media(color_scheme="dark")
+    tab.screenshot(path=artefacts / "tab-failed-dark.png")
+    both_themes(notebook, artefacts, refused=cell)
+
+
+def test_the_guides_own_example(notebook: Notebook, local_site: Site, artefacts: Path) -> None:
+    """`a` shows a card with a link and leaves the kernel to the user; once signed in, the card says so by itself."""
+    (notebook.path.parent / "ipyauth-Auth0-demo.env").write_text(local_site.dotenv())
+    card = notebook.run(GUIDE).wait()
+    link = waiting(card)
+    assert notebook.run("20 + 3").wait().text() == "23"
+    both_themes(notebook, artefacts, offered=card)
+    signed_in(notebook, card)
+    card.wait_for_text("Signed in as alice")
+    expect(card.link()).to_have_count(0)
+    both_themes(notebook, artefacts, signed_in=card)
+
+    assert notebook.run("a.access_token").wait().text() == "<AccessToken, hidden>"
+    shown = notebook.run("a.show()").wait()
+    for name in ("name", "params", "logged_as", "time_to_exp", "expires_at", "scope"):
+        assert re.search(rf"^{name} +: \S", shown.text(), re.MULTILINE), shown.text()
+    shown.screenshot(artefacts / "show.png")
+    url = f"url = '{local_site.api}/api/fruit'"
+    get = "requests.get(url, headers={'Authorization': 'Bearer {}'.format(a.access_token)})"
+    assert "lychee" in notebook.run(f"import requests\n\n{url}\n{get}.json()").wait().text()
+
+    token = token_of(notebook, "a.access_token")
+    notebook.save()
+    saved = notebook.path.read_text()
+    assert not [each for each in (token, link, query_of(link)["state"], LINK) if each in saved]
+
+
+def test_a_form_post_leaves_no_token_in_the_browsers_profile(notebook: Notebook, site: Site, tmp_path: Path) -> None:
+    """After the browser is closed, its files hold the address that was opened, and no part of the token."""
+    user = UserBrowser(tmp_path / "user", profile=tmp_path / "profile")
+    notebook.run(f"%env BROWSER={user.command}").wait()
+    cell = notebook.run(site.cell("", "response_mode=form_post"))
+    state = query_of(waiting(cell))["state"]
+    cell.wait_for_text("Signed in as alice").wait()
+    seen = user.sign_in()
+    assert seen.outcome == "done", user.log()
+    assert "You are signed in" in seen.text
+    assert seen.url.startswith(site.redirect_uri)
+    token = token_of(notebook)
+    assert kept(tmp_path / "profile", state), "the search finds nothing at all"
+    assert not kept(tmp_path / "profile", token)
+    assert not kept(tmp_path / "profile", token.split(".")[2])
+
+
+def kept(folder: Path, text: str) -> list[Path]:
+    """Return the files under *folder* that hold *text*, in either of the ways that Chromium writes text."""
+    written = (text.encode(), text.encode("utf-16-le"))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if any(each in path.read_bytes() for each in written)]
+
+
+def test_tab_completes_parameter_names(notebook: Notebook, artefacts: Path) -> None:
+    """In the body of the cell it offers `client_id=`, in Lab's own list; the chosen name is typed."""
+    cell = notebook.write("%%auth0\ndomain=tenant.eu.auth0.com\nc")
+    notebook.page.keyboard.press("Tab")
+    offered = notebook.page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-match")
+    expect(offered.filter(has_text="connection=")).to_have_count(1)
+    notebook.screenshot(artefacts / "completion.png", whole_page=False)
+    offered.filter(has_text="client_id=").click()
+    assert cell.source().splitlines()[-1] == "client_id="
+    notebook.page.keyboard.press("Control+a")
+    notebook.page.keyboard.press("Delete")
+    assert cell.source() == ""
+
+
+def test_a_notebook_that_nobody_trusts_shows_the_same(lab: JupyterLab, browser: Browser, artefacts: Path) -> None:
+    """Opened without its trust, what was saved keeps its styles, links and tables: there was nothing to take out."""
+    rows = [("Provider", "https://issuer.test/"), ("Scopes", "read:usual-fruit")]
+    link = Link(LINK, "https://issuer.test/authorize")
+    bundles = [Card(mood, f"A {mood} card", rows, link, "With a note.").bundle() for mood in ACCENTS]
+    bundles.append(token_view(Card("good", "Signed in as alice"), [("Access token: claims", rows)], 30, 60))
+    path = lab.write_notebook("untrusted.ipynb", ["a"])
+    book = nbformat.read(path, as_version=4)
+    book.cells[0].outputs = [nbformat.v4.new_output("display_data", bundle) for bundle in bundles]
+    nbformat.write(book, path)
+    with lab.notebook(browser, "untrusted.ipynb", size=(1100, 1400)) as notebook:
+        cell = notebook.cell(0)
+        cell.wait_for_text("Access token: claims")
+        assert styles(cell.html()) == [style for bundle in bundles for style in styles(bundle["text/html"])]
+        assert cell.link().count() == len(ACCENTS)
+        assert cell.locator.locator("progress").count() == 1
+        cell.screenshot(artefacts / "untrusted.png")
+
+
+def styles(html: str) -> list[str]:
+    """Return the styles in *html*, in order; `anywhere` may go, as it stands beside a value that stays."""
+    found = [re.sub(r"\s+|;$", "", unescape(style)) for style in re.findall(r'style="([^"]*)"', html)]
+    return [style.removesuffix(";overflow-wrap:anywhere") for style in found]
