@@ -50,7 +50,7 @@ format: .venv/ready
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: .venv/ready
+bench: .venv/bench-ready
 	$(BIN)/python -m tests.bench
 
 clean:
@@ -61,6 +61,10 @@ clean:
 .venv/ready: $(SOURCES)
 	$(call make_venv,.venv)
 	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev]'
+	touch $@
+
+.venv/bench-ready: .venv/ready
+	$(BIN)/python $(PIP_INSTALL) --editable '.[bench]'
 	touch $@
 
 .venv-ipython-%/ready: $(SOURCES)

@@ -1,0 +1,1 @@
+"""Extensions that `%load_ext` is measured beside."""

@@ -1,0 +1,59 @@
+"""A Magics class with our arguments and traits that does nothing: what they cost in themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+from traitlets import Unicode
+
+
+@magics_class
+class EmptyMagics(Magics):
+    """Our options (tests/test_bench.py compares them), and no work."""
+
+    response_type = Unicode("", help="`token id_token` or `code`").tag(config=True)
+    response_mode = Unicode("", help="`fragment`, `form_post` or, for code, `query`").tag(config=True)
+    domain = Unicode("", help="Auth0 domain, as tenant.eu.auth0.com").tag(config=True)
+    issuer = Unicode("", help="in place of domain, the issuer URL of any OpenID provider").tag(config=True)
+    client_id = Unicode("", help="the application's Client ID").tag(config=True)
+    redirect_uri = Unicode("", help="redirect URIs, tried in order").tag(config=True)
+    audience = Unicode("", help="the API's identifier").tag(config=True)
+    scope = Unicode("", help="scopes to ask for, space separated").tag(config=True)
+    dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
+    dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
+
+    @magic_arguments("%auth0")
+    @argument("-f", "--dotenv-file", metavar="FILE", help="dotenv file with some of the parameters")
+    @argument("-d", "--dotenv-folder", metavar="FOLDER", help="folder of the dotenv file (default: .)")
+    @argument("-t", "--token-name", metavar="NAME", default="token", help="variable for the access token")
+    @argument("-a", "--auth-name", metavar="NAME", default="auth", help="variable for the Auth")
+    @argument("--flow", metavar="FLOW", help="how to sign in: implicit; overrides response_type")
+    @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
+    @argument("--no-browser", action="store_true", help="only show the link")
+    @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
+    @argument("--store", metavar="WHERE", default="memory", help="where tokens are kept: memory (default) or none")
+    @argument("--force", action="store_true", help="sign in again even if a good token is there")
+    @argument("-q", "--quiet", action="store_true", help="show no card")
+    @argument("parameters", metavar="KEY=VALUE", nargs="*", help="parameters, before those of the cell")
+    @line_cell_magic("auth0")
+    def auth0(self, line: str, cell: str | None = None) -> None:
+        """Do nothing."""
+
+    @magic_arguments()
+    @argument("name", metavar="NAME", nargs="?", help="variable given by -t or -a (default: the latest sign-in)")
+    @argument("--json", action="store_true", help="return header, claims, id_claims, expires_at, expires_in and scope")
+    @argument("--raw", action="store_true", help="print the token itself: the only command that shows it")
+    @argument("--renew", action="store_true", help="renew now")
+    @argument("--clear", action="store_true", help="forget it")
+    @argument("--config", action="store_true", help="list each setting, its value and its origin")
+    @argument("--list", action="store_true", help="list the sign-ins of this session")
+    @line_magic("token")
+    def token(self, line: str) -> None:
+        """Do nothing."""
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register them."""
+    shell.register_magics(EmptyMagics(shell))

@@ -1,0 +1,51 @@
+"""The benchmark runs, and its table has the shape that is read; what it measures is no test."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ipyauth_magic.magics import Auth0Magics
+from tests.bench.extensions.empty_magics import EmptyMagics
+from tests.bench.table import MISSED, Row
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_our_own_cases_run() -> None:
+    """Every section has a line for each of our cases, with figures; a ratio that is missed is no failure."""
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--ours"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    _, *sections = done.stdout.strip().split("\n\n")
+    assert [section.split("  ")[0] for section in sections] == [
+        "%load_ext in a fresh process",
+        "Warm sign-in, call to token",
+        "The same token again",
+        "Added by an idle socket held 3 s on the port",
+        "Added by a webbrowser.open that takes 1 s",
+        "Cold: imports and first sign-in, user 0.3 s",
+    ]
+    for section in sections:
+        lines = [line for line in section.splitlines()[1:] if not line.startswith("  (")]
+        assert len([line for line in lines if re.match(r"  \S.*  +-?[0-9.]+", line)]) == len(lines) >= 2, section
+    assert not re.search("fails|Traceback", done.stdout + done.stderr)
+
+
+def test_the_empty_magics_have_our_options() -> None:
+    """What `%load_ext` is measured beside has the same traits and the same arguments."""
+    assert _options(EmptyMagics) == _options(Auth0Magics)
+
+
+def test_what_is_missed_is_marked() -> None:
+    """A line says so at its end."""
+    assert str(Row("ours", ["4.20"], 1.6, "<= 1.25", holds=False)).endswith(f"<= 1.25  {MISSED}")
+
+
+def _options(magics: Any) -> list[Any]:
+    traits = sorted(magics.class_trait_names(config=True))
+    actions = [action for magic in (magics.auth0, magics.token) for action in magic.parser._actions]
+    return [traits, [(each.option_strings, each.dest, each.nargs, each.default, each.help) for each in actions]]
