@@ -81,18 +81,26 @@ class Auth:
         """Sign in as `sign_in` does, showing the wait on *shown*; return whether the user had to be asked."""
         if not 0 < timeout <= 24 * 3600:
             raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
-        with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
-            if not force and self._adopt_good_tokens():
-                return False
-            unattended = not somebody_can_answer()
-            if unattended and (reason := why_no_browser() if open_browser else "open_browser is off"):
-                raise NobodyCanAnswer(reason)
-            attempt = self._begin(timeout, open_browser, unattended)
         try:
+            with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
+                if not force and self._adopt_good_tokens():
+                    return False
+                attempt = self._begin(timeout, open_browser, self._is_unattended(open_browser))
             attempt.result(shown.tick)
-        except BaseException:
+        except BaseException as error:
+            if self._attempt is not None and not isinstance(error, IpyauthError):
+                self._attempt.cancel("it was interrupted")
             shown.end(None)
             raise
+        return True
+
+    @staticmethod
+    def _is_unattended(open_browser: bool) -> bool:
+        """Tell whether nobody could follow a link; raise NobodyCanAnswer if no browser could either."""
+        if somebody_can_answer():
+            return False
+        if reason := why_no_browser() if open_browser else "open_browser is off":
+            raise NobodyCanAnswer(reason)
         return True
 
     def _begin(self, timeout: float, open_browser: bool, unattended: bool = False) -> Attempt:
