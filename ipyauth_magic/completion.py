@@ -17,11 +17,12 @@ _OPTION_VALUES = {"--flow": ("implicit",), "--store": ("memory", "none")}
 
 
 def add_completion(shell: InteractiveShell) -> None:
-    """Add our matcher to the shell's completer; IPython before 8.6 has no such matchers and gets none."""
-    matchers = getattr(shell.Completer, "custom_matchers", None)
-    if matchers is not None and complete not in matchers:
+    """Add our matcher to the shell's completer; before IPython 8.6 matchers saw no more than a word, so it gets none."""
+    from IPython.core import completer
+
+    if hasattr(completer, "context_matcher") and complete not in shell.Completer.custom_matchers:
         complete.matcher_api_version = 2  # type: ignore[attr-defined]
-        matchers.append(complete)
+        shell.Completer.custom_matchers.append(complete)
 
 
 def remove_completion(shell: InteractiveShell) -> None:
