@@ -7,17 +7,21 @@ can offer a sign-in without blocking the kernel.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 
 from .callback.browser import open_in_browser
 from .callback.listener import Listener, open_listener
-from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, UnknownGrant
+from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, SignInTimeout, UnknownGrant
 from .oauth.implicit import sign_in_with_implicit
 from .oauth.provider import Provider
 from .params import ParamsAuth0
 from .token import TokenSet
+
+GRACE = 0.5
+"""Seconds in which the thread ends by itself, unless the provider holds it up."""
 
 SLICE = 0.2
 """Seconds of one wait: on Windows a longer one would hold back an interrupt."""
@@ -57,7 +61,7 @@ class Attempt:
         self.wants_browser = open_browser
         self._unattended = unattended
         self._changed = changed
-        self._cancelled = False
+        self._cancelled_at = math.inf
         self._news = threading.Event()
         self._has_url = threading.Event()
         self._finished = threading.Event()
@@ -79,7 +83,11 @@ class Attempt:
     @property
     def is_over(self) -> bool:
         """Whether it has ended, or is about to."""
-        return self._cancelled or self.tokens is not None or self.error is not None
+        return self._is_cancelled or self.tokens is not None or self.error is not None
+
+    @property
+    def _is_cancelled(self) -> bool:
+        return self._cancelled_at < math.inf
 
     @property
     def seconds_left(self) -> float:
@@ -98,7 +106,7 @@ class Attempt:
 
     def give_time(self, timeout: float) -> None:
         """Let it end *timeout* seconds from now, whatever was said before."""
-        self._ends_at = time.monotonic() + timeout
+        self._timeout, self._ends_at = timeout, time.monotonic() + timeout
         self._listener.give_time(timeout)
 
     def result(self, tick: Callable[[Attempt], None] = lambda attempt: None) -> TokenSet:
@@ -126,7 +134,7 @@ class Attempt:
 
     def cancel(self, reason: str) -> None:
         """End it now; the port is free soon after, `join` tells when."""
-        self._cancelled = True
+        self._cancelled_at = min(self._cancelled_at, time.monotonic())
         self._listener.cancel(SignInCancelled(reason))
         self._news.set()
 
@@ -142,11 +150,20 @@ class Attempt:
     def _watch(self, tick: Callable[[Attempt], None]) -> None:
         next_tick = 0.0
         while not self._finished.is_set():
+            self._check_end()
             if self._news.is_set() or time.monotonic() >= next_tick:
                 self._news.clear()
                 next_tick = time.monotonic() + 1.0
                 tick(self)
             self._news.wait(SLICE)
+
+    def _check_end(self) -> None:
+        """Leave a thread behind that is held up by the provider, when nobody may wait any longer."""
+        now = time.monotonic()
+        if now > self._cancelled_at + GRACE:
+            raise SignInCancelled
+        if now > self._ends_at + GRACE and not self._listener.has_response:
+            raise SignInTimeout(self._timeout, self.redirect_uri)
 
     def _run(self) -> None:
         try:
@@ -166,6 +183,7 @@ class Attempt:
         if isinstance(error, SignInFailed):
             error.__cause__ = error.__context__ = None  # their frames hold parts of the response
         self.error = error
+        self.url = None  # state and nonce stand in it
         try:
             self._tell()
         finally:
@@ -175,7 +193,7 @@ class Attempt:
 
     def _open_url(self, url: str) -> None:
         with self._lock:
-            if self._cancelled:
+            if self._is_cancelled:
                 return
             self.url = url
             wanted = self.wants_browser

@@ -12,12 +12,14 @@ from .attempt import Attempt
 from .callback.browser import why_no_browser
 from .clock import utc_now
 from .display.card import Card
+from .display.inspection import guard_inspector
 from .display.panel import Output, Panel, card_of, current_shell, in_notebook, panel, somebody_can_answer
 from .display.tracebacks import guard_tracebacks
 from .display.waiting import duration, signed_in_card
 from .errors import IpyauthError, NobodyCanAnswer, NotSignedIn, SignInNeeded
 from .params import ParamsAuth0
 from .store import memory
+from .text import plain
 from .token import AccessToken, AuthorizationHeader, IdToken, TokenSet
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class Auth:
         self._tokens: TokenSet | None = None
         self._attempt: Attempt | None = None
         self._cards: list[Output] = []
+        if (shell := current_shell()) is not None:
+            guard_inspector(shell)
 
     # Signing in
 
@@ -149,8 +153,8 @@ class Auth:
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """The verified claims of the ID token."""
-        return dict(self.tokens.claims)
+        """The verified claims of the ID token, but for the nonce, which has done its work."""
+        return {name: value for name, value in self.tokens.claims.items() if name != "nonce"}
 
     @property
     def logged_as(self) -> str:
@@ -257,13 +261,13 @@ class Auth:
         if self._tokens is None:
             rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
         else:
-            rows += [("logged_as", self.logged_as), ("time_to_exp", self.time_to_exp)]
-            rows += [("expires_at", self.expires_at.isoformat(" ", "seconds")), ("scope", self.scope)]
+            rows += [("logged_as", plain(self.logged_as)), ("time_to_exp", self.time_to_exp)]
+            rows += [("expires_at", self.expires_at.isoformat(" ", "seconds")), ("scope", plain(self.scope, 2000))]
         for name, value in rows:
             print(f"{name:<11} : {value}")
 
     def __repr__(self) -> str:
-        who = self._tokens.logged_as if self._tokens else "nobody"
+        who = plain(self._tokens.logged_as) if self._tokens else "nobody"
         return f"<Auth: {who} at {self.params.expected_issuer}>"
 
     def __copy__(self) -> Self:

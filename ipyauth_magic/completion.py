@@ -17,7 +17,7 @@ _OPTION_VALUES = {"--flow": ("implicit",), "--store": ("memory", "none")}
 
 
 def add_completion(shell: InteractiveShell) -> None:
-    """Add our matcher to the shell's completer; before IPython 8.6 matchers saw no more than a word, so it gets none."""
+    """Add our matcher to the shell's completer; before IPython 8.6 matchers see one word only, so it gets none."""
     from IPython.core import completer
 
     if hasattr(completer, "context_matcher") and complete not in shell.Completer.custom_matchers:

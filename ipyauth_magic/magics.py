@@ -268,9 +268,11 @@ def unload(shell: InteractiveShell) -> None:
         if isinstance(magics, Auth0Magics):
             magics.drop_names()
     if "ipyauth_magic.auth" in sys.modules:
+        from .display.inspection import unguard_inspector
         from .display.tracebacks import unguard_tracebacks
         from .sign_ins import end_offers, forget_all
 
+        unguard_inspector(shell)
         unguard_tracebacks(shell)
         end_offers("the extension was unloaded")
         forget_all()

@@ -194,13 +194,14 @@ def _redirect_uri(uri: str) -> str:
             f"`{uri}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3)"
         )
     if parts.netloc != parts.netloc.lower() or not re.fullmatch(
-        r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", parts.netloc
+        r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?", parts.netloc
     ):
         raise BadValue(f"`{uri}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
     if parts.query or parts.fragment or uri.endswith(("?", "#")):
         raise BadValue(f"`{uri}` must not have a query or a fragment")
-    plain = _PATH.fullmatch(parts.path) and "//" not in parts.path and not re.search("%(?:[01]|7f)", parts.path, re.I)
-    if not plain or {".", ".."} & set(parts.path.split("/")):
+    segments = parts.path.split("/")
+    odd = "//" in parts.path or {".", ".."} & set(segments) or re.search("%(?:[01]|2f|7f)", parts.path, re.IGNORECASE)
+    if odd or not _PATH.fullmatch(parts.path):
         raise BadValue(f"the path of `{uri}` must be plain, as `/callback/`")
     return uri
 

@@ -34,7 +34,7 @@ FLOORS = {
     """,
     3: """
         __init__ auth sign_ins session magics token_magic completion
-        display.panel display.tracebacks
+        display.panel display.tracebacks display.inspection
     """,
 }
 """Rules, doors, flows, user: each module stands on one floor. `__init__` is the package itself."""

@@ -7,6 +7,7 @@ is not the awaited response gets a short answer, and the wait goes on.
 from __future__ import annotations
 
 import hmac
+import io
 import json
 import logging
 import math
@@ -23,13 +24,16 @@ from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInTimeout
 from ..oauth.messages import MalformedResponse, parse_response
 from ..token import Received
 from . import pages
-from .sockets import BoundUri, PortInUse, bind_redirect_uri, port_of
+from .sockets import BoundUri, PortInUse, bind_redirect_uri, port_of, stop_listening
 
 if TYPE_CHECKING:
     from bottle import Bottle, HTTPResponse
 
 BODY_LIMIT = 64 * 1024
 """Bytes; a response with two large tokens has a tenth of it."""
+
+CONNECTIONS = 128
+"""So many connections are held; one more takes the place of the oldest that says nothing."""
 
 CONNECTION_LIFETIME = 10
 """Seconds after which a connection without a whole request ends, however it drips."""
@@ -53,6 +57,9 @@ _FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\
 
 _logger = logging.getLogger("ipyauth_magic.callback")
 _logger.addHandler(logging.NullHandler())
+
+_NOWHERE = io.StringIO()
+"""Where Bottle writes what it thinks of a request: a notebook is no log."""
 
 _serving: dict[Listener, int] = {}
 """The listeners that answer, with their ports; one whose wait is over still shows the tab how it ended."""
@@ -110,6 +117,11 @@ class Listener:
     def is_over(self) -> bool:
         """Whether the wait is over, so that the port will be free soon."""
         return self._outcome is not None
+
+    @property
+    def has_response(self) -> bool:
+        """Whether the response is there, and may be under verification."""
+        return self._parameters is not None
 
     def give_time(self, timeout: float) -> None:
         """Let the wait end *timeout* seconds from now, whatever was said before."""
@@ -199,7 +211,7 @@ class Listener:
 
     def _serve_request(self, environ: dict[str, Any], start_response: Any) -> Any:
         environ["ipyauth.listener"] = self
-        environ["ipyauth.path"] = environ["PATH_INFO"].encode("latin-1")  # Bottle drops what is not UTF-8
+        environ["wsgi.errors"] = _NOWHERE
         return _app()(environ, start_response)
 
     def answer(self) -> HTTPResponse:
@@ -209,10 +221,11 @@ class Listener:
         hosts = request.environ.get("HTTP_HOST", "")
         if hosts.lower() != self._host:
             return _short(400, "This listener serves one address only.")
-        path = request.environ["ipyauth.path"]
-        if path == unquote_to_bytes(self._outcome_path) and self._may_tell and request.method == "GET":
-            return self._page(self._outcome or pages.DONE, "outcome.js", then_close=True)
-        if path != unquote_to_bytes(self._path):
+        # As it was sent: waitress folds slashes, and takes the path out of an address of another host.
+        path = request.environ["REQUEST_URI"].partition("?")[0]
+        if _same_path(path, self._outcome_path) and self._may_tell and request.method == "GET":
+            return self._page(self._outcome or pages.DONE, "outcome.js")  # served while it lingers, to whoever asks
+        if not _same_path(path, self._path):
             return _short(404, "Nothing is served here.")
         if request.method == "GET":
             return self._answer_get(request.environ.get("QUERY_STRING", ""))
@@ -256,12 +269,13 @@ class Listener:
         return self._page(outcome, status=400, then_close=refusal is None)
 
     def _is_relay(self, request: Any) -> bool:
-        fetched_by = request.get_header("Sec-Fetch-Site", "same-origin")
-        return bool(request.get_header("Origin") == self.origin and fetched_by == "same-origin")
+        # Not by Bottle's get_header: it stumbles over bytes that are not UTF-8.
+        fetched_by = request.environ.get("HTTP_SEC_FETCH_SITE", "same-origin")
+        return bool(request.environ.get("HTTP_ORIGIN") == self.origin and fetched_by == "same-origin")
 
     def _is_form_post(self, request: Any) -> bool:
         asked_for = self._awaited.form_post_origin if self._awaited else None
-        return asked_for is not None and request.get_header("Origin") in (asked_for, "null")
+        return asked_for is not None and request.environ.get("HTTP_ORIGIN") in (asked_for, "null")
 
     def _take(self, parameters: dict[str, str], in_query: bool) -> pages.Outcome | None:
         """Take the response if it is the awaited one; else return what to tell the tab. The first one is final."""
@@ -327,6 +341,10 @@ def _finish_closing(ports: Iterable[int]) -> None:
         listener.join()
 
 
+def _same_path(sent: str, path: str) -> bool:
+    return sent.startswith("/") and unquote_to_bytes(sent) == unquote_to_bytes(path)
+
+
 def _status(outcome: pages.Outcome) -> int:
     return 200 if outcome == pages.DONE else 400
 
@@ -377,6 +395,7 @@ class _Server:
         from waitress.server import create_server
 
         self._stopped = stopped
+        self._sockets = tuple(sockets)
         self._map: dict[int, Any] = {}
         self._stop_at = math.inf
         self._lock = threading.Lock()
@@ -389,7 +408,7 @@ class _Server:
             ident=None,
             channel_timeout=CONNECTION_LIFETIME,
             cleanup_interval=1,
-            connection_limit=256,
+            connection_limit=2 * CONNECTIONS,
             max_request_body_size=BODY_LIMIT + 1,  # waitress refuses what is equal
             max_request_header_size=32 * 1024,
             clear_untrusted_proxy_headers=True,
@@ -427,6 +446,8 @@ class _Server:
             wasyncore.loop(timeout=min(left, TURN), use_poll=True, map=self._map, count=1)
         with self._lock:
             self._running = False
+        for listening in self._sockets:
+            stop_listening(listening)
         # Workers first: one that still ran could write to a trigger whose number is somebody else's by then.
         self._dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self._map, ignore_all=True)
@@ -438,7 +459,16 @@ def _bounded_channel() -> type:
     from waitress.channel import HTTPChannel
 
     class BoundedChannel(HTTPChannel):
-        """A connection whose time counts from its beginning: waitress's own clock is reset by every dripped byte."""
+        """A connection whose time counts from its beginning, and that makes room when there are too many.
+
+        waitress's own clock is reset by every dripped byte, and at its limit it takes no new connection.
+        """
+
+        def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(server, *args, **kwargs)
+            if len(server.active_channels) > CONNECTIONS:
+                oldest = next((each for each in server.active_channels.values() if not each.requests), self)
+                oldest.will_close = True
 
         @property
         def last_activity(self) -> float:

@@ -6,6 +6,7 @@ A browser that is sent to `http://localhost:P` tries `::1` first, so a program t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import sys
@@ -39,7 +40,14 @@ class BoundUri:
     def close(self) -> None:
         """Give the port back."""
         for bound in self.sockets:
+            stop_listening(bound)
             bound.close()
+
+
+def stop_listening(bound: socket.socket) -> None:
+    """Take no more connections, also where a forked process still holds the socket."""
+    with contextlib.suppress(OSError):  # not every system lets a listening socket be shut down
+        bound.shutdown(socket.SHUT_RDWR)
 
 
 def port_of(redirect_uri: str) -> int:

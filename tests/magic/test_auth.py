@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import re
 import threading
@@ -71,6 +72,20 @@ def test_what_it_tells(params: MakeParams, user_browser: ScriptedBrowser) -> Non
     assert a.is_signed_in
 
 
+def test_hostile_claims_are_plain_on_a_terminal(
+    params: MakeParams, user_browser: ScriptedBrowser, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No escape sequence, no reversed text, no forged line."""
+    a = Auth(params()).sign_in()
+    claims = dict(a.tokens.claims) | {"nickname": "al\x1b]0;pwn\x07\u202e\nexpires_at  : 2099"}
+    monkeypatch.setattr(a, "_tokens", dataclasses.replace(a.tokens, claims=claims, scope="\x1b[31mopenid"))
+    capsys.readouterr()
+    a.show()
+    shown = capsys.readouterr().out + repr(a)
+    assert not any(mark in shown for mark in ("\x1b", "\x07", "\u202e"))
+    assert sum(line.startswith("expires_at") for line in shown.splitlines()) == 1
+
+
 def test_before_a_sign_in(params: MakeParams) -> None:
     """Everything that needs one says so; nothing opens a browser."""
     a = Auth(params())
@@ -126,11 +141,11 @@ def test_no_token_serves_for_another_sign_in(params: MakeParams) -> None:
 def test_force_and_store_none_sign_in_again(params: MakeParams, user_browser: ScriptedBrowser) -> None:
     """`force` whatever is there; `store="none"` neither reads nor keeps."""
     first = Auth(params()).sign_in()
-    nonce = first.claims["nonce"]
+    nonce = first.id_token
     alone = Auth(params(), store="none").sign_in()
-    assert alone.claims["nonce"] != nonce
-    assert first.claims["nonce"] == nonce
-    assert first.sign_in(force=True).claims["nonce"] != nonce
+    assert alone.id_token != nonce
+    assert first.id_token == nonce
+    assert first.sign_in(force=True).id_token != nonce
 
 
 def test_a_token_that_ends_is_not_handed_out(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,33 @@ def test_the_error_reaches_the_user_as_a_problem(tmp_path: Path) -> None:
     with pytest.raises(InvalidParams) as caught:
         ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="nope.env")
     assert [problem.name for problem in caught.value.problems] == ["dotenv_file", "domain", "client_id"]
+
+
+def test_values_are_filled_in_from_above_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As python-dotenv does: the text goes before the environment, a default stands in for what is nowhere."""
+    monkeypatch.setenv("OUTSIDE", "out")
+    text = "A=1\nOUTSIDE_TOO=${OUTSIDE}\nB=${A}-${OUTSIDE}-${NOWHERE}-${NOWHERE:-default}-$A\nA2='${A}'\nC=${ }\n"
+    assert parse_dotenv(text, "text").variables == {
+        "A": "1",
+        "OUTSIDE_TOO": "out",
+        "B": "1-out--default-$A",
+        "A2": "1",
+        "C": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A0=xxxxxxxxxx\n" + "".join(f"A{i}={f'${{A{i - 1}}}' * 10}\n" for i in range(1, 9)),
+        'A="' + "${" * 32_000 + '"',
+        'A="' + "${a:-" * 12_000 + '"',
+    ],
+    ids=["values of values", "many beginnings", "many defaults"],
+)
+def test_a_small_text_costs_little(text: str) -> None:
+    """Neither gigabytes nor a minute."""
+    started = time.monotonic()
+    with contextlib.suppress(UnreadableDotenv):
+        assert max(len(value or "") for value in parse_dotenv(text, "text").variables.values()) <= 64 * 1024
+    assert time.monotonic() - started < 10

@@ -212,6 +212,26 @@ def test_a_provider_that_hangs_does_not_stretch_the_timeout(redirect_uri: str) -
     attempt.join()
 
 
+def test_an_issuer_that_hangs_does_not_stretch_the_timeout(redirect_uri: str) -> None:
+    """Its thread is left behind; who waits, and the port, are not."""
+    over = threading.Event()
+
+    def hang() -> Iterator[bytes]:
+        over.wait(30)
+        yield b"{}"
+
+    with serving() as web:
+        web.answers["/.well-known/openid-configuration"] = (200, {}, hang)
+        attempt = Attempt(ParamsAuth0(issuer=web.url, client_id="c", redirect_uri=redirect_uri), 0.3)
+        started = time.monotonic()
+        with pytest.raises(SignInTimeout):
+            attempt.result()
+        assert time.monotonic() - started < 5
+        assert is_free(port_of(redirect_uri))
+        over.set()
+    attempt.join()
+
+
 def test_a_cancelled_attempt_opens_no_browser(redirect_uri: str, user_browser: ScriptedBrowser) -> None:
     """Discovery is slow, the user interrupts, discovery ends: no tab opens then."""
     go_on = threading.Event()

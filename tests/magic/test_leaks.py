@@ -65,6 +65,8 @@ USES = [
     "import pickle; pickle.dumps(token)",
     "import copy; copy.copy(token), copy.deepcopy(auth.tokens.access_token)",
     "%history",
+    "auth.claims",
+    "vars(auth), vars(auth._attempt) if auth._attempt else None",
     "locals().keys() and [v for k, v in globals().items() if k in ('token', 'auth')]",
 ]
 
@@ -187,6 +189,21 @@ def test_a_traceback_of_a_request_has_no_inner_frames(
     assert "ConnectionError" in printed + said
     assert "http/client.py" not in printed + said
     assert_silent((printed + said).encode(), {str(shell.user_ns["token"])}, "the traceback")
+
+
+def test_inspecting_a_token_shows_no_part_of_it(
+    shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser
+) -> None:
+    """`token?`, `token??`, and what Shift-Tab asks; other strings are shown as ever."""
+    shell.run_cell(cell())
+    shell.run_cell("mine = auth.access_token; other = 'a plain string'")
+    token = {str(shell.user_ns["token"])}
+    for name in ("token", "mine"):
+        for told in (run(shell, f"{name}?"), run(shell, f"{name}??")):
+            assert_silent((told[1] + told[2] + str([each.data for each in told[3]])).encode(), token, f"{name}?")
+        assert_silent(str(shell.object_inspect(name, 1)).encode(), token, "Shift-Tab")
+        assert_silent(str(shell.object_inspect_text(name, 1)).encode(), token, "Shift-Tab")
+    assert "a plain string" in shell.object_inspect_text("other", 1)
 
 
 def test_the_guard_comes_back_after_a_reload(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import html.parser
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -233,6 +236,67 @@ def test_a_path_of_odd_letters_is_served() -> None:
         assert send("GET", opened.redirect_uri).status == 200
         opened.close()
         opened.join()
+
+
+def test_bytes_that_are_no_text_get_a_short_answer(listener: Listener, capfd: pytest.CaptureFixture[str]) -> None:
+    """No 500, and no traceback in the notebook."""
+    port = int(urlsplit(listener.redirect_uri).port or 0)
+    for header in (b"Origin", b"Sec-Fetch-Site", b"Content-Type", b"X-A"):
+        request = b"POST /callback/ HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s: \xff\r\nContent-Length: 0\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(request % (port, header))
+            assert connection.recv(64).split()[1] in (b"400", b"403", b"415")
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+@pytest.mark.parametrize("target", ["//callback/", "http://evil.test/callback/", "/callback/#"])
+def test_the_target_is_exact(listener: Listener, target: str) -> None:
+    """Waitress folds slashes, and takes the path out of another host's address."""
+    parts = urlsplit(listener.redirect_uri)
+    with socket.create_connection(("127.0.0.1", int(parts.port or 0)), timeout=20) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        assert connection.recv(64).split()[1] in (b"400", b"404")
+
+
+def test_many_silent_sockets_make_room(listener: Listener) -> None:
+    """The oldest ones go; a response is answered at once."""
+    port = int(urlsplit(listener.redirect_uri).port or 0)
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(400)]
+    started = time.monotonic()
+    assert send("GET", listener.redirect_uri).status == 200
+    assert time.monotonic() - started < 5
+    for connection in silent:
+        connection.close()
+
+
+def test_nobody_takes_the_outcome_page_away() -> None:
+    """Another program that asks for it first does not end it."""
+    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
+    waiting = Waiting(opened)
+    waiting.verify.set()
+    headers = {"Origin": "https://issuer.test", "Content-Type": FORM}
+    answer = send("POST", opened.redirect_uri, f"state={STATE}&x=1", headers)
+    parts = urlsplit(opened.redirect_uri)
+    pages_seen = [send("GET", f"http://{parts.netloc}{answer.headers['Location']}") for _ in range(3)]
+    waiting.join()
+    assert [page.status for page in pages_seen] == [200, 200, 200]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no inheritance by number")
+def test_a_forked_process_does_not_keep_the_port() -> None:
+    """It inherits the sockets; they are shut down before they are closed."""
+    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened.serve(Awaited(STATE))
+    inherited = [each.fileno() for each in opened._bound.sockets]
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=inherited)
+    try:
+        opened.join()
+        assert wait_until_free(int(urlsplit(opened.redirect_uri).port or 0))
+    finally:
+        child.kill()
+        child.communicate()
 
 
 def test_a_response_of_64_kib_is_the_largest(listener: Listener) -> None:

@@ -206,7 +206,7 @@ def test_token_shows_claims_and_no_secret(shell: InteractiveShell, cell: Cell, u
         for part in ("alice", "auth0|alice", "api/fruit", "read:usual-fruit", "Lifetime"):
             assert part in text
         assert not any(part in text for part in str(shell.user_ns["token"]).split("."))
-        assert shell.user_ns["auth"].claims["nonce"] not in text
+        assert shell.user_ns["auth"].tokens.claims["nonce"] not in text
     assert "<progress" in bundle["text/html"]
     assert not any(word in bundle["text/html"] for word in ("<script", "<style", "<svg", " id=", "onclick"))
 
@@ -297,9 +297,9 @@ def test_renew_signs_in_again_and_binds_the_new_token(
 ) -> None:
     """Under the same names."""
     run(shell, cell("-t mine -a my_auth"))
-    nonce = shell.user_ns["my_auth"].claims["nonce"]
+    nonce = shell.user_ns["my_auth"].id_token
     assert run(shell, "%token mine --renew")[0].success
-    assert shell.user_ns["my_auth"].claims["nonce"] != nonce
+    assert shell.user_ns["my_auth"].id_token != nonce
     assert shell.user_ns["mine"] == shell.user_ns["my_auth"].access_token
 
 
