@@ -7,6 +7,7 @@
 #   make check          format, lint, types, floors, examples
 #   make format         rewrites what `check` would refuse
 #   make bench          our own share of a sign-in, beside other libraries
+#   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
 #   make picture        takes the picture of the README again
 #   make clean          removes what all of these made
 
@@ -17,7 +18,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check format bench picture clean
+.PHONY: demo lab test test-long test-ipython check format bench bench-api picture clean
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -53,6 +54,9 @@ format: .venv/ready
 bench: .venv/bench-ready
 	$(BIN)/python -m tests.bench
 
+bench-api: .venv/bench-api-ready
+	$(BIN)/python -m bench
+
 clean:
 	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/oidc_provider/node_modules
@@ -65,6 +69,10 @@ clean:
 
 .venv/bench-ready: .venv/ready
 	$(BIN)/python $(PIP_INSTALL) --editable '.[bench]'
+	touch $@
+
+.venv/bench-api-ready: .venv/ready
+	$(BIN)/python $(PIP_INSTALL) --editable '.[bench-api]'
 	touch $@
 
 .venv-ipython-%/ready: $(SOURCES)

@@ -12,9 +12,14 @@ from contextlib import ExitStack
 from .config import Config, dotenv
 from .errors import BadConfig, FruitError
 from .issuer.server import LocalIssuer
-from .serving import LOOPBACK, Server, listen, until_signal, wait
+from .reloading import run_reloading
+from .serving import LOOPBACK, Server, allow_many_files, listen, until_signal, wait
 
-NO_SQLALCHEMY = "The fruit service keeps its fruits through SQLAlchemy: pip install 'ipyauth-magic[service]'"
+MISSING: Mapping[str | None, str] = {
+    "sqlalchemy": "The fruit service keeps its fruits through SQLAlchemy: pip install 'ipyauth-magic[service]'",
+    "prometheus_client": "--metrics needs the Prometheus client: pip install 'ipyauth-magic[metrics]'",
+}
+"""What to install, by the package that is not there."""
 OPTIONS: Mapping[str, str] = {
     "host": "address to listen on (default 127.0.0.1)",
     "port": "0: a free one (default 5000)",
@@ -31,9 +36,12 @@ OPTIONS: Mapping[str, str] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the service until a signal ends it; return the exit status."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given)
     with until_signal():
         try:
+            if options.reload:
+                run_reloading([argument for argument in given if argument != "--reload"])
             with ExitStack() as stack:
                 _run(options, stack)
                 wait()
@@ -45,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, stack: ExitStack) -> None:
     chosen = {f"FRUIT_{name.replace('-', '_').upper()}": getattr(options, name.replace("-", "_")) for name in OPTIONS}
+    if options.metrics:
+        chosen["FRUIT_METRICS"] = "1"
     if options.with_issuer:
         if options.issuer:
             raise BadConfig("Give --issuer or --with-issuer, not both.")
@@ -60,14 +70,20 @@ def _serve(config: Config, stack: ExitStack) -> None:
         from .app import create_app
         from .keys import IssuerKeys
         from .store import FruitStore
+
+        if config.metrics:
+            import prometheus_client  # noqa: F401
     except ModuleNotFoundError as error:
-        if error.name != "sqlalchemy":
+        if error.name not in MISSING:
             raise
-        raise BadConfig(NO_SQLALCHEMY) from error
+        raise BadConfig(MISSING[error.name]) from error
+    allow_many_files()
     sockets = listen(_addresses(config.host), config.port)
     store = FruitStore(config.database)
     stack.callback(store.close)
-    app = create_app(config, store, IssuerKeys(config.issuer))
+    keys = IssuerKeys(config.issuer)
+    stack.callback(keys.close)
+    app = create_app(config, store, keys)
     stack.enter_context(Server(app, sockets, config.threads))
     host = f"[{config.host}]" if ":" in config.host else config.host
     print(f"Fruits are kept in {store.place}", flush=True)
@@ -86,9 +102,13 @@ def _addresses(host: str) -> Sequence[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fruit_service", description="An API protected by access tokens.")
+    parser = argparse.ArgumentParser(
+        prog="python -m fruit_service", description="An API protected by access tokens.", allow_abbrev=False
+    )
     for name, meaning in OPTIONS.items():
         parser.add_argument(f"--{name}", help=meaning)
+    parser.add_argument("--metrics", action="store_true", help="answer GET /metrics, for Prometheus (FRUIT_METRICS)")
+    parser.add_argument("--reload", action="store_true", help="start anew when a file changes, for development")
     parser.add_argument("--with-issuer", action="store_true", help="run the local issuer too, for demonstration")
     parser.add_argument("--dotenv-file", metavar="FILE", help="a file with FRUIT_* keys")
     return parser

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from joserfc import jws
@@ -49,10 +49,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A verified access token: its claims, and its scopes as a set."""
+    """A verified access token: its claims, the same as JSON, its scopes as a set, and the key that vouches for it."""
 
     claims: Mapping[str, Any]
+    json: str
     scopes: frozenset[str]
+    key: Key = field(repr=False)
+
+    @property
+    def subject(self) -> str:
+        """Who it speaks for."""
+        return str(self.claims["sub"])
 
 
 def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessToken:
@@ -61,9 +68,17 @@ def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessTok
         raise InvalidToken("The access token is too long.")
     header = _header(token)
     _check_header(header, rules)
-    claims = _object(_verified_payload(token, header, rules, find_key), "payload")
+    key = find_key(header["kid"])
+    if key is None:
+        raise InvalidToken("The access token is signed by a key that the issuer does not publish.")
+    claims = _object(_verified_payload(token, key, rules), "payload")
     _check_claims(claims, rules, now)
-    return AccessToken(claims, _scopes(claims))
+    return AccessToken(claims, _json(claims), _scopes(claims), key)
+
+
+def is_expired(claims: Mapping[str, Any], rules: Rules, now: float) -> bool:
+    """Tell whether a token that was good once has ended."""
+    return bool(claims["exp"] <= now - rules.leeway)
 
 
 def _header(token: str) -> dict[str, Any]:
@@ -120,10 +135,7 @@ def _check_header(header: Mapping[str, Any], rules: Rules) -> None:
         raise InvalidToken("The access token does not name its key.")
 
 
-def _verified_payload(token: str, header: Mapping[str, Any], rules: Rules, find_key: FindKey) -> bytes:
-    key = find_key(header["kid"])
-    if key is None:
-        raise InvalidToken("The access token is signed by a key that the issuer does not publish.")
+def _verified_payload(token: str, key: Key, rules: Rules) -> bytes:
     try:
         return jws.deserialize_compact(token, key, registry=_Registry(rules.algorithms)).payload
     # The text is never in our message; joserfc passes on some errors of what lies below it.
@@ -177,6 +189,13 @@ def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidToken(f"The {name} of the access token is no number.")
     return value
+
+
+def _json(claims: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(claims)
+    except RecursionError as error:  # deep enough to be read, and too deep to be written
+        raise InvalidToken("The payload of the access token is too deep.") from error
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:

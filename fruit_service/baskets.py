@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 
 from .errors import BadRequest, BasketFull
@@ -35,6 +36,12 @@ def allowed(scopes: Iterable[str], rights: Mapping[str, tuple[str, ...]]) -> tup
     """Return the baskets that *scopes* open by *rights* (`READ` or `WRITE`)."""
     opened = {basket for scope in scopes for basket in rights.get(scope, ())}
     return tuple(basket for basket in BASKETS if basket in opened)
+
+
+@lru_cache(maxsize=1024)
+def readable(scopes: frozenset[str]) -> tuple[str, ...]:
+    """Return the baskets that may be read; kept, because every request asks."""
+    return allowed(scopes, READ)
 
 
 def identity(name: str) -> str:
@@ -71,13 +78,16 @@ def _name(name: str) -> str:
     return tidy
 
 
-def new_fruits(basket: str, known: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Return those of *names* that are not in *basket* yet, by identity; *known* are the identities in it."""
+def new_fruits(basket: str, known: Iterable[str], size: int, names: Iterable[str]) -> dict[str, str]:
+    """Return those of *names* that are not in *basket* yet, by identity.
+
+    *known* are the identities in it, as far as they may be those of *names*; *size* is how many fruits it holds.
+    """
     identities = set(known)
     new: dict[str, str] = {}
     for name in names:
         if identity(name) not in identities:
             new.setdefault(identity(name), name)
-    if len(identities) + len(new) > MAX_FRUITS:
+    if new and size + len(new) > MAX_FRUITS:
         raise BasketFull(f"The basket of {basket} fruits holds {MAX_FRUITS} and no more.")
     return new

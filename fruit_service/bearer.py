@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import bottle
 
-from .access_token import FindKey, Rules, verify
+from .access_token import AccessToken
 from .errors import InsufficientScope, InvalidToken, MissingToken
+
+SUBJECT = "fruit.subject"
+"""Where the WSGI environment tells the request log whose token it was."""
 
 _B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
@@ -36,10 +38,8 @@ class Bearer:
     name = "bearer"
     api = 2
 
-    def __init__(self, rules: Rules, find_key: FindKey, now: Callable[[], float] = time.time) -> None:
-        self._rules = rules
-        self._find_key = find_key
-        self._now = now
+    def __init__(self, verified: Callable[[str], AccessToken]) -> None:
+        self._verified = verified
 
     def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
         """Return *callback* behind the check, if *route* names scopes."""
@@ -48,14 +48,11 @@ class Bearer:
             return callback
 
         def protected(**arguments: Any) -> Any:
-            token = verify(bearer_token(_authorization()), self._rules, self._find_key, self._now())
+            environ = bottle.request.environ
+            token = self._verified(bearer_token(environ.get("HTTP_AUTHORIZATION")))
+            environ[SUBJECT] = token.subject
             if token.scopes.isdisjoint(scopes):
                 raise InsufficientScope(scopes[0])
             return callback(access_token=token, **arguments)
 
         return protected
-
-
-def _authorization() -> str | None:
-    header: str | None = bottle.request.environ.get("HTTP_AUTHORIZATION")
-    return header

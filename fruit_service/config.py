@@ -16,6 +16,8 @@ from .errors import BadConfig
 from .keys import is_safe
 
 ALGORITHMS = ("RS256", "ES256")
+FLAGS = ("1", "true", "yes", "on", "0", "false", "no", "off")
+"""What a switch may be: the first half is on."""
 MAX_DOTENV = 64 * 1024
 """In bytes: python-dotenv takes a minute for a few megabytes."""
 
@@ -33,6 +35,7 @@ class Config:
     leeway: int = 60
     token_profile: str = "auth0"
     algorithms: tuple[str, ...] = ("RS256",)
+    metrics: bool = False
 
     @property
     def rules(self) -> Rules:
@@ -53,6 +56,7 @@ class Config:
             leeway=values.number("LEEWAY", cls.leeway, 0, 300),
             token_profile=values.choice("TOKEN_PROFILE", cls.token_profile, tuple(TYPES)),
             algorithms=values.choices("ALGORITHMS", cls.algorithms, ALGORITHMS),
+            metrics=values.choice("METRICS", "0", tuple(FLAGS)) in FLAGS[:4],
         )
 
 

@@ -1,10 +1,11 @@
-"""Keys: the issuer's, fetched on first use and kept; fetched again for an unknown `kid`, but never in a storm."""
+"""Keys: the issuer's, fetched on first use, refreshed behind the requests, and kept a day while the issuer is down."""
 
 from __future__ import annotations
 
 import base64
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,10 +24,16 @@ MIN_INTERVAL = 30
 """Between two fetches for unknown keys, in seconds."""
 RETRY_INTERVAL = 2
 """Between two fetches while there are no keys at all, in seconds."""
+REFRESH_INTERVAL = 600
+"""Between two fetches that nobody asked for, in seconds: a key that is gone is dropped after this long at most."""
+KEEP = 24 * 3600
+"""How long the last good keys serve while the issuer cannot be reached, in seconds."""
 MAX_WAIT = 2
-"""How long a request waits for another one's fetch, in seconds."""
+"""How long after the start of a fetch requests wait for it, in seconds: a slow issuer must not hold all threads."""
 TIMEOUT = (3, 5)
 """To connect, and to wait for data, in seconds."""
+MAX_DURATION = 10
+"""In which a whole document must be read, in seconds."""
 MAX_DOCUMENT = 1024 * 1024
 MIN_RSA_BITS = 2048
 """RFC 7518, section 3.3."""
@@ -38,52 +45,107 @@ _log = logging.getLogger(__name__)
 class IssuerKeys:
     """The keys of one issuer, by `kid`; *clock* counts seconds from anywhere."""
 
-    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, issuer: str, clock: Callable[[], float] = time.monotonic, refresh_interval: float = REFRESH_INTERVAL
+    ) -> None:
         self._issuer = issuer
         self._clock = clock
+        self._refresh_interval = refresh_interval
         self._jwks_uri: str | None = None
-        self._keys: Mapping[str, Key] | None = None
-        self._lock = threading.Lock()
+        self._keys: Mapping[str, Key] = {}
+        self._good_until = float("-inf")
+        self._state = threading.Condition()
+        self._fetching = False
+        self._waited_until = 0.0
         self._fetches = 0
-        self._not_before = -1.0
+        self._not_before = float("-inf")
+        self._closed = threading.Event()
+        self._refresher_of: int | None = None
 
     def find(self, kid: str) -> Key | None:
         """Return the key of that `kid`, or None; `Unavailable` when there are no keys at all."""
         seen = self._fetches  # before the look: a fetch that ends later may bring the key
-        return (self._keys or {}).get(kid) or self._fetched(kid, seen)
+        return self._current().get(kid) or self._fetched(kid, seen)
+
+    def holds(self, key: Key) -> bool:
+        """Tell whether *key*, once found here, is still among the issuer's keys."""
+        return self._current().get(str(key.kid)) is key
 
     def check(self) -> None:
         """Raise `Unavailable` where no token could be verified now."""
-        if not self._keys:
-            self._fetched("", self._fetches)
+        if not self._current() and not (self._fetched("", self._fetches) or self._keys):
+            raise Unavailable("The issuer publishes no key that serves.")
+
+    def close(self) -> None:
+        """End the refreshing."""
+        self._closed.set()
+
+    def _current(self) -> Mapping[str, Key]:
+        if not self._is_answered():
+            self._keys = {}
+        return self._keys
+
+    def _is_answered(self) -> bool:
+        """Tell whether the issuer has said in the last day which keys it has, be they none."""
+        return self._clock() <= self._good_until
 
     def _fetched(self, kid: str, seen: int) -> Key | None:
-        """Return the key after a fetch, if one is due; of many callers one fetches, the others wait for it."""
-        if not self._lock.acquire(timeout=MAX_WAIT):
-            return self._known(kid)
-        try:
-            if self._fetches == seen and self._clock() >= self._not_before:
-                self._fetch()
-            return self._known(kid)
-        finally:
-            self._lock.release()
-
-    def _known(self, kid: str) -> Key | None:
-        if self._keys is None:
+        """Return the key after a fetch, if one is due; of many callers one causes it, the others wait for it."""
+        with self._state:
+            if self._fetches == seen and not self._fetching and self._clock() >= self._not_before:
+                self._begin_fetch()
+            self._state.wait_for(lambda: not self._fetching, self._waited_until - time.monotonic())
+        if not self._is_answered():
             raise Unavailable("The issuer's keys cannot be fetched now.")
         return self._keys.get(kid)
 
+    def _begin_fetch(self) -> None:
+        """Fetch in a thread of its own, which a request can stop waiting for."""
+        self._fetching = True
+        self._waited_until = time.monotonic() + MAX_WAIT
+        threading.Thread(target=self._fetch, name="fruit-keys-fetch", daemon=True).start()
+        self._begin_refreshing()
+
+    def _begin_refreshing(self) -> None:
+        # On first use and not before: a server may fork between making the application and serving it.
+        if self._refresher_of != os.getpid():
+            self._refresher_of = os.getpid()
+            threading.Thread(target=self._refresh, name="fruit-keys-refresh", daemon=True).start()
+
+    def _refresh(self) -> None:
+        while not self._closed.wait(self._refresh_interval):
+            with self._state:
+                if not self._fetching:
+                    self._begin_fetch()
+
     def _fetch(self) -> None:
-        first = self._keys is None
+        first = not self._is_answered()
+        keys: Mapping[str, Key] | None = None
         try:
-            self._keys = import_keys(self._jwks()) or self._keys or {}
-        except (requests.RequestException, ValueError, RecursionError) as error:
+            keys = import_keys(self._jwks())
+        except Exception as error:  # the thread must end with `_fetching` reset, whatever the issuer answers
             _log.warning("The keys of %s cannot be fetched: %s", self._issuer, error)
             self._jwks_uri = None
+        with self._state:
+            # An issuer that has suddenly no key at all is out of order: the last good ones serve on.
+            if keys or (keys is not None and first):
+                self._keys = {kid: self._same(kid, key) for kid, key in keys.items()}
+                self._good_until = self._clock() + KEEP
+            self._not_before = self._clock() + self._pause(first)
+            self._fetches += 1
+            self._fetching = False
+            self._state.notify_all()
+
+    def _same(self, kid: str, key: Key) -> Key:
+        """Return the object that we have of *key* already: `holds` goes by it."""
+        known = self._keys.get(kid)
+        return known if known is not None and known.as_dict() == key.as_dict() else key
+
+    def _pause(self, first: bool) -> float:
+        if not self._is_answered():
+            return RETRY_INTERVAL
         # After the first fetch one more may follow at once: keys are often rotated when a service is started anew.
-        wait = RETRY_INTERVAL if self._keys is None else 0 if first else MIN_INTERVAL
-        self._not_before = self._clock() + wait
-        self._fetches += 1
+        return 0 if first else MIN_INTERVAL
 
     def _jwks(self) -> dict[str, Any]:
         if self._jwks_uri is None:
@@ -134,10 +196,14 @@ def get_json(url: str) -> dict[str, Any]:
 
 def _content(response: requests.Response) -> bytes:
     content = b""
-    for chunk in response.iter_content(64 * 1024):
+    deadline = time.monotonic() + MAX_DURATION
+    # `read1` comes back with what is there: an answer that drips would hold `iter_content` for ever.
+    while chunk := response.raw.read1(64 * 1024, decode_content=True):
         content += chunk
         if len(content) > MAX_DOCUMENT:
             raise ValueError(f"{response.url} answers with more than {MAX_DOCUMENT} bytes")
+        if time.monotonic() > deadline:
+            raise ValueError(f"{response.url} takes more than {MAX_DURATION} seconds to answer")
     return content
 
 

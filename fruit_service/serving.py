@@ -15,15 +15,34 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.trigger import trigger
 from waitress.wasyncore import close_all
 
 from .errors import BadConfig, FruitError, PortTaken
 
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 LOOPBACK = ("127.0.0.1", "::1")
+IDLE_TIMEOUT = 10
+"""After which a connection without a request is closed, in seconds."""
+MAX_REQUEST_DURATION = 15
+"""In which a request must be there whole, in seconds."""
+MOST_CONNECTIONS = 12_000
+"""What one loop can look at in a tolerable time."""
+OTHER_FILES = 200
+"""Left for databases, logs, the issuer and what Python opens."""
+ACCEPTED_AT_ONCE = 256
+GRACE = 0.3
+"""How long a server that ends waits for requests on connections that it has, in seconds."""
 MAX_BODY = 64 * 1024
 """What a request body may hold, in bytes."""
 
@@ -66,7 +85,7 @@ def _bind(address: str, port: int) -> socket.socket:
         if os.name == "posix":  # elsewhere this option would let another process in
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((address, port))
-        bound.listen(1024)
+        bound.listen(2048)
     except OSError:
         bound.close()
         raise
@@ -83,32 +102,56 @@ class Server:
     """A WSGI application served from threads of its own; a context manager that stops them and frees the port."""
 
     def __init__(self, app: Callable[..., Any], sockets: Sequence[socket.socket], threads: int = 2) -> None:
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._map: Any = {}
         self._workers = _Workers()
-        self._server = _waitress(app, self._map, self._workers, sockets, threads)
+        self._workers.set_thread_count(threads)
+        settings = _settings(sockets)
+        self._listeners = [_listener(app, self._map, self._workers, settings, each) for each in sockets]
         self._trigger: Any = trigger(self._map)
-        self._loop = threading.Thread(target=self._server.run, name="fruit-server", daemon=True)
+        self._loop = threading.Thread(target=self._run, name="fruit-server", daemon=True)
 
     def __enter__(self) -> Server:
         self._loop.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._workers.finish()
+        self._trigger.pull_trigger(self._take_no_more)
         self._wait_for_answers()
+        self._workers.finish(1)
         # The loop sleeps up to a second; the trigger wakes it, and it ends when its map is empty.
         self._trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))
-        self._loop.join()
+        self._loop.join(1)
 
-    def _wait_for_answers(self, timeout: float = 1) -> None:
-        """Let the loop send what the threads have answered."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline and any(_pending(channel) for channel in list(self._map.values())):
+    def _run(self) -> None:
+        wasyncore.loop(timeout=1, use_poll=True, map=self._map)
+
+    def _take_no_more(self) -> None:
+        """Take those that have connected already, and free the port; every answer is its connection's last now."""
+        for listener in self._listeners:
+            listener.handle_accept()
+            listener.is_ending = True
+            wasyncore.dispatcher.close(listener)  # its own `close` would take the trigger away that threads still pull
+
+    def _wait_for_answers(self, timeout: float = 3) -> None:
+        """Let the threads answer what has come in or is on its way, and the loop send it."""
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < timeout:
+            channels = self._channels()
+            is_quiet = passed > GRACE or not channels
+            if is_quiet and not self._is_taking() and not any(map(_is_busy, channels)):
+                return
             time.sleep(0.005)
 
+    def _is_taking(self) -> bool:
+        return not all(listener.is_ending for listener in self._listeners)
 
-def _pending(channel: Any) -> int:
-    return getattr(channel, "total_outbufs_len", 0)
+    def _channels(self) -> list[Any]:
+        return [each for each in list(self._map.values()) if isinstance(each, HTTPChannel)]
+
+
+def _is_busy(channel: Any) -> bool:
+    return bool(channel.requests or channel.total_outbufs_len)
 
 
 class _Workers(ThreadedTaskDispatcher):
@@ -123,11 +166,11 @@ class _Workers(ThreadedTaskDispatcher):
         self._started.append(thread)
         thread.start()
 
-    def finish(self, timeout: int = 5) -> None:
-        """Let the threads finish what they are at, for *timeout* seconds at most, and end."""
+    def finish(self, timeout: int) -> None:
+        """Let the threads finish what they are at, for about *timeout* seconds at most, and end."""
         self.shutdown(timeout=timeout)
         for thread in self._started:
-            thread.join(timeout)
+            thread.join(0.1)
 
 
 class _JsonErrorTask(ErrorTask):
@@ -145,42 +188,99 @@ class _JsonErrorTask(ErrorTask):
         self.write(body)
 
 
+class _AnswerTask(WSGITask):
+    """Waitress's answer to a request; on the way out it is the connection's last."""
+
+    def build_response_header(self) -> bytes:
+        if cast(Any, self.channel.server).is_ending:
+            self.set_close_on_finish()
+        return super().build_response_header()
+
+
+class _Parser(HTTPRequestParser):
+    """A request being read, which knows since when."""
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.began = time.monotonic()
+
+
 class _Channel(HTTPChannel):
+    task_class = _AnswerTask
     error_task_class = _JsonErrorTask
+    parser_class = _Parser
 
 
-def _waitress(
-    app: Callable[..., Any],
-    socket_map: Any,
-    workers: ThreadedTaskDispatcher,
-    sockets: Sequence[socket.socket],
-    threads: int,
-) -> Any:
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    workers.set_thread_count(threads)
+class _Listener(TcpWSGIServer):
+    """A listening socket of waitress's, made fit for thousands of connections."""
+
+    channel_class = _Channel
+    is_ending = False
+    _map: Any
+
+    def handle_accept(self) -> None:
+        """Take all that wait: one for each round of the loop, as waitress does, is one for each look at all of them."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            before = len(self._map)
+            super().handle_accept()
+            if not before < len(self._map) < self.adj.connection_limit:
+                return
+
+    def maintenance(self, now: Any) -> None:
+        """Close connections on which nothing happens, as waitress does, and those on which too little does."""
+        super().maintenance(now)
+        latest = time.monotonic() - MAX_REQUEST_DURATION
+        for channel in cast(Any, self.active_channels).values():
+            # A byte a second keeps waitress's own timeout away for ever.
+            if channel.request is not None and not channel.requests and channel.request.began < latest:
+                channel.will_close = True
+
+
+def _listener(
+    app: Callable[..., Any], socket_map: Any, workers: _Workers, settings: Adjustments, bound: socket.socket
+) -> _Listener:
+    info = (bound.family, bound.type, bound.proto, bound.getsockname())
+    return _Listener(app, socket_map, True, bound, workers, settings, info, bind_socket=False)
+
+
+def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
     with warnings.catch_warnings():
         # `send_bytes` is to go in waitress 4; without it a busy server sends little but wake-ups.
         warnings.filterwarnings("ignore", "send_bytes will be removed", DeprecationWarning)
-        server = create_server(app, socket_map, _dispatcher=workers, sockets=list(sockets), **_SETTINGS)
-    for listener in socket_map.values():
-        if isinstance(listener, BaseWSGIServer):
-            listener.channel_class = _Channel
-    return server
+        return Adjustments(
+            sockets=list(sockets),
+            # Above the largest answer: the thread hands it over whole, and waitress does not collapse under load.
+            send_bytes=256 * 1024,
+            # With select(), one descriptor above 1,023 ends the process.
+            asyncore_use_poll=True,
+            connection_limit=connection_limit(),
+            backlog=2048,
+            channel_timeout=IDLE_TIMEOUT,
+            cleanup_interval=2,
+            max_request_header_size=32 * 1024,
+            # More than the application allows, so that it can say what its limit is.
+            max_request_body_size=1024 * 1024,
+            ident=None,
+        )
 
 
-_SETTINGS: Any = {
-    # Above the largest answer: the thread hands it over whole, and waitress does not collapse under load.
-    "send_bytes": 256 * 1024,
-    # With select(), one descriptor above 1,023 ends the process.
-    "asyncore_use_poll": True,
-    "connection_limit": 1000,
-    "channel_timeout": 10,
-    "cleanup_interval": 2,
-    "max_request_header_size": 32 * 1024,
-    # More than the application allows, so that it can say what its limit is.
-    "max_request_body_size": 1024 * 1024,
-    "ident": None,
-}
+def connection_limit() -> int:
+    """Return how many connections may be open: what the process may open of files, less what else it needs."""
+    if resource is None:
+        return 1000
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(10, min(MOST_CONNECTIONS, files - OTHER_FILES))
+
+
+def allow_many_files() -> None:
+    """Raise this process's own limit of open files as far as it may, for many connections."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextmanager

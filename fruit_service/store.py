@@ -1,138 +1,176 @@
-"""The store: fruits in a database, through SQLAlchemy; an acknowledged write is on disk."""
+"""The store: fruits in a database, read from memory while nobody has written; an acknowledged write is on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    create_engine,
-    event,
-    insert,
-    make_url,
-    select,
-)
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from .baskets import STARTING_LISTS, Fruits, new_fruits
-from .errors import BadConfig, Unavailable
+from .baskets import BASKETS, STARTING_LISTS, Fruits, identity, new_fruits
+from .database import PATIENCE, Database, fruit, set_up_schema
+from .errors import BadConfig, FruitError, Unavailable
+from .lists import Lists
 
-BUSY_TIMEOUT = 5
-"""How long a write waits for another process's, in seconds."""
+SHORT_PATIENCE = 0.1
+"""How long a write waits for another process's when the one before has waited in vain, in seconds."""
+STUCK = 0.5
+"""How long a write may take until those behind it are turned away, so that threads are left for reading, in seconds."""
+FEW = 100
+"""Names that are looked up one by one; of more, the whole basket is looked at."""
+READ_AGAIN = 1
+"""Between two attempts to read from a database that cannot be reached, in seconds."""
 
-_metadata = MetaData()
-_fruit = Table(
-    "fruit",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("basket", String(16), nullable=False),
-    Column("identity", String(255), nullable=False),
-    Column("name", String(255), nullable=False),
-    UniqueConstraint("basket", "identity"),
-)
+
+@dataclass(frozen=True)
+class _Kept:
+    version: Hashable | None
+    lists: Lists
 
 
 class FruitStore:
     """The fruits at one database URL; the first to open it puts the starting lists in."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._database = Database(url)
+        self._writing = threading.Lock()
+        self._writing_since = 0.0
+        self._patience: float = PATIENCE
+        self._reading = threading.Lock()
+        self._read_not_before = 0.0
+        self._writes = 0
         try:
             self._set_up()
-        except Unavailable as error:
+            self._kept = self._read()
+        except FruitError as error:
+            self.close()
+            if isinstance(error, BadConfig):
+                raise
             raise BadConfig(f"The database {self.place} cannot be opened.") from error
 
     def _set_up(self) -> None:
-        with self._transaction(write=True) as connection:
-            _metadata.create_all(connection)
-            if connection.execute(select(_fruit.c.id).limit(1)).first() is None:
-                self._add(connection, STARTING_LISTS)
+        try:
+            with self._writer() as connection:
+                if set_up_schema(connection):
+                    self._insert(connection, STARTING_LISTS)
+        except Unavailable:
+            self._read()  # one that can only be read is better than none
 
     @property
     def place(self) -> str:
         """Where the fruits are: a path, or a URL without its password."""
-        url = self._engine.url
-        return (url.database or "memory") if url.get_backend_name() == "sqlite" else url.render_as_string()
+        return self._database.place
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self._database.close()
+
+    def rest(self) -> None:
+        """Hold no connection until the next use: a process that forks must not share one with its children."""
+        self._database.rest()
 
     def check(self) -> None:
-        """Raise `Unavailable` where fruits could not be read now."""
-        self.fruits(())
+        """Raise `Unavailable` where the database cannot be read now."""
+        self._read()
 
     def fruits(self, baskets: Iterable[str]) -> dict[str, list[str]]:
         """Return the fruits in *baskets*, in the order in which they came."""
-        fruits: dict[str, list[str]] = {basket: [] for basket in baskets}
-        query = select(_fruit.c.basket, _fruit.c.name).where(_fruit.c.basket.in_(fruits)).order_by(_fruit.c.id)
-        with self._transaction() as connection:
-            for basket, name in connection.execute(query):
-                fruits[basket].append(name)
-        return fruits
+        lists = self.lists()
+        return {basket: list(lists.fruits[basket]) for basket in baskets}
+
+    def lists(self) -> Lists:
+        """Return all fruits: from memory, if that is how they are now; as last seen, if nobody can tell."""
+        kept = self._kept
+        version = self._version()
+        if version is not None and version == kept.version:
+            return kept.lists
+        if time.monotonic() < self._read_not_before:
+            return kept.lists
+        return self._read_again()
 
     def add(self, fruits: Fruits) -> dict[str, list[str]]:
         """Add *fruits*, all or none; return those that were not there yet."""
-        with self._transaction(write=True) as connection:
-            return self._add(connection, fruits)
+        if self._version() == self._kept.version is not None and self._kept.lists.hold(fruits):
+            return {basket: [] for basket in fruits}  # what is in memory was committed
+        with self._writer() as connection:
+            added = self._insert(connection, fruits)
+            if any(added.values()):
+                self._database.tell_others(connection)
+        self._writes += 1
+        # To be read again, while that can be done: others may have written since.
+        self._kept = _Kept(None, self._kept.lists.with_more(added))
+        self._read_not_before = 0.0
+        return added
 
-    def _add(self, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
+    def _version(self) -> Hashable | None:
+        """Return a value that changes with every write, our own at once; None where nobody can tell."""
+        others = self._database.changes.version()
+        return None if others is None else (self._writes, others)
+
+    def _read_again(self) -> Lists:
+        with self._reading:
+            version = self._version()
+            if version is None or version != self._kept.version:
+                try:
+                    self._kept = self._read()
+                except Unavailable:
+                    self._read_not_before = time.monotonic() + READ_AGAIN
+            return self._kept.lists
+
+    def _read(self) -> _Kept:
+        version = self._version()  # before the look: what is written during it is read once more
+        with self._transaction(self._database.begin_read) as connection:
+            return _Kept(version, _all(connection))
+
+    def _insert(self, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
         added: dict[str, list[str]] = {}
         for basket, names in fruits.items():
-            known = connection.scalars(select(_fruit.c.identity).where(_fruit.c.basket == basket))
-            new = new_fruits(basket, known, names)
-            if new:
-                rows = [{"basket": basket, "identity": identity, "name": name} for identity, name in new.items()]
-                connection.execute(insert(_fruit), rows)
-            added[basket] = list(new.values())
+            size = connection.scalar(select(func.count()).where(fruit.c.basket == basket)) or 0
+            new = new_fruits(basket, _known(connection, basket, names), size, names)
+            rows = [{"basket": basket, "identity": key, "name": name} for key, name in new.items()]
+            inserted = set(connection.scalars(self._database.insert_new(), rows)) if rows else set()
+            added[basket] = [name for key, name in new.items() if key in inserted]
         return added
 
     @contextmanager
-    def _transaction(self, write: bool = False) -> Iterator[Connection]:
-        engine = self._engine.execution_options(begin="BEGIN IMMEDIATE" if write else "BEGIN")
+    def _writer(self) -> Iterator[Connection]:
+        """Give the one connection that may write; the threads of this process queue here, and not in the database."""
+        while not self._writing.acquire(timeout=STUCK / 5):
+            if time.monotonic() - self._writing_since > STUCK:
+                raise Unavailable("The fruits cannot be written now.")
         try:
-            with engine.begin() as connection:
+            self._writing_since = time.monotonic()
+            patience, self._patience = self._patience, SHORT_PATIENCE
+            with self._transaction(lambda connection: self._database.begin_write(connection, patience)) as connection:
+                self._patience = PATIENCE
+                yield connection
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _transaction(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
+        try:
+            with self._database.engine.begin() as connection:
+                begin(connection)
                 yield connection
         except SQLAlchemyError as error:
             raise Unavailable("The fruits cannot be reached now.") from error
 
 
-def _engine(url: str) -> Engine:
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
-        pool: dict[str, Any] = {}
-        if parsed.database in (None, "", ":memory:"):
-            pool = {"poolclass": StaticPool}  # every connection would have a database of its own: threads share one
-        else:
-            Path(str(parsed.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}, **pool)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
-        raise BadConfig("The database URL (--database, FRUIT_DATABASE) is none that can be opened.") from error
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
+def _known(connection: Connection, basket: str, names: Sequence[str]) -> Sequence[str]:
+    """Return the identities in *basket* that are those of *names*, and perhaps more."""
+    known = select(fruit.c.identity).where(fruit.c.basket == basket)
+    if len(names) <= FEW:
+        known = known.where(fruit.c.identity.in_([identity(name) for name in names]))
+    return connection.scalars(known).all()
 
 
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    # The driver would begin transactions by itself, and too late:
-    # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#enabling-non-legacy-sqlite-transactional-modes-with-the-sqlite3-or-aiosqlite-driver
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+def _all(connection: Connection) -> Lists:
+    fruits: dict[str, list[str]] = {basket: [] for basket in BASKETS}
+    for basket, name in connection.execute(select(fruit.c.basket, fruit.c.name).order_by(fruit.c.id)):
+        fruits[basket].append(name)
+    return Lists(fruits)

@@ -10,4 +10,6 @@ from .keys import IssuerKeys
 from .store import FruitStore
 
 config = Config.of(os.environ)
-app = create_app(config, FruitStore(config.database), IssuerKeys(config.issuer))
+_store = FruitStore(config.database)
+_store.rest()  # gunicorn --preload makes the application before it forks
+app = create_app(config, _store, IssuerKeys(config.issuer))

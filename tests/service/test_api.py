@@ -246,16 +246,20 @@ def test_issuer_that_cannot_be_reached() -> None:
 
 
 def test_database_that_is_gone(issuer: LocalIssuer, tmp_path: Path) -> None:
-    """503 with `Retry-After`; a refusal needs no database."""
-    database = tmp_path / "fruits.sqlite"
+    """Writing and readiness are 503 with `Retry-After`; reading goes on with the fruits as last seen; it recovers."""
+    database, away = tmp_path / "fruits.sqlite", tmp_path / "away.sqlite"
     with running_service(issuer.issuer, f"sqlite:///{database}") as address:
         api = Api(address, issuer)
-        assert api.get("read:usual-fruit").status_code == 200
-        for path in tmp_path.iterdir():
-            path.write_bytes(b"no database " * 1000)
-        response = api.get("read:usual-fruit")
+        assert api.post("write:usual-fruit", {"usual": ["plum"]}).status_code == 200
+        database.rename(away)
+        response = api.post("write:usual-fruit", {"usual": ["pear"]})
         assert (response.status_code, "Retry-After" in response.headers) == (503, True)
-        assert api.get("openid").status_code == 403
+        assert requests.get(f"{address}/readyz", timeout=5).status_code == 503
+        assert api.get("read:usual-fruit").json()["fruits"]["usual"] == [*STARTING["usual"], "plum"]
+        assert not database.exists()
+        away.rename(database)
+        assert api.post("write:usual-fruit", {"usual": ["pear"]}).status_code == 200
+        assert api.get("read:usual-fruit").json()["fruits"]["usual"] == [*STARTING["usual"], "plum", "pear"]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -265,11 +269,12 @@ def test_health(api: Api, path: str) -> None:
 
 
 def test_page_for_people(api: Api) -> None:
-    """It names the issuer and the four scopes; its style sheet is there."""
+    """It names the issuer, the four scopes and the starting lists; its style sheet is there."""
     response = requests.get(f"{api.address}/", timeout=5)
     assert response.headers["Content-Type"].startswith("text/html")
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     words = [api.issuer.issuer, "read:usual-fruit", "read:exotic-fruit", "write:usual-fruit", "write:exotic-fruit"]
+    words += [name for names in STARTING.values() for name in names]
     assert [word for word in words if word not in response.text] == []
     assert requests.get(f"{api.address}/pages/style.css", timeout=5).headers["Content-Type"].startswith("text/css")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -113,6 +114,7 @@ def test_taken_port_is_one_sentence(module: str) -> None:
         ),
         ("fruit_service", ["--issuer", "https://tenant.test/", "--dotenv-file", "no-such-file.env"]),
         ("fruit_service", ["--metrics"]),
+        ("fruit_service", ["--rel"]),
     ],
 )
 def test_bad_usage_is_status_2(module: str, options: list[str]) -> None:
@@ -140,7 +142,9 @@ def test_service_runs_from_a_dotenv_file_and_ends_quietly(tmp_path: Path, number
     with started("fruit_service", *options, lines=2, **home) as (process, printed):
         assert requests.get(f"{address(printed)}healthz", timeout=5).status_code == 200
         process.send_signal(number)
-        assert (process.communicate(timeout=10), process.returncode) == (("", ""), 0)
+        out, err = process.communicate(timeout=10)
+        assert (out, process.returncode) == ("", 0)
+        assert [json.loads(line)["route"] for line in err.splitlines()] == ["/healthz"]
     [database] = tmp_path.rglob("fruits.sqlite")
     assert str(database) in printed
 

@@ -53,12 +53,19 @@ def test_algorithms_are_a_list(text: str) -> None:
         ("ALGORITHMS", "none"),
         ("ALGORITHMS", "RS256 HS256"),
         ("ALGORITHMS", ","),
+        ("METRICS", "perhaps"),
     ],
 )
 def test_wrong_value_is_named(name: str, value: str) -> None:
     """By its variable, or by what to give where it is missing."""
     with pytest.raises(BadConfig, match=f"FRUIT_{name}"):
         Config.of({f"FRUIT_{name}": value}, {} if name == "ISSUER" else ISSUER)
+
+
+@pytest.mark.parametrize(("text", "on"), [("1", True), ("on", True), ("0", False), ("false", False), ("", False)])
+def test_metrics_are_a_switch(text: str, on: bool) -> None:
+    """Off where nothing is said."""
+    assert Config.of(ISSUER, {"FRUIT_METRICS": text}).metrics is on
 
 
 def test_dotenv_file(tmp_path: Path) -> None:

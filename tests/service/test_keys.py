@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from fruit_service import keys as keys_module
 from fruit_service.errors import Unavailable
 from fruit_service.keys import IssuerKeys, get_json, import_keys, is_safe
 from tests.support.bad_inputs import Fixtures
 from tests.support.key_publisher import KeyPublisher
+from tests.support.web import serving
 
 FIXTURES = Fixtures()
 
@@ -127,6 +130,80 @@ def test_issuer_that_fails_is_asked_again_after_a_while(publisher: KeyPublisher)
     clock.now += 3
     assert keys.find("k1") is not None
     assert publisher.fetches == 1
+
+
+def test_last_good_keys_serve_for_a_day(publisher: KeyPublisher) -> None:
+    """While the issuer is down; then nothing is known any more, and that is said."""
+    clock = Clock()
+    keys = IssuerKeys(publisher.issuer, clock)
+    key = keys.find("k1")
+    assert key is not None
+    publisher.status = 500
+    clock.now += 24 * 3600 - 1
+    assert keys.find("k1") is key
+    assert keys.find("k2") is None
+    clock.now += 2
+    assert not keys.holds(key)
+    with pytest.raises(Unavailable):
+        keys.find("k1")
+
+
+def test_keys_are_refreshed_behind_the_requests(publisher: KeyPublisher) -> None:
+    """A key that is gone is dropped without anybody asking for another one; one that stays is the same object."""
+    publisher.jwks = {"keys": [FIXTURES.jwk("K1"), FIXTURES.jwk("K2")]}
+    keys = IssuerKeys(publisher.issuer, refresh_interval=0.05)
+    gone, stays = keys.find("k1"), keys.find("k2")
+    assert gone is not None
+    assert stays is not None
+    publisher.jwks = {"keys": [FIXTURES.jwk("K2")]}
+    end = time.monotonic() + 20
+    while keys.holds(gone):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert keys.holds(stays)
+    keys.close()
+
+
+def test_key_that_was_replaced_under_its_name_is_another_one(publisher: KeyPublisher) -> None:
+    """Tokens known under the old one are not good any more."""
+    clock = Clock()
+    keys = IssuerKeys(publisher.issuer, clock)
+    old = keys.find("k1")
+    assert old is not None
+    publisher.jwks = {"keys": [{**FIXTURES.jwk("K2"), "kid": "k1"}]}
+    assert keys.find("unknown") is None
+    assert not keys.holds(old)
+    assert keys.find("k1") is not None
+
+
+def test_slow_issuer_holds_nobody_for_long(publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch in flight is waited for a moment, counted from its start, and by then nobody waits any more."""
+    monkeypatch.setattr(keys_module, "MAX_WAIT", 0.3)
+    keys = IssuerKeys(publisher.issuer)
+    assert keys.find("k1") is not None
+    release = threading.Event()
+    monkeypatch.setattr(keys, "_jwks", lambda: release.wait(20) and {"keys": [FIXTURES.jwk("K2")]})
+    began = time.monotonic()
+    assert [keys.find(f"unknown {number}") for number in range(1000)] == [None] * 1000
+    assert keys.find("k1") is not None
+    assert time.monotonic() - began < 2
+    release.set()
+
+
+def test_dripping_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it goes on."""
+    monkeypatch.setattr(keys_module, "MAX_DURATION", 0.2)
+
+    def drip() -> Iterator[bytes]:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            yield b" "
+            time.sleep(0.01)
+
+    with serving() as web:
+        web.answers["/jwks"] = (200, {}, drip)
+        with pytest.raises(ValueError, match="seconds"):
+            get_json(f"{web.url}/jwks")
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,15 @@ def test_fruits_outlive_the_process(tmp_path: Path) -> None:
 
 
 def test_acknowledged_write_is_on_disk(tmp_path: Path) -> None:
-    """WAL with synchronous=FULL on every connection (2 is FULL)."""
+    """WAL with synchronous=FULL on every live connection (2 is FULL), also the one that only looks for changes."""
     store = FruitStore(f"sqlite:///{tmp_path}/fruits.sqlite")
-    with store._engine.connect() as one, store._engine.connect() as other:
-        for connection in (one, other):
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    engine = store._database.engine
+    with engine.connect() as one, engine.connect() as other:
+        live = [connection.connection.driver_connection for connection in (one, other)]
+        live.append(store._database.changes._connection)  # type: ignore[attr-defined]
+        for connection in live:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     store.close()
 
 

@@ -1,0 +1,36 @@
+"""Lists: the fruits as they stood at one moment, ready to be looked at and to be sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from .baskets import Fruits, identity
+
+
+class Lists:
+    """All fruits of one moment; nothing in it changes."""
+
+    def __init__(self, fruits: Fruits) -> None:
+        self.fruits: Mapping[str, tuple[str, ...]] = {basket: tuple(names) for basket, names in fruits.items()}
+        self._texts: dict[tuple[str, ...], str] = {}
+
+    def json(self, baskets: tuple[str, ...]) -> str:
+        """Return the fruits in *baskets* as a JSON object, in that order."""
+        text = self._texts.get(baskets)
+        if text is None:
+            text = self._texts[baskets] = json.dumps({basket: self.fruits[basket] for basket in baskets})
+        return text
+
+    def with_more(self, added: Fruits) -> Lists:
+        """Return these fruits and *added* after them."""
+        return Lists({basket: (*names, *added.get(basket, ())) for basket, names in self.fruits.items()})
+
+    @cached_property
+    def _identities(self) -> Mapping[str, frozenset[str]]:
+        return {basket: frozenset(map(identity, names)) for basket, names in self.fruits.items()}
+
+    def hold(self, fruits: Mapping[str, Iterable[str]]) -> bool:
+        """Tell whether all of *fruits* are there already."""
+        return all(identity(name) in self._identities[basket] for basket, names in fruits.items() for name in names)

@@ -1,0 +1,92 @@
+"""The request log: one JSON line for each request, with nothing in it that could be a token."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from .bearer import SUBJECT
+
+REQUEST_ID = "HTTP_X_REQUEST_ID"
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Write = Callable[[str], object]
+
+# An id need not be secret, only unlike others: a random number for each would be a call of the system for each.
+_PROCESS = secrets.token_hex(8)
+_numbers = itertools.count()
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# What a proxy makes (nginx: 32 hexadecimal digits; others a UUID); anything else could be anything.
+_REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,36}")
+
+
+def to_stderr(line: str) -> None:
+    """Write *line* to standard error, at once and in one piece."""
+    sys.stderr.write(line)
+    sys.stderr.flush()
+
+
+class RequestLog:
+    """A WSGI application around another one: writes a line for each answer, and gives it an `X-Request-Id`.
+
+    The line names the route and not the path, which may hold anything; a subject is there once its token is verified.
+    """
+
+    def __init__(self, app: WSGI, write: Write = to_stderr) -> None:
+        self._app = app
+        self._write = write
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer, and write the line."""
+        began = time.perf_counter()
+        request_id = _request_id(environ)
+        status = "500"
+
+        def started(line: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            nonlocal status
+            status = line
+            return start_response(line, [*headers, ("X-Request-Id", request_id)], *exc_info)
+
+        try:
+            return self._app(environ, started)
+        finally:
+            self._write(_line(environ, request_id, status[:3], time.perf_counter() - began))
+
+
+def _request_id(environ: dict[str, Any]) -> str:
+    given = environ.get(REQUEST_ID, "")
+    if given and _REQUEST_ID.fullmatch(given):
+        return str(given)
+    return f"{_PROCESS}{next(_numbers):016x}"
+
+
+def _line(environ: dict[str, Any], request_id: str, status: str, seconds: float) -> str:
+    """Return the line; by hand where nothing needs escaping, because every request pays for it."""
+    method, subject = known_method(environ), environ.get(SUBJECT)
+    return (
+        f'{{"time": "{_now()}", "request_id": "{request_id}", "method": "{method}", "route": "{route_of(environ)}", '
+        f'"status": {status}, "subject": {json.dumps(subject)}, "ms": {seconds * 1000:.3f}}}\n'
+    )
+
+
+def known_method(environ: dict[str, Any]) -> str:
+    """Return the method of a request, or "other": it may be any word of the client's."""
+    method = environ.get("REQUEST_METHOD", "")
+    return method if method in _METHODS else "other"
+
+
+def route_of(environ: dict[str, Any]) -> str:
+    """Return the rule of the route that took a request, or "none"."""
+    route = environ.get("bottle.route")
+    return str(route.rule) if route else "none"
+
+
+def _now() -> str:
+    """Return the time in UTC, whatever the machine's time zone is."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,67 @@
+"""The description of the API is true: of its routes, and of every answer that a generator of requests can draw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from fruit_service.app import openapi, routes
+from fruit_service.baskets import READ, WRITE
+from fruit_service.config import Config
+from fruit_service.issuer.server import LocalIssuer
+from fruit_service.keys import IssuerKeys
+from fruit_service.store import FruitStore
+
+from .running import running_service
+
+ASSETS = {"/pages/style.css", "/pages/icon.svg"}
+"""Parts of the page for people, and not of the API."""
+DESCRIPTION = schemathesis.openapi.from_dict(json.loads(openapi()))
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[tuple[str, str]]:
+    """The address of a running service, and a token that may do everything."""
+    with LocalIssuer(port=0, lifetime=3600) as issuer, running_service(issuer.issuer) as address:
+        yield address, issuer.access_token(" ".join([*READ, *WRITE]))
+
+
+def test_routes_are_those_of_the_description() -> None:
+    """Each with its methods, and none beside them."""
+    store = FruitStore("sqlite://")
+    app = routes(Config(issuer="https://tenant.test/"), store, IssuerKeys("https://tenant.test/"))
+    store.close()
+    real = {(route.rule, route.method.lower()) for route in app.routes if route.rule not in ASSETS}
+    described = {(path, method) for path, methods in json.loads(openapi())["paths"].items() for method in methods}
+    assert real == described
+
+
+def test_scopes_are_those_of_the_routes() -> None:
+    """As the security of each operation names them."""
+    operations = json.loads(openapi())["paths"]["/api/fruit"]
+    for method, rights in (("get", READ), ("post", WRITE)):
+        assert [scope for each in operations[method]["security"] for scope in each["bearer"]] == list(rights)
+
+
+def test_description_is_served(service: tuple[str, str]) -> None:
+    """As OpenAPI 3.1, without a token."""
+    assert requests.get(f"{service[0]}/openapi.json", timeout=5).json() == json.loads(openapi())
+
+
+@DESCRIPTION.parametrize()
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_every_answer_is_as_described(case: schemathesis.Case, service: tuple[str, str]) -> None:
+    """Schemathesis draws requests, good and bad, and compares the answers with the description."""
+    address, token = service
+    case.call_and_validate(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=5)
