@@ -10,14 +10,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ipyauth_magic", "fruit_service")
+DEPLOYMENT = {"Dockerfile.dev", "Dockerfile.prd", "compose.yaml", "nginx.conf"}
+"""What builds from the repository, and would only lie about in an installation."""
+
 BESIDE = ("setup.cfg", "setup.py", "pyproject.toml", "LICENSE", "README.md")
 
 
 def test_the_wheel_holds_every_file_of_both_packages(tmp_path: Path) -> None:
-    """No page, script or `py.typed` is left behind, and nothing but the two packages is installed."""
+    """No page, script or `py.typed` is left behind, and nothing is installed but the two packages."""
     source = tmp_path / "source"
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__", *DEPLOYMENT))
     for name in BESIDE:
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, source)
