@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..token import AccessToken, IdToken
+
+_ASKED = ("info", "_info")
+"""The methods that tell of an object; IPython has had one, the other, or both."""
 
 
 def guard_inspector(shell: Any) -> None:
     """Let *shell*'s inspector show the `repr` of a token where it shows the text of other strings."""
     inspector = shell.inspector
-    name = _asked(inspector)
-    if name in vars(inspector):
-        return
-    unguarded = getattr(inspector, name)
-
-    def info(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        told = unguarded(obj, *args, **kwargs)
-        if isinstance(obj, (AccessToken, IdToken)):
-            told["string_form"] = repr(obj)
-        return told
-
-    setattr(inspector, name, info)
+    for name in _ASKED:
+        if hasattr(inspector, name) and name not in vars(inspector):
+            setattr(inspector, name, _guarded(getattr(inspector, name)))
 
 
 def unguard_inspector(shell: Any) -> None:
     """Take the guard away."""
-    vars(shell.inspector).pop(_asked(shell.inspector), None)
+    for name in _ASKED:
+        vars(shell.inspector).pop(name, None)
 
 
-def _asked(inspector: Any) -> str:
-    """Return the method that tells of an object; IPython 7 has it under another name."""
-    return "_info" if hasattr(type(inspector), "_info") else "info"
+def _guarded(info: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        told = info(obj, *args, **kwargs)
+        if isinstance(obj, (AccessToken, IdToken)):
+            told["string_form"] = repr(obj)
+        return told
+
+    return guarded
