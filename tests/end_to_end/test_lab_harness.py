@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
@@ -88,6 +88,24 @@ def test_saving_returns_what_is_in_the_file(notebook: Notebook) -> None:
     book = notebook.save()
     assert book.cells[-2].source == "print('apple')"
     assert book.cells[-2].outputs[0].text == "apple\n"
+
+
+def test_a_save_that_lab_drops_is_asked_for_again(notebook: Notebook) -> None:
+    """Lab drops one while it makes the checkpoint of the last, which the file and the page show as done."""
+    checkpoints: list[Route] = []
+
+    def go_on() -> None:
+        while checkpoints:
+            checkpoints.pop().continue_()
+
+    notebook.page.route("**/checkpoints*", lambda route: checkpoints.append(route))
+    notebook.page.expose_function("goOn", go_on)
+    notebook.save()
+    saved = notebook.path.stat().st_mtime_ns
+    notebook.page.unroute("**/checkpoints*")
+    notebook.page.evaluate("setTimeout(goOn, 500)")
+    notebook.save()
+    assert notebook.path.stat().st_mtime_ns > saved
 
 
 def test_dark_theme_and_screenshots(notebook: Notebook, artefacts: Path) -> None:

@@ -257,15 +257,21 @@ class Notebook:
     def save(self) -> nbformat.NotebookNode:
         """Save with Ctrl+S and return the notebook as it is in its file."""
         before = self.path.stat().st_mtime_ns
-        self.page.keyboard.press("Control+s")
         end = time.monotonic() + 30
         while self.path.stat().st_mtime_ns == before:
             if time.monotonic() > end:
                 raise TimeoutError(f"{self.path.name} was not saved")
-            self.page.wait_for_timeout(50)
+            # Again, as a person would: Lab drops a save that is asked for while it makes the last one's checkpoint.
+            self.page.keyboard.press("Control+s")
+            self._wait_for_change(before, 2)
         expect(self.page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty")).to_have_count(0)
         book: nbformat.NotebookNode = nbformat.read(self.path, as_version=4)
         return book
+
+    def _wait_for_change(self, before: int, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while self.path.stat().st_mtime_ns == before and time.monotonic() < end:
+            self.page.wait_for_timeout(50)
 
     def theme(self, name: str) -> None:
         """Switch to `JupyterLab Dark` or `JupyterLab Light` in the menu, as a person would."""
