@@ -13,9 +13,12 @@ from ..bearer import bearer_token
 from ..errors import BodyTooLarge, InsufficientScope, InvalidToken, RequestError
 from ..pages import asset, page, secure_headers
 from ..serving import MAX_BODY
+from .activation import Activation
 from .grants import LocalAuthorizationServer
 from .interaction import Interaction
+from .logout import Logout
 from .messages import PACKAGE, Request
+from .people import GRANT_TYPES, OPENID_SCOPES
 from .signing import ALGORITHM
 
 CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]
@@ -28,6 +31,8 @@ class Endpoints:
     def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
         self._server = server
         self._interaction = interaction
+        self._activation = Activation(server, interaction)
+        self._logout = Logout(server, interaction)
         self._issuer = server.signer.issuer
         port = self._issuer.rstrip("/").rpartition(":")[2]
         self._hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
@@ -52,6 +57,14 @@ class Endpoints:
             (["GET"], "/u/consent", lambda: self._interaction.consent_page(*self._page_key())),
             (["POST"], "/u/consent", lambda: self._interaction.consent(*self._page_key(), self._form())),
             (["POST"], "/oauth/token", self._token),
+            (["POST"], "/oauth/device/code", self._device_authorization),
+            (["GET"], "/activate", self._activate),
+            (["GET"], "/u/activate", lambda: self._activation.confirmation_page(*self._page_key())),
+            (["POST"], "/u/activate", lambda: self._activation.confirm(*self._page_key(), self._form())),
+            (["POST"], "/oauth/revoke", self._revoke),
+            (["GET"], "/v2/logout", lambda: self._logout.auth0(self._oauth_request(), self._browser())),
+            (["GET", "POST"], "/oidc/logout", lambda: self._logout.oidc(self._oauth_request(), self._browser())),
+            (["POST"], "/u/logout", lambda: self._logout.confirm(self._form(), self._browser())),
             (["GET", "POST"], "/userinfo", self._userinfo),
             (["GET"], "/pages/style.css", lambda: asset("style.css")),
             (["GET"], "/pages/icon.svg", lambda: asset("icon.svg")),
@@ -68,12 +81,15 @@ class Endpoints:
                 "issuer": self._issuer,
                 "authorization_endpoint": f"{self._issuer}authorize",
                 "token_endpoint": f"{self._issuer}oauth/token",
+                "device_authorization_endpoint": f"{self._issuer}oauth/device/code",
+                "revocation_endpoint": f"{self._issuer}oauth/revoke",
+                "end_session_endpoint": f"{self._issuer}oidc/logout",
                 "userinfo_endpoint": f"{self._issuer}userinfo",
                 "jwks_uri": f"{self._issuer}.well-known/jwks.json",
-                "scopes_supported": ["openid", "profile", "email"],
+                "scopes_supported": [*OPENID_SCOPES],
                 "response_types_supported": ["code", "token id_token", "id_token token"],
                 "response_modes_supported": ["query", "fragment", "form_post"],
-                "grant_types_supported": ["authorization_code", "implicit"],
+                "grant_types_supported": list(GRANT_TYPES),
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": [ALGORITHM],
                 "token_endpoint_auth_methods_supported": ["none"],
@@ -89,8 +105,16 @@ class Endpoints:
         return self._interaction.authorize(self._oauth_request(), self._browser())
 
     def _token(self) -> HTTPResponse:
-        response: HTTPResponse = self._server.create_token_response(self._oauth_request())
-        return response
+        return self._server.create_token_response(self._oauth_request())
+
+    def _device_authorization(self) -> HTTPResponse:
+        return self._server.create_endpoint_response("device_authorization", self._oauth_request())
+
+    def _revoke(self) -> HTTPResponse:
+        return self._server.create_endpoint_response("revocation", self._oauth_request())
+
+    def _activate(self) -> HTTPResponse:
+        return self._activation.code_page(self._oauth_request().get("user_code"), self._browser())
 
     def _userinfo(self) -> HTTPResponse:
         """OpenID Connect Core, section 5.3."""

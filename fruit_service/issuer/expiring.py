@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -11,19 +12,19 @@ T = TypeVar("T")
 
 
 class Expiring(Generic[T]):
-    """Values by key, each forgotten after *seconds*, the oldest also when there are more than *limit*."""
+    """Values by key, each forgotten after its time by *clock*, the oldest also when there are more than *limit*."""
 
-    def __init__(self, seconds: float, limit: int = 10_000) -> None:
-        self._seconds = seconds
+    def __init__(self, clock: Callable[[], float] = time.monotonic, limit: int = 10_000) -> None:
+        self._clock = clock
         self._limit = limit
         self._lock = threading.Lock()
         self._values: dict[str, tuple[float, T]] = {}
 
-    def put(self, key: str, value: T) -> None:
-        """Keep *value*, from now on."""
+    def put(self, key: str, value: T, seconds: float) -> None:
+        """Keep *value* for *seconds* from now on."""
         with self._lock:
             self._values.pop(key, None)
-            self._values[key] = (time.monotonic() + self._seconds, value)
+            self._values[key] = (self._clock() + seconds, value)
             self._forget()
 
     def get(self, key: str | None) -> T | None:
@@ -37,11 +38,11 @@ class Expiring(Generic[T]):
             return self._valid(self._values.pop(key or "", None))
 
     def _valid(self, entry: tuple[float, T] | None) -> T | None:
-        return entry[1] if entry and entry[0] > time.monotonic() else None
+        return entry[1] if entry and entry[0] > self._clock() else None
 
     def _forget(self) -> None:
         """Drop from the front, where the oldest are; two at a time keep pace with one that comes."""
-        now = time.monotonic()
+        now = self._clock()
         for key, (end, _) in list(islice(self._values.items(), 2)):
             if end <= now or len(self._values) > self._limit:
                 del self._values[key]

@@ -1,27 +1,32 @@
-"""Grants: implicit and authorization code with PKCE, on Authlib's; what Auth0 does otherwise is said here."""
+"""Grants: Authlib's server with implicit and authorization code with PKCE; what Auth0 does otherwise is said here."""
 
 from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, UnsupportedResponseTypeError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core import AuthorizationCodeMixin, OpenIDCode, OpenIDImplicitGrant, UserInfo
+from authlib.oidc.core import AuthorizationCodeMixin, OpenIDImplicitGrant
 from bottle import HTTPResponse
-from joserfc.jwk import RSAKey
 
 from ..pages import secure_headers
+from .device import DeviceCodes, DeviceEndpoint, DeviceGrant
 from .expiring import Expiring
-from .messages import Request, authorization_response
-from .people import Directory, User
-from .signing import ID_TOKEN_LIFETIME, Signer
+from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
+from .logout import EndSessionEndpoint
+from .messages import Request, authorization_response, without_equal_scope
+from .people import GRANT_TYPES, Directory, User
+from .refresh import OFFLINE_ACCESS, RefreshGrant, RefreshTokens
+from .revocation import RevocationEndpoint
+from .signing import Signer
+from .switches import Switches
 
 CODE_LIFETIME = 60
 """Of an authorization code, in seconds (RFC 6749, section 4.1.2: ten minutes at most)."""
@@ -41,6 +46,8 @@ class AuthorizationCode(AuthorizationCodeMixin):
     auth_time: int | None
     code_challenge: str
     code_challenge_method: str
+    family: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    """Of the refresh tokens that come from it."""
 
     @classmethod
     def of(cls, request: Request) -> AuthorizationCode:
@@ -93,15 +100,26 @@ class LocalAuthorizationServer(AuthorizationServer):
         logging.getLogger("authlib").setLevel(logging.INFO)
         self.directory = directory
         self.signer = signer
-        self.codes: Expiring[AuthorizationCode] = Expiring(CODE_LIFETIME)
-        self.issued: Expiring[Issued] = Expiring(signer.lifetime, limit=100_000)
+        self.codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
+        self.spent_codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
+        self.refresh_tokens = RefreshTokens(self.switches)
+        self.devices = DeviceCodes(self.switches)
+        self.issued: Expiring[Issued] = Expiring(self.switches.elapsed, limit=100_000)
         self.register_grant(ImplicitGrant)
         self.register_grant(CodeGrant, [S256Challenge(), IdTokenWithCode(signer)])
+        self.register_grant(RefreshGrant, [IdTokenWithRefreshToken(signer)])
+        self.register_grant(DeviceGrant, [IdTokenWithDeviceCode(signer)])
+        for endpoint in (DeviceEndpoint, RevocationEndpoint, EndSessionEndpoint):
+            self.register_endpoint(cast(Any, endpoint))
+
+    @property
+    def switches(self) -> Switches:
+        """What tests can turn."""
+        return self.signer.switches
 
     def query_client(self, client_id: str) -> Any:
         """Return the client of that identifier."""
-        client = self.directory.client
-        return client if client_id == client.client_id else None
+        return self.directory.find_client(client_id)
 
     def validated_grant(self, request: Request, user: User | None) -> Any:
         """Return the grant of an authorization request that is in order; who asks has checked its destination."""
@@ -121,13 +139,42 @@ class LocalAuthorizationServer(AuthorizationServer):
         return {
             "access_token": token,
             "token_type": "Bearer",
-            "expires_in": self.signer.lifetime,
+            "expires_in": self.switches.access_token_lifetime,
             "scope": scope,
         }
 
     def save_token(self, token: Any, request: Any) -> None:
         """Remember for the userinfo endpoint what an access token allows."""
-        self.issued.put(token["access_token"], Issued(request.user, request.get("client_id"), token["scope"]))
+        issued = Issued(request.user, request.get("client_id"), token["scope"])
+        self.issued.put(token["access_token"], issued, token["expires_in"])
+
+    def granted_scope(self, request: Request, can_be_offline: bool) -> str:
+        """Return what of the scope of *request* exists for its audience, where there is such an API."""
+        if not self.directory.knows(request.audience):
+            raise AccessDeniedError(f"Service not found: {_printable(request.audience)}", status_code=403)
+        can_be_offline = can_be_offline and self.switches.allow_offline_access
+        scopes = (request.payload.scope or "").split()
+        asked = [each for each in dict.fromkeys(scopes) if can_be_offline or each != OFFLINE_ACCESS]
+        return self.directory.grantable(asked, request.audience)
+
+    def create_token_response(self, request: Any = None) -> HTTPResponse:
+        """Return the answer to a token request."""
+        grant_type = request.get("grant_type")
+        self.switches.count_token_request(grant_type if grant_type in GRANT_TYPES else "")
+        return self._without_repetition(request, super().create_token_response)
+
+    def create_endpoint_response(self, name: str, request: Any = None) -> HTTPResponse:
+        """Return the answer to a request to the endpoint that Authlib calls *name*."""
+        answer = cast(Any, super()).create_endpoint_response
+        return self._without_repetition(request, lambda request: answer(name, request))
+
+    def _without_repetition(self, request: Request, answer: Callable[[Request], Any]) -> HTTPResponse:
+        try:
+            request.check_no_repetition()
+        except OAuth2Error as error:
+            return self.handle_error_response(request, error)
+        response: HTTPResponse = answer(request)
+        return response
 
     def create_oauth2_request(self, request: Request) -> Request:
         """Return *request*, which is Authlib's kind already."""
@@ -153,31 +200,9 @@ class LocalAuthorizationServer(AuthorizationServer):
         return super().handle_error_response(request, error)
 
 
-def id_token_claims(signer: Signer, request: Request) -> dict[str, Any]:
-    """Return the claims of an ID token that do not come from its user or its access token."""
-    now = int(time.time())
-    claims = {"iss": signer.issuer, "aud": request.get("client_id"), "iat": now, "exp": now + ID_TOKEN_LIFETIME}
-    return {**claims, "auth_time": request.auth_time} if request.get("max_age") else claims
-
-
-def validate_extensions(request: Request, directory: Directory) -> None:
-    """Check what Auth0 adds to an authorization request, and reduce its scope to what exists."""
-    request.check_response_mode()
-    audience = request.audience
-    if not directory.knows(audience):
-        raise AccessDeniedError(f"Service not found: {_printable(audience)}")
-    request.scope = directory.grantable(request.scope.split(), audience)
-
-
 def _printable(text: str) -> str:
     """Return *text* with what an error description cannot hold replaced (RFC 6749, section 4.1.2.1)."""
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in text[:100])
-
-
-def without_equal_scope(token: Mapping[str, Any], requested: str) -> dict[str, Any]:
-    """Leave `scope` out of a response when it is what was asked for (RFC 6749, section 5.1)."""
-    equal = set(token["scope"].split()) == set(requested.split())
-    return {name: value for name, value in token.items() if not (equal and name == "scope")}
 
 
 class _AuthorizationEndpoint:
@@ -185,12 +210,14 @@ class _AuthorizationEndpoint:
 
     request: Any
     server: LocalAuthorizationServer
+    gives_refresh_tokens = False
 
     def validate_authorization_request(self) -> str:
         """Return the redirect URI of a request that is in order."""
         redirect_uri: str = super().validate_authorization_request()  # type: ignore[misc]
         try:
-            validate_extensions(self.request, self.server.directory)
+            self.request.check_response_mode()
+            self.request.scope = self.server.granted_scope(self.request, self.gives_refresh_tokens)
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
             raise
@@ -211,36 +238,7 @@ class _AuthorizationEndpoint:
         raise NotImplementedError
 
 
-class _IdTokens:
-    """What Authlib asks of whoever signs ID tokens."""
-
-    @property
-    def signer(self) -> Signer:
-        """What signs them."""
-        raise NotImplementedError
-
-    def exists_nonce(self, nonce: str, request: Any) -> bool:
-        """Return False: that a nonce is used once is for the client to see to."""
-        return False
-
-    def generate_user_info(self, user: User, scope: str) -> UserInfo:
-        """Return the user's claims for the ID token."""
-        return UserInfo(user.claims(scope))
-
-    def get_compatible_claims(self, request: Any) -> dict[str, Any]:
-        """Return the other claims of the ID token."""
-        return id_token_claims(self.signer, request)
-
-    def resolve_client_private_key(self, client: Any) -> RSAKey:
-        """Return the key that signs the ID token."""
-        return self.signer.key
-
-    def get_encode_header(self, client: Any) -> dict[str, str]:
-        """Return the header of the ID token."""
-        return self.signer.header
-
-
-class ImplicitGrant(_AuthorizationEndpoint, _IdTokens, OpenIDImplicitGrant):
+class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
     """`token id_token` (OpenID Connect Core, section 3.2)."""
 
     RESPONSE_TYPES = {"id_token token"}  # noqa: RUF012 (so Authlib has it)
@@ -249,6 +247,10 @@ class ImplicitGrant(_AuthorizationEndpoint, _IdTokens, OpenIDImplicitGrant):
     def signer(self) -> Signer:
         """What signs the ID token."""
         return self.server.signer
+
+    def auth_time(self, request: Any) -> int | None:
+        """Return when the user signed in, if the request had a `max_age`."""
+        return request.auth_time if request.get("max_age") else None
 
     def granted(self) -> Mapping[str, Any]:
         """Return the tokens."""
@@ -264,6 +266,7 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
     """Authorization code (RFC 6749, section 4.1); its extensions are PKCE and the ID token."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012
+    gives_refresh_tokens = True
 
     def granted(self) -> Mapping[str, Any]:
         """Return a fresh code."""
@@ -272,16 +275,25 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
         return {"code": code}
 
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
-        """Return an access token for the audience that the code was made for."""
-        return self.server.issue(self.request, user, scope, self.request.authorization_code.audience)
+        """Return an access token for the audience that the code was made for, and a refresh token if allowed."""
+        code = self.request.authorization_code
+        token = self.server.issue(self.request, user, scope, code.audience)
+        first = self.server.refresh_tokens.begin(
+            code.client_id, user, scope, code.audience, code.auth_time, code.family
+        )
+        return {**token, **first}
 
     def save_authorization_code(self, code: str, request: Any) -> None:
         """Remember what *code* stands for."""
-        self.server.codes.put(code, AuthorizationCode.of(request))
+        self.server.codes.put(code, AuthorizationCode.of(request), CODE_LIFETIME)
 
     def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
         """Return what *code* stands for, once: whatever comes of this request, the code is spent."""
         found = self.server.codes.take(code)
+        if found:
+            self.server.spent_codes.put(code, found, 10 * CODE_LIFETIME)
+        elif spent := self.server.spent_codes.get(code):
+            self.server.refresh_tokens.end(spent.family)  # RFC 6749, section 4.1.2: what came of it is taken back
         return found if found and found.client_id == client.client_id else None
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
@@ -307,16 +319,3 @@ class S256Challenge(CodeChallenge):
         if grant.request.get("code_challenge_method") != "S256":
             raise InvalidRequestError("Send a code_challenge with code_challenge_method=S256.")
         super().validate_code_challenge(grant, redirect_uri)
-
-
-class IdTokenWithCode(_IdTokens, OpenIDCode):
-    """The ID token that comes with the code's access token (OpenID Connect Core, section 3.1)."""
-
-    def __init__(self, signer: Signer) -> None:
-        super().__init__(require_nonce=False)
-        self._signer = signer
-
-    @property
-    def signer(self) -> Signer:
-        """What signs it."""
-        return self._signer

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +21,8 @@ SESSION_LIFETIME = 10 * 3600
 PATIENCE = 600
 """How long a sign-in or consent page can be answered, in seconds."""
 
+Respond = Callable[[User | None], HTTPResponse]
+
 
 @dataclass(frozen=True)
 class Session:
@@ -33,17 +34,17 @@ class Session:
 
 @dataclass(frozen=True)
 class Pending:
-    """An authorization request that waits for its user; *browser* is the cookie of the browser that brought it."""
+    """A request that waits for its user; *browser* is the cookie of the browser that brought it.
 
-    grant: Any
-    browser: str = field(repr=False)
-    csrf_token: str = field(repr=False)
+    *respond* answers it: for the user who allowed it, or for None, when it was denied. *prompt* is the page that must
+    be shown although it may not be needed.
+    """
 
-    @property
-    def request(self) -> Request:
-        """The authorization request."""
-        request: Request = self.grant.request
-        return request
+    request: Request
+    respond: Respond
+    prompt: str | None = None
+    browser: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    csrf_token: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
 
 class Interaction:
@@ -58,8 +59,8 @@ class Interaction:
         self._users = server.directory.users
         self._auto_approve = self._users[auto_approve] if auto_approve else None
         self._skip_consent = skip_consent
-        self._sessions: Expiring[Session] = Expiring(SESSION_LIFETIME)
-        self._pending: Expiring[Pending] = Expiring(PATIENCE)
+        self._sessions: Expiring[Session] = Expiring(server.switches.elapsed)
+        self._pending: Expiring[Pending] = Expiring(server.switches.elapsed)
         self._consents: set[tuple[str, str, str]] = set()
 
     def authorize(self, request: Request, browser: str | None) -> HTTPResponse:
@@ -68,55 +69,70 @@ class Interaction:
             return problem
         try:
             grant = self._server.validated_grant(request, self._user_of(request, browser))
-            return self._next_step(Pending(grant, browser or secrets.token_urlsafe(), secrets.token_urlsafe()))
+            pending = self.pending(request, self._responding(request, grant), browser)
+            return self.next_step(replace(pending, prompt=grant.prompt))
         except OAuth2Error as error:
             error.redirect_uri = request.payload.redirect_uri
             return self._server.handle_error_response(request, error)
 
+    def pending(self, request: Request, respond: Respond, browser: str | None) -> Pending:
+        """Return *request* as one that waits for the user of *browser*."""
+        request.user = self._user_of(request, browser)
+        pending = Pending(request, respond)
+        return replace(pending, browser=browser) if browser else pending
+
+    def user(self, browser: str | None) -> User | None:
+        """Return who is signed in with *browser*."""
+        session = self._sessions.get(browser)
+        return session.user if session else None
+
+    def sign_out(self, browser: str | None) -> None:
+        """End the session of *browser*."""
+        self._sessions.take(browser)
+
     def sign_in_page(self, state: str, browser: str | None) -> HTTPResponse:
         """Show who can sign in."""
-        pending = self._waiting(state, browser)
+        pending = self.waiting(state, browser)
         if not pending:
-            return self._expired_page()
-        return self._page("sign_in.html", "Sign in", pending, state, users=self._users.values())
+            return self.expired_page()
+        return self.page("sign_in.html", "Sign in", pending, state, users=self._users.values())
 
     def sign_in(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
         """Sign the chosen user in, and go on."""
-        pending = self._waiting(state, browser, form)
+        pending = self.waiting(state, browser, form)
         user = self._users.get(form.get("user", ""))
         if not pending or not user:
-            return self._expired_page()
-        self._pending.take(state)
+            return self.expired_page()
+        self.forget(state)
         # A new cookie with every sign-in: one that somebody planted before is worth nothing after.
         pending = replace(pending, browser=secrets.token_urlsafe(), csrf_token=secrets.token_urlsafe())
-        session = Session(user, int(time.time()))
-        self._sessions.put(pending.browser, session)
+        session = Session(user, int(self._server.switches.now()))
+        self._sessions.put(pending.browser, session, SESSION_LIFETIME)
         pending.request.user, pending.request.auth_time = user, session.auth_time
-        pending.grant.prompt = None
-        return self._next_step(pending)
+        return self.next_step(replace(pending, prompt=None))
 
     def consent_page(self, state: str, browser: str | None) -> HTTPResponse:
         """Show what the client asks for."""
-        pending = self._waiting(state, browser)
+        pending = self.waiting(state, browser)
         if not pending or not pending.request.user:
-            return self._expired_page()
+            return self.expired_page()
         request = pending.request
         described = self._server.directory.scopes(request.audience)
         scopes = [(each, described[each]) for each in request.scope.split()]
-        return self._page(
+        return self.page(
             "consent.html", "Allow access", pending, state, user=request.user, scopes=scopes, audience=request.audience
         )
 
     def consent(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
         """Answer the authorization request as the user decided."""
-        pending = self._waiting(state, browser, form)
+        pending = self.waiting(state, browser, form)
         if not pending or not pending.request.user or form.get("decision") not in ("allow", "deny"):
-            return self._expired_page()
-        self._pending.take(state)
+            return self.expired_page()
+        self.forget(state)
         if form["decision"] == "deny":
-            return self._respond(pending, None)
+            return self.respond(pending, None)
         self._consents |= self._asked(pending.request)
-        return self._respond(pending, pending.request.user)
+        return self.respond(pending, pending.request.user)
 
     def _unknown_client(self, request: Request) -> HTTPResponse | None:
         """Return the page that stops a request whose redirect URI cannot be trusted (RFC 6749, section 4.2.2.1)."""
@@ -127,7 +143,7 @@ class Interaction:
         return self._error_page(403, "Unknown client", message)
 
     def _unknown_redirect_uri(self, request: Request) -> HTTPResponse | None:
-        client, redirect_uri = self._server.directory.client, request.get("redirect_uri")
+        client, redirect_uri = self._server.query_client(request.get("client_id")), request.get("redirect_uri")
         if client.check_redirect_uri(redirect_uri) and len(request.payload.datalist["redirect_uri"]) == 1:
             return None
         message = f"The redirect_uri {redirect_uri!r} is not in the list of allowed callback URLs."
@@ -137,27 +153,28 @@ class Interaction:
         """Return who is signed in, and recently enough for *request*."""
         session = self._sessions.get(browser)
         if self._auto_approve:
-            session = Session(self._auto_approve, int(time.time()))
+            session = Session(self._auto_approve, int(self._server.switches.now()))
         if session is None:
             return None
         request.auth_time = session.auth_time
         max_age = request.get("max_age")
-        too_old = max_age.isdecimal() and time.time() - session.auth_time > int(max_age)
+        too_old = max_age.isdecimal() and self._server.switches.now() - session.auth_time > int(max_age)
         return None if too_old else session.user
 
-    def _next_step(self, pending: Pending) -> HTTPResponse:
+    def next_step(self, pending: Pending) -> HTTPResponse:
+        """Answer *pending*, or send the browser to the next page that it needs."""
         request, silent = pending.request, "none" in pending.request.prompts
         if self._auto_approve:
-            return self._respond(pending, self._auto_approve)
-        if request.user is None or pending.grant.prompt in ("login", "select_account"):
+            return self.respond(pending, self._auto_approve)
+        if request.user is None or pending.prompt in ("login", "select_account"):
             if silent:
                 raise LoginRequiredError()
-            return self._ask(pending, "u/login")
+            return self.ask(pending, "u/login")
         if self._needs_consent(request):
             if silent:
                 raise ConsentRequiredError()
-            return self._ask(pending, "u/consent")
-        return self._respond(pending, request.user)
+            return self.ask(pending, "u/consent")
+        return self.respond(pending, request.user)
 
     def _needs_consent(self, request: Request) -> bool:
         if "consent" in request.prompts:
@@ -167,27 +184,39 @@ class Interaction:
     def _asked(self, request: Request) -> set[tuple[str, str, str]]:
         return {(request.user.sub, request.audience, scope) for scope in request.scope.split()}
 
-    def _ask(self, pending: Pending, path: str) -> HTTPResponse:
+    def ask(self, pending: Pending, path: str) -> HTTPResponse:
         """Send the browser to one of our pages, which finds the request again by `state`, as Auth0's do."""
         state = secrets.token_urlsafe()
-        self._pending.put(state, pending)
+        self._pending.put(state, pending, PATIENCE)
         location = f"{self._server.signer.issuer}{path}?state={state}"
         return self._with_cookie(HTTPResponse("", 303, {**secure_headers(), "Location": location}), pending)
 
-    def _respond(self, pending: Pending, user: User | None) -> HTTPResponse:
-        response = self._server.create_authorization_response(pending.request, user, pending.grant)
-        return self._with_cookie(response, pending)
+    def respond(self, pending: Pending, user: User | None) -> HTTPResponse:
+        """Return the answer to *pending*: that *user* allowed it, or that it was denied."""
+        return self._with_cookie(pending.respond(user), pending)
+
+    def _responding(self, request: Request, grant: Any) -> Respond:
+        return lambda user: self._server.create_authorization_response(request, user, grant)
 
     def _with_cookie(self, response: HTTPResponse, pending: Pending) -> HTTPResponse:
         response.set_cookie(self.cookie, pending.browser, path="/", httponly=True, samesite="lax")
         return response
 
     @property
+    def approves_by_itself(self) -> bool:
+        """Whether no page is shown."""
+        return self._auto_approve is not None
+
+    @property
     def cookie(self) -> str:
         """The cookie's name; cookies know no ports, so the name does."""
         return f"local_issuer_{self._server.signer.issuer.rstrip('/').rpartition(':')[2]}"
 
-    def _waiting(self, state: str, browser: str | None, form: dict[str, str] | None = None) -> Pending | None:
+    def forget(self, state: str) -> None:
+        """Let nothing wait under *state* any more: a page is answered once."""
+        self._pending.take(state)
+
+    def waiting(self, state: str, browser: str | None, form: dict[str, str] | None = None) -> Pending | None:
         """Return the request that waits under *state* for this browser and, where a form is sent, for this form."""
         pending = self._pending.get(state)
         if pending is None or not secrets.compare_digest(pending.browser.encode(), (browser or "").encode()):
@@ -196,16 +225,19 @@ class Interaction:
             return None
         return pending
 
-    def _page(self, name: str, title: str, pending: Pending, state: str, **data: Any) -> HTTPResponse:
+    def page(self, name: str, title: str, pending: Pending, state: str, **data: Any) -> HTTPResponse:
+        """Return the page *name*, whose form answers *pending*."""
         # Chromium holds the redirects after a form against form-action too, and the last one leads to the client.
-        form_action = f"'self' {policy_source(pending.request.payload.redirect_uri)}"
-        client = self._server.directory.client
+        redirect_uri = pending.request.get("redirect_uri")
+        form_action = f"'self' {policy_source(redirect_uri)}" if redirect_uri else "'self'"
+        client = self._server.query_client(pending.request.get("client_id"))
         data |= {"client": client, "state": state, "csrf": pending.csrf_token}
         return page(PACKAGE, name, title, form_action=form_action, **data)
 
     def _error_page(self, status: int, title: str, message: str, redirect_uris: Sequence[str] = ()) -> HTTPResponse:
         return page(PACKAGE, "error.html", title, status=status, message=message, redirect_uris=redirect_uris)
 
-    def _expired_page(self) -> HTTPResponse:
+    def expired_page(self) -> HTTPResponse:
+        """Return the page for a form that comes too late, or from elsewhere."""
         message = "This page can no longer be answered, or not from this browser. Sign in again from where you started."
         return self._error_page(400, "Start again", message)

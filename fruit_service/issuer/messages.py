@@ -51,6 +51,8 @@ class Request(OAuth2Request):
     """Who is signed in, or None."""
     authorization_code: Any
     """What the code of a token request stands for."""
+    refresh_token: Any
+    """What the refresh token of a token request stands for."""
     auth_time: int = 0
     """When the user signed in, in seconds since the epoch."""
 
@@ -99,6 +101,11 @@ class Request(OAuth2Request):
         if asked and asked not in self._allowed_response_modes():
             raise InvalidRequestError("This response_mode is not supported for this response_type.")
 
+    def check_no_repetition(self) -> None:
+        """Refuse a parameter that comes twice (RFC 6749, section 3.2)."""
+        if any(len(values) > 1 for values in self.payload.datalist.values()):
+            raise InvalidRequestError("Send each parameter once.")
+
     def _allowed_response_modes(self) -> set[str]:
         return {"fragment", "form_post", self.default_response_mode}
 
@@ -117,3 +124,9 @@ def authorization_response(
     location = add_params_to_uri(redirect_uri, carried, fragment=request.response_mode == "fragment")
     # 303: the form that the user may have posted to us must not be posted again (RFC 9700, section 4.12).
     return HTTPResponse("", 303, {**secure_headers(), "Location": location})
+
+
+def without_equal_scope(token: Mapping[str, Any], requested: str) -> dict[str, Any]:
+    """Leave `scope` out of a response when it is what was asked for (RFC 6749, section 5.1)."""
+    equal = set(token["scope"].split()) == set(requested.split())
+    return {name: value for name, value in token.items() if not (equal and name == "scope")}

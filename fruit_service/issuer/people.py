@@ -1,4 +1,4 @@
-"""Who and what the issuer knows: two users, one client, one API."""
+"""Who and what the issuer knows: two users, a client, an API."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
+from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 
 CALLBACK_URLS = (
     "http://127.0.0.1:8765/callback/",
@@ -15,10 +16,19 @@ CALLBACK_URLS = (
     "http://localhost:8888/callback/",
 )
 
+LOGOUT_URLS = ("http://127.0.0.1:8765/", "http://localhost:8765/", "http://localhost:8888/")
+
+GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", DEVICE_CODE_GRANT_TYPE)
+
 OPENID_SCOPES = MappingProxyType(
-    {"openid": "Know that it is you", "profile": "See your name", "email": "See your email address"}
+    {
+        "openid": "Know that it is you",
+        "profile": "See your name",
+        "email": "See your email address",
+        "offline_access": "Keep this access while you are away",
+    }
 )
-"""What each scope of OpenID Connect Core (5.4) lets a client do, in the words of the consent page."""
+"""What each scope of OpenID Connect Core (5.4, 11) lets a client do, in the words of the consent page."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,14 @@ class Client(ClientMixin):
     client_id: str = "ipyauth-demo"
     name: str = "ipyauth demo"
     redirect_uris: tuple[str, ...] = CALLBACK_URLS
+    logout_urls: tuple[str, ...] = LOGOUT_URLS
     response_types: frozenset[str] = field(default=frozenset({"code", "id_token token"}))
-    grant_types: frozenset[str] = field(default=frozenset({"authorization_code", "implicit"}))
+    grant_types: frozenset[str] = field(default=frozenset(GRANT_TYPES))
+
+    @property
+    def client_metadata(self) -> dict[str, Any]:
+        """What Authlib's logout endpoint reads (OpenID Connect RP-Initiated Logout, section 3.1)."""
+        return {"post_logout_redirect_uris": list(self.logout_urls)}
 
     def get_client_id(self) -> str:
         """Return the client identifier."""
@@ -125,6 +141,11 @@ class Directory:
     client: Client
     api: Api = FRUIT_API
     users: Mapping[str, User] = field(default_factory=lambda: USERS)
+    other_clients: tuple[Client, ...] = ()
+
+    def find_client(self, client_id: str) -> Client | None:
+        """Return the client of that identifier."""
+        return next((each for each in (self.client, *self.other_clients) if each.client_id == client_id), None)
 
     def knows(self, audience: str) -> bool:
         """Tell whether *audience* is an API, or none is asked for."""

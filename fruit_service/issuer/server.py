@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..serving import LOOPBACK, Server, listen
 from .app import Endpoints
 from .grants import LocalAuthorizationServer
 from .interaction import Interaction
-from .people import CALLBACK_URLS, Client, Directory
-from .signing import Signer
+from .people import CALLBACK_URLS, LOGOUT_URLS, Client, Directory
+from .signing import Keys, Signer
+from .switches import Switches
 
 
 class LocalIssuer:
@@ -23,6 +25,13 @@ class LocalIssuer:
         skip_consent: leave the consent page out.
         auto_approve: a user, `alice` or `bob`, who has always just signed in and allowed everything: `/authorize`
             answers at once with the redirect. For tests.
+        other_clients: identifiers of further clients, which are as the first one otherwise. For tests.
+        logout_urls: where its clients may send a browser after logout (Auth0: Allowed Logout URLs).
+
+    Attributes:
+        issuer: its issuer identifier, which is its URL.
+        port: where it listens.
+        switches: what a test can turn while it runs.
     """
 
     def __init__(
@@ -32,15 +41,20 @@ class LocalIssuer:
         lifetime: int = 60,
         skip_consent: bool = False,
         auto_approve: str | None = None,
+        other_clients: Sequence[str] = (),
+        logout_urls: Sequence[str] = LOGOUT_URLS,
     ) -> None:
         self._sockets = listen(LOOPBACK, port)
         self.port: int = self._sockets[0].getsockname()[1]
         self.issuer = f"http://localhost:{self.port}/"
-        self._directory = Directory(Client(redirect_uris=tuple(callback_urls)))
-        self._signer = Signer(self.issuer, lifetime)
+        client = Client(redirect_uris=tuple(callback_urls), logout_urls=tuple(logout_urls))
+        others = tuple(replace(client, client_id=each, name=each) for each in other_clients)
+        self._directory = Directory(client, other_clients=others)
+        self.switches = Switches(access_token_lifetime=lifetime)
+        self._signer = Signer(self.issuer, self.switches)
         server = LocalAuthorizationServer(self._directory, self._signer)
         app = Endpoints(server, Interaction(server, auto_approve, skip_consent)).app()
-        self._server = Server(app, self._sockets)
+        self._server = Server(self.switches.wrap(app), self._sockets)
 
     def __enter__(self) -> LocalIssuer:
         self._server.__enter__()
@@ -48,6 +62,11 @@ class LocalIssuer:
 
     def __exit__(self, *_: object) -> None:
         self._server.__exit__()
+
+    @property
+    def keys(self) -> Keys:
+        """Its keys, which a test can change while it runs."""
+        return self._signer.keys
 
     @property
     def client_id(self) -> str:

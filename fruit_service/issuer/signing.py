@@ -1,21 +1,22 @@
-"""Signing: the issuer's key, and the tokens made with it in Auth0's form."""
+"""Signing: the issuer's keys, and the tokens made with them in Auth0's form."""
 
 from __future__ import annotations
 
+import json
 import secrets
-import time
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc import jws, jwt
+from joserfc.jwk import KeySet, RSAKey
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from .people import User
+from .switches import Draft, Switches
 
 ALGORITHM = "RS256"
-ID_TOKEN_LIFETIME = 36_000
-"""In seconds, as Auth0's default: an ID token tells who signed in, not for how long."""
 
 
 def new_key() -> RSAKey:
@@ -25,13 +26,69 @@ def new_key() -> RSAKey:
     return key
 
 
+class Keys:
+    """The issuer's keys: one signs, and those that are published verify. A test may change both at any time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: tuple[RSAKey, ...] = (new_key(),)
+        self._published: tuple[RSAKey, ...] = self._all
+        self._signing = self._all[0]
+
+    @property
+    def signing(self) -> RSAKey:
+        """The key that signs."""
+        return self._signing
+
+    @property
+    def published(self) -> tuple[RSAKey, ...]:
+        """The keys of the JWKS, the oldest first."""
+        return self._published
+
+    @property
+    def private(self) -> KeySet:
+        """Every key that there ever was: a header's `kid` finds its own, whatever has changed since it was written."""
+        return KeySet(list(self._all))
+
+    def publish(self) -> str:
+        """Put a new key into the JWKS, which does not sign yet, and return its `kid`."""
+        key = new_key()
+        with self._lock:
+            self._all += (key,)
+            self._published += (key,)
+        return str(key.kid)
+
+    def sign_with(self, kid: str) -> None:
+        """Sign with the key *kid* from now on, published or not."""
+        self._signing = next(key for key in self._all if key.kid == kid)
+
+    def withdraw(self, kid: str) -> None:
+        """Take the key *kid* out of the JWKS; it may go on signing."""
+        with self._lock:
+            self._published = tuple(key for key in self._published if key.kid != kid)
+
+    def rotate(self) -> str:
+        """Sign with a new key at once, with the old ones withdrawn, and return its `kid`."""
+        kid = self.publish()
+        self.sign_with(kid)
+        for key in self.published:
+            if key.kid != kid:
+                self.withdraw(str(key.kid))
+        return kid
+
+
 @dataclass(frozen=True)
 class Signer:
     """What makes the tokens of one issuer."""
 
     issuer: str
-    lifetime: int
-    key: RSAKey = field(default_factory=new_key, repr=False)
+    switches: Switches
+    keys: Keys = field(default_factory=Keys, repr=False)
+
+    @property
+    def key(self) -> RSAKey:
+        """The key that signs."""
+        return self.keys.signing
 
     @property
     def header(self) -> dict[str, str]:
@@ -39,20 +96,21 @@ class Signer:
         return {"alg": ALGORITHM, "typ": "JWT", "kid": str(self.key.kid)}
 
     def jwks(self) -> dict[str, Any]:
-        """Return the public key as a set (RFC 7517, section 5)."""
-        return {"keys": [{**self.key.as_dict(private=False), "use": "sig", "alg": ALGORITHM}]}
+        """Return the public keys as a set (RFC 7517, section 5)."""
+        published = self.keys.published
+        return {"keys": [{**key.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for key in published]}
 
     def access_token(self, user: User, client_id: str, scope: str, audience: str) -> str:
         """Return an access token for *audience*, or an opaque one where there is none."""
         if not audience:
             return secrets.token_urlsafe(24)
-        now = int(time.time())
+        now = int(self.switches.now())
         claims = {
             "iss": self.issuer,
             "sub": user.sub,
             "aud": [audience, self.issuer + "userinfo"] if "openid" in scope.split(" ") else audience,
             "iat": now,
-            "exp": now + self.lifetime,
+            "exp": now + self.switches.access_token_lifetime,
             "azp": client_id,
             "scope": scope,
         }
@@ -60,4 +118,21 @@ class Signer:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return *claims* as a JWT of this issuer, whatever they say."""
-        return jwt.encode(self.header, dict(claims), self.key, [ALGORITHM])
+        return jwt.encode(self.header, dict(claims), self.keys.private, [ALGORITHM])
+
+    def tampered(self, id_token: str) -> str:
+        """Return *id_token*, or what a test makes of it."""
+        if self.switches.tamper is None:
+            return id_token
+        header, claims = (json.loads(urlsafe_b64decode(part)) for part in id_token.encode().split(b".")[:2])
+        draft = Draft(header, claims, self.key)
+        self.switches.tamper(draft)
+        return _serialized(draft)
+
+
+def _serialized(draft: Draft) -> str:
+    payload = json.dumps(draft.claims).encode()
+    if draft.header.get("alg") == "none":
+        header = json.dumps(draft.header).encode()
+        return f"{urlsafe_b64encode(header).decode()}.{urlsafe_b64encode(payload).decode()}."
+    return jws.serialize_compact(draft.header, payload, draft.key, [draft.header["alg"]])

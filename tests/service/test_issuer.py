@@ -9,33 +9,25 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 import requests
-from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from fruit_service.errors import PortTaken
 from fruit_service.issuer.people import CALLBACK_URLS
 from fruit_service.issuer.server import LocalIssuer
+from tests.service.oauth_requests import (
+    CALLBACK,
+    CODE,
+    IMPLICIT,
+    SCOPE,
+    authorize,
+    claims,
+    exchange,
+    run_together,
+)
 from tests.support.form_browser import FormBrowser
-
-CALLBACK = CALLBACK_URLS[0]
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-SCOPE = "openid profile email read:usual-fruit"
-IMPLICIT = {"response_type": "token id_token", "nonce": "n-1", "state": "st 1", "audience": "api/fruit", "scope": SCOPE}
-CODE = {
-    "response_type": "code",
-    "state": "st 1",
-    "nonce": "n-1",
-    "audience": "api/fruit",
-    "scope": SCOPE,
-    "code_challenge": CHALLENGE,
-    "code_challenge_method": "S256",
-}
 
 
 @pytest.fixture
@@ -56,30 +48,6 @@ def quick() -> Iterator[LocalIssuer]:
 def browser(issuer: LocalIssuer) -> FormBrowser:
     """A browser that the issuer has not seen."""
     return FormBrowser(issuer.issuer)
-
-
-def authorize(issuer: LocalIssuer, parameters: dict[str, str], **changes: str) -> str:
-    """Return the URL of an authorization request."""
-    request = {"client_id": issuer.client_id, "redirect_uri": CALLBACK, **parameters, **changes}
-    return f"{issuer.issuer}authorize?{urlencode(request)}"
-
-
-def claims(issuer: LocalIssuer, token: str) -> dict[str, Any]:
-    """Return the verified claims of a token of the issuer."""
-    jwks = KeySet.import_key_set(requests.get(f"{issuer.issuer}.well-known/jwks.json", timeout=5).json())
-    return dict(jwt.decode(token, jwks, algorithms=["RS256"]).claims)
-
-
-def exchange(issuer: LocalIssuer, code: str, **changes: str) -> requests.Response:
-    """Send a token request."""
-    form = {
-        "grant_type": "authorization_code",
-        "client_id": issuer.client_id,
-        "redirect_uri": CALLBACK,
-        "code": code,
-        "code_verifier": VERIFIER,
-    }
-    return requests.post(f"{issuer.issuer}oauth/token", {**form, **changes}, timeout=5)
 
 
 def test_implicit_sign_in_walks_through_two_pages(issuer: LocalIssuer, browser: FormBrowser) -> None:
@@ -169,7 +137,8 @@ def test_code_is_spent_by_its_first_use(quick: LocalIssuer) -> None:
         ({"client_id": "somebody-else"}, "invalid_client"),
         ({"code": "made-up"}, "invalid_grant"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
-        ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
+        ({"grant_type": "refresh_token"}, "invalid_request"),
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
         ({"grant_type": ""}, "unsupported_grant_type"),
     ],
 )
@@ -360,7 +329,15 @@ def test_discovery_names_what_is_there(quick: LocalIssuer) -> None:
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     endpoints = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
     statuses = {name: requests.get(url, timeout=5).status_code for name, url in endpoints.items()}
-    assert statuses == {"authorization_endpoint": 403, "token_endpoint": 405, "userinfo_endpoint": 401, "jwks_uri": 200}
+    assert statuses == {
+        "authorization_endpoint": 403,
+        "token_endpoint": 405,
+        "device_authorization_endpoint": 405,
+        "revocation_endpoint": 405,
+        "end_session_endpoint": 200,
+        "userinfo_endpoint": 401,
+        "jwks_uri": 200,
+    }
 
 
 def pages(issuer: LocalIssuer) -> Iterator[requests.Response]:
@@ -527,15 +504,6 @@ def test_authorize_is_quick_for_tests(quick: LocalIssuer) -> None:
         for _ in range(20):
             assert session.get(url, allow_redirects=False, timeout=5).status_code == 303
     assert time.monotonic() - started < 2
-
-
-def run_together(count: int, act: Callable[[], None]) -> None:
-    """Run *act* in that many threads at once."""
-    threads = [threading.Thread(target=act) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_of_many_exchanges_of_one_code_one_succeeds(quick: LocalIssuer) -> None:

@@ -1,0 +1,93 @@
+"""Activation: the pages where a person allows what a device asks (RFC 8628, section 3.3)."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from bottle import HTTPResponse
+
+from ..pages import page
+from .device import DeviceCode
+from .grants import LocalAuthorizationServer
+from .interaction import Interaction
+from .messages import PACKAGE
+from .people import User
+from .switches import Switches
+
+MOST_WRONG_CODES = 10
+GUESSING_PERIOD = 60
+"""In seconds: so few guesses find none of 20^8 codes (RFC 8628, section 5.1)."""
+
+
+class Activation:
+    """From a user code to the person's answer, by way of the pages for sign-in and consent."""
+
+    def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
+        self._server = server
+        self._interaction = interaction
+        self._guesses = Guesses(server.switches)
+
+    def code_page(self, user_code: str, browser: str | None) -> HTTPResponse:
+        """Ask for a user code; one of a device that waits leads on."""
+        if not user_code:
+            return _ask_for_code(200)
+        if self._guesses.are_too_many():
+            return _ask_for_code(429, "Too many wrong codes were entered. Wait a minute, then try again.")
+        device = self._server.devices.waiting(user_code)
+        if device is None:
+            self._guesses.note()
+            return _ask_for_code(404, "No device waits with this code. Compare it with the one that the device shows.")
+        request = device.request(self._server.signer.issuer)
+        pending = self._interaction.pending(request, lambda user: self._answer(device, user), browser)
+        if self._interaction.approves_by_itself:
+            return self._interaction.next_step(pending)
+        return self._interaction.ask(pending, "u/activate")
+
+    def confirmation_page(self, state: str, browser: str | None) -> HTTPResponse:
+        """Show the code again: the link may have come from somebody who wants to be let in (RFC 8628, section 5.4)."""
+        pending = self._interaction.waiting(state, browser)
+        user_code = pending.request.get("user_code") if pending else ""
+        if not pending or not user_code:
+            return self._interaction.expired_page()
+        return self._interaction.page("confirm_device.html", "Confirm the code", pending, state, user_code=user_code)
+
+    def confirm(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
+        """Go on to sign-in and consent, or deny."""
+        pending = self._interaction.waiting(state, browser, form)
+        if not pending or form.get("decision") not in ("confirm", "cancel"):
+            return self._interaction.expired_page()
+        self._interaction.forget(state)
+        if form["decision"] == "cancel":
+            return self._interaction.respond(pending, None)
+        return self._interaction.next_step(pending)
+
+    def _answer(self, device: DeviceCode, user: User | None) -> HTTPResponse:
+        if not self._server.devices.answer(device, user):
+            return self._interaction.expired_page()
+        client = self._server.query_client(device.client_id)
+        return page(PACKAGE, "device_answered.html", "Done" if user else "Denied", client=client, user=user)
+
+
+class Guesses:
+    """The wrong codes of late; whose they are cannot be told, so that they count together."""
+
+    def __init__(self, switches: Switches) -> None:
+        self._clock = switches.elapsed
+        self._lock = threading.Lock()
+        self._times: deque[float] = deque(maxlen=MOST_WRONG_CODES)
+
+    def note(self) -> None:
+        """Count one more."""
+        with self._lock:
+            self._times.append(self._clock())
+
+    def are_too_many(self) -> bool:
+        """Tell whether no further code is looked at for now."""
+        with self._lock:
+            is_full = len(self._times) == MOST_WRONG_CODES
+            return is_full and self._clock() - self._times[0] < GUESSING_PERIOD
+
+
+def _ask_for_code(status: int, problem: str = "") -> HTTPResponse:
+    return page(PACKAGE, "activate.html", "Connect a device", status=status, form_action="'self'", problem=problem)

@@ -1,0 +1,119 @@
+"""Logout: ending the browser's session, Auth0's way and OpenID Connect's (RP-Initiated Logout 1.0)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oidc.rpinitiated import EndSessionEndpoint as AuthlibEndSessionEndpoint
+from authlib.oidc.rpinitiated import EndSessionRequest
+from bottle import HTTPResponse
+from joserfc.jwk import KeySet
+
+from ..pages import page, policy_source, secure_headers
+from .expiring import Expiring
+from .messages import PACKAGE, Request
+from .signing import ALGORITHM
+
+if TYPE_CHECKING:
+    from .grants import LocalAuthorizationServer
+    from .interaction import Interaction
+
+PATIENCE = 600
+"""How long the question whether to sign out can be answered, in seconds."""
+
+
+class EndSessionEndpoint(AuthlibEndSessionEndpoint):
+    """Checks a logout request: the hint's signature, its client, and the exact address to go back to."""
+
+    server: LocalAuthorizationServer
+
+    def get_server_jwks(self) -> KeySet:
+        """Return the keys that sign ID tokens."""
+        return KeySet.import_key_set(cast(Any, self.server.signer.jwks()))
+
+    def get_algorithms(self) -> list[str]:
+        """Return the one algorithm of our ID tokens."""
+        return [ALGORITHM]
+
+    def is_post_logout_redirect_uri_legitimate(self, *_: Any) -> bool:
+        """Return True: without a hint the user is asked first (section 3: other means of confirming)."""
+        return True
+
+    def end_session(self, end_session_request: Any) -> None:
+        """Do nothing: the session is found by the browser's cookie."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A user who is asked whether to sign out, and where they go then."""
+
+    redirect_uri: str | None
+    browser: str = field(repr=False)
+
+
+class Logout:
+    """The two logout endpoints and the question between."""
+
+    def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
+        self._server = server
+        self._interaction = interaction
+        self._asked: Expiring[Asked] = Expiring(server.switches.elapsed)
+
+    def auth0(self, request: Request, browser: str | None) -> HTTPResponse:
+        """End the session at once; go to `returnTo` if it is an Allowed Logout URL, character by character."""
+        client_id, return_to = request.get("client_id"), request.get("returnTo")
+        client = self._server.query_client(client_id) if client_id else self._server.directory.client
+        if return_to and (client is None or return_to not in client.logout_urls):
+            return self._refusal(f"The returnTo {return_to!r} is not in the list of allowed logout URLs.")
+        return self._end(return_to, browser)
+
+    def oidc(self, request: Request, browser: str | None) -> HTTPResponse:
+        """End the session for the client that proves, by its ID token, that this user is its own; else ask them."""
+        try:
+            request.check_no_repetition()
+            checked = cast(EndSessionRequest, self._server.validate_endpoint_request("end_session", request))
+        except OAuth2Error as error:
+            return self._refusal(str(error.description or "This logout request is not in order."))
+        if request.get("post_logout_redirect_uri") and checked.redirect_uri is None:
+            return self._refusal("The post_logout_redirect_uri is not in the list of allowed logout URLs.")
+        user = self._interaction.user(browser)
+        if user is None or (checked.id_token_claims or {}).get("sub") == user.sub:
+            return self._end(checked.redirect_uri, browser)
+        question = secrets.token_urlsafe()
+        self._asked.put(question, Asked(checked.redirect_uri, browser or ""), PATIENCE)
+        return page(
+            PACKAGE,
+            "logout.html",
+            "Sign out",
+            form_action=_form_action(checked.redirect_uri),
+            user=user,
+            question=question,
+        )
+
+    def confirm(self, form: dict[str, str], browser: str | None) -> HTTPResponse:
+        """End the session as the user decided; the question itself is the form's proof of where it comes from."""
+        asked = self._asked.take(form.get("question"))
+        if asked is None or not secrets.compare_digest(asked.browser.encode(), (browser or "").encode()):
+            return self._interaction.expired_page()
+        return self._end(asked.redirect_uri, browser)
+
+    def _end(self, location: str | None, browser: str | None) -> HTTPResponse:
+        self._interaction.sign_out(browser)
+        if location:
+            response = HTTPResponse("", 303, {**secure_headers(), "Location": location})
+        else:
+            response = page(PACKAGE, "signed_out.html", "Signed out")
+        response.delete_cookie(self._interaction.cookie, path="/")
+        return response
+
+    def _refusal(self, message: str) -> HTTPResponse:
+        data: dict[str, Any] = {"eyebrow": "Sign-out stopped", "message": message, "redirect_uris": ()}
+        return page(PACKAGE, "error.html", "You are still signed in", status=400, **data)
+
+
+def _form_action(redirect_uri: str | None) -> str:
+    """Return where the question's form may lead: Chromium holds the redirect after it against the policy too."""
+    return f"'self' {policy_source(redirect_uri)}" if redirect_uri else "'self'"

@@ -1,0 +1,37 @@
+"""Revocation (RFC 7009): a client gives up its refresh token, and with it the whole family."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
+from authlib.oauth2.rfc7009 import RevocationEndpoint as AuthlibRevocationEndpoint
+
+from .refresh import RefreshToken
+
+if TYPE_CHECKING:
+    from .grants import LocalAuthorizationServer
+
+
+class RevocationEndpoint(AuthlibRevocationEndpoint):
+    """Takes refresh tokens back, used ones too. Access tokens are JWTs that no API asks us about: they just end.
+
+    RFC 7009 allows that (section 2: revoking access tokens is a SHOULD), and it is what Auth0 does; the answer is 200,
+    as for a token that is unknown (section 2.2).
+    """
+
+    CLIENT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
+    server: LocalAuthorizationServer
+
+    def check_params(self, request: Any, client: Any) -> None:
+        """Refuse a request without a token; a wrong hint does no harm (section 2.1), where Authlib refuses it."""
+        if not request.get("token"):
+            raise InvalidRequestError("Send the token.")
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> RefreshToken | None:
+        """Return what a refresh token stands for; its client is compared by Authlib."""
+        return self.server.refresh_tokens.find(token_string)
+
+    def revoke_token(self, token: RefreshToken, request: Any) -> None:
+        """End the family (Auth0: the refresh token, and the grant where the tenant is set so)."""
+        self.server.refresh_tokens.end(token.family)
