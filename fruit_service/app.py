@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 import bottle
@@ -74,13 +75,13 @@ def _add_api(app: Bottle, store: FruitStore) -> None:
 def _add_health(app: Bottle, store: FruitStore, keys: IssuerKeys) -> None:
     @app.get("/healthz")  # type: ignore[untyped-decorator]
     def alive() -> HTTPResponse:
-        return _json({"msg": "alive"})
+        return _answer('{"msg": "alive"}')
 
     @app.get("/readyz")  # type: ignore[untyped-decorator]
     def ready() -> HTTPResponse:
         store.check()
         keys.check()
-        return _json({"msg": "ready"})
+        return _answer('{"msg": "ready"}')
 
 
 def _add_pages(app: Bottle, config: Config) -> None:
@@ -128,7 +129,7 @@ def _answers(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPRespons
         try:
             return callback(**arguments)
         except RequestError as error:
-            return _json({"msg": error.msg}, error.status, **error.headers)
+            return _answer(f'{{"msg": {json.dumps(error.msg)}}}', error.status, error.headers)
 
     return answering
 
@@ -142,9 +143,5 @@ def _error(error: HTTPError) -> str:
     return json.dumps({"msg": reasons.get(error.status_code, own)})
 
 
-def _json(body: dict[str, Any], status: int = 200, **headers: str) -> HTTPResponse:
-    return _answer(json.dumps(body), status, **headers)
-
-
-def _answer(body: str, status: int = 200, **headers: str) -> HTTPResponse:
+def _answer(body: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> HTTPResponse:
     return HTTPResponse(body, status, {**HEADERS, **headers})

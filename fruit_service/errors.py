@@ -17,6 +17,7 @@ FruitError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 REALM = "fruit"
@@ -113,7 +114,8 @@ class Unavailable(RequestError):
         super().__init__(msg, {"Retry-After": str(retry_after)})
 
 
-def _challenge(**parameters: str) -> dict[str, str]:
+@cache  # there are as many as there are sentences and scopes of ours, and a refusal must not be dearer than an answer
+def _challenge(**parameters: str) -> Mapping[str, str]:
     """Return the challenge of RFC 6750, section 3; the values are ours and need no escaping."""
     pairs = ", ".join(f'{name}="{value}"' for name, value in {"realm": REALM, **parameters}.items())
-    return {"WWW-Authenticate": f"Bearer {pairs}"}
+    return MappingProxyType({"WWW-Authenticate": f"Bearer {pairs}"})

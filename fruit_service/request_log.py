@@ -68,10 +68,11 @@ def _request_id(environ: dict[str, Any]) -> str:
 
 def _line(environ: dict[str, Any], request_id: str, status: str, seconds: float) -> str:
     """Return the line; by hand where nothing needs escaping, because every request pays for it."""
-    method, subject = known_method(environ), environ.get(SUBJECT)
+    method, name = known_method(environ), environ.get(SUBJECT)
+    subject = "null" if name is None else json.dumps(name)
     return (
         f'{{"time": "{_now()}", "request_id": "{request_id}", "method": "{method}", "route": "{route_of(environ)}", '
-        f'"status": {status}, "subject": {json.dumps(subject)}, "ms": {seconds * 1000:.3f}}}\n'
+        f'"status": {status}, "subject": {subject}, "ms": {seconds * 1000:.3f}}}\n'
     )
 
 
