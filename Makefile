@@ -38,8 +38,11 @@ test-long: .venv/ready
 
 test-ipython: $(IPYTHONS:%=test-ipython-%)
 
+# What knows no IPython is the same on each.
+NO_IPYTHON := command_line store_file store_keyring store_lock store_record bad_inputs id_token params
+
 test-ipython-%: .venv-ipython-%/ready
-	.venv-ipython-$*/bin/python -m pytest tests/magic
+	.venv-ipython-$*/bin/python -m pytest tests/magic $(NO_IPYTHON:%=--ignore=tests/magic/test_%.py)
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

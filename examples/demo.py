@@ -36,7 +36,7 @@ OUTPUT = ROOT / "demo-output"
 FILES = ("demo.ipynb", "ipyauth-Auth0-demo.env")
 PICTURE = (
     "%load_ext ipyauth_magic",
-    "%%auth0 -f ipyauth-Auth0-demo.env\nscope=read:exotic-fruit write:usual-fruit",
+    "%%auth0 -f ipyauth-Auth0-demo.env --flow code\nscope=read:exotic-fruit write:usual-fruit",
     "%token",
     'import requests\n\nrequests.get("http://127.0.0.1:5000/api/fruit", auth=auth).json()["fruits"]',
 )

@@ -1,7 +1,8 @@
-"""One sign-in under way: a thread that runs a grant, the link to follow, and how it ended.
+"""One sign-in under way: the grant that runs, the link to follow, and how it ended.
 
-The thread waits for the response, so that whoever waits for the thread can be interrupted at any moment, and a card
-can offer a sign-in without blocking the kernel.
+A card's grant runs in a thread, so that the card does not block the kernel. So does one that may wait for the
+provider's answers, so that whoever waits for the thread can be interrupted at any moment. Where nothing but the
+listener can be waited for, whoever asks for the result runs the grant: a thread costs more than checking the response.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from .callback.browser import open_in_browser
-from .callback.listener import Listener, open_listener
-from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, SignInTimeout, UnknownGrant
+from .callback.listener import SLICE, Listener, open_listener
+from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, SignInTimeout
+from .grant import Grant
+from .oauth.code import sign_in_with_code
+from .oauth.device import Pauses, sign_in_with_device
+from .oauth.device_authorization import DeviceAuthorization
 from .oauth.implicit import sign_in_with_implicit
 from .oauth.provider import Provider
 from .params import ParamsAuth0
@@ -23,22 +29,19 @@ from .token import TokenSet
 GRACE = 0.5
 """Seconds in which the thread ends by itself, unless the provider holds it up."""
 
-SLICE = 0.2
-"""Seconds of one wait: on Windows a longer one would hold back an interrupt."""
-
 _logger = logging.getLogger("ipyauth_magic")
 
 
 class Attempt:
-    """A sign-in under way; used from any thread. Its port is held, and its link soon known, when this returns.
+    """A sign-in under way; used from any thread. Its port is held when this returns; `start` or `result` does the rest.
 
     Args:
-        changed: called in the attempt's thread when the link is known, and when it has ended, well or not.
+        changed: called in the thread that runs the grant when the link is known, and when it has ended, well or not.
         open_browser: open the link in the user's browser as soon as it is known.
         unattended: nobody can follow a link, so a browser that does not open ends it.
+        grant: how tokens are asked for; by default that of *params*, without a refresh token.
 
     Raises:
-        UnknownGrant: the response_type is not that of the implicit grant.
         PortTaken: no redirect URI's port is free.
     """
 
@@ -50,34 +53,46 @@ class Attempt:
         changed: Callable[[Attempt], None] = lambda attempt: None,
         open_browser: bool = False,
         unattended: bool = False,
+        grant: Grant | None = None,
     ) -> None:
-        if params.response_type != "token id_token":
-            raise UnknownGrant(params.response_type)
         self.params = params
+        self.grant = grant or Grant.of(params.response_type, renewable=False)
         self.url: str | None = None
         self.tokens: TokenSet | None = None
         self.error: BaseException | None = None
         self.why_no_browser: str | None = None
-        self.wants_browser = open_browser
+        self.device_authorization: DeviceAuthorization | None = None
+        self.wants_browser = open_browser and self.grant.flow != "device"  # the user is on another device
         self._unattended = unattended
         self._changed = changed
-        self._cancelled_at = math.inf
-        self._news = threading.Event()
+        self._cancelled_at = self._code_ends_at = math.inf
+        # Not an event: an interrupt may leave an event's lock held, and whoever sets it next would wait forever.
+        self._news: SimpleQueue[None] = SimpleQueue()
         self._has_url = threading.Event()
-        self._finished = threading.Event()
+        self._is_finished = False
         self._lock = threading.Lock()
-        self._listener: Listener = open_listener(params.redirect_uris, bind)
-        self._thread = threading.Thread(target=self._run, name="ipyauth-sign-in", daemon=True)
-        try:
-            self.give_time(timeout)
-            self._thread.start()
-        except BaseException:
-            self._listener.close()
-            raise
+        self._listener: Listener | Pauses = (
+            Pauses() if self.grant.flow == "device" else open_listener(params.redirect_uris, bind)
+        )
+        self._next_tick = 0.0
+        self._is_running = False
+        self._thread: threading.Thread | None = None
+        self.give_time(timeout)
+
+    def start(self) -> None:
+        """Let it run in a thread of its own; its link is soon known."""
+        if self._claim():
+            thread = threading.Thread(target=self._run, name="ipyauth-sign-in", daemon=True)
+            try:
+                thread.start()
+            except BaseException:
+                self._listener.close()
+                raise
+            self._thread = thread
 
     @property
     def redirect_uri(self) -> str:
-        """The redirect URI in use, with its real port."""
+        """The redirect URI in use, with its real port; empty where there is none."""
         return self._listener.redirect_uri
 
     @property
@@ -91,13 +106,13 @@ class Attempt:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the wait ends by itself."""
-        return max(0.0, self._ends_at - time.monotonic())
+        """Seconds until the wait ends by itself, or the code to be entered does."""
+        return max(0.0, min(self._ends_at, self._code_ends_at) - time.monotonic())
 
     def open_browser(self) -> None:
         """Open the link in the user's browser as soon as it is known, once; `why_no_browser` tells if that failed."""
         with self._lock:
-            if self.wants_browser:
+            if self.wants_browser or self.grant.flow == "device":
                 return
             self.wants_browser = True
             url = self.url
@@ -118,44 +133,73 @@ class Attempt:
             IpyauthError: why there are no tokens.
         """
         try:
+            if self._waits_for_listener_only and isinstance(self._listener, Listener) and self._claim():
+                self._listener.meanwhile = lambda: self._tick_if_due(tick)
+                self._run()
+            else:
+                self.start()
             self._watch(tick)
-        except BaseException:
+        except BaseException as error:
             self.cancel("it was interrupted")
             self.join(0.4)
-            raise
+            raise _without_frames(error) from None
         if self.tokens is not None:
             return self.tokens
-        # Without the frames of the flow: the response stands in their variables, and %xmode Verbose would print it.
-        raise (self.error or SignInCancelled()).with_traceback(None)
+        raise (self.error or SignInCancelled()).with_traceback(None)  # for the reason of `_without_frames`
 
     def wait_for_url(self, timeout: float) -> None:
-        """Wait until the link is known or the attempt is over; at most *timeout* seconds."""
+        """Start it, and wait until the link is known or the attempt is over; at most *timeout* seconds."""
+        self.start()
         self._has_url.wait(timeout)
 
     def cancel(self, reason: str) -> None:
         """End it now; the port is free soon after, `join` tells when."""
+        error = SignInCancelled(reason)
         self._cancelled_at = min(self._cancelled_at, time.monotonic())
-        self._listener.cancel(SignInCancelled(reason))
-        self._news.set()
+        self._listener.cancel(error)
+        if self._claim():  # nobody runs it, so nobody else gives the port back
+            self.error = error
+            self._listener.close()
+            self._finish()
+        self._news.put(None)
 
     def join(self, timeout: float = 2.0) -> None:
         """Wait until thread, sockets and port of an ended attempt are gone; about *timeout* seconds at the most.
 
         A thread that still waits for the provider's answer does not hold the port back.
         """
-        self._thread.join(timeout / 2)
+        if self._thread is not None:
+            self._thread.join(timeout / 2)
         self._listener.close()
         self._listener.join(timeout / 2)
 
+    def _claim(self) -> bool:
+        """Tell whether the caller is the one who is to run it."""
+        with self._lock:
+            claimed, self._is_running = not self._is_running, True
+        return claimed
+
+    @property
+    def _waits_for_listener_only(self) -> bool:
+        return self.grant.flow == "implicit" and Provider.of(self.params.expected_issuer).is_ready
+
     def _watch(self, tick: Callable[[Attempt], None]) -> None:
-        next_tick = 0.0
-        while not self._finished.is_set():
+        while not self._is_finished:
             self._check_end()
-            if self._news.is_set() or time.monotonic() >= next_tick:
-                self._news.clear()
-                next_tick = time.monotonic() + 1.0
-                tick(self)
-            self._news.wait(SLICE)
+            self._tick_if_due(tick, SLICE)
+
+    def _tick_if_due(self, tick: Callable[[Attempt], None], wait: float = 0.0) -> None:
+        """Call *tick* if there is news, for which it waits *wait* seconds, or if a second has passed."""
+        if self._has_news(wait) or time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + 1.0
+            tick(self)
+
+    def _has_news(self, wait: float) -> bool:
+        try:
+            self._news.get(block=wait > 0, timeout=wait)
+        except Empty:
+            return False
+        return True
 
     def _check_end(self) -> None:
         """Leave a thread behind that is held up by the provider, when nobody may wait any longer."""
@@ -163,33 +207,46 @@ class Attempt:
         if now > self._cancelled_at + GRACE:
             raise SignInCancelled
         if now > self._ends_at + GRACE and not self._listener.has_response:
-            raise SignInTimeout(self._timeout, self.redirect_uri)
+            raise SignInTimeout(self._timeout, self.redirect_uri or None)
 
     def _run(self) -> None:
         try:
             provider = Provider.of(self.params.expected_issuer)
-            sign_in_with_implicit(self.params, provider, self._listener, self._open_url, self._accept)
+            what = (self.params, self.grant, provider)
+            if isinstance(self._listener, Pauses):
+                sign_in_with_device(*what, self._listener, self._show_code, self._accept)
+            elif self.grant.flow == "code":
+                sign_in_with_code(*what, self._listener, self._open_url, self._accept)
+            else:
+                sign_in_with_implicit(*what, self._listener, self._open_url, self._accept)
         except IpyauthError as error:
             self._end(error)
-        except BaseException as error:
+        except Exception as error:
             _logger.exception("A sign-in ended by a defect")
             self._end(error)
+        except BaseException:
+            self._end(SignInCancelled("it was interrupted"))
+            raise
 
     def _accept(self, tokens: TokenSet) -> None:
         self.tokens = tokens
         self._end()
 
     def _end(self, error: BaseException | None = None) -> None:
-        if isinstance(error, SignInFailed):
+        if error is not None and (isinstance(error, SignInFailed) or error.__suppress_context__):
             error.__cause__ = error.__context__ = None  # their frames hold parts of the response
         self.error = error
-        self.url = None  # state and nonce stand in it
+        self.url = self.device_authorization = None  # state and nonce stand in it, or the code
+        self._has_url.set()  # first: who waits for it may hold what `_tell` needs
         try:
             self._tell()
         finally:
-            self._finished.set()
-            self._has_url.set()
-            self._news.set()
+            self._finish()
+
+    def _finish(self) -> None:
+        self._is_finished = True
+        self._news.put(None)
+        self._has_url.set()
 
     def _open_url(self, url: str) -> None:
         with self._lock:
@@ -200,8 +257,13 @@ class Attempt:
         if wanted:
             open_in_browser(url, self._browser_said)
         self._has_url.set()
-        self._news.set()
+        self._news.put(None)
         self._tell()
+
+    def _show_code(self, authorization: DeviceAuthorization) -> None:
+        self._code_ends_at = time.monotonic() + authorization.expires_in
+        self.device_authorization = authorization
+        self._open_url(authorization.verification_uri_complete or authorization.verification_uri)
 
     def _tell(self) -> None:
         try:
@@ -215,4 +277,10 @@ class Attempt:
         self.why_no_browser = why_not
         if self._unattended:
             self._listener.cancel(NobodyCanAnswer(why_not))
-        self._news.set()
+        self._news.put(None)
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """Return *error* without the frames of the flow: %xmode Verbose would print the response in their variables."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

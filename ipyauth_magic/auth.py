@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from . import sign_ins
 from .attempt import Attempt
+from .background import run_out_of_sight
 from .callback.browser import why_no_browser
 from .clock import utc_now
 from .display.card import Card
@@ -16,19 +18,35 @@ from .display.inspection import guard_inspector
 from .display.panel import Output, Panel, card_of, current_shell, in_notebook, panel, somebody_can_answer
 from .display.tracebacks import guard_tracebacks
 from .display.waiting import duration, signed_in_card
-from .errors import IpyauthError, NobodyCanAnswer, NotSignedIn, SignInNeeded
+from .errors import (
+    InvalidIdToken,
+    IpyauthError,
+    NobodyCanAnswer,
+    NotSignedIn,
+    ProviderRefused,
+    SignInNeeded,
+    SignInTimeout,
+)
+from .grant import FLOWS, RESPONSE_TYPES, Grant
+from .kept_tokens import KeptTokens
+from .oauth.provider import Provider
 from .params import ParamsAuth0
-from .store import memory
+from .store import Store
+from .store.opening import open_store
 from .text import plain
 from .token import AccessToken, AuthorizationHeader, IdToken, TokenSet
 
 if TYPE_CHECKING:
+    import httpx
     import requests
 
     from .session import TokenSession
 
 CARD_TIMEOUT = 300.0
 """Seconds for which a card's link works."""
+
+SILENT_TIMEOUT = 15.0
+"""Seconds for the browser to start and the provider to say whether it knows the user still."""
 
 
 class Auth:
@@ -39,21 +57,40 @@ class Auth:
 
     Args:
         params: what to sign in for.
-        store: `memory` (an equal sign-in of this session serves again) or `none`.
+        flow: `implicit`, `code` or `device`; by default what the `response_type` of *params* says.
+        store: where tokens are kept: `memory` (an equal sign-in of this session serves again), `keyring` or `file`
+            (one of another session too), or `none`; or a `Store` of your own.
+        renewable: ask for a refresh token, where the flow can give one.
         bind: another address to listen on than the redirect URI's, for a published container port.
+
+    Raises:
+        StoreUnavailable: there is no such store here.
     """
 
-    def __init__(self, params: ParamsAuth0, *, store: str = "memory", bind: str | None = None) -> None:
+    def __init__(
+        self,
+        params: ParamsAuth0,
+        *,
+        flow: str | None = None,
+        store: str | Store = "memory",
+        renewable: bool = True,
+        bind: str | None = None,
+    ) -> None:
         if not isinstance(params, ParamsAuth0):
             raise TypeError("params must be a ParamsAuth0")
-        if store not in ("memory", "none"):
-            raise ValueError("store must be `memory` or `none`")
+        if flow not in (None, *FLOWS):
+            raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
+        if flow in RESPONSE_TYPES:
+            params = params.with_response_type(RESPONSE_TYPES[flow], "flow")
         self.params = params
+        self.grant = Grant.of(params.response_type, flow, renewable)
         self._store = store
         self._bind = bind
-        self._key = memory.store_key(params)
+        self._kept = KeptTokens(
+            params, self.grant, open_store(store) if isinstance(store, str) else store, lambda: utc_now()
+        )
         self._lock = threading.RLock()
-        self._tokens: TokenSet | None = None
+        self._silence = threading.Lock()
         self._attempt: Attempt | None = None
         self._cards: list[Output] = []
         if (shell := current_shell()) is not None:
@@ -64,7 +101,9 @@ class Auth:
     def sign_in(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
         """Sign in and return this `Auth`; a token that is still good is kept, without a browser.
 
-        Blocks until signed in, refused, timed out or interrupted. A sign-in that a card offers already is taken over.
+        One that has ended is renewed by its refresh token; where there is none, the provider is asked once whether it
+        knows the user still (`prompt=none`), and then the user. Blocks until signed in, refused, timed out or
+        interrupted. A sign-in that a card offers already is taken over.
 
         Args:
             timeout: seconds to wait for the browser.
@@ -81,13 +120,37 @@ class Auth:
             shown.end(self.card())
         return self
 
-    def ask_on(self, shown: Panel, timeout: float, open_browser: bool, force: bool) -> bool:
-        """Sign in as `sign_in` does, showing the wait on *shown*; return whether the user had to be asked."""
+    async def sign_in_async(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
+        """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in."""
+        import asyncio
+
+        work = asyncio.create_task(asyncio.to_thread(self.sign_in, timeout, open_browser, force))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if (attempt := self._attempt) is not None:
+                attempt.cancel("it was interrupted")
+            await asyncio.gather(work, return_exceptions=True)
+            raise
+
+    def ask_on(self, shown: Panel, timeout: float, open_browser: bool, force: bool, renew: bool = False) -> bool:
+        """Sign in as `sign_in` does, showing the wait on *shown*; return whether the user had to be asked.
+
+        With *renew*, a good token is no reason to keep it.
+        """
         if not 0 < timeout <= 24 * 3600:
             raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
+        if not force and self._go_on_without_asking(renew):
+            return False
+        if not force and self._may_be_silent(open_browser):
+            with self._silence:  # who comes second finds what the first one's silent attempt brought
+                if not renew and self._adopt_good_tokens():
+                    return False
+                if self._sign_in_silently(min(timeout, SILENT_TIMEOUT)):
+                    return True
         try:
             with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
-                if not force and self._adopt_good_tokens():
+                if not force and not renew and self._adopt_good_tokens():
                     return False
                 attempt = self._begin(timeout, open_browser, self._is_unattended(open_browser))
             attempt.result(shown.tick)
@@ -98,11 +161,50 @@ class Auth:
             raise
         return True
 
-    @staticmethod
-    def _is_unattended(open_browser: bool) -> bool:
+    def _go_on_without_asking(self, renew: bool) -> bool:
+        """Tell whether there are good tokens, or could be renewed ones, that need nobody."""
+        if self._adopt_good_tokens() and not renew:
+            return True
+        try:
+            self._kept.renewed(self._kept.current)
+        except (NotSignedIn, SignInNeeded):
+            return False
+        sign_ins.remember(self)
+        return True
+
+    def _may_be_silent(self, open_browser: bool) -> bool:
+        """Tell whether the provider may know the user still: after a sign-in, by a browser that is at hand."""
+        if self.grant.flow == "device" or not self._kept.is_known or self.params.prompt or not open_browser:
+            return False
+        attempt = self._attempt
+        under_way = attempt is not None and not attempt.is_over and not attempt.grant.silent
+        return not under_way and why_no_browser() is None
+
+    def _sign_in_silently(self, timeout: float) -> bool:
+        """Ask the provider to sign in without asking the user (OpenID Connect Core, 3.1.2.1); tell if that served."""
+        with self._lock:
+            sign_ins.make_room(self.params.redirect_uris)
+            grant = replace(self.grant, silent=True, subject=str(self.tokens.claims["sub"]))
+            attempt = Attempt(self.params, timeout, self._bind, self._changed, True, True, grant)
+            self._attempt = attempt
+        try:
+            attempt.result()
+        except (ProviderRefused, SignInTimeout, NobodyCanAnswer):
+            attempt.join()
+            return False
+        except InvalidIdToken as error:
+            if error.check != "sub":
+                raise
+            attempt.join()
+            return False  # somebody else is signed in at the provider now: whether that is meant is the user's to say
+        return True
+
+    def _is_unattended(self, open_browser: bool) -> bool:
         """Tell whether nobody could follow a link; raise NobodyCanAnswer if no browser could either."""
         if somebody_can_answer():
             return False
+        if self.grant.flow == "device":
+            raise NobodyCanAnswer("the device flow needs a person who enters a code")
         if reason := why_no_browser() if open_browser else "open_browser is off":
             raise NobodyCanAnswer(reason)
         return True
@@ -117,16 +219,14 @@ class Auth:
                 attempt.open_browser()
             return attempt
         sign_ins.make_room(self.params.redirect_uris)
-        self._attempt = Attempt(self.params, timeout, self._bind, self._changed, open_browser, unattended)
+        self._attempt = Attempt(self.params, timeout, self._bind, self._changed, open_browser, unattended, self.grant)
         return self._attempt
 
     def _changed(self, attempt: Attempt) -> None:
-        """Take the tokens that *attempt* brought, and redraw the cards; runs in its thread."""
+        """Take the tokens that *attempt* brought, and redraw the cards; runs in the thread of its grant."""
         with self._lock:
             if attempt.tokens is not None and self._attempt is attempt:
-                self._tokens = attempt.tokens
-                if self._store == "memory":
-                    memory.save(self._key, attempt.tokens)
+                self._kept.take(attempt.tokens)
                 sign_ins.remember(self)
         if attempt.is_over:
             sign_ins.take_over(attempt)
@@ -136,15 +236,26 @@ class Auth:
 
     @property
     def access_token(self) -> AccessToken:
-        """The access token: a `str` whose `repr` is masked.
+        """The access token: a `str` whose `repr` is masked; renewed by the refresh token when it is about to end.
 
         Raises:
             NotSignedIn: before any sign-in.
-            SignInNeeded: it has ended, or is about to.
+            SignInNeeded: it has ended, or is about to, and only the user can get another.
+            ProviderError: it has ended, and the provider cannot be reached.
         """
-        if self.tokens.is_expired(utc_now()):
-            raise SignInNeeded
-        return self.tokens.access_token
+        return self._kept.good().access_token
+
+    def renewed_token(self, ended: str) -> AccessToken:
+        """Return an access token other than *ended*, which an API has refused although its time is not over.
+
+        Raises:
+            SignInNeeded: only the user can get another.
+            ProviderError: the provider cannot be reached.
+        """
+        tokens = self.tokens
+        if tokens.access_token == ended:
+            tokens = self._kept.renewed(tokens)
+        return tokens.access_token
 
     @property
     def id_token(self) -> IdToken:
@@ -179,7 +290,7 @@ class Auth:
     @property
     def is_signed_in(self) -> bool:
         """Whether there is a token that is still good."""
-        return self._tokens is not None and not self._tokens.is_expired(utc_now())
+        return self._kept.is_signed_in
 
     @property
     def tokens(self) -> TokenSet:
@@ -188,35 +299,68 @@ class Auth:
         Raises:
             NotSignedIn: before any sign-in.
         """
-        tokens = self._tokens
-        if tokens is None:
-            raise NotSignedIn
-        return tokens
+        return self._kept.current
 
     def _adopt_good_tokens(self) -> bool:
         """Tell whether there are good tokens, here or of an equal sign-in of this session, which are then ours too."""
         if self.is_signed_in:
             return True
-        kept = memory.load(self._key) if self._store == "memory" else None
-        if kept is None or kept.is_expired(utc_now()):
+        if not self._kept.adopt():
             return False
-        self._tokens = kept
         sign_ins.remember(self)
         return True
 
-    def is_for(self, params: ParamsAuth0, store: str, bind: str | None) -> bool:
+    def is_for(self, params: ParamsAuth0, grant: Grant, store: str, bind: str | None) -> bool:
         """Tell whether this is a sign-in for just these."""
-        return (self.params, self._store, self._bind) == (params, store, bind)
+        return (self.params, self.grant, self._store, self._bind) == (params, grant, store, bind)
 
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
+        self._end(self._kept.forget)
+
+    def leave(self) -> None:
+        """Forget the tokens here, and end a sign-in that waits; what a store keeps for other sessions stays there."""
+        self._end(self._kept.leave)
+
+    def _end(self, forget: Callable[[], None]) -> None:
         with self._lock:
-            attempt, self._attempt, self._tokens = self._attempt, None, None
-            memory.forget(self._key)
+            attempt, self._attempt = self._attempt, None
+            forget()
             sign_ins.forget(self)
         if attempt is not None:
             attempt.cancel("it was cleared")
             attempt.join()
+
+    def sign_out(self, open_browser: bool = True) -> None:
+        """Forget the tokens as `clear` does, have them revoked (RFC 7009), and end the provider's session.
+
+        The session stands in the user's browser, so its end is opened there; where none opens, the link is shown.
+
+        Raises:
+            NotSignedIn: nobody is signed in, here or in the store.
+            SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
+        """
+        from .sign_out import sign_out
+
+        try:
+            tokens = self._kept.take_out()
+        finally:
+            self.clear()
+        sign_out(self.params, self.grant, tokens, open_browser)
+
+    def userinfo(self) -> dict[str, Any]:
+        """Return what the provider's userinfo endpoint tells about the user (OpenID Connect Core, 5.3), asked now.
+
+        Raises:
+            NotSignedIn: before any sign-in.
+            SignInNeeded: the token has ended, and only the user can get another.
+            InvalidResponse: the answer is about another user than the ID token.
+            ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
+        """
+        tokens, provider = self._kept.good(), Provider.of(self.params.expected_issuer)
+        return run_out_of_sight(
+            lambda: provider.userinfo(tokens.access_token, str(tokens.claims["sub"])), "ipyauth-userinfo"
+        )
 
     # Calling APIs
 
@@ -225,7 +369,14 @@ class Auth:
         if (shell := current_shell()) is not None:
             guard_tracebacks(shell)
         request.headers["Authorization"] = AuthorizationHeader.bearer(self.access_token)
+        request.hooks["response"].append(self._try_once_more)
         return request
+
+    def _try_once_more(self, response: requests.Response, **kwargs: Any) -> requests.Response:
+        """Answer a 401 that says `invalid_token` with another token, once (RFC 6750, 3.1)."""
+        from .second_try import second_try
+
+        return second_try(self, response, kwargs)
 
     def session(self, base_url: str | None = None) -> TokenSession:
         """Return a `requests.Session` that sends the token to one origin only: *base_url*'s, or the first one used.
@@ -236,15 +387,29 @@ class Auth:
 
         return TokenSession(self, base_url)
 
+    def httpx(self) -> httpx.Auth:
+        """Return an auth object for httpx, as `httpx.Client(auth=auth.httpx())`, for its asynchronous client too.
+
+        Raises:
+            ImportError: httpx is not installed; the extra is named.
+        """
+        try:
+            from .httpx_auth import TokenAuth
+        except ImportError as error:
+            raise ImportError("httpx is not installed here: run `pip install 'ipyauth-magic[httpx]'`.") from error
+        return TokenAuth(self)
+
     # Showing
 
     def card(self) -> Card:
         """Return the card of the state: signed in, under way, failed or not begun."""
-        attempt, tokens = self._attempt, self._tokens
-        if tokens is not None and self.is_signed_in:
+        attempt, tokens = self._attempt, self._kept.current if self._kept.is_known else None
+        if tokens is not None and (self.is_signed_in or tokens.refresh_token):
             left = (tokens.expires_at - utc_now()).total_seconds()
             issuer, audience = self.params.expected_issuer, self.params.audience
-            return signed_in_card(tokens.logged_as, issuer, audience, tokens.scope, tokens.expires_at, left)
+            renewable = tokens.refresh_token is not None
+            card = signed_in_card(tokens.logged_as, issuer, audience, tokens.scope, tokens.expires_at, left, renewable)
+            return replace(card, note=self._advice())
         if attempt is not None and not attempt.is_over:
             return card_of(attempt)
         title = f"The sign-in of {tokens.logged_as} has ended" if tokens else "Not signed in"
@@ -252,13 +417,19 @@ class Auth:
             return Card("bad", title, self._what(), note=str(attempt.error))
         return Card("still", title, self._what(), note="Run sign_in(), or the %%auth0 cell.")
 
+    def _advice(self) -> str:
+        """Return why another flow is better, for one sign-in of a session."""
+        if self.grant.flow != "implicit" or not sign_ins.is_to_be_advised(self):
+            return ""
+        return 'Tip: --flow code (in Python flow="code") keeps tokens out of the browser and renews them unasked.'
+
     def _what(self) -> list[tuple[str, str]]:
         return [("Provider", self.params.expected_issuer), ("Scopes", self.params.scope)]
 
     def show(self) -> None:
         """Print name, parameters, user, time left, end and scopes; no secret."""
         rows = [("name", "auth0"), ("params", repr(self.params))]
-        if self._tokens is None:
+        if not self._kept.is_known:
             rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
         else:
             rows += [("logged_as", plain(self.logged_as)), ("time_to_exp", self.time_to_exp)]
@@ -267,7 +438,7 @@ class Auth:
             print(f"{name:<11} : {value}")
 
     def __repr__(self) -> str:
-        who = plain(self._tokens.logged_as) if self._tokens else "nobody"
+        who = plain(self.logged_as) if self._kept.is_known else "nobody"
         return f"<Auth: {who} at {self.params.expected_issuer}>"
 
     def __copy__(self) -> Self:
@@ -282,7 +453,7 @@ class Auth:
     def _ipython_display_(self) -> None:
         """Show the card; if nobody is signed in and somebody can, the card offers the sign-in and does not block."""
         with self._lock:
-            if not self._adopt_good_tokens() and somebody_can_answer():
+            if not self._adopt_good_tokens() and not self._kept.is_renewable and somebody_can_answer():
                 try:
                     self._offer()
                 except IpyauthError as error:
@@ -295,14 +466,14 @@ class Auth:
     def _offer(self) -> None:
         if self._attempt is None or self._attempt.is_over:
             sign_ins.make_room(self.params.redirect_uris)
-            self._attempt = Attempt(self.params, CARD_TIMEOUT, self._bind, self._changed)
+            self._attempt = Attempt(self.params, CARD_TIMEOUT, self._bind, self._changed, grant=self.grant)
             sign_ins.offer(self._attempt)
             # A notebook's card is drawn again when the link is known; a terminal's lines stay.
             self._attempt.wait_for_url(0.3 if in_notebook() else 10)
 
     def _redraw_cards(self) -> None:
         """Bring the cards up to date; a terminal's lines cannot be replaced."""
-        if not in_notebook():
+        if not self._cards or not in_notebook():
             return
         with self._lock:
             bundle = self.card().bundle()

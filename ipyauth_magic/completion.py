@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(auth0|token)\b")
 _CELL = re.compile(r"^\s*%%auth0\b")
 
-_OPTION_VALUES = {"--flow": ("implicit",), "--store": ("memory", "none")}
-
 
 def add_completion(shell: InteractiveShell) -> None:
     """Add our matcher to the shell's completer; before IPython 8.6 matchers see one word only, so it gets none."""
@@ -55,14 +53,25 @@ def _matches(fragment: str, words: Iterable[str]) -> SimpleMatcherResult:
 def _on_line(magic: str, before: str) -> tuple[str, list[str]]:
     """Return the text to complete on a magic's line, and the words that may stand there."""
     *earlier, fragment = re.split(r"\s+", before)
-    if earlier and earlier[-1] in _OPTION_VALUES:
-        return fragment, list(_OPTION_VALUES[earlier[-1]])
+    option, equals, value = fragment.partition("=")
+    if equals and (values := _values(option)):
+        return value, values
+    if earlier and (values := _values(earlier[-1])):
+        return fragment, values
     if fragment.startswith("-"):
         return fragment, _options(magic)
     if magic == "token":
         return fragment, _names()
     in_cell, words = _in_cell(before)
     return (in_cell, words) if "=" in before else (fragment, [*_options(magic), *words])
+
+
+def _values(option: str) -> list[str]:
+    """Return the values that *option* takes, where they are few."""
+    from .grant import FLOWS
+    from .store.opening import NAMES
+
+    return list({"--flow": FLOWS, "--store": NAMES}.get(option, ()))
 
 
 def _in_cell(before: str) -> tuple[str, list[str]]:

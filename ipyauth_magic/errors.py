@@ -5,14 +5,18 @@ IpyauthError
 ├── NotSignedIn              a token was asked for before any sign-in
 ├── SignInNeeded             the token has ended and only the user can get another
 ├── ProviderError            the provider cannot be reached, or describes itself wrongly
+│   └── ProviderUnreachable  no answer came, or none in time: later it may
+├── SignOutIncomplete        the tokens are erased here, and something at the provider is left
+├── StoreUnavailable         the place asked for, to keep tokens in, is not there
+├── StoreBusy                another thread or process did not let go of a store's lock
 └── SignInFailed             a sign-in was begun and gave no token
-    ├── UnknownGrant         the grant asked for is not there yet
     ├── PortTaken            no redirect URI's port is free
     ├── NobodyCanAnswer      no browser, and nobody who could follow a link
     ├── SignInTimeout        no response came in time
     ├── SignInCancelled      the wait was ended from our side
     ├── ProviderRefused      the provider answered with an error
-    ├── InvalidResponse      the response breaks its standard
+    │   └── UserNeeded       it was asked to answer without the user, and cannot
+    ├── InvalidResponse      a response breaks its standard
     └── InvalidIdToken       the ID token failed a check
         └── UnknownKey       it names a key that the provider does not publish
 """
@@ -29,15 +33,20 @@ REMEDIES = {
     "login_required": "Sign in again without prompt=none.",
     "consent_required": "Sign in again without prompt=none and give your consent.",
     "interaction_required": "Sign in again without prompt=none.",
-    "invalid_scope": "Check `scope` against the scopes that the API defines.",
+    "invalid_scope": (
+        "Check `scope` against the scopes that the API defines; a provider without refresh tokens needs --no-renewable."
+    ),
     "invalid_target": "Check `audience`: it must be the identifier of an API that the provider knows.",
     "unauthorized_client": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "invalid_request": "Check the parameters with `%token --config`.",
+    "invalid_grant": "Sign in again.",
+    "invalid_client": "Check `client_id`, and that the application is Native or Single Page, without a secret.",
+    "expired_token": "The code was not entered in time. Run the cell again for a new one.",
     "server_error": "The provider failed; try again in a moment.",
     "temporarily_unavailable": "The provider is busy; try again in a moment.",
 }
-"""What to do next, by the error code of RFC 6749 (4.2.2.1) or OpenID Connect Core (3.1.2.6)."""
+"""What to do next, by the error code of RFC 6749 (4.2.2.1, 5.2), RFC 8628 (3.5) or OpenID Connect Core (3.1.2.6)."""
 
 
 class IpyauthError(Exception):
@@ -86,18 +95,12 @@ class ProviderError(IpyauthError):
     """The provider cannot be reached, or what it says of itself cannot be used."""
 
 
+class ProviderUnreachable(ProviderError):
+    """No answer came, or none in time, or the provider said that it is busy: later it may serve."""
+
+
 class SignInFailed(IpyauthError):
     """A sign-in was begun and gave no token."""
-
-
-class UnknownGrant(SignInFailed):
-    """The grant asked for is not there yet."""
-
-    def __init__(self, response_type: str) -> None:
-        super().__init__(
-            f"response_type={response_type} is not available in this version. Leave it out: the implicit grant, "
-            "`token id_token`, is what there is."
-        )
 
 
 class PortTaken(SignInFailed):
@@ -126,12 +129,17 @@ class NobodyCanAnswer(SignInFailed):
 
 
 class SignInTimeout(SignInFailed):
-    """No response came in time; the usual cause is a redirect URI that is not registered."""
+    """No response came in time; the usual cause is a redirect URI that is not registered.
 
-    def __init__(self, seconds: float, redirect_uri: str) -> None:
+    `redirect_uri` is None where the user was to enter a code.
+    """
+
+    def __init__(self, seconds: float, redirect_uri: str | None) -> None:
         super().__init__(
             f"No response came within {seconds:g} seconds. If the provider showed an error page instead of "
             f"coming back, add this exact line to the application's Allowed Callback URLs:\n    {redirect_uri}"
+            if redirect_uri
+            else f"Nobody entered the code within {seconds:g} seconds. Run the cell again for a new one."
         )
         self.redirect_uri = redirect_uri
 
@@ -154,11 +162,22 @@ class ProviderRefused(SignInFailed):
         super().__init__(f"The provider refused the sign-in ({said}). {remedy}")
 
 
-class InvalidResponse(SignInFailed):
-    """The authorization response breaks its standard; `check` names the parameter at fault."""
+class UserNeeded(ProviderRefused):
+    """The provider was asked to sign in without asking the user, and cannot (OpenID Connect Core, 3.1.2.6)."""
 
-    def __init__(self, check: str, message: str) -> None:
-        super().__init__(f"The provider's response cannot be trusted: {message}. No token was taken. Try again.")
+    def __init__(self, refused: ProviderRefused) -> None:
+        super().__init__(refused.error, refused.error_description)
+        self.args = ("The provider wants to ask you again: go on in the tab that opens next, or sign in again.",)
+
+
+class InvalidResponse(SignInFailed):
+    """A response of the provider breaks its standard; `check` names the parameter at fault.
+
+    *consequence* says what that means for the user, where it is no token that was asked for.
+    """
+
+    def __init__(self, check: str, message: str, consequence: str = "No token was taken. Try again.") -> None:
+        super().__init__(f"The provider's response cannot be trusted: {message}. {consequence}")
         self.check = check
 
 
@@ -175,3 +194,41 @@ class UnknownKey(InvalidIdToken):
 
     def __init__(self) -> None:
         super().__init__("key", "it is signed with a key that the provider does not publish")
+
+
+class SignOutIncomplete(IpyauthError):
+    """The tokens are erased here, but not everything at the provider could be done.
+
+    `revocation` and `session` tell why that half failed; None is a half that did not fail.
+    """
+
+    def __init__(self, revocation: str | None, session: str | None) -> None:
+        sentences = ["The tokens are erased here, but the sign-out is not complete."]
+        if revocation:
+            sentences.append(f"The provider has not revoked them: {revocation}")
+        if session:
+            sentences.append(f"The provider's session goes on: {session}")
+        sentences.append("Sign out on the provider's own pages; what is left ends by itself in time.")
+        super().__init__(" ".join(sentences))
+        self.revocation = revocation
+        self.session = session
+
+
+class StoreUnavailable(IpyauthError):
+    """The place asked for, to keep tokens in, is not there; `store` is its name."""
+
+    def __init__(self, store: str, reason: str, remedy: str = "") -> None:
+        others = "`--store memory`" if store == "file" else "`--store file` or `--store memory`"
+        choice = f"{remedy}, or choose {others}." if remedy else f"Choose {others}."
+        super().__init__(f"Tokens cannot be kept in the {store} store: {reason}. {choice}")
+        self.store = store
+
+
+class StoreBusy(IpyauthError):
+    """Another thread or process has held a store's lock for longer than any renewal takes."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Another notebook or thread has been busy with these tokens for {seconds:g} seconds and has not let go. "
+            "Try again; if that does not help, end the process that hangs, or use `--store memory`."
+        )

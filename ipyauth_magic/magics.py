@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .auth import Auth
+    from .grant import Grant
     from .params import ParamsAuth0
 
 _IPYTHON_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
@@ -47,7 +48,7 @@ class Auth0Magics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.names: dict[str, Auth] = {}
-        self.latest_params: ParamsAuth0 | None = None
+        self.latest_settings: tuple[ParamsAuth0, Grant] | None = None
         super().__init__(shell=shell)
 
     @magic_arguments("%auth0")
@@ -55,11 +56,15 @@ class Auth0Magics(Magics):
     @argument("-d", "--dotenv-folder", metavar="FOLDER", help="folder of the dotenv file (default: .)")
     @argument("-t", "--token-name", metavar="NAME", default="token", help="variable for the access token")
     @argument("-a", "--auth-name", metavar="NAME", default="auth", help="variable for the Auth")
-    @argument("--flow", metavar="FLOW", help="how to sign in: implicit; overrides response_type")
+    @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
     @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
-    @argument("--store", metavar="WHERE", default="memory", help="where tokens are kept: memory (default) or none")
+    @argument(
+        "--store", metavar="WHERE", default="memory", help="keep tokens in: memory (default), keyring, file, none"
+    )
+    @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
+    @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
     @argument("-q", "--quiet", action="store_true", help="show no card")
     @argument("parameters", metavar="KEY=VALUE", nargs="*", help="parameters, before those of the cell")
@@ -97,14 +102,13 @@ class Auth0Magics(Magics):
             return token(self, _parse(self.token, line))
 
     def _auth0(self, options: Namespace, cell: str | None) -> None:
+        from .options import warnings_about
+
         self._check_options(options)
         params = self.params(options, cell)
-        warnings = list(params.warnings)
-        if options.bind:
-            warnings.append(f"--bind {options.bind}: whoever reaches that address reaches the listener too")
-        for warning in warnings:
+        for warning in warnings_about(options, params.warnings):
             print(f"Warning: {warning}", file=sys.stderr)
-        self.latest_params = params
+        self.latest_settings = (params, _grant(options, params))
         auth = self._auth(options, params)
         self._sign_in(auth, options)
         self._bind(options.token_name, options.auth_name, auth)
@@ -119,10 +123,11 @@ class Auth0Magics(Magics):
 
     def params(self, options: Namespace, cell: str | None) -> ParamsAuth0:
         """Return the parameters of the line, the cell and the configuration."""
+        from .options import line_parameters
         from .params import ParamsAuth0
 
         configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
-        return ParamsAuth0.from_magic(_line_parameters(options), cell, configuration)
+        return ParamsAuth0.from_magic(line_parameters(options), cell, configuration)
 
     def _bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
         """Put the token and *auth* in the user's namespace, out of sight of `%whos`."""
@@ -155,22 +160,20 @@ class Auth0Magics(Magics):
     def _auth(self, options: Namespace, params: ParamsAuth0) -> Auth:
         from .auth import Auth
 
+        flow = _grant(options, params).flow
+        auth = Auth(params, flow=flow, store=options.store, renewable=not options.no_renewable, bind=options.bind)
         earlier = self.names.get(options.auth_name)
-        if earlier is not None and earlier.is_for(params, options.store, options.bind):
-            return earlier
-        return Auth(params, store=options.store, bind=options.bind)
+        same = earlier is not None and earlier.is_for(params, auth.grant, options.store, options.bind)
+        return earlier if earlier is not None and same else auth
 
     def _check_options(self, options: Namespace) -> None:
+        from .options import check_options
+
         for option in ("token_name", "auth_name"):
             _check_name(getattr(options, option), "--" + option.replace("_", "-"))
         if options.token_name == options.auth_name:
             raise UsageError("--token-name and --auth-name must be different names.")
-        if not re.fullmatch(r"[0-9]{1,4}", options.timeout) or not 1 <= int(options.timeout) <= 3600:
-            raise UsageError("--timeout takes a whole number of seconds from 1 to 3600.")
-        if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
-            raise UsageError("--bind takes the address of a network interface, as 0.0.0.0.")
-        _check_choice("--flow", options.flow, ("implicit",))
-        _check_choice("--store", options.store, ("memory", "none"))
+        check_options(options)
 
 
 def _parse(magic: Any, line: str) -> Namespace:
@@ -181,27 +184,16 @@ def _parse(magic: Any, line: str) -> Namespace:
         words = list(lexer)
     except ValueError:
         raise UsageError("A quote is not closed.") from None
-    options: Namespace = magic.parser.parse_intermixed_args(words)
+    parser = magic.parser
+    parser.usage = parser.usage or parser.format_usage()[7:]  # else argparse makes it anew each time
+    options: Namespace = parser.parse_intermixed_args(words)
     return options
 
 
-def _line_parameters(options: Namespace) -> dict[str, str]:
-    parameters: dict[str, str] = {}
-    for word in options.parameters:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(f"`{name[:60]}` is neither an option nor KEY=VALUE.")
-        if name in parameters:
-            raise UsageError(f"{name[:60]} is given twice.")
-        parameters[name] = value
-    for option in ("dotenv_file", "dotenv_folder"):
-        if value := getattr(options, option):
-            if option in parameters:
-                raise UsageError(f"{option} is given twice.")
-            parameters[option] = value
-    if options.flow == "implicit":
-        parameters["response_type"] = "token id_token"
-    return parameters
+def _grant(options: Namespace, params: ParamsAuth0) -> Grant:
+    from .grant import Grant
+
+    return Grant.of(params.response_type, options.flow, not options.no_renewable)
 
 
 def _check_name(name: str, option: str) -> None:
@@ -212,11 +204,6 @@ def _check_name(name: str, option: str) -> None:
     )
     if reserved:
         raise UsageError(f"{option}: {name} is a name of Python's or IPython's own; choose another.")
-
-
-def _check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
-    if value is not None and value not in choices:
-        raise UsageError(f"{option} takes {' or '.join(choices)}.")
 
 
 @contextmanager
@@ -231,8 +218,9 @@ def usage_errors() -> Iterator[None]:
         message = "The sign-in was interrupted; the port is free again."
     except Exception as error:
         from .errors import IpyauthError
+        from .options import BadOption
 
-        if not isinstance(error, IpyauthError):
+        if not isinstance(error, (IpyauthError, BadOption)):
             raise
         message = str(error)
     else:
@@ -270,9 +258,9 @@ def unload(shell: InteractiveShell) -> None:
     if "ipyauth_magic.auth" in sys.modules:
         from .display.inspection import unguard_inspector
         from .display.tracebacks import unguard_tracebacks
-        from .sign_ins import end_offers, forget_all
+        from .sign_ins import end_offers, end_session
 
         unguard_inspector(shell)
         unguard_tracebacks(shell)
         end_offers("the extension was unloaded")
-        forget_all()
+        end_session()

@@ -58,8 +58,8 @@ FIELDS = (
 )
 
 KNOWN_VALUES: Mapping[str, tuple[str, ...]] = {
-    "response_type": ("token id_token",),
-    "response_mode": ("fragment", "form_post"),
+    "response_type": ("code", "token id_token"),
+    "response_mode": ("fragment", "form_post", "query"),
     "prompt": ("none", "login", "consent", "select_account"),
     "redirect_uri": ("http://127.0.0.1:8765/callback/",),
     "scope": ("openid", "profile", "email"),

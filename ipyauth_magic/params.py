@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
@@ -127,15 +128,19 @@ class ParamsAuth0:
 
     @classmethod
     def from_magic(
-        cls, line: Mapping[str, str], cell: str | None = None, configuration: Mapping[str, str] | None = None
+        cls,
+        line: Mapping[str, str],
+        cell: str | None = None,
+        configuration: Mapping[str, str] | None = None,
+        origin: str = "the magic's line",
     ) -> Self:
         """Return the parameters of a magic's *line*, its *cell* and IPython's *configuration*.
 
-        Warnings are kept in `warnings` and not issued: a magic shows them itself.
+        Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*.
         """
         params = cls.__new__(cls)
         params._gather(
-            _Source("the magic's line", line),
+            _Source(origin, line),
             cell=cell,
             configuration=_Source("IPython configuration", configuration or {}),
         )
@@ -173,6 +178,19 @@ class ParamsAuth0:
     def passed_on(self) -> tuple[tuple[str, str], ...]:
         """The parameters that go to the provider as they are."""
         return tuple((name, value) for name in PASSED_ON if (value := getattr(self, name)))
+
+    def with_response_type(self, response_type: str, origin: str) -> Self:
+        """Return these parameters for another *response_type*; a `response_mode` that does not suit it goes."""
+        if response_type == self.response_type:
+            return self
+        changed = copy(self)
+        origins = {**self._origins, "response_type": origin}
+        object.__setattr__(changed, "response_type", response_type)
+        if origins["response_mode"] == "default" or self.response_mode == "query":
+            object.__setattr__(changed, "response_mode", "query" if response_type == "code" else "fragment")
+            origins["response_mode"] = "default"
+        object.__setattr__(changed, "_origins", origins)
+        return changed
 
     def explain(self) -> Explanation:
         """Return each parameter that is set, with its value and its origin; it prints as a table."""

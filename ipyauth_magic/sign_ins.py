@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from .callback.sockets import port_of
 from .store import memory
@@ -18,6 +19,7 @@ KEPT = 100
 
 _lock = threading.Lock()
 _signed_in: list[Auth] = []
+_advised: ref[Auth] | None = None
 _offered: set[Attempt] = set()
 """Cards hold a port for a sign-in that nobody waits for, and give it up for one that somebody does wait for."""
 
@@ -26,6 +28,15 @@ def remember(auth: Auth) -> None:
     """Make *auth* the latest sign-in."""
     with _lock:
         _signed_in[:] = [*(each for each in _signed_in if each is not auth), auth][-KEPT:]
+
+
+def is_to_be_advised(auth: Auth) -> bool:
+    """Tell whether *auth* is the one sign-in of the session whose card may give advice."""
+    global _advised
+    with _lock:
+        if _advised is None:
+            _advised = ref(auth)
+        return _advised() is auth
 
 
 def forget(auth: Auth) -> None:
@@ -40,10 +51,10 @@ def all_sign_ins() -> list[Auth]:
         return list(_signed_in)
 
 
-def forget_all() -> None:
-    """Forget every token of the session."""
+def end_session() -> None:
+    """Forget every token of the session; what a store keeps for other sessions stays there."""
     for auth in all_sign_ins():
-        auth.clear()
+        auth.leave()
     memory.forget_all()
 
 

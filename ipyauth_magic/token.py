@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn, Self
 
 
-class _Masked(str):
+class Masked(str):
     """A `str` whose `repr` shows no part of it.
 
     `print`, `format` and `json` give the value, because a header needs it. `copy` works; `pickle` is
@@ -30,25 +30,31 @@ class _Masked(str):
         raise TypeError(f"{type(self).__name__} is a secret and is not pickled; sign in where it is needed.")
 
 
-class AccessToken(_Masked):
+class AccessToken(Masked):
     """An access token (RFC 6749, 1.4): a `str` whose `repr` is masked."""
 
     __slots__ = ()
 
 
-class IdToken(_Masked):
+class IdToken(Masked):
     """An ID token (OpenID Connect Core, section 2): a `str` whose `repr` is masked."""
 
     __slots__ = ()
 
 
-class Received(_Masked):
+class RefreshToken(Masked):
+    """A refresh token (RFC 6749, 1.5): a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
+class Received(Masked):
     """A parameter of an authorization response, which may be a token or a code: a `str` whose `repr` is masked."""
 
     __slots__ = ()
 
 
-class AuthorizationHeader(_Masked):
+class AuthorizationHeader(Masked):
     """The value of an `Authorization` header (RFC 6750, 2.1): a `str` whose `repr` is masked."""
 
     __slots__ = ()
@@ -68,8 +74,9 @@ class TokenSet:
         id_token: who signed in, verified.
         scope: the granted scopes, space separated.
         expires_at: when the access token ends; aware, UTC.
-        obtained_at: when it came; aware, UTC.
+        obtained_at: when it came, or was asked for; aware, UTC.
         claims: the verified claims of the ID token.
+        refresh_token: gets the next access token without the user; None where the grant gave none.
     """
 
     access_token: AccessToken
@@ -78,6 +85,7 @@ class TokenSet:
     expires_at: datetime
     obtained_at: datetime
     claims: Mapping[str, Any] = field(repr=False)
+    refresh_token: RefreshToken | None = None
 
     def is_expired(self, now: datetime, leeway: timedelta | None = None) -> bool:
         """Tell whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`)."""

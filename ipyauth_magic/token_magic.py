@@ -10,7 +10,8 @@ from .auth import Auth
 from .clock import utc_now
 from .display.card import Card, table
 from .display.claims import claim_rows, decode_unverified, shown, token_view
-from .display.panel import show
+from .display.panel import panel, show
+from .display.waiting import way_of_response
 from .errors import NotSignedIn
 from .sign_ins import all_sign_ins
 from .token import AccessToken
@@ -18,6 +19,7 @@ from .token import AccessToken
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .grant import Grant
     from .magics import Auth0Magics
     from .params import ParamsAuth0
 
@@ -28,7 +30,7 @@ def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
         _list(magics)
         return None
     if options.config:
-        _config(_settings(magics, options.name))
+        _config(*_settings(magics, options.name))
         return None
     found = _find(magics, options.name)
     if not isinstance(found, Auth):
@@ -64,14 +66,14 @@ def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
     raise UsageError(f"{name[:60]} holds no token and no Auth.")
 
 
-def _settings(magics: Auth0Magics, name: str | None) -> ParamsAuth0:
-    """Return the parameters of *name*; without a name those of the last cell, also of one that failed."""
-    if name is None and magics.latest_params is not None:
-        return magics.latest_params
+def _settings(magics: Auth0Magics, name: str | None) -> tuple[ParamsAuth0, Grant]:
+    """Return what *name* signed in for, and how; without a name the last cell's, also of one that failed."""
+    if name is None and magics.latest_settings is not None:
+        return magics.latest_settings
     found = _find(magics, name)
     if not isinstance(found, Auth):
         raise UsageError("That token comes from no sign-in of this session.")
-    return found.params
+    return found.params, found.grant
 
 
 def _as_dict(auth: Auth) -> dict[str, Any]:
@@ -135,13 +137,18 @@ def _list(magics: Auth0Magics) -> None:
     show(Card("still", title, rows).bundle())
 
 
-def _config(params: ParamsAuth0) -> None:
-    rows = [(row.name, f"{row.value}  ({row.origin})") for row in params.explain()]
-    note = (
-        f"The response comes by {params.response_mode} to a listener of this kernel, at the redirect URI: "
-        "a browser on this machine reaches it there."
-    )
+def _config(params: ParamsAuth0, grant: Grant) -> None:
+    unused = ("response_type", "response_mode", "redirect_uri") if grant.flow == "device" else ()
+    rows = [("flow", _flow_in_words(grant))]
+    rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
+    note = way_of_response(grant.flow, params.response_mode)
     show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
+
+
+def _flow_in_words(grant: Grant) -> str:
+    if grant.flow == "implicit":
+        return "implicit, which gives no refresh token"
+    return f"{grant.flow}, {'with' if grant.renewable else 'without'} a refresh token"
 
 
 def _clear(magics: Auth0Magics, auth: Auth) -> None:
@@ -151,6 +158,10 @@ def _clear(magics: Auth0Magics, auth: Auth) -> None:
 
 
 def _renew(magics: Auth0Magics, auth: Auth) -> None:
-    """Sign in again: the implicit grant has no other way (RFC 6749, 4.2.2: no refresh token)."""
-    auth.sign_in(force=True)
+    """Renew by the refresh token; without one, ask the provider silently, and then the user, once."""
+    shown = panel()
+    if auth.ask_on(shown, timeout=300, open_browser=True, force=False, renew=True):
+        shown.end(auth.card())
+    else:
+        show(auth.card().bundle())
     magics.rebind(auth)

@@ -17,23 +17,26 @@ NEIGHBOUR = "fruit_service"
 FLOORS = {
     0: """
         errors text token parameters
-        oauth oauth.messages oauth.metadata oauth.id_token
+        grant options
+        oauth oauth.messages oauth.metadata oauth.id_token oauth.pkce oauth.token_response oauth.device_authorization
         callback callback.pages
-        display display.card display.claims display.waiting
-        store
+        display display.card display.claims display.qr display.waiting
+        store store.key store.record
     """,
     1: """
-        clock params dotenv_file
-        oauth.provider
+        background clock params dotenv_file
+        oauth.provider oauth.http oauth.userinfo
         callback.sockets callback.listener callback.browser
-        store.memory
+        store.memory store.file store.keyring store.lock store.folder store.sealing store.system_keyring store.warning
+        store.opening
     """,
     2: """
-        attempt
-        oauth.implicit
+        attempt kept_tokens
+        oauth.implicit oauth.authorization oauth.code oauth.refresh oauth.device
     """,
     3: """
-        __init__ auth sign_ins session magics token_magic completion
+        __init__ auth second_try httpx_auth sign_ins sign_out session magics token_magic completion
+        cli __main__
         display.panel display.tracebacks display.inspection
     """,
 }
@@ -52,11 +55,11 @@ CLOSED_STANDARD_LIBRARY = {
 OPEN_LIBRARIES = {
     # authlib's pure functions: nothing of its integrations, which bring an HTTP client.
     0: "authlib.common authlib.oauth2.rfc6749 authlib.oauth2.rfc7636 authlib.oauth2.rfc8628 authlib.oauth2.rfc9207 "
-    "authlib.oidc dotenv joserfc",
+    "authlib.oidc dotenv joserfc segno",
     1: "authlib bottle cryptography dotenv joserfc jupyter_core keyring requests urllib3 waitress",
     2: "authlib dotenv joserfc requests",
-    3: "IPython anywidget authlib dask dotenv httpx ipykernel joserfc jupyter_core jupyter_server keyring requests "
-    "tornado traitlets",
+    3: "IPython anyio anywidget authlib dask dotenv httpx ipykernel joserfc jupyter_core jupyter_server keyring "
+    "requests tornado traitlets",
 }
 DEPRECATED = "authlib.jose"
 CLOCKS = {"now", "utcnow", "today"}

@@ -6,6 +6,7 @@ is not the awaited response gets a short answer, and the wait goes on.
 
 from __future__ import annotations
 
+import atexit
 import hmac
 import io
 import json
@@ -14,9 +15,10 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
@@ -50,6 +52,9 @@ TURN = 0.5
 QUICK = 0.05
 """Seconds in which a response is verified, unless keys have to be fetched."""
 
+SLICE = 0.2
+"""Seconds of one wait: on Windows a longer one would hold back an interrupt."""
+
 FORM = "application/x-www-form-urlencoded"
 
 _FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
@@ -74,16 +79,21 @@ class Awaited:
     Attributes:
         state: of the authorization request.
         form_post_origin: origin of the authorization endpoint if `form_post` was asked for, else None.
+        in_query: the response was asked for in the query: a code may come so, a token never.
     """
 
     state: str = field(repr=False)
     form_post_origin: str | None = None
+    in_query: bool = False
 
 
 class Listener:
     """One wait for one authorization response at one redirect URI; its port is held from the start.
 
     Use `open_listener` to make one, `wait` to take the response, `close` to end it whatever happened.
+
+    Attributes:
+        meanwhile: called by `wait` as it begins, and every 0.2 s until the response is there.
     """
 
     def __init__(self, bound: BoundUri) -> None:
@@ -92,14 +102,18 @@ class Listener:
         self._parts = urlsplit(bound.redirect_uri)
         self._path = self._parts.path or "/"
         self._outcome_path = urljoin(self._path, "signed-in")
+        self.meanwhile: Callable[[], None] = lambda: None
         self._awaited: Awaited | None = None
         self._server: _Server | None = None
         # One lock and one signal for all that the waiting thread, the workers and the caller tell each other.
-        self._changed = threading.Condition()
+        # The wait is for a queue, and takes the bare lock: an interrupt amidst a condition would leave its lock held.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._news: SimpleQueue[None] = SimpleQueue()
         self._timeout = 0.0
         self._deadline = 0.0
         self._parameters: dict[str, str] | None = None
-        self._cancelled: IpyauthError | None = None
+        self._cancelled: BaseException | None = None
         self._outcome: pages.Outcome | None = None
         self._may_tell = False
 
@@ -125,19 +139,19 @@ class Listener:
 
     def give_time(self, timeout: float) -> None:
         """Let the wait end *timeout* seconds from now, whatever was said before."""
-        with self._changed:
+        with self._lock:
             self._timeout, self._deadline = timeout, time.monotonic() + timeout
-            self._changed.notify_all()
+            self._notify()
 
     def serve(self, awaited: Awaited) -> None:
         """Begin to answer; what a fast browser sent before stands in the sockets' queue."""
-        _app()  # loads Bottle, before the lock is taken
-        with self._changed:
+        with self._lock:
             if self._cancelled is None:
                 self._awaited = awaited
-                self._server = _Server(self._serve_request, self._bound.sockets, self._forget)
+                self._server = _Server(self._serve_request, self._bound, self._ended)
                 with _serving_lock:
                     _serving[self] = port_of(self.redirect_uri)
+                self._server.start()
 
     @contextmanager
     def wait(self) -> Iterator[dict[str, str]]:
@@ -151,7 +165,7 @@ class Listener:
         """
         try:
             yield self._wait_for_response()
-            with self._changed:
+            with self._lock:
                 self._check_cancelled()
                 self._outcome = pages.DONE
         except IpyauthError as error:
@@ -162,15 +176,21 @@ class Listener:
             raise
 
     def _wait_for_response(self) -> dict[str, str]:
-        with self._changed:
-            while self._parameters is None:
+        while True:
+            self.meanwhile()
+            with self._lock:
                 self._check_cancelled()
+                if self._parameters is not None:
+                    return self._parameters
                 left = self._deadline - time.monotonic()
                 if left <= 0:
                     raise SignInTimeout(self._timeout, self.redirect_uri)
-                self._changed.wait(left)
-            self._check_cancelled()
-            return self._parameters
+            with suppress(Empty):
+                self._news.get(timeout=min(left, SLICE))
+
+    def _notify(self) -> None:
+        self._news.put(None)
+        self._changed.notify_all()
 
     def _check_cancelled(self) -> None:
         if self._cancelled is not None:
@@ -178,18 +198,21 @@ class Listener:
 
     def cancel(self, error: IpyauthError) -> None:
         """End the wait by *error* from another thread; a response that is being verified is dropped."""
-        with self._changed:
+        self._cancel(error)
+
+    def _cancel(self, error: BaseException) -> None:
+        with self._lock:
             if self._cancelled is None and self._outcome is None:
                 self._cancelled = error
-                self._changed.notify_all()
+                self._notify()
 
     def close(self) -> None:
         """Give the port back: at once, or as soon as the tab has been told."""
-        with self._changed:
+        with self._lock:
             self._cancelled = self._cancelled or SignInCancelled()
             self._outcome = self._outcome or pages.failed("The sign-in has ended. Run the cell again.")
             self._may_tell = True
-            self._changed.notify_all()
+            self._notify()
             server = self._server
         if server is None:
             self._bound.close()
@@ -202,6 +225,17 @@ class Listener:
         if self._server is not None:
             self._server.stop(0.0)
             self._server.join(timeout)
+            self._forget()  # it may never have begun
+
+    def _ended(self, why: BaseException | None) -> None:
+        self._forget()
+        if why is not None:
+            self._cancel(why)
+
+    def linger(self) -> None:
+        """Wait until the tab has been told how it ended; for a second or so at the most."""
+        if self._server is not None:
+            self._server.join(LINGER + TURN)
 
     def _forget(self) -> None:
         with _serving_lock:
@@ -234,7 +268,7 @@ class Listener:
         return HTTPResponse("", 405, dict([*pages.COMMON_HEADERS, ("Allow", "GET, POST")]))
 
     def _answer_get(self, query: str) -> HTTPResponse:
-        """Serve the relay page, or take an error in the query, where some providers put it."""
+        """Serve the relay page, or take the response in the query; there some providers put errors in any case."""
         if not query:
             return self._page(pages.RELAY, "relay.js")
         try:
@@ -283,13 +317,13 @@ class Listener:
         state = parameters.pop("state", "")
         if awaited is None or not hmac.compare_digest(state.encode(), awaited.state.encode()):
             return pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
-        if in_query and "error" not in parameters:
+        if in_query and not awaited.in_query and "error" not in parameters:
             parameters = {"error": "invalid_response_mode", "error_description": "the response came in the query"}
-        with self._changed:
+        with self._lock:
             if self._parameters is not None or self._cancelled is not None:
                 return pages.not_ours("This sign-in has ended already.")
             self._parameters = {name: Received(value) for name, value in parameters.items()}
-            self._changed.notify_all()
+            self._notify()
         return None
 
     def _wait_for_outcome(self) -> pages.Outcome:
@@ -341,6 +375,15 @@ def _finish_closing(ports: Iterable[int]) -> None:
         listener.join()
 
 
+@atexit.register
+def _let_tabs_be_told() -> None:
+    """Keep a script or a command that ends with its sign-in from leaving the tab without an answer."""
+    with _serving_lock:
+        over = [listener for listener in _serving if listener.is_over]
+    for listener in over:
+        listener.linger()
+
+
 def _same_path(sent: str, path: str) -> bool:
     return sent.startswith("/") and unquote_to_bytes(sent) == unquote_to_bytes(path)
 
@@ -389,21 +432,69 @@ def _app() -> Bottle:
 
 
 class _Server:
-    """waitress on sockets that are bound already, in a thread of its own that ends by itself."""
+    """waitress on sockets that are bound already, in a thread of its own that makes it, and ends by itself.
 
-    def __init__(self, app: Callable[..., Any], sockets: Sequence[Any], stopped: Callable[[], None]) -> None:
-        from waitress.server import create_server
+    Made there and not by the caller, who shows the link meanwhile, and who may be interrupted halfway.
+    """
 
-        self._stopped = stopped
-        self._sockets = tuple(sockets)
+    def __init__(self, app: Callable[..., Any], bound: BoundUri, ended: Callable[[BaseException | None], None]) -> None:
+        self._app = app
+        self._bound = bound
+        self._ended = ended
         self._map: dict[int, Any] = {}
+        self._servers: list[Any] = []
+        self._dispatcher: Any = None
         self._stop_at = math.inf
         self._lock = threading.Lock()
-        self._running = True
+        self._begun = False
+        self._running = False
+        self._thread = threading.Thread(target=self._run, name="ipyauth-callback", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self, after: float) -> None:
+        """End within *after* seconds; from any thread, any number of times."""
+        with self._lock:
+            self._stop_at = min(self._stop_at, time.monotonic() + after)
+            if not self._begun:
+                self._bound.close()  # its thread, if ever there is one, finds nothing left to do
+            elif self._running and after < TURN:
+                self._servers[0].pull_trigger()
+
+    def add_worker(self) -> None:
+        """Have two workers from now on."""
+        with self._lock:
+            if self._running:
+                self._dispatcher.set_thread_count(2)
+
+    def join(self, timeout: float) -> None:
+        """Wait until it has ended; at most *timeout* seconds."""
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        with self._lock:
+            self._begun = begun = self._stop_at == math.inf
+        why: BaseException | None = None
+        if begun:
+            try:
+                self._make()
+                self._answer()
+            except BaseException as error:
+                why = error
+            self._end()
+        self._ended(why)
+
+    def _make(self) -> None:
+        from waitress.server import create_server
+
+        _app()  # loads Bottle
         server = create_server(
-            app,
+            self._app,
             map=self._map,
-            sockets=list(sockets),
+            sockets=list(self._bound.sockets),
             threads=1,
             ident=None,
             channel_timeout=CONNECTION_LIFETIME,
@@ -420,38 +511,27 @@ class _Server:
         for part in self._servers:
             part.logger = _logger
             part.channel_class = _bounded_channel()
-        self._thread = threading.Thread(target=self._run, name="ipyauth-callback", daemon=True)
-        self._thread.start()
 
-    def stop(self, after: float) -> None:
-        """End within *after* seconds; from any thread, any number of times."""
-        with self._lock:
-            self._stop_at = min(self._stop_at, time.monotonic() + after)
-            if self._running and after < TURN:
-                self._servers[0].pull_trigger()
-
-    def add_worker(self) -> None:
-        """Have two workers from now on."""
-        with self._lock:
-            if self._running:
-                self._dispatcher.set_thread_count(2)
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
+    def _answer(self) -> None:
         from waitress import wasyncore
 
+        with self._lock:
+            self._running = True
         while (left := self._stop_at - time.monotonic()) > 0:
             wasyncore.loop(timeout=min(left, TURN), use_poll=True, map=self._map, count=1)
+
+    def _end(self) -> None:
+        from waitress import wasyncore
+
         with self._lock:
             self._running = False
-        for listening in self._sockets:
+        for listening in self._bound.sockets:
             stop_listening(listening)
         # Workers first: one that still ran could write to a trigger whose number is somebody else's by then.
-        self._dispatcher.shutdown(timeout=1)
+        if self._dispatcher is not None:
+            self._dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self._map, ignore_all=True)
-        self._stopped()
+        self._bound.close()
 
 
 @cache

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..text import plain
+from .qr import qr_image
 
 Row = tuple[str, str]
 
@@ -20,6 +21,12 @@ LINK_STYLE = (
     "display:inline-block;padding:6px 14px;border-radius:4px;background:#1565c0;color:#fff;"
     "text-decoration:none;font-weight:600"
 )
+
+CODE_STYLE = (
+    "font-family:monospace;font-size:2em;font-weight:600;letter-spacing:0.12em;line-height:1.6;"
+    "user-select:all;-webkit-user-select:all"  # one click takes all of it; the letters' distance is not copied
+)
+QR_STYLE = "display:inline-block;vertical-align:top;margin:4px 0;border-radius:4px;background:#fff"
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,21 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Code:
+    """A code to be entered at *url*, on any device (RFC 8628, section 3.3)."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Card:
     """What to show; every text in it may come from outside.
 
     Attributes:
         mood: `good`, `waiting`, `bad` or `still`; colours the edge.
         note: a sentence under the rows.
+        code: shown large, with a QR code of the link where segno is installed.
     """
 
     mood: str
@@ -44,6 +60,7 @@ class Card:
     rows: Sequence[Row] = ()
     link: Link | None = None
     note: str = ""
+    code: Code | None = None
 
     def bundle(self) -> dict[str, str]:
         """Return the card as a MIME bundle for `display(..., raw=True)`."""
@@ -57,11 +74,8 @@ class Card:
         )
         inner = f'<div style="font-weight:600">{escaped(self.title)}</div>'
         inner += table(self.rows)
-        if self.link:
-            inner += (
-                f'<div style="margin:8px 0"><a href="{html.escape(self.link.url)}" target="_blank" rel="noopener" '
-                f'style="{LINK_STYLE}">{escaped(self.link.label)}</a></div>'
-            )
+        link = _button(self.link) if self.link else ""
+        inner += _code(self.code, link, self.link) if self.code else link
         if self.note:
             inner += f'<div style="opacity:0.8;margin-top:4px">{escaped(self.note)}</div>'
         return f'<div style="{style}">{inner}</div>'
@@ -71,11 +85,32 @@ class Card:
         width = max((len(label) for label, _ in self.rows), default=0)
         lines = [plain(self.title)]
         lines += [f"  {label:<{width}}  {plain(value)}" for label, value in self.rows]
+        if self.code:
+            lines += [f"  Open {self.code.url} on any device, and enter", "", f"      {plain(self.code.text)}", ""]
         if self.link:
             lines += [f"  {self.link.label}:", f"  {self.link.url}"]
         if self.note:
             lines.append(f"  {plain(self.note, 600)}")
         return "\n".join(lines)
+
+
+def _anchor(url: str, inner: str, style: str) -> str:
+    return f'<a href="{html.escape(url)}" target="_blank" rel="noopener" style="{style}">{inner}</a>'
+
+
+def _button(link: Link) -> str:
+    return f'<div style="margin:8px 0">{_anchor(link.url, escaped(link.label), LINK_STYLE)}</div>'
+
+
+def _code(code: Code, button: str, link: Link | None) -> str:
+    """Return *code* and where to enter it, above *button*; beside them, where there is room, the QR code of *link*."""
+    where = _anchor(code.url, escaped(code.url), "text-decoration:underline")
+    words = (
+        f'<div>Open {where} on any device, and enter</div><div style="{CODE_STYLE}">{escaped(code.text)}</div>{button}'
+    )
+    source, width = qr_image(link.url) if link else ("", 0)
+    image = f'<img src="{source}" alt="QR code of the link" width="{width}" style="{QR_STYLE}">' if source else ""
+    return f'<div style="display:inline-block;vertical-align:top;margin:4px 28px 4px 0">{words}</div>{image}'
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from typing import Any, Protocol
 
 from ..attempt import Attempt
 from .card import Card
-from .waiting import countdown_text, patience_text, waiting_card
+from .qr import qr_text
+from .waiting import countdown_text, device_card, patience_text, waiting_card
 
 
 class Panel(Protocol):
@@ -45,9 +47,10 @@ def panel() -> Panel:
 
 def card_of(attempt: Attempt) -> Card:
     """Return the card of a sign-in under way."""
-    return waiting_card(
-        attempt.url, attempt.redirect_uri, attempt.params.scope, attempt.why_no_browser, attempt.wants_browser
-    )
+    scope = attempt.grant.scope(attempt.params.scope)
+    if (asked := attempt.device_authorization) is not None:
+        return device_card(asked.user_code, asked.verification_uri, asked.verification_uri_complete, scope)
+    return waiting_card(attempt.url, attempt.redirect_uri, scope, attempt.why_no_browser, attempt.wants_browser)
 
 
 def show(bundle: dict[str, str]) -> None:
@@ -114,7 +117,9 @@ class TextPanel:
             return
         reason = attempt.why_no_browser
         if not self._has_link:
-            self._print(f"{card_of(attempt).text()}\n  {patience_text(attempt.seconds_left)}")
+            card = card_of(attempt)
+            parts = (card.text(), self._qr(card), f"  {patience_text(attempt.seconds_left)}")
+            self._print("\n".join(filter(None, parts)))
             self._has_link = True
         elif reason and not self._has_reason:
             self._print(f"  Follow the link: {reason}.")
@@ -125,5 +130,11 @@ class TextPanel:
         if card is not None:
             self._print(card.text())
 
+    def _qr(self, card: Card) -> str:
+        """Return the QR code of the link of a card with a code, where a camera may look at a screen."""
+        if card.code is None or card.link is None or not self._stream.isatty():
+            return ""
+        return qr_text(card.link.url, self._stream.encoding, os.environ.get("TERM") != "dumb")
+
     def _print(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(text + "\n", end="", file=self._stream, flush=True)  # at once: an interrupt must not part them

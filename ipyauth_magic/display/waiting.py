@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from .card import Card, Link
+from .card import Card, Code, Link
 
 
 def waiting_card(
@@ -27,6 +27,19 @@ def waiting_card(
     )
 
 
+def device_card(user_code: str, verification_uri: str, verification_uri_complete: str | None, scope: str) -> Card:
+    """Return the card with the code for another device, and the link that holds it, if the provider gives one."""
+    complete = verification_uri_complete
+    return Card(
+        "waiting",
+        f"Sign in at {urlsplit(verification_uri).netloc}",
+        rows=[("Scopes", scope)],
+        link=Link("Open with the code filled in", complete) if complete else Link("Open the page", verification_uri),
+        note="If the page shows a code, compare it with this one. Once you have allowed it, this goes on by itself.",
+        code=Code(user_code, verification_uri),
+    )
+
+
 def countdown_text(seconds: float) -> str:
     """Return how long the wait still lasts, for a notebook that shows it anew each second."""
     return f"Waiting for the sign-in: {_clock(seconds)} left. Interrupt the kernel to stop."
@@ -38,16 +51,38 @@ def patience_text(seconds: float) -> str:
 
 
 def signed_in_card(
-    logged_as: str, issuer: str, audience: str | None, scope: str, expires_at: datetime, left: float
+    logged_as: str,
+    issuer: str,
+    audience: str | None,
+    scope: str,
+    expires_at: datetime,
+    left: float,
+    renewable: bool = False,
 ) -> Card:
     """Return the card of a good sign-in; the end is an absolute time, which stays right in a saved notebook."""
     rows = [
         ("Provider", issuer),
         ("API", audience or "none: the access token is opaque"),
         ("Scopes", scope),
-        ("Valid until", f"{local_time(expires_at)} ({duration(left)} left when shown)"),
+        ("Valid until", f"{local_time(expires_at)} ({_left(left, renewable)})"),
     ]
     return Card("good", f"Signed in as {logged_as}", rows)
+
+
+def way_of_response(flow: str, response_mode: str) -> str:
+    """Return how the provider's answer reaches the kernel."""
+    if flow == "device":
+        return (
+            "Nothing comes to this machine: the kernel asks the provider every few seconds whether the code has been "
+            "entered, on whatever device, and gets the tokens itself."
+        )
+    what = "a code" if flow == "code" else "the tokens"
+    then = " The kernel exchanges the code for the tokens itself." if flow == "code" else ""
+    way = {"query": "in the query", "fragment": "in the fragment", "form_post": "by form_post"}[response_mode]
+    return (
+        f"The response, {what}, comes {way} to a listener of this kernel, at the redirect URI: "
+        f"a browser on this machine reaches it there.{then}"
+    )
 
 
 def local_time(moment: datetime) -> str:
@@ -59,6 +94,12 @@ def duration(seconds: float) -> str:
     """Return *seconds* as `HH:MM:SS`, `00:00:00` for less than none."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
+
+
+def _left(left: float, renewable: bool) -> str:
+    if renewable:
+        return "then renewed by itself" if left > 0 else "it is renewed when it is used next"
+    return f"{duration(left)} left when shown"
 
 
 def _clock(seconds: float) -> str:

@@ -44,15 +44,22 @@ class Expected:
     """What an ID token must say to be the one that we asked for.
 
     Attributes:
+        nonce: of the authorization request; None where none was sent, as with the device grant.
+        nonce_may_be_absent: a refreshed ID token need not repeat it (12.2).
         access_token: the token that came with it; its hash must be `at_hash`.
+        at_hash_required: in the implicit flow (3.2.2.9); elsewhere `at_hash` may be left out (3.1.3.6).
+        subject: who must have signed in: a refreshed ID token is the same user's (12.2).
         max_age: seconds since the user's last active sign-in, if it was asked for.
         algorithms: those that the provider announces; all of ours where it does not say.
     """
 
     issuer: str
     client_id: str
-    nonce: str = field(repr=False)
+    nonce: str | None = field(repr=False)
     access_token: str = field(repr=False)
+    nonce_may_be_absent: bool = False
+    at_hash_required: bool = True
+    subject: str | None = None
     max_age: int | None = None
     algorithms: Sequence[str] = ()
 
@@ -68,7 +75,7 @@ def import_keys(jwks: object) -> tuple[Key, ...]:
 
 
 def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now: datetime) -> dict[str, Any]:
-    """Return the claims of *id_token*, after every check of the implicit flow (3.2.2.11).
+    """Return the claims of *id_token*, after every check of its flow (3.1.3.7, 3.2.2.11, 12.2).
 
     Raises:
         UnknownKey: no key has its `kid`; fetching the keys again may help.
@@ -78,10 +85,10 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     algorithm = _algorithm(header, expected)
     claims = _verified_payload(id_token, _matching_keys(keys, header, algorithm), algorithm)
     _check_issuer_and_audience(claims, expected)
-    _check_subject(claims)
+    _check_subject(claims, expected.subject)
     _check_times(claims, expected, now.timestamp())
-    _check_nonce(claims, expected.nonce)
-    _check_at_hash(claims, expected.access_token)
+    _check_nonce(claims, expected)
+    _check_at_hash(claims, expected)
     return claims
 
 
@@ -198,9 +205,11 @@ def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) ->
         raise InvalidIdToken("azp", "it was issued to another application")
 
 
-def _check_subject(claims: Mapping[str, Any]) -> None:
+def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
     if not isinstance(claims.get("sub"), str) or not claims["sub"]:
         raise InvalidIdToken("sub", "it does not say who signed in")
+    if subject is not None and claims["sub"] != subject:
+        raise InvalidIdToken("sub", "it is another user's")
 
 
 def _check_times(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
@@ -224,13 +233,17 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
     return value
 
 
-def _check_nonce(claims: Mapping[str, Any], nonce: str) -> None:
-    if not _is(claims.get("nonce"), nonce):
+def _check_nonce(claims: Mapping[str, Any], expected: Expected) -> None:
+    if expected.nonce is None or (expected.nonce_may_be_absent and "nonce" not in claims):
+        return
+    if not _is(claims.get("nonce"), expected.nonce):
         raise InvalidIdToken("nonce", "it does not belong to this sign-in")
 
 
-def _check_at_hash(claims: Mapping[str, Any], access_token: str) -> None:
-    if not _is(claims.get("at_hash"), at_hash(access_token)):
+def _check_at_hash(claims: Mapping[str, Any], expected: Expected) -> None:
+    if not expected.at_hash_required and "at_hash" not in claims:
+        return
+    if not _is(claims.get("at_hash"), at_hash(expected.access_token)):
         raise InvalidIdToken("at_hash", "the access token beside it is not the one that it vouches for")
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from ..errors import InvalidResponse, ProviderRefused
-from ..token import AccessToken, IdToken
+from ..token import AccessToken, IdToken, Received
 
 _TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space: it ends a header's value
+_CODE_CHARACTERS = re.compile(r"[\x20-\x7e]+")  # RFC 6749, A.11
 _MAX_PARAMETERS = 100
 MAX_LIFETIME = 10 * 365 * 24 * 3600
 """Seconds; a longer lifetime is taken as this one."""
@@ -23,9 +24,10 @@ class MalformedResponse(ValueError):
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """What we ask of the authorization endpoint (RFC 6749, 4.2.1; OpenID Connect Core, 3.2.2.1).
+    """What we ask of the authorization endpoint (RFC 6749, 4.1.1 and 4.2.1; OpenID Connect Core, 3.1.2.1 and 3.2.2.1).
 
-    `state` ties the response to this request; `nonce` ties the ID token to it.
+    `state` ties the response to this request; `nonce` ties the ID token to it; the code grant's `code_challenge`
+    ties the token request to it (RFC 7636, 4.3).
     """
 
     response_type: str
@@ -36,6 +38,7 @@ class AuthorizationRequest:
     issuer: str
     audience: str | None = None
     passed_on: tuple[tuple[str, str], ...] = ()
+    code_challenge: str | None = None
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
@@ -49,6 +52,11 @@ class AuthorizationRequest:
             ("scope", self.scope),
             ("state", self.state),
             ("nonce", self.nonce),
+            *(
+                [("code_challenge", self.code_challenge), ("code_challenge_method", "S256")]
+                if self.code_challenge
+                else []
+            ),
             *([("audience", self.audience)] if self.audience else []),
             *self.passed_on,
         ]
@@ -56,8 +64,27 @@ class AuthorizationRequest:
         # Authlib's prepare_grant_uri does the same, and costs tens of milliseconds of imports before the browser opens.
         return f"{authorization_endpoint}{separator}{urlencode(parameters)}"
 
+    def validate_code(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> Received:
+        """Return the authorization code in *parameters*, whose `state` the listener has compared already.
+
+        Args:
+            parameters: of the response, each name once.
+            iss_promised: the provider's metadata says that its responses carry `iss` (RFC 9207, 2.4).
+
+        Raises:
+            ProviderRefused: the provider answered with an error (RFC 6749, 4.1.2.1).
+            InvalidResponse: something is missing or wrong (RFC 6749, 4.1.2).
+        """
+        self._check_origin_and_error(parameters, iss_promised)
+        code = parameters.get("code")
+        if not code:
+            raise InvalidResponse("code", "it has no code")
+        if not _CODE_CHARACTERS.fullmatch(code):
+            raise InvalidResponse("code", "its code holds characters that no code has")
+        return Received(code)
+
     def validate(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> ImplicitResponse:
-        """Return the response in *parameters*, whose `state` the listener has compared already.
+        """Return the implicit response in *parameters*, whose `state` the listener has compared already.
 
         Args:
             parameters: of the response, each name once.
@@ -67,9 +94,7 @@ class AuthorizationRequest:
             ProviderRefused: the provider answered with an error (RFC 6749, 4.2.2.1).
             InvalidResponse: something is missing or wrong (RFC 6749, 4.2.2; OpenID Connect Core, 3.2.2.5).
         """
-        self._check_iss(parameters, iss_promised)
-        if "error" in parameters:
-            raise ProviderRefused(parameters["error"], parameters.get("error_description"))
+        self._check_origin_and_error(parameters, iss_promised)
         self._check_token_type(parameters)
         return ImplicitResponse(
             access_token=AccessToken(_required_token(parameters, "access_token")),
@@ -77,6 +102,11 @@ class AuthorizationRequest:
             expires_in=_expires_in(parameters),
             scope=" ".join(parameters.get("scope", "").split()) or self.scope,
         )
+
+    def _check_origin_and_error(self, parameters: Mapping[str, str], iss_promised: bool) -> None:
+        self._check_iss(parameters, iss_promised)  # first: a foreign error is no answer either
+        if "error" in parameters:
+            raise ProviderRefused(parameters["error"], parameters.get("error_description"))
 
     def _check_iss(self, parameters: Mapping[str, str], promised: bool) -> None:
         if "iss" in parameters and parameters["iss"] != self.issuer:

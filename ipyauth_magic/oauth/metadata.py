@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,14 +11,29 @@ from ..errors import ProviderError
 from ..parameters import LOOPBACK_HOSTS
 from ..text import plain
 
+OPTIONAL_ENDPOINTS = (
+    "token_endpoint",
+    "device_authorization_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+    "end_session_endpoint",
+)
+"""Endpoints that only some grants and answers need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
+
 
 @dataclass(frozen=True)
 class ProviderMetadata:
-    """The members of a discovery document that we use, verbatim."""
+    """The members of a discovery document that we use, verbatim.
+
+    Attributes:
+        optional_endpoints: those of `OPTIONAL_ENDPOINTS` that the document names, by their names in it.
+    """
 
     issuer: str
     authorization_endpoint: str
     jwks_uri: str
+    optional_endpoints: Mapping[str, str] = field(default_factory=dict)
+    scopes_supported: tuple[str, ...] = ()
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
 
@@ -39,11 +54,23 @@ class ProviderMetadata:
             issuer=issuer,
             authorization_endpoint=_endpoint(document, "authorization_endpoint"),
             jwks_uri=_endpoint(document, "jwks_uri"),
+            optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
+            scopes_supported=_texts(document.get("scopes_supported")),
             id_token_signing_alg_values_supported=_texts(algorithms),
             authorization_response_iss_parameter_supported=(
                 document.get("authorization_response_iss_parameter_supported") is True
             ),
         )
+
+    def endpoint(self, name: str) -> str:
+        """Return the optional endpoint *name*, as `token_endpoint`.
+
+        Raises:
+            ProviderError: the provider does not offer it.
+        """
+        if name not in self.optional_endpoints:
+            raise ProviderError(f"The provider does not offer what this needs: its discovery document has no {name}.")
+        return self.optional_endpoints[name]
 
 
 def discovery_url(issuer: str) -> str:

@@ -1,36 +1,31 @@
-"""HTTP to the provider: its metadata and its keys, fetched with limits and kept for the session."""
+"""A provider: its metadata and keys, fetched once and kept for the session; its endpoints, asked."""
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ProviderError, UnknownKey
-from ..parameters import is_loopback_url
+from ..errors import ProviderError, ProviderUnreachable, UnknownKey
+from ..token import AuthorizationHeader
+from .http import Answer, ask, fetch_json
 from .id_token import Expected, import_keys, verify_id_token
 from .metadata import ProviderMetadata, discovery_url
+from .token_response import refusal
+from .userinfo import userinfo_claims
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import requests
-
+    from ..token import AccessToken
     from .id_token import Key
-
-CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 10.0
-"""Seconds; their sum bounds a whole answer, in whatever drips it comes."""
-
-MAX_ANSWER = 1024 * 1024
-"""Bytes."""
 
 KEPT_FOR = 3600.0
 """Seconds for which metadata and keys are kept; an unknown key fetches them earlier, once for a token."""
+
+RETRY_AFTER = 60.0
+"""Seconds for which old metadata and keys go on serving, where the provider could not be asked again."""
 
 _providers: dict[str, Provider] = {}
 _providers_lock = threading.Lock()
@@ -64,10 +59,19 @@ class Provider:
         """
         with self._lock:
             if self._metadata is None or not self.is_ready:
-                document = fetch_json(discovery_url(self.issuer))
-                self._metadata = ProviderMetadata.from_document(document, self.issuer)
-                self._fetch_keys(self._metadata.jwks_uri)
+                self._metadata = self._load()
             return self._metadata
+
+    def _load(self) -> ProviderMetadata:
+        try:
+            metadata = ProviderMetadata.from_document(fetch_json(discovery_url(self.issuer)), self.issuer)
+            self._fetch_keys(metadata.jwks_uri)
+        except ProviderUnreachable:
+            if self._metadata is None or not self._keys:
+                raise
+            self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
+            return self._metadata  # what was known a while ago serves, or the provider's next answer tells
+        return metadata
 
     @property
     def is_ready(self) -> bool:
@@ -89,97 +93,70 @@ class Provider:
                 self._fetch_keys(metadata.jwks_uri)
             return verify_id_token(id_token, self._keys, expected, now)
 
+    def request_tokens(self, form: Mapping[str, str], resource: str | None = None) -> dict[str, Any]:
+        """Return the JSON object of a successful answer to the token request *form* (RFC 6749, 5.1).
+
+        Args:
+            form: with `grant_type` and what it needs.
+            resource: the API's URI, if the user named one (RFC 8707, 2.2).
+
+        Raises:
+            ProviderRefused: the provider answered with an error.
+            ProviderUnreachable: no answer came, or the provider is busy.
+            ProviderError: the provider has no token endpoint, or its answer cannot be read.
+        """
+        return self._post("token_endpoint", {**form, **({"resource": resource} if resource else {})})
+
+    def request_device_authorization(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Return the JSON object of a successful answer to the device authorization request *form* (RFC 8628, 3.1).
+
+        Raises:
+            ProviderRefused: the provider answered with an error.
+            ProviderError: it cannot be reached, or does not offer this grant.
+        """
+        return self._post("device_authorization_endpoint", form)
+
+    def userinfo(self, access_token: AccessToken, subject: str) -> dict[str, Any]:
+        """Return the claims of the userinfo endpoint about *subject* (OpenID Connect Core, 5.3).
+
+        Args:
+            access_token: granted with the scope `openid`.
+            subject: `sub` of the ID token.
+
+        Raises:
+            InvalidResponse: they are about somebody else.
+            ProviderError: it offers none, does not take the token, or its answer cannot be read.
+        """
+        endpoint = self.metadata().endpoint("userinfo_endpoint")
+        return userinfo_claims(ask("GET", endpoint, authorization=AuthorizationHeader.bearer(access_token)), subject)
+
+    def revoke(self, form: Mapping[str, str]) -> None:
+        """Have a token revoked; that it is unknown or has ended is no failure (RFC 7009, 2.2).
+
+        Args:
+            form: the revocation request: `token`, `token_type_hint`, `client_id` (2.1).
+
+        Raises:
+            ProviderRefused: the provider answered with an error.
+            ProviderError: it cannot be reached, or revokes nothing.
+        """
+        self._successful("revocation_endpoint", form)
+
+    def _post(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
+        return self._successful(endpoint, form).json_object()
+
+    def _successful(self, endpoint: str, form: Mapping[str, str]) -> Answer:
+        answer = ask("POST", self.metadata().endpoint(endpoint), form)
+        if answer.status == 200:
+            return answer
+        try:
+            document = answer.json_object()
+        except ProviderError:  # Auth0 sometimes answers without a body
+            document = {}
+        raise refusal(answer.status, document)
+
     def _fetch_keys(self, jwks_uri: str) -> None:
         import joserfc.jws  # noqa: F401  # now, while the user signs in, and not when the response is there
 
         self._keys = import_keys(fetch_json(jwks_uri))
         self._fetched_at = self._clock()
-
-
-def fetch_json(url: str) -> dict[str, Any]:
-    """Return the JSON object at *url*: no redirect is followed, at most 1 MiB is read, in 15 seconds at the most.
-
-    Raises:
-        ProviderError: with a sentence that says what happened and what to set.
-    """
-    # In a thread: a timeout of requests begins anew with each byte, and headers too may come in drips.
-    answer: Future[dict[str, Any]] = Future()
-
-    def fetch() -> None:
-        try:
-            answer.set_result(_fetch_json(url))
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=fetch, name="ipyauth-fetch", daemon=True).start()
-    try:
-        return answer.result(CONNECT_TIMEOUT + READ_TIMEOUT)
-    except TimeoutError as error:
-        raise ProviderError(f"The provider's answer at {url} takes too long.") from error
-
-
-def _fetch_json(url: str) -> dict[str, Any]:
-    import requests
-    import urllib3.exceptions
-
-    try:
-        with (
-            _session(url) as session,
-            session.get(
-                url,
-                stream=True,
-                allow_redirects=False,
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            ) as response,
-        ):
-            if response.status_code != 200:
-                raise ProviderError(f"The provider answered {response.status_code} at {url}, where 200 was expected.")
-            return _json_object(_read(response), url)
-    except requests.exceptions.SSLError as error:
-        raise ProviderError(
-            f"The provider's certificate cannot be verified at {url}. Behind a proxy that signs by itself, set "
-            "REQUESTS_CA_BUNDLE to the file of its certificate authority."
-        ) from error
-    except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
-        raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from error
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise ProviderError(
-            f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
-        ) from error
-    except OSError as error:  # requests' own word for a bundle that is not there
-        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no usable file: {error}.") from error
-
-
-def _session(url: str) -> requests.Session:
-    """Return a session that takes proxies and certificates from the environment, and nothing else.
-
-    `trust_env` would also send a password of `.netrc`, and a loopback request through a proxy.
-    """
-    import requests
-    from requests.utils import get_environ_proxies
-
-    session = requests.Session()
-    session.trust_env = False
-    if not is_loopback_url(url):
-        session.proxies = dict(get_environ_proxies(url))
-        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    return session
-
-
-def _read(response: requests.Response) -> bytes:
-    """Return the body as it came: a compressed one could be a thousand times larger than it seems."""
-    body = response.raw.read(MAX_ANSWER + 1, decode_content=False)
-    if len(body) > MAX_ANSWER:
-        raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")
-    return bytes(body)
-
-
-def _json_object(body: bytes, url: str) -> dict[str, Any]:
-    try:
-        document = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ProviderError(f"The provider's answer at {url} is not JSON. Check `domain` or `issuer`.") from error
-    if not isinstance(document, dict):
-        raise ProviderError(f"The provider's answer at {url} is not a JSON object. Check `domain` or `issuer`.")
-    return document

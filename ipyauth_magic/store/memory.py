@@ -1,50 +1,70 @@
-"""Tokens kept in this process, and nowhere else."""
+"""Tokens kept in this process, and nowhere else; or not even there."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
+from contextlib import AbstractContextManager
 
-from ..params import ParamsAuth0
 from ..token import TokenSet
+from .key import store_key
+from .lock import Lock
+
+__all__ = ["SESSION", "MemoryStore", "NoStore", "forget", "forget_all", "load", "save", "store_key"]
+
+
+class MemoryStore:
+    """Keeps tokens in this process (a `Store`); its lock is among threads."""
+
+    def __init__(self, tokens: dict[str, TokenSet] | None = None) -> None:
+        self._tokens = {} if tokens is None else tokens
+        self._lock = threading.Lock()
+
+    def load(self, key: str) -> TokenSet | None:
+        """Return the tokens kept under *key*, ended ones too."""
+        with self._lock:
+            return self._tokens.get(key)
+
+    def save(self, key: str, tokens: TokenSet) -> None:
+        """Keep *tokens* under *key*."""
+        with self._lock:
+            self._tokens[key] = tokens
+
+    def forget(self, key: str) -> None:
+        """Forget what is kept under *key*."""
+        with self._lock:
+            self._tokens.pop(key, None)
+
+    def forget_all(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._tokens.clear()
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Hold *key* alone among the threads of this process."""
+        return Lock(f"memory {id(self)} {key}")
+
+
+class NoStore:
+    """Keeps nothing (a `Store`): tokens live in the variables that hold them."""
+
+    def load(self, key: str) -> TokenSet | None:
+        """Return None."""
+        return None
+
+    def save(self, key: str, tokens: TokenSet) -> None:
+        """Keep nothing."""
+
+    def forget(self, key: str) -> None:
+        """Do nothing: nothing is kept."""
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Hold *key* alone among the threads of this process."""
+        return Lock(f"none {key}")
+
 
 _tokens: dict[str, TokenSet] = {}
-_lock = threading.Lock()
 
+SESSION = MemoryStore(_tokens)
+"""The store of this session: an equal sign-in in it serves again."""
 
-def store_key(params: ParamsAuth0) -> str:
-    """Return a digest of everything that makes two sign-ins different, so that no token serves for another."""
-    parts = [
-        params.expected_issuer,
-        params.client_id,
-        params.audience,
-        sorted(params.scope.split()),
-        params.response_type,
-        params.passed_on,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def load(key: str) -> TokenSet | None:
-    """Return the tokens kept under *key*, ended ones too."""
-    with _lock:
-        return _tokens.get(key)
-
-
-def save(key: str, tokens: TokenSet) -> None:
-    """Keep *tokens* under *key*."""
-    with _lock:
-        _tokens[key] = tokens
-
-
-def forget_all() -> None:
-    """Forget everything."""
-    with _lock:
-        _tokens.clear()
-
-
-def forget(key: str) -> None:
-    """Forget what is kept under *key*."""
-    with _lock:
-        _tokens.pop(key, None)
+load, save, forget, forget_all = SESSION.load, SESSION.save, SESSION.forget, SESSION.forget_all

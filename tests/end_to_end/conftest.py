@@ -1,16 +1,21 @@
-"""The two providers, each with a fruit API that takes its tokens."""
+"""The two providers, each with a fruit API that takes its tokens; a JupyterLab and a notebook in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from fruit_service.issuer.server import LocalIssuer
 from tests.service.running import running_service
+from tests.support.chromium import chromium
+from tests.support.lab import JupyterLab, Notebook
+from tests.support.machine import NO_BROWSER
 from tests.support.ports import free_port
 from tests.support.provider import OidcProvider
 from tests.support.site import Site
+from tests.support.user_browser import STAY_OPEN
 
 LIFETIME = 900
 """Seconds of an access token: no test comes near it, however slow the machine is."""
@@ -48,3 +53,39 @@ def site(request: pytest.FixtureRequest) -> Site:
     """One provider after the other."""
     found: Site = request.getfixturevalue("local_site" if request.param == "local issuer" else "oidc_site")
     return found
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """Run one JupyterLab on a machine without any browser."""
+    with JupyterLab(tmp_path_factory.mktemp("lab"), environ=NO_BROWSER) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run one Chromium, the user's own."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def opened(lab: JupyterLab, browser: Browser) -> Iterator[Notebook]:
+    """Open one notebook for these tests; tabs that it opens stay, to be looked at."""
+    with lab.notebook(browser) as notebook:
+        notebook.context.add_init_script(STAY_OPEN)
+        yield notebook
+        notebook.save()  # else Lab asks whether it may be closed
+
+
+@pytest.fixture
+def notebook(opened: Notebook) -> Notebook:
+    """Go on in the notebook with a new kernel, the extension loaded, and a browser that knows nobody."""
+    for page in opened.context.pages:
+        if page != opened.page:
+            page.close()
+    opened.context.clear_cookies(domain="localhost")
+    opened.page.bring_to_front()
+    opened.restart_kernel()
+    assert opened.run("%load_ext ipyauth_magic").wait().text() == ""
+    return opened

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import nbformat
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from ipyauth_magic.display.card import ACCENTS, Card, Link
 from ipyauth_magic.display.claims import token_view
-from tests.support.chromium import chromium
-from tests.support.lab import Cell, JupyterLab, Notebook
-from tests.support.machine import NO_BROWSER
+from ipyauth_magic.display.waiting import device_card
+from tests.support.lab import JupyterLab, Notebook
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import query_of
+from tests.support.signing_in_lab import LINK, both_themes, signed_in, token_of, waiting
 from tests.support.site import Site
-from tests.support.user_browser import STAY_OPEN, Person, UserBrowser
+from tests.support.user_browser import Person, UserBrowser
 
 INTERRUPT_DEADLINE = 2.5
 """Seconds; what is promised is 0.5."""
 
-LINK = "Open the sign-in page"
 GUIDE = (
     "from ipyauth_magic import Auth, ParamsAuth0\n\n"
     'p = ParamsAuth0(dotenv_file="ipyauth-Auth0-demo.env", audience="api/fruit",\n'
@@ -33,75 +30,6 @@ GUIDE = (
     "a = Auth(params=p)\n"
     "a"
 )
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    """Run one JupyterLab on a machine without any browser."""
-    with JupyterLab(tmp_path_factory.mktemp("lab"), environ=NO_BROWSER) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium, the user's own."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def opened(lab: JupyterLab, browser: Browser) -> Iterator[Notebook]:
-    """Open one notebook for these tests; tabs that it opens stay, to be looked at."""
-    with lab.notebook(browser) as notebook:
-        notebook.context.add_init_script(STAY_OPEN)
-        yield notebook
-        notebook.save()  # else Lab asks whether it may be closed
-
-
-@pytest.fixture
-def notebook(opened: Notebook) -> Notebook:
-    """Go on in the notebook with a new kernel, the extension loaded, and a browser that knows nobody."""
-    for page in opened.context.pages:
-        if page != opened.page:
-            page.close()
-    opened.context.clear_cookies(domain="localhost")
-    opened.page.bring_to_front()
-    opened.restart_kernel()
-    assert opened.run("%load_ext ipyauth_magic").wait().text() == ""
-    return opened
-
-
-def waiting(cell: Cell) -> str:
-    """Wait until *cell* shows the link, and return it."""
-    cell.wait_for_text(LINK)
-    link = cell.link(LINK).get_attribute("href")
-    assert link is not None
-    return link
-
-
-def signed_in(notebook: Notebook, cell: Cell) -> Page:
-    """Follow the link of *cell*, sign in as Alice, and return the tab with its last word."""
-    tab = cell.open_link(LINK)
-    tab.set_viewport_size({"width": 900, "height": 600})
-    assert Person(tab).sign_in() == "done", tab.locator("body").inner_text()
-    notebook.page.bring_to_front()
-    return tab
-
-
-def token_of(notebook: Notebook, expression: str = "token") -> str:
-    """Return the access token, by way of a file; its cell shows nothing."""
-    path = notebook.path.with_suffix(".token")
-    cell = notebook.run(f"_ = open({path.name!r}, 'w').write({expression})").wait()
-    assert cell.text() == ""
-    return path.read_text()
-
-
-def both_themes(notebook: Notebook, folder: Path, **cells: Cell) -> None:
-    """Leave pictures of *cells* in the light and in the dark."""
-    for theme in ("Dark", "Light"):
-        notebook.theme(f"JupyterLab {theme}")
-        for name, cell in cells.items():
-            cell.screenshot(folder / f"{name}-{theme.lower()}.png")
 
 
 def test_a_user_signs_in_and_works_with_the_fruit_api(
@@ -306,6 +234,7 @@ def test_a_notebook_that_nobody_trusts_shows_the_same(lab: JupyterLab, browser: 
     rows = [("Provider", "https://issuer.test/"), ("Scopes", "read:usual-fruit")]
     link = Link(LINK, "https://issuer.test/authorize")
     bundles = [Card(mood, f"A {mood} card", rows, link, "With a note.").bundle() for mood in ACCENTS]
+    bundles.append(device_card("BCDF-GHJK", link.url, link.url, "openid").bundle())
     bundles.append(token_view(Card("good", "Signed in as alice"), [("Access token: claims", rows)], 30, 60))
     path = lab.write_notebook("untrusted.ipynb", ["a"])
     book = nbformat.read(path, as_version=4)
@@ -315,12 +244,13 @@ def test_a_notebook_that_nobody_trusts_shows_the_same(lab: JupyterLab, browser: 
         cell = notebook.cell(0)
         cell.wait_for_text("Access token: claims")
         assert styles(cell.html()) == [style for bundle in bundles for style in styles(bundle["text/html"])]
-        assert cell.link().count() == len(ACCENTS)
+        assert cell.link().count() == len(ACCENTS) + 2
+        assert cell.locator.get_by_alt_text("QR code of the link").evaluate("image => image.naturalWidth") > 100
         assert cell.locator.locator("progress").count() == 1
         cell.screenshot(artefacts / "untrusted.png")
 
 
 def styles(html: str) -> list[str]:
-    """Return the styles in *html*, in order; `anywhere` may go, as it stands beside a value that stays."""
+    """Return the styles in *html*, in order, without what may go: it only helps where it stays."""
     found = [re.sub(r"\s+|;$", "", unescape(style)) for style in re.findall(r'style="([^"]*)"', html)]
-    return [style.removesuffix(";overflow-wrap:anywhere") for style in found]
+    return [re.sub(r";(overflow-wrap:anywhere|user-select:all;-webkit-user-select:all)$", "", style) for style in found]

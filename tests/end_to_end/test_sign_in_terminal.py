@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.machine import NO_BROWSER
 from tests.support.ports import is_free, wait_until_free
@@ -112,6 +113,23 @@ def test_without_any_browser_the_link_is_followed_elsewhere(terminal: Open, prom
     assert "Signed in as alice" in said
     assert links_in(shell.transcript).count(link) == 1
     assert "You are signed in" in answer.text
+
+
+def test_a_device_code_is_entered_elsewhere(terminal: Open, prompt_site: Site, artefacts: Path) -> None:
+    """The terminal shows the code, the link, and the link as a QR code; no browser of this machine is wanted."""
+    shell = terminal()
+    shell.start(prompt_site.cell("--flow device"))
+    shell.wait_for(r"Open http://localhost:\d+/activate on any device, and enter\s+[A-Z]{4}-[A-Z]{4}\s")
+    link = shell.wait_for(r"http://\S+activate\?user_code=[A-Z]{4}-[A-Z]{4}\s").group().strip()
+    shell.wait_for("[▀▄█ ]{30}")
+    shell.wait_for("Waiting for the sign-in")
+    assert prompt_site.redirect_uri not in shell.transcript.partition("Sign in at")[2]
+    assert "browser was found" not in shell.transcript
+    assert requests.get(link, timeout=30).status_code == 200
+    assert "then renewed by itself" in shell.wait()
+    config = shell.run("%token --config")
+    assert "Nothing comes to this machine" in config
+    (artefacts / "terminal.txt").write_text(shell.transcript)
 
 
 def test_a_text_browser_counts_as_none(terminal: Open, prompt_site: Site, w3m: Path) -> None:

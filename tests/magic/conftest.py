@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import IPython
+import keyring
+import keyring.backends.fail
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.auth import Auth
 from ipyauth_magic.oauth import provider
 from ipyauth_magic.params import ParamsAuth0
 from ipyauth_magic.store import memory
@@ -25,7 +28,9 @@ from tests.support.scripted_browser import ScriptedBrowser
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of this machine reaches a test, and no token of another test."""
+    """No variable and no keyring of this machine reaches a test, and no token of another test."""
+    monkeypatch.setattr(keyring, "get_keyring", keyring.backends.fail.Keyring)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     memory._tokens.clear()
@@ -118,6 +123,31 @@ def sign_in() -> Callable[[ParamsAuth0, ScriptedBrowser], TokenSet]:
             attempt.join()
 
     return run
+
+
+@pytest.fixture
+def own_issuer() -> Iterator[LocalIssuer]:
+    """A local issuer of the test's own, with switches to turn."""
+    redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
+    with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as running:
+        yield running
+
+
+@pytest.fixture
+def make_auth(own_issuer: LocalIssuer, user_browser: ScriptedBrowser) -> Callable[..., Auth]:
+    """Return a maker of an `Auth` for it."""
+
+    def make(flow: str = "code", **options: Any) -> Auth:
+        params = ParamsAuth0(
+            domain=own_issuer.issuer.rstrip("/"),
+            client_id=own_issuer.client_id,
+            redirect_uri=own_issuer.callback_urls[0],
+            audience=own_issuer.audience,
+            scope="read:usual-fruit",
+        )
+        return Auth(params, flow=flow, **options)
+
+    return make
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 import re
+import sys
 import threading
 import time
 import webbrowser
@@ -18,7 +19,9 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0, auth, parameters, sign_ins
+from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInNeeded, SignInTimeout
+from ipyauth_magic.grant import Grant
 from ipyauth_magic.store import memory
 from ipyauth_magic.token import AccessToken
 from tests.support.ports import free_port, is_free, wait_until_free
@@ -33,7 +36,7 @@ def no_earlier_sign_ins() -> Iterator[None]:
     """Each test begins a session of its own."""
     yield
     sign_ins.end_offers("the test is over")
-    sign_ins.forget_all()
+    sign_ins.end_session()
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_hostile_claims_are_plain_on_a_terminal(
     """No escape sequence, no reversed text, no forged line."""
     a = Auth(params()).sign_in()
     claims = dict(a.tokens.claims) | {"nickname": "al\x1b]0;pwn\x07\u202e\nexpires_at  : 2099"}
-    monkeypatch.setattr(a, "_tokens", dataclasses.replace(a.tokens, claims=claims, scope="\x1b[31mopenid"))
+    a._kept.take(dataclasses.replace(a.tokens, claims=claims, scope="\x1b[31mopenid"))
     capsys.readouterr()
     a.show()
     shown = capsys.readouterr().out + repr(a)
@@ -446,3 +449,52 @@ def test_params_must_be_params(issuer: LocalIssuer) -> None:
         Auth("demo.env")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="memory"):
         Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")
+
+
+def test_a_better_flow_is_advised_once(
+    params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the card of the session's first implicit sign-in, as often as that is shown; a code sign-in needs none."""
+    monkeypatch.setattr(sign_ins, "_advised", None)
+    code = Auth(params(), flow="code").sign_in()
+    first, second = Auth(params()).sign_in(), Auth(params(scope="read:exotic-fruit")).sign_in()
+    told = {who: "--flow code" in who.card().text() for who in (code, first, second, first)}
+    assert told == {code: False, first: True, second: False}
+    assert "then renewed by itself" in code.card().text()
+    assert "left when shown" in first.card().text()
+
+
+@pytest.mark.parametrize("flow", ["implicit", "code"])
+def test_an_interrupt_at_any_step_of_the_wait_ends_it(flow: str, params: MakeParams, no_browser: None) -> None:
+    """Also in the middle of what Python does to wait: no lock stays held that the end of the attempt waits for."""
+    port = int(params().redirect_uri.split(":")[2].split("/")[0])
+    for step in range(24):
+        attempt = Attempt(params(), 30, grant=Grant(flow))
+        began = time.monotonic()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                attempt.result(interrupt_at(step))
+        finally:
+            sys.settrace(None)
+        attempt.join(10)
+        assert time.monotonic() - began < 10
+        assert wait_until_free(port)
+
+
+def interrupt_at(step: int) -> Callable[[Attempt], None]:
+    """Return what interrupts whoever calls it, as Ctrl-C would: *step* steps of waiting later."""
+    left = step
+    ours = {function.__code__ for function in (Attempt._watch, Attempt._tick_if_due, Attempt._check_end)}
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        nonlocal left
+        if frame.f_code not in ours and frame.f_code.co_filename != threading.__file__:
+            return None
+        if event != "call":
+            left -= 1
+        if left < 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    return lambda attempt: sys.settrace(trace)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
+from html import escape
 
 import pytest
+import segno
 
-from ipyauth_magic.display.card import Card, Link
+from ipyauth_magic.display.card import Card, Code, Link
 from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
-from ipyauth_magic.display.waiting import countdown_text, duration, signed_in_card, waiting_card
+from ipyauth_magic.display.qr import qr_image, qr_text
+from ipyauth_magic.display.waiting import (
+    countdown_text,
+    device_card,
+    duration,
+    signed_in_card,
+    waiting_card,
+    way_of_response,
+)
 from ipyauth_magic.text import plain
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\x07"
@@ -17,9 +31,11 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def test_nothing_from_outside_reaches_html_unescaped() -> None:
     """Title, rows, link, note, and the tables of claims."""
+    code = Code(HOSTILE, 'https://x.test/?a="<img')
     card = Card("good", HOSTILE, [(HOSTILE, HOSTILE)], Link(HOSTILE, 'https://x.test/?a="<img'), HOSTILE)
     view = token_view(card, [(HOSTILE, claim_rows({HOSTILE: HOSTILE, "list": [HOSTILE]}))], 30, 60)
-    for html in (card.html(), view["text/html"]):
+    device = replace(card, code=code).html().replace('<img src="data:', "")
+    for html in (card.html(), view["text/html"], device):
         assert "<img" not in html
         assert "&lt;img" in html
         assert "\u202e" not in html
@@ -48,6 +64,79 @@ def test_a_waiting_card_tells_what_happens() -> None:
     for part in ("x.test", "https://x.test/a", "openid read:x", "none was found", "http://127.0.0.1:1/cb"):
         assert part in text
     assert "https" not in waiting_card(None, "http://127.0.0.1:1/cb", "openid", None, True).text()
+
+
+DEVICE = ("BCDF-GHJK", "https://x.test/activate", "https://x.test/activate?user_code=BCDF-GHJK&a=1", "openid read:x")
+
+
+def test_a_device_card_shows_the_code_and_where_to_enter_it() -> None:
+    """As text, as two links, and as a QR code of the link that holds it; a click takes the code as it is."""
+    card = device_card(*DEVICE)
+    html = card.html()
+    for href in DEVICE[1:3]:
+        assert f'<a href="{escape(href)}" target="_blank" rel="noopener"' in html
+    assert re.search(r'user-select:all[^>]*">BCDF-GHJK</div>', html)
+    assert f'<img src="{qr_image(DEVICE[2])[0]}" alt="QR code of the link"' in html
+    for part in ("x.test", *DEVICE):
+        assert part in card.text()
+    assert "sends you back" not in html + card.text()
+
+
+def test_a_device_card_without_a_complete_link() -> None:
+    """RFC 8628, 3.2: it is optional; the QR code leads to the page, and the code is to be typed."""
+    html = device_card("1 2", "https://x.test/a", None, "openid").html()
+    assert html.count('href="https://x.test/a"') == 2
+    assert qr_image("https://x.test/a")[0] in html
+
+
+def test_a_qr_code_is_a_png_with_its_quiet_zone() -> None:
+    """Four white modules on each side (ISO/IEC 18004): else a camera does not find it in a dark theme."""
+    source, width = qr_image(DEVICE[2])
+    assert source.startswith("data:image/png;base64,")
+    png = base64.b64decode(source.partition(",")[2])
+    assert int.from_bytes(png[16:20]) == 2 * width == 8 * segno.make_qr(DEVICE[2]).symbol_size(border=4)[0]
+    assert qr_image("https://x.test/" + "a" * 300) == ("", 0)
+
+
+def test_a_qr_code_in_a_terminal() -> None:
+    """White on black whatever the terminal's colours; in a terminal without colours or blocks, without them."""
+    drawn = qr_text(DEVICE[2])
+    assert all(re.fullmatch("\x1b\\[97;40m[ ▀▄█]+\x1b\\[0m", line) for line in drawn.splitlines())
+    assert re.fullmatch("[ ▀▄█\n]+", qr_text(DEVICE[2], has_colours=False))
+    assert qr_text(DEVICE[2], "ascii") == qr_text(DEVICE[2], "none such") == ""
+
+
+def test_without_segno_there_is_no_qr_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all else is there."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    html = device_card(*DEVICE).html()
+    assert "<img" not in html
+    assert "BCDF-GHJK" in html
+    assert qr_text(DEVICE[2]) == ""
+
+
+def test_a_renewable_sign_in_says_so() -> None:
+    """In place of the time left, which would frighten, and which says nothing once it is renewed."""
+    now = signed_in_card("alice", "https://x.test/", None, "openid", MOMENT, 61.5, renewable=True).text()
+    assert "(then renewed by itself)" in now
+    ended = signed_in_card("alice", "https://x.test/", None, "openid", MOMENT, -1, renewable=True).text()
+    assert "renewed when it is used next" in ended
+
+
+@pytest.mark.parametrize(
+    ("flow", "response_mode", "said"),
+    [
+        ("implicit", "fragment", "the tokens, comes in the fragment to a listener"),
+        ("code", "query", "a code, comes in the query to a listener"),
+        ("code", "form_post", "a code, comes by form_post to a listener"),
+        ("device", "query", "the kernel asks the provider"),
+    ],
+)
+def test_the_way_of_the_response(flow: str, response_mode: str, said: str) -> None:
+    """As `%token --config` tells it; nothing comes back to a device."""
+    told = way_of_response(flow, response_mode)
+    assert said in told
+    assert ("redirect URI" in told) == (flow != "device")
 
 
 def test_a_signed_in_card_tells_who_what_and_until_when() -> None:

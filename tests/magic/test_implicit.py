@@ -24,6 +24,7 @@ from ipyauth_magic.errors import (
     SignInTimeout,
 )
 from ipyauth_magic.oauth import implicit, provider
+from ipyauth_magic.oauth.provider import Provider
 from ipyauth_magic.params import ParamsAuth0
 from ipyauth_magic.token import TokenSet
 from tests.support.ports import free_port, is_free, wait_until_free
@@ -263,6 +264,107 @@ def test_a_failure_carries_no_frame_with_the_response(params: MakeParams, sign_i
         assert caught.value.__context__ is None
         modules = {frame.frame.f_globals["__name__"] for frame in caught.traceback}
         assert not [name for name in modules if "oauth" in name or "listener" in name]
+
+
+@pytest.fixture
+def known_provider(params: MakeParams) -> Provider:
+    """A provider of which all is at hand, so that whoever asks for the result runs the grant."""
+    known = Provider.of(params().expected_issuer)
+    known.metadata()
+    return known
+
+
+def our_threads() -> list[str]:
+    """Return the names of the threads that a sign-in began and that still run."""
+    return [
+        each.name for each in threading.enumerate() if each.name.startswith(("ipyauth-sign-in", "ipyauth-callback"))
+    ]
+
+
+@pytest.mark.usefixtures("known_provider")
+def test_where_nothing_else_can_be_waited_for_the_caller_runs_the_grant(params: MakeParams) -> None:
+    """No thread more; the link is told at once, by `tick`, and the time left once a second."""
+    browser, attempt, told = ScriptedBrowser(), Attempt(params(), 30), []
+
+    def tick(attempt: Attempt) -> None:
+        told.append((threading.current_thread(), attempt.url, "ipyauth-sign-in" in our_threads()))
+        if len(told) == 2:
+            browser.open_in_thread(str(attempt.url))
+
+    assert attempt.result(tick).logged_as == "alice"
+    assert told == [(threading.current_thread(), browser.opened[0], False)] * len(told)
+    browser.join()
+    attempt.join()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "ipyauth_magic.attempt.sign_in_with_implicit",
+        "ipyauth_magic.attempt.open_in_browser",
+        "ipyauth_magic.callback.listener.Listener.serve",
+        "ipyauth_magic.callback.listener._Server.start",
+        "ipyauth_magic.callback.listener.Listener._wait_for_response",
+        "ipyauth_magic.oauth.provider.Provider.verify",
+        "ipyauth_magic.oauth.implicit._token_set",
+        "ipyauth_magic.attempt.Attempt._accept",
+    ],
+)
+@pytest.mark.usefixtures("known_provider")
+def test_an_interrupt_anywhere_leaves_nothing(
+    where: str, params: MakeParams, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Port and threads are gone, nobody else waits on, and no frame of the flow is in the traceback."""
+
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    browser, attempt = ScriptedBrowser(), Attempt(params(), 30)
+    monkeypatch.setattr(where, interrupt)
+    if where.endswith("open_in_browser"):
+        attempt.open_browser()
+
+    def tick(attempt: Attempt) -> None:
+        if not browser.opened:
+            browser.open_in_thread(str(attempt.url))
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        attempt.result(tick)
+    assert time.monotonic() - started < 2.5
+    browser.join()
+    assert wait_until_free(port_of(redirect_uri), 5)
+    deadline = time.monotonic() + 5
+    while our_threads() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert our_threads() == []
+    assert {frame.frame.f_globals["__name__"] for frame in caught.traceback} <= {__name__, "ipyauth_magic.attempt"}
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    with pytest.raises(SignInCancelled):
+        attempt.result()
+
+
+def test_an_attempt_that_was_never_begun_gives_its_port_back(params: MakeParams, redirect_uri: str) -> None:
+    """An interrupt may come between the two."""
+    Attempt(params(), 30).cancel("it was interrupted")
+    assert is_free(port_of(redirect_uri))
+
+
+@pytest.mark.usefixtures("known_provider")
+def test_another_thread_ends_a_grant_that_the_caller_runs(params: MakeParams, redirect_uri: str) -> None:
+    """As `clear()` does: the caller is told at once."""
+    attempt = Attempt(params(), 30)
+
+    def clear(attempt: Attempt) -> None:
+        threading.Thread(target=attempt.cancel, args=("it was cleared",), daemon=True).start()
+
+    started = time.monotonic()
+    with pytest.raises(SignInCancelled, match="it was cleared"):
+        attempt.result(clear)
+    assert time.monotonic() - started < 2.5
+    attempt.join()
+    assert is_free(port_of(redirect_uri))
 
 
 def test_a_clock_that_is_wrong_is_named(params: MakeParams, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:

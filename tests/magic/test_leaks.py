@@ -66,6 +66,7 @@ USES = [
     "import copy; copy.copy(token), copy.deepcopy(auth.tokens.access_token)",
     "%history",
     "auth.claims",
+    "auth.userinfo()",
     "vars(auth), vars(auth._attempt) if auth._attempt else None",
     "locals().keys() and [v for k, v in globals().items() if k in ('token', 'auth')]",
 ]
@@ -93,6 +94,7 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
         if changes.get("state") is None:
             cells += ["auth.sign_in(force=True, timeout=3)"]
     cells += [f"%auth0 -f demo.env --force redirect_uri=http://127.0.0.1:{free_port()}/not-registered --timeout 1"]
+    cells += ["auth.sign_out()", "auth.userinfo()"]
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     client = NotebookClient(
         document,
@@ -107,7 +109,8 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
 
     secrets = secrets_in(folder)
     assert len(secrets) > 20, "the browser played, and told what must stay secret"
-    assert "Signed in as alice" in (folder / "saved.ipynb").read_text()
+    for said in ("Signed in as alice", "Signed out", "Nobody is signed in yet."):
+        assert said in (folder / "saved.ipynb").read_text()
     assert failed_sign_ins(document) == len(FAILURES) + 1
     by_python = [cell for cell in document.cells if cell.source.startswith("auth.sign_in(")]
     assert [cell.outputs[-1].output_type for cell in by_python] == ["error"] * (len(FAILURES) - 1)
@@ -237,3 +240,51 @@ def test_other_tracebacks_are_left_alone(shell: InteractiveShell, cell: Callable
     shell.run_line_magic("unload_ext", "ipyauth_magic")
     assert "structured_traceback" not in vars(shell.InteractiveTB)
     shell.run_line_magic("load_ext", "ipyauth_magic")
+
+
+BROKEN_TOKEN_RESPONSES: dict[str, dict[str, Any]] = {
+    "another token type": {"token_type": "mac"},
+    "bad lifetime": {"expires_in": "soon"},
+    "bad ID token": {"id_token": "eyJhbGciOiJub25lIn0.secretsecretsecretsecret."},
+    "bad refresh token": {"refresh_token": "secretsecretsecretsecret\n"},
+    "no access token": {"access_token": None},
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_TOKEN_RESPONSES)
+def test_a_renewal_that_fails_shows_no_secret(
+    what: str,
+    shell: InteractiveShell,
+    own_issuer: LocalIssuer,
+    user_browser: ScriptedBrowser,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Code flow and refresh: neither tokens nor code nor verifier, in Verbose tracebacks, logs and outputs."""
+    caplog.set_level(logging.DEBUG)
+    own_issuer.switches.access_token_lifetime = 60
+    shell.run_line_magic("xmode", "Verbose")
+    shell.run_cell("import requests, datetime, dataclasses")
+    _, *shown = run(
+        shell,
+        f"%auth0 --flow code domain={own_issuer.issuer.rstrip('/')} client_id={own_issuer.client_id} "
+        f"redirect_uri={own_issuer.callback_urls[0]} audience=api/fruit",
+    )
+    tokens = shell.user_ns["auth"].tokens
+    secrets = {str(tokens.access_token), str(tokens.refresh_token), "secretsecretsecretsecret"}
+    secrets |= {value for value in user_browser.seen if len(value) > 30}
+    answer = {"access_token": "secretsecretsecretsecret", "token_type": "Bearer", "expires_in": 60}
+    for use in ("auth.access_token", "requests.get('http://127.0.0.1:1/', auth=auth)", "%token --renew", "%token"):
+        own_issuer.switches.answer("/oauth/token", 200, answer | BROKEN_TOKEN_RESPONSES[what])
+        end = "auth._kept.take(dataclasses.replace(auth.tokens, refresh_token=r, expires_at=auth.tokens.obtained_at))"
+        shell.user_ns["r"] = tokens.refresh_token
+        shell.run_cell(end)
+        result, *more = run(shell, use)
+        assert result.success is (use.startswith("%token") and "renew" not in use), use
+        shown += more
+        own_issuer.switches.restore()
+    text = "\n".join(
+        str(getattr(each, "data", each)) for part in shown for each in ([part], part)[isinstance(part, list)]
+    )
+    assert "trusted" in text
+    ours = [record for record in caplog.records if not record.name.startswith("authlib")]
+    assert_silent((text + "\n".join(record.getMessage() for record in ours)).encode(), secrets, what)

@@ -443,3 +443,19 @@ def test_pages_are_files() -> None:
     folder = Path(pages.__file__).parents[1]
     for path in folder.glob("*.py"):
         assert "</" not in path.read_text(encoding="utf-8")
+
+
+def test_a_server_that_cannot_be_made_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made in its own thread; who waits gets its error, and the port is free."""
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr("waitress.server.create_server", fail)
+    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened.give_time(30)
+    opened.serve(Awaited(STATE))
+    with pytest.raises(OSError, match="Too many open files"), opened.wait():
+        raise AssertionError("nothing was sent")
+    opened.join()
+    assert is_free(int(opened.origin.rpartition(":")[2]))

@@ -122,7 +122,6 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("--flow hybrid", "--flow"),
         ("--store disk", "--store"),
         ("--bind example.com", "--bind"),
-        ("response_type=code", "not available in this version"),
         ("-t token -a token", "different names"),
         ("-t _", "--token-name"),
         ("-a Out", "--auth-name"),
@@ -337,7 +336,10 @@ def test_a_mistake_of_token_is_one_line(line: str, said: str, shell: Interactive
 def test_help_names_every_option(shell: InteractiveShell, capsys: Captured) -> None:
     """`%%auth0?` and `%token?` document each option of the interface."""
     for magic, options in (
-        ("auth0", "-f -d -t -a --flow --timeout --no-browser --bind --store --force -q --quiet"),
+        (
+            "auth0",
+            "-f -d -t -a --flow --timeout --no-browser --bind --store --renewable --no-renewable --force -q --quiet",
+        ),
         ("token", "--json --raw --renew --clear --config --list"),
     ):
         documented = str(getattr(Auth0Magics, magic).__doc__)

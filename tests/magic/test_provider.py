@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from ipyauth_magic.errors import InvalidIdToken, ProviderError
-from ipyauth_magic.oauth import provider as provider_module
+from ipyauth_magic.oauth import http as http_module
+from ipyauth_magic.oauth.http import fetch_json
 from ipyauth_magic.oauth.metadata import ProviderMetadata, discovery_url, is_safe_url
-from ipyauth_magic.oauth.provider import Provider, fetch_json
+from ipyauth_magic.oauth.provider import Provider
 from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
 from tests.support.web import Web, serving
 
@@ -191,8 +192,8 @@ def test_answers_that_are_not_read(web: Web, status: int, headers: dict[str, str
 
 def test_a_dripping_answer_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read timeout alone would never end while bytes come."""
-    monkeypatch.setattr(provider_module, "CONNECT_TIMEOUT", 0.2)
-    monkeypatch.setattr(provider_module, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(http_module, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(http_module, "READ_TIMEOUT", 0.3)
     over = threading.Event()
 
     def drip() -> Iterator[bytes]:
@@ -209,8 +210,8 @@ def test_a_dripping_answer_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_dripping_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """They come before any limit of requests' own."""
-    monkeypatch.setattr(provider_module, "CONNECT_TIMEOUT", 0.2)
-    monkeypatch.setattr(provider_module, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(http_module, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(http_module, "READ_TIMEOUT", 0.3)
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -260,7 +261,7 @@ def test_other_hosts_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ProviderError, match="check HTTPS_PROXY and NO_PROXY"):
         fetch_json("https://idp.test/x")
     monkeypatch.setenv("NO_PROXY", "idp.test")
-    assert provider_module._session("https://idp.test/x").proxies == {}
+    assert http_module._session("https://idp.test/x").proxies == {}
 
 
 def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:
@@ -277,9 +278,9 @@ def test_the_ca_bundle_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     """REQUESTS_CA_BUNDLE first, then CURL_CA_BUNDLE, as requests itself has it."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("CURL_CA_BUNDLE", "/curl.pem")
-    assert provider_module._session("https://idp.test").verify == "/curl.pem"
+    assert http_module._session("https://idp.test").verify == "/curl.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/requests.pem")
-    assert provider_module._session("https://idp.test").verify == "/requests.pem"
+    assert http_module._session("https://idp.test").verify == "/requests.pem"
 
 
 def _serve_tls(folder: Path) -> tuple[int, Any]:

@@ -14,6 +14,7 @@ class Form:
     """A form of a page: where it goes, its hidden fields, and its buttons by their accessible name."""
 
     action: str
+    method: str = "post"
     fields: dict[str, str] = field(default_factory=dict)
     buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -30,7 +31,7 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.form = Form(given["action"])
+            self.form = Form(given["action"], given.get("method", "get"))
         elif self.form and tag == "input":
             self.form.fields[given["name"]] = given.get("value", "")
         elif self.form and tag == "button":
@@ -70,11 +71,17 @@ class FormBrowser:
         """Go to *url* and as far as redirects lead."""
         return self._follow(self._session.get(url, allow_redirects=False))
 
-    def press(self, name: str) -> FormBrowser:
-        """Press the button *name* of the page."""
+    def press(self, name: str, **entered: str) -> FormBrowser:
+        """Press the button *name* of the page, with what was *entered* in its fields."""
         form = self.form
-        button = dict([form.buttons[name]])
-        return self.post(form.action, {**form.fields, **button})
+        button, value = form.buttons[name]
+        fields = {**form.fields, **entered, **({button: value} if button else {})}
+        return self.post(form.action, fields) if form.method == "post" else self.get(form.action, fields)
+
+    def get(self, action: str, fields: dict[str, str]) -> FormBrowser:
+        """Send *fields* in the query, as a form of the page would."""
+        assert self.page is not None
+        return self._follow(self._session.get(urljoin(self.page.url, action), params=fields, allow_redirects=False))
 
     def post(self, action: str, fields: dict[str, str]) -> FormBrowser:
         """Send *fields* as a form of the page would."""

@@ -18,17 +18,19 @@ class ProviderVisitor:
         login: who signs in.
         callback: where the provider sends the browser in the end.
         denies: presses `[ Cancel ]` where the provider asks for consent.
+        user_code: what to enter where a device's code is asked for.
     """
 
-    def __init__(self, login: str, callback: str, denies: bool = False) -> None:
+    def __init__(self, login: str, callback: str, denies: bool = False, user_code: str = "") -> None:
         self.login = login
         self.session = requests.Session()
         self.session.trust_env = False
         self._callback = callback
         self._denies = denies
+        self.user_code = user_code
 
     def visit(self, url: str) -> requests.Response | str:
-        """Go to *url* and answer each page; return the callback URL, or the page that posts to the callback."""
+        """Go to *url* and answer each page; return the callback URL, or the last page, which asks nothing more."""
         answer = self.session.get(url, allow_redirects=False, timeout=30)
         for _ in range(20):
             if location := answer.headers.get("Location"):
@@ -36,7 +38,7 @@ class ProviderVisitor:
                 if url.startswith(self._callback):
                     return url
                 answer = self.session.get(url, allow_redirects=False, timeout=30)
-            elif self.posts_to_callback(answer) or answer.status_code >= 400:
+            elif self._is_last(answer):
                 return answer
             else:
                 answer = self._answered(answer)
@@ -46,13 +48,20 @@ class ProviderVisitor:
         """Tell whether *page* is the form that brings the response."""
         return f'action="{self._callback}"' in page.text
 
+    def _is_last(self, page: requests.Response) -> bool:
+        """Tell whether nobody is asked anything on *page*: a device's, once it was denied, asks for another code."""
+        if self.posts_to_callback(page) or page.status_code >= 400:
+            return True
+        return "<form" not in page.text or "The Sign-in request was interrupted" in page.text
+
     def _answered(self, page: requests.Response) -> requests.Response:
         cancel = re.search(r'href="([^"]+/abort)"', page.text)
         if self._denies and cancel and 'name="login"' not in page.text:
             return self.session.get(urljoin(page.url, unescape(cancel[1])), allow_redirects=False, timeout=30)
         action = re.search(r'action="([^"]+)"', page.text)
         assert action, f"{page.status_code} {page.url}\n{page.text[:2000]}"
-        fields = {**hidden_fields(page.text), "login": self.login, "password": "any"}
+        entered = {"login": self.login, "password": "any", "user_code": self.user_code}
+        fields = {**entered, **hidden_fields(page.text)}
         return self.session.post(urljoin(page.url, unescape(action[1])), data=fields, allow_redirects=False, timeout=30)
 
 

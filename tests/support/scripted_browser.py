@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html.parser
 import http.client
 import re
@@ -90,7 +91,9 @@ class ScriptedBrowser:
         try:
             page = send("GET", callback)
             self.answers.append(page)
-            send("GET", f"{parts.scheme}://{parts.netloc}/favicon.ico")
+            # Once a query has brought the response, nobody need be there any more.
+            with contextlib.suppress(*([ConnectionError] if parts.query else [])):
+                send("GET", f"{parts.scheme}://{parts.netloc}/favicon.ico")
             if not fragment:
                 return page
             return self._relay(callback, urlencode(self.change(dict(parse_qsl(fragment)))))

@@ -1,7 +1,8 @@
 """A program to name in BROWSER: opens a link as ScriptedBrowser does, in the way that a file says.
 
 The folder in SCRIPTED_TAB holds `change.json`, the parameters to change in the response (null takes one away), and
-gets `secrets.txt`, a line for each value that nobody may see afterwards.
+gets `secrets.txt`, a line for each value that nobody may see afterwards, `opened.txt`, a line for each link
+(of a sign-in without its query), and `page.txt`, what the last tab showed in the end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.support.scripted_browser import ScriptedBrowser, query_of
+from tests.support.scripted_browser import ScriptedBrowser, query_of, send
 
 FOLDER = "SCRIPTED_TAB"
 
@@ -27,10 +28,16 @@ def main(url: str) -> None:
         return {name: value for name, value in changed.items() if value is not None}
 
     asked = query_of(url)
+    is_sign_in = "state" in asked
+    with (folder / "opened.txt").open("a") as file:
+        file.write(f"{url.partition('?')[0] if is_sign_in else url}\n")
+    if not is_sign_in:
+        (folder / "page.txt").write_text(send("GET", url).text)
+        return
     note(folder, asked["state"], asked["nonce"])
     browser = ScriptedBrowser(change=change)
     try:
-        browser.open(url)
+        (folder / "page.txt").write_text(browser.open(url).text)
     finally:
         note(folder, *(value for value in browser.seen if len(value) > 30))
 

@@ -27,6 +27,10 @@ def serving() -> Iterator[Web]:
     web = Web()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_GET(self) -> None:
             web.asked.append(self.path)
             web.headers.append(dict(self.headers.items()))

@@ -29,11 +29,15 @@ class EmptyMagics(Magics):
     @argument("-d", "--dotenv-folder", metavar="FOLDER", help="folder of the dotenv file (default: .)")
     @argument("-t", "--token-name", metavar="NAME", default="token", help="variable for the access token")
     @argument("-a", "--auth-name", metavar="NAME", default="auth", help="variable for the Auth")
-    @argument("--flow", metavar="FLOW", help="how to sign in: implicit; overrides response_type")
+    @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
     @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
-    @argument("--store", metavar="WHERE", default="memory", help="where tokens are kept: memory (default) or none")
+    @argument(
+        "--store", metavar="WHERE", default="memory", help="keep tokens in: memory (default), keyring, file, none"
+    )
+    @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
+    @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
     @argument("-q", "--quiet", action="store_true", help="show no card")
     @argument("parameters", metavar="KEY=VALUE", nargs="*", help="parameters, before those of the cell")

@@ -1,5 +1,5 @@
 // The npm package oidc-provider, set up from its documentation as an OpenID provider for the tests:
-// implicit, code with PKCE, `audience` as at Auth0, JWT access tokens for one API, its own pages for people.
+// implicit, code with PKCE, device, refresh with rotation, `audience` as at Auth0, JWT access tokens for one API, its own pages for people.
 // Prints {"issuer": ...} once it listens, and ends when its standard input does.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -38,7 +38,12 @@ const configuration = {
       client_id: 'ipyauth-demo',
       application_type: 'native',
       token_endpoint_auth_method: 'none',
-      grant_types: ['authorization_code', 'implicit', 'refresh_token'],
+      grant_types: [
+        'authorization_code',
+        'implicit',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+      ],
       response_types: ['code', 'id_token token'],
       redirect_uris: options['redirect-uri'],
     },
@@ -64,6 +69,7 @@ const configuration = {
     },
   },
   features: {
+    deviceFlow: { enabled: true },
     devInteractions: { enabled: true },
     resourceIndicators: {
       enabled: true,

@@ -1,0 +1,52 @@
+"""Work that its caller may leave behind: it goes on in a thread of its own."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SLICE = 0.2
+"""Seconds of one wait: on Windows a longer one would hold back an interrupt."""
+
+
+def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None, daemon: bool = True) -> T:
+    """Return what *work* returns, or raise what it raises; an interrupt of the caller does not break it off.
+
+    Unless it is a *daemon*, neither does the end of the process, which waits for it.
+
+    Raises:
+        TimeoutError: it takes more than *timeout* seconds; it goes on.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=daemon).start()
+    ends_at = math.inf if timeout is None else time.monotonic() + timeout
+    while not outcome.done():
+        if (left := ends_at - time.monotonic()) <= 0:
+            raise TimeoutError
+        wait([outcome], min(left, SLICE))
+    return outcome.result()
+
+
+def run_out_of_sight(work: Callable[[], T], name: str, daemon: bool = True) -> T:
+    """Return what *work* returns; an error comes without its frames.
+
+    Tokens and responses stand in the variables there, and `%xmode Verbose` prints them.
+    """
+    try:
+        return run_in_thread(work, name, daemon=daemon)
+    except Exception as error:
+        error.__cause__ = error.__context__ = None
+        raise error.with_traceback(None) from None

@@ -1,0 +1,54 @@
+"""A link as a QR code, for the camera of the device that the user signs in on; none without segno (`[qr]`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LONGEST = 300
+"""Characters of a link; a code for more is too fine for a camera that looks at a screen."""
+
+_SCALE = 8
+"""Pixels of a module; an image is shown at half its size, so that it is sharp on a screen with twice the pixels."""
+
+
+def qr_image(url: str) -> tuple[str, int]:
+    """Return the QR code of *url* as a `data:` URL of a PNG, and its width in pixels; `("", 0)` where there is none.
+
+    The white quiet zone is part of the image: a camera finds it in a dark theme too.
+    """
+    code = _code(url)
+    if code is None:
+        return "", 0
+    return code.png_data_uri(scale=_SCALE), code.symbol_size(scale=_SCALE)[0] // 2
+
+
+def qr_text(url: str, encoding: str = "utf-8", has_colours: bool = True) -> str:
+    """Return the QR code of *url* in half blocks for a terminal; empty where there is none, or no such characters.
+
+    With *has_colours* it is white on black whatever the terminal's colours are; without, it is as they are.
+    """
+    from io import StringIO
+
+    code = _code(url)
+    if code is None or not _has_blocks(encoding):
+        return ""
+    drawn = StringIO()
+    code.terminal(drawn, border=2, compact=True)
+    lines = drawn.getvalue().splitlines()
+    return "\n".join(f"\x1b[97;40m{line}\x1b[0m" if has_colours else line for line in lines)
+
+
+def _has_blocks(encoding: str) -> bool:
+    try:
+        "▀▄█".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _code(url: str) -> Any:
+    try:
+        import segno
+    except ImportError:
+        return None
+    return segno.make_qr(url) if len(url) <= LONGEST else None

@@ -1,0 +1,127 @@
+"""The way to the authorization endpoint and back, as the implicit and the code grant share it (RFC 6749, 3.1)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from ..callback.listener import Awaited, Listener
+from ..errors import ProviderError, ProviderRefused, UserNeeded
+from ..grant import Grant
+from ..params import ParamsAuth0
+from ..token import AccessToken
+from .id_token import Expected
+from .messages import AuthorizationRequest
+from .metadata import ProviderMetadata
+from .provider import Provider
+
+
+def authorization_request(
+    params: ParamsAuth0, grant: Grant, redirect_uri: str, code_challenge: str | None = None
+) -> AuthorizationRequest:
+    """Return a fresh authorization request for *params*."""
+    return AuthorizationRequest(
+        response_type=params.response_type,
+        response_mode=params.response_mode,
+        client_id=params.client_id,
+        redirect_uri=redirect_uri,
+        scope=grant.scope(params.scope),
+        issuer=params.expected_issuer,
+        audience=params.audience,
+        # Auth0 gives a refresh token without; others go by OpenID Connect Core, section 11.
+        passed_on=grant.passed_on(params.passed_on, needs_consent=not params.domain),
+        code_challenge=code_challenge,
+    )
+
+
+@contextmanager
+def authorization_response(
+    request: AuthorizationRequest,
+    params: ParamsAuth0,
+    provider: Provider,
+    listener: Listener,
+    open_url: Callable[[str], None],
+) -> Iterator[dict[str, str]]:
+    """Send the user to the provider, and give the parameters of the response that came, without `state`.
+
+    How the block ends is what the tab is told, once the listener closes.
+
+    Raises:
+        SignInFailed: timed out or cancelled.
+        UserNeeded: in place of the block's `ProviderRefused`, where the user was not to be asked.
+        ProviderError: the provider cannot be reached, or describes itself wrongly.
+    """
+    endpoint = _authorization_endpoint(params, provider)
+    open_url(request.url(endpoint))
+    listener.serve(_awaited(request, endpoint))
+    if not provider.is_ready:
+        _discover_meanwhile(provider, endpoint, listener)
+    with listener.wait() as parameters:
+        _check_endpoint(provider.metadata().authorization_endpoint, endpoint)
+        try:
+            yield parameters
+        except ProviderRefused as error:
+            if dict(request.passed_on).get("prompt") == "none" and not params.prompt:
+                raise UserNeeded(error) from None
+            raise
+
+
+def expected_id_token(
+    request: AuthorizationRequest,
+    params: ParamsAuth0,
+    grant: Grant,
+    metadata: ProviderMetadata,
+    access_token: AccessToken,
+    at_hash_required: bool,
+) -> Expected:
+    """Return what the ID token that came of *request*, with *access_token*, must say."""
+    return Expected(
+        issuer=request.issuer,
+        client_id=request.client_id,
+        nonce=request.nonce,
+        access_token=access_token,
+        at_hash_required=at_hash_required,
+        subject=grant.subject,
+        max_age=int(params.max_age) if params.max_age else None,
+        algorithms=metadata.id_token_signing_alg_values_supported,
+    )
+
+
+def _awaited(request: AuthorizationRequest, endpoint: str) -> Awaited:
+    form_post_origin = _origin(endpoint) if request.response_mode == "form_post" else None
+    return Awaited(request.state, form_post_origin, in_query=request.response_mode == "query")
+
+
+def _authorization_endpoint(params: ParamsAuth0, provider: Provider) -> str:
+    """Return the endpoint to open: Auth0's own at once, another provider's from its discovery document."""
+    if params.domain:
+        return f"{params.expected_issuer}authorize"
+    return provider.metadata().authorization_endpoint
+
+
+def _discover_meanwhile(provider: Provider, endpoint: str, listener: Listener) -> None:
+    """Load what verifying needs while the user signs in; what is wrong with the provider ends the wait at once."""
+
+    def discover() -> None:
+        try:
+            _check_endpoint(provider.metadata().authorization_endpoint, endpoint)
+        except ProviderError as error:
+            listener.cancel(error)
+
+    threading.Thread(target=discover, name="ipyauth-discovery", daemon=True).start()
+
+
+def _check_endpoint(announced: str, opened: str) -> None:
+    if announced != opened:
+        raise ProviderError(
+            f"The provider's discovery document names another authorization endpoint than Auth0's own, `{opened}`. "
+            "Give `issuer` in place of `domain` if this is not Auth0."
+        )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    default_port = ":443" if parts.scheme == "https" else ":80"  # a browser leaves it out (RFC 6454, 6.1)
+    return f"{parts.scheme}://{parts.netloc.removesuffix(default_port)}".lower()

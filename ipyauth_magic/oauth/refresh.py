@@ -1,0 +1,49 @@
+"""The refresh token grant: the next access token without the user (RFC 6749, section 6; OpenID Connect Core, 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ..clock import utc_now
+from ..errors import SignInNeeded
+from ..params import ParamsAuth0
+from ..token import TokenSet
+from .id_token import Expected
+from .provider import Provider
+from .token_response import TokenResponse, renewed
+
+
+def refresh(
+    params: ParamsAuth0, provider: Provider, tokens: TokenSet, now: Callable[[], datetime] = utc_now
+) -> TokenSet:
+    """Return *tokens* renewed by their refresh token; a new ID token must be the same user's.
+
+    The old refresh token may be used up afterwards (RFC 9700, 4.14.2): keep what this returns before using it.
+
+    Raises:
+        SignInNeeded: there is no refresh token.
+        ProviderRefused: the provider does not take the refresh token.
+        ProviderUnreachable: no answer; the refresh token may still be good.
+        InvalidResponse, InvalidIdToken: the answer cannot be trusted.
+    """
+    if tokens.refresh_token is None:
+        raise SignInNeeded
+    form = {"grant_type": "refresh_token", "client_id": params.client_id, "refresh_token": tokens.refresh_token}
+    asked_at = now()
+    document = provider.request_tokens(form, params.resource)
+    response = TokenResponse.from_document(document, tokens.scope)
+    claims = tokens.claims
+    if response.id_token is not None:
+        expected = Expected(
+            issuer=params.expected_issuer,
+            client_id=params.client_id,
+            nonce=tokens.claims.get("nonce"),
+            nonce_may_be_absent=True,
+            access_token=response.access_token,
+            at_hash_required=False,
+            subject=str(tokens.claims["sub"]),
+            algorithms=provider.metadata().id_token_signing_alg_values_supported,
+        )
+        claims = provider.verify(response.id_token, expected, now())
+    return renewed(tokens, response, claims, asked_at)

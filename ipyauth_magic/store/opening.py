@@ -1,0 +1,35 @@
+"""A store by its name."""
+
+from __future__ import annotations
+
+from . import Store
+from .memory import SESSION, NoStore
+from .warning import Warn, issue_warning
+
+NAMES = ("none", "memory", "keyring", "file")
+
+
+def open_store(name: str, warn: Warn = issue_warning) -> Store:
+    """Return the store called *name*, one of `NAMES`.
+
+    Args:
+        name: `none` keeps nothing, `memory` for this session, `keyring` and `file` across sessions.
+        warn: shows the user a sentence, once in a process, should the place fail later.
+
+    Raises:
+        StoreUnavailable: there is no such place here.
+        ValueError: there is no such name.
+    """
+    if name == "none":
+        return NoStore()
+    if name == "memory":
+        return SESSION
+    if name == "keyring":
+        from .keyring import KeyringStore
+
+        return KeyringStore(warn)
+    if name == "file":
+        from .file import FileStore
+
+        return FileStore(warn=warn)
+    raise ValueError(f"store must be one of {', '.join(NAMES)}")

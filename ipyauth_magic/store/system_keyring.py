@@ -1,0 +1,97 @@
+"""The user's own keyring, through the `keyring` package: which of its backends protect what they keep.
+
+A call may ask the user to unlock the keyring, and lasts until that is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE = "ipyauth_magic"
+"""The name under which the desktop's own keyring program lists our entries."""
+
+_CHAIN = "keyring.backends.chainer"
+_PROTECTS_NOTHING = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
+"""No keyring at all; one that drops everything; files that anybody can read."""
+
+T = TypeVar("T")
+
+
+class KeyringFailed(Exception):
+    """The keyring is locked or broken; the message is the kind of failure alone, for backends may quote secrets."""
+
+
+class SystemKeyring:
+    """The entries of this package in the user's keyring, by name.
+
+    Raises:
+        StoreUnavailable: `keyring` is not installed, or has no backend that protects what it keeps.
+    """
+
+    def __init__(self) -> None:
+        self._backends = _real_backends()
+
+    def get(self, name: str) -> str | None:
+        """Return the secret called *name*."""
+        for backend in self._backends:
+            found = _attempt(backend.get_password, SERVICE, name)
+            if found is not None:
+                return found
+        return None
+
+    def set(self, name: str, secret: str) -> None:
+        """Keep *secret* as *name*."""
+        for backend in self._backends:
+            with suppress(NotImplementedError):  # a backend for reading only
+                return _attempt(backend.set_password, SERVICE, name, secret)
+        raise KeyringFailed("read-only")
+
+    def delete(self, name: str) -> None:
+        """Remove the secret called *name*, if there is one."""
+        from keyring.errors import PasswordDeleteError
+
+        for backend in self._backends:
+            with suppress(NotImplementedError, PasswordDeleteError):
+                _attempt(backend.delete_password, SERVICE, name)
+
+
+def _attempt(call: Callable[..., T], *arguments: str) -> T:
+    from keyring.errors import PasswordDeleteError
+
+    try:
+        return call(*arguments)
+    except (NotImplementedError, PasswordDeleteError):
+        raise
+    except Exception as error:
+        # Whatever a backend's own libraries raise. Not `from error`: its frames hold the secret.
+        raise KeyringFailed(type(error).__name__) from None
+
+
+def _real_backends() -> tuple[KeyringBackend, ...]:
+    try:
+        import keyring
+    except ImportError:
+        raise StoreUnavailable(
+            "keyring", "the `keyring` package is not installed", "Run `pip install 'ipyauth-magic[keyring]'`"
+        ) from None
+    try:
+        found = keyring.get_keyring()
+    except Exception as error:  # a backend named in the environment or a file, that cannot be loaded
+        raise StoreUnavailable("keyring", f"`keyring` cannot be set up ({type(error).__name__})") from error
+    chain = getattr(found, "backends", ()) if type(found).__module__ == _CHAIN else (found,)
+    if real := tuple(backend for backend in chain if _is_real(backend)):
+        return real
+    raise StoreUnavailable("keyring", f"there is no keyring here that protects what it keeps (found: {found.name})")
+
+
+def _is_real(backend: KeyringBackend) -> bool:
+    """Tell whether *backend* protects what it keeps, also against what it inherits from."""
+    modules = [each.__module__ for each in type(backend).__mro__]
+    return not any(f"{module}.".startswith(f"{bad}.") for module in modules for bad in _PROTECTS_NOTHING)

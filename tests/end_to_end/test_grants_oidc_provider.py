@@ -1,0 +1,216 @@
+"""Every grant, and renewal, at an authorization server that nobody here wrote."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.errors import ProviderRefused, SignInNeeded
+from ipyauth_magic.grant import Grant
+from ipyauth_magic.oauth import provider as provider_module
+from ipyauth_magic.store import memory
+from tests.service.running import running_service
+from tests.support.provider import OidcProvider
+from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
+from tests.support.scripted_browser import query_of
+
+
+@pytest.fixture(scope="module")
+def provider(redirect_uri: str) -> Iterator[OidcProvider]:
+    """Run the provider once; its access tokens last for a minute."""
+    with OidcProvider([redirect_uri]) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def new_session() -> None:
+    """Begin without what was fetched or kept before."""
+    provider_module._providers.clear()
+    memory._tokens.clear()
+
+
+@pytest.fixture
+def alice(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderBrowser]:
+    """Sit Alice down in front of the user's browser."""
+    browser = ProviderBrowser(ProviderVisitor("alice", redirect_uri))
+    program = webbrowser.GenericBrowser("scripted")
+    monkeypatch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    yield browser
+    browser.join()
+
+
+@pytest.fixture
+def make_auth(provider: OidcProvider, redirect_uri: str) -> Callable[..., Auth]:
+    """Return a maker of an `Auth` for the fruit story."""
+
+    def make(flow: str, **options: Any) -> Auth:
+        return Auth(fruit_params(provider, redirect_uri), flow=flow, **options)
+
+    return make
+
+
+def fruit_params(provider: OidcProvider, redirect_uri: str, **more: str) -> ParamsAuth0:
+    """Return the parameters of the fruit story."""
+    return ParamsAuth0(
+        issuer=provider.issuer,
+        client_id="ipyauth-demo",
+        redirect_uri=redirect_uri,
+        audience="api/fruit",
+        scope="read:exotic-fruit write:usual-fruit",
+        **more,
+    )
+
+
+def end_tokens(auth: Auth) -> None:
+    """Let the access token be over, whatever its time says."""
+    tokens = auth.tokens
+    auth._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+
+
+def revoke(provider: OidcProvider, token: str | None) -> None:
+    """Give a token up, as its client (RFC 7009)."""
+    form = {"token": token, "client_id": "ipyauth-demo"}
+    requests.post(str(provider.metadata["revocation_endpoint"]), data=form, timeout=30).raise_for_status()
+
+
+@pytest.mark.parametrize("response_mode", ["query", "fragment", "form_post"])
+def test_code_with_pkce(provider: OidcProvider, redirect_uri: str, response_mode: str, alice: ProviderBrowser) -> None:
+    """In every response mode; the tokens hold, and an API takes them."""
+    params = fruit_params(provider, redirect_uri, response_type="code", response_mode=response_mode)
+    auth = Auth(params, flow="code", renewable=False).sign_in(timeout=60)
+    alice.join()
+    assert auth.logged_as == "alice"
+    assert auth.tokens.refresh_token is None
+    assert query_of(alice.opened[0])["code_challenge_method"] == "S256"
+    assert "You are signed in" in alice.answers[-1].text
+    with running_service(provider.issuer, leeway=0) as api:
+        answer = requests.get(f"{api}/api/fruit", auth=auth, timeout=30)
+    assert (answer.status_code, answer.json()["token_info"]["sub"]) == (200, "alice")
+
+
+def test_a_code_is_good_with_its_own_verifier_only(provider: OidcProvider, redirect_uri: str) -> None:
+    """A code of another sign-in under this one's state is refused by the provider (RFC 7636, 4.6)."""
+    attempts = []
+    codes = []
+    for _ in range(2):
+        attempt = Attempt(fruit_params(provider, redirect_uri, response_type="code"), 60)
+        attempts.append(attempt)
+        attempt.wait_for_url(30)
+        arrival = ProviderVisitor("alice", redirect_uri).visit(str(attempt.url))
+        assert isinstance(arrival, str)
+        codes.append(query_of(arrival)["code"])
+        if len(attempts) == 1:
+            attempt.cancel("the other one takes the port")
+            attempt.join()
+    requests.get(arrival.replace(codes[1], codes[0]), timeout=30)
+    with pytest.raises(ProviderRefused) as caught:
+        attempts[1].result()
+    attempts[1].join()
+    assert caught.value.error == "invalid_grant"
+
+
+def test_renewal_rotates_the_refresh_token(make_auth: Callable[..., Auth], alice: ProviderBrowser) -> None:
+    """`offline_access` is asked for with `prompt=consent`; each refresh token is new, and Alice is asked once."""
+    auth = make_auth("code").sign_in(timeout=60)
+    asked = query_of(alice.opened[0])
+    assert asked["prompt"] == "consent"
+    assert "offline_access" in asked["scope"].split()
+    seen = {auth.tokens.refresh_token}
+    access_tokens = {str(auth.access_token)}
+    for count in (2, 3, 4):
+        end_tokens(auth)
+        access_tokens.add(str(auth.access_token))
+        seen.add(auth.tokens.refresh_token)
+        assert None not in seen
+        assert (len(seen), len(access_tokens)) == (count, count)
+        assert auth.logged_as == "alice"
+    assert len(alice.opened) == 1
+
+
+def test_many_threads_renew_once(make_auth: Callable[..., Auth], alice: ProviderBrowser) -> None:
+    """The provider ends all tokens of a sign-in when a refresh token comes twice: it does not come twice."""
+    auth = make_auth("code").sign_in(timeout=60)
+    for _ in range(3):
+        end_tokens(auth)
+        tokens: list[str] = []
+        threads = [threading.Thread(target=lambda into=tokens: into.append(auth.access_token)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(tokens) == 8
+        assert len(set(tokens)) == 1
+    assert len(alice.opened) == 1
+
+
+@pytest.mark.parametrize("how", ["revoked", "reused"])
+def test_a_refresh_token_that_has_ended(
+    how: str, provider: OidcProvider, make_auth: Callable[..., Auth], alice: ProviderBrowser
+) -> None:
+    """Revoked by its client, or ended because a copy was used: it is forgotten, and only the user helps."""
+    auth = make_auth("code").sign_in(timeout=60)
+    copy = auth.tokens.refresh_token
+    if how == "revoked":
+        revoke(provider, copy)
+    else:
+        end_tokens(auth)
+        assert auth.access_token
+        form = {"grant_type": "refresh_token", "client_id": "ipyauth-demo", "refresh_token": copy}
+        answer = requests.post(str(provider.metadata["token_endpoint"]), data=form, timeout=30)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    end_tokens(auth)
+    for _ in range(2):
+        with pytest.raises(SignInNeeded):
+            _ = auth.access_token
+    assert auth.tokens.refresh_token is None
+    assert len(alice.opened) == 1
+    assert auth.sign_in(timeout=60).is_signed_in
+
+
+def test_device(provider: OidcProvider, redirect_uri: str) -> None:
+    """Alice enters the code on another machine; afterwards the tokens are renewed as any others."""
+    auth = Auth(fruit_params(provider, redirect_uri), flow="device")
+    attempt = Attempt(auth.params, 60, grant=auth.grant)
+    person = threading.Thread(target=lambda: enter_code(attempt, redirect_uri))
+    person.start()
+    auth._kept.take(attempt.result())
+    person.join(60)
+    attempt.join()
+    assert auth.logged_as == "alice"
+    assert set(auth.scope.split()) >= {"read:exotic-fruit", "write:usual-fruit"}
+    before = auth.tokens
+    end_tokens(auth)
+    assert auth.access_token != before.access_token
+    assert auth.tokens.refresh_token not in (None, before.refresh_token)
+
+
+def enter_code(attempt: Attempt, redirect_uri: str) -> None:
+    """Go to the address that is shown, enter the code that is shown, sign in and allow it."""
+    attempt.wait_for_url(30)
+    shown = attempt.device_authorization
+    assert shown is not None
+    page = ProviderVisitor("alice", redirect_uri, user_code=shown.user_code).visit(shown.verification_uri)
+    assert not isinstance(page, str)
+    assert "Sign-in Success" in page.text
+
+
+def test_a_denied_device(provider: OidcProvider, redirect_uri: str) -> None:
+    """In the provider's words."""
+    attempt = Attempt(fruit_params(provider, redirect_uri), 60, grant=Grant("device"))
+    attempt.wait_for_url(30)
+    shown = attempt.device_authorization
+    assert shown is not None
+    ProviderVisitor("alice", redirect_uri, denies=True, user_code=shown.user_code).visit(shown.verification_uri)
+    with pytest.raises(ProviderRefused) as caught:
+        attempt.result()
+    attempt.join()
+    assert caught.value.error == "access_denied"

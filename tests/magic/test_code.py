@@ -1,0 +1,120 @@
+"""The authorization code grant with PKCE, against the local issuer and a scripted browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.errors import InvalidResponse, ProviderRefused
+from ipyauth_magic.grant import Grant
+from ipyauth_magic.oauth.pkce import code_challenge, new_code_verifier
+from ipyauth_magic.params import ParamsAuth0
+from ipyauth_magic.token import TokenSet
+from tests.support.scripted_browser import ScriptedBrowser, query_of
+
+MakeParams = Callable[..., ParamsAuth0]
+SignIn = Callable[[ParamsAuth0, ScriptedBrowser], TokenSet]
+
+
+@pytest.fixture
+def in_code(params: MakeParams) -> MakeParams:
+    """Return a maker of parameters for the code grant."""
+    return lambda **changes: params(response_type="code", **changes)
+
+
+def test_code_challenge_is_the_one_in_the_rfc() -> None:
+    """RFC 7636, appendix B."""
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    assert code_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_a_verifier_is_fresh_and_does_not_show() -> None:
+    """RFC 7636, 4.1: 43 to 128 characters; no part of it in a `repr`."""
+    first, second = new_code_verifier(), new_code_verifier()
+    assert first != second
+    assert len(first) == 43
+    assert str(first) not in repr(first)
+
+
+@pytest.mark.parametrize("response_mode", ["query", "fragment", "form_post"])
+def test_signing_in_with_a_code(response_mode: str, in_code: MakeParams, sign_in: SignIn) -> None:
+    """The code comes in every mode; the tokens never pass the browser."""
+    browser = ScriptedBrowser()
+    tokens = sign_in(in_code(response_mode=response_mode), browser)
+    assert tokens.logged_as == "alice"
+    assert tokens.refresh_token is None
+    asked = query_of(browser.opened[0])
+    assert asked["code_challenge_method"] == "S256"
+    assert len(asked["code_challenge"]) == 43
+    assert all(str(tokens.access_token) not in text for text in browser.seen + browser.opened)
+    assert "offline_access" not in asked["scope"]
+
+
+def test_an_issuer_with_renewal_is_asked_for_consent(
+    issuer: LocalIssuer, in_code: MakeParams, redirect_uri: str
+) -> None:
+    """OpenID Connect Core, 11: `offline_access` goes with `prompt=consent`; Auth0 does not need it."""
+    for params, prompt in ((in_code(), None), (in_code(domain=None, issuer=issuer.issuer), "consent")):
+        attempt = Attempt(params, 30, grant=Grant("code"))
+        attempt.wait_for_url(10)
+        browser = ScriptedBrowser()
+        browser.open(str(attempt.url))
+        assert query_of(browser.opened[0]).get("prompt") == prompt
+        assert attempt.result().refresh_token is not None
+        attempt.join()
+
+
+def test_a_code_that_the_provider_does_not_know(in_code: MakeParams, sign_in: SignIn) -> None:
+    """Tab and caller hear the provider's refusal of the token request."""
+    browser = ScriptedBrowser(change=lambda parameters: parameters | {"code": "another"})
+    with pytest.raises(ProviderRefused) as caught:
+        sign_in(in_code(response_mode="fragment"), browser)
+    assert caught.value.error == "invalid_grant"
+    assert browser.answers[-1].status == 400
+
+
+@pytest.mark.parametrize(
+    ("change", "check"), [({"code": ""}, "code"), ({"code": "a\x00b"}, "code"), ({"iss": "https://evil.test/"}, "iss")]
+)
+def test_a_response_that_breaks_its_standard(
+    change: dict[str, str], check: str, in_code: MakeParams, sign_in: SignIn
+) -> None:
+    """No code, one that is none, another issuer (RFC 9207): nothing is exchanged."""
+    browser = ScriptedBrowser(change=lambda parameters: parameters | change)
+    with pytest.raises(InvalidResponse) as caught:
+        sign_in(in_code(response_mode="fragment"), browser)
+    assert caught.value.check == check
+
+
+def test_a_token_in_the_query_is_never_taken(params: MakeParams, sign_in: SignIn) -> None:
+    """The implicit response belongs into the fragment (RFC 9700, 4.3.2)."""
+
+    class InQuery(ScriptedBrowser):
+        def arrive(self, location: str) -> Any:
+            return super().arrive(location.replace("#", "?"))
+
+    with pytest.raises(ProviderRefused, match="in the query"):
+        sign_in(params(), InQuery())
+
+
+def test_the_code_does_not_stay_in_the_address_bar(in_code: MakeParams, sign_in: SignIn) -> None:
+    """The page that tells the outcome carries nothing of the query; its script wipes the address."""
+    browser = ScriptedBrowser()
+    sign_in(in_code(), browser)
+    page = browser.answers[0]
+    assert page.status == 200
+    assert "code=" not in page.text
+    assert "replaceState" in page.text
+    assert urlsplit(browser.opened[0]).path == "/authorize"
+
+
+def test_expiry_is_the_token_responses(issuer: LocalIssuer, in_code: MakeParams, sign_in: SignIn) -> None:
+    """`expires_in` counts from when the response came."""
+    tokens = sign_in(in_code(), ScriptedBrowser())
+    assert timedelta(seconds=50) < tokens.expires_at - datetime.now(UTC) <= timedelta(seconds=60)

@@ -1,0 +1,417 @@
+"""The command line: the real command in a process of its own, and a browser that plays the user."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from fruit_service.issuer.server import LocalIssuer
+from tests.support.machine import NO_BROWSER, environment
+from tests.support.ports import free_port, is_free, wait_until_free
+from tests.support.scripted_tab import browser_command
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 60
+LIFETIME = 1
+"""Seconds of a token that is to be over soon; its end is waited for."""
+
+JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+HEAVY = {"IPython", "traitlets", "requests", "urllib3", "bottle", "waitress", "joserfc", "authlib", "http.client"}
+ON_MAGICS_ONLY = {"--token-name", "--auth-name"}
+ON_COMMANDS_ONLY = {"--raw"}
+
+
+@pytest.fixture
+def issuer() -> Iterator[LocalIssuer]:
+    """An issuer of the test's own, where alice allows everything at once."""
+    with LocalIssuer(
+        port=0, callback_urls=(f"http://127.0.0.1:{free_port()}/callback/",), auto_approve="alice"
+    ) as running:
+        yield running
+
+
+class Machine:
+    """Where the command runs: a folder with `demo.env`, a home without tokens, a browser."""
+
+    def __init__(self, folder: Path, issuer: LocalIssuer) -> None:
+        self.folder = folder
+        self.port = int(issuer.callback_urls[0].split(":")[2].split("/")[0])
+        (folder / "demo.env").write_text(
+            f"domain={issuer.issuer.rstrip('/')}\nclient_id={issuer.client_id}\n"
+            f"redirect_uri={issuer.callback_urls[0]}\naudience={issuer.audience}\nscope=read:usual-fruit\n"
+        )
+        own = {"BROWSER": browser_command(folder), "XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": str(ROOT)}
+        self.environ = environment(NO_BROWSER, own, {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"})
+
+    def run(self, *words: str, **environ: str | None) -> subprocess.CompletedProcess[str]:
+        """Run the command and wait for its end; its three streams are pipes."""
+        return subprocess.run(
+            [sys.executable, "-m", "ipyauth_magic", *words],
+            cwd=self.folder,
+            env=environment(self.environ, environ) if environ else self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=DEADLINE,
+        )
+
+    def shell(self, line: str) -> tuple[str, int]:
+        """Type *line* at a terminal's shell; return what came on it, and the exit status."""
+        program = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; {line}'
+        child: pexpect.spawn[str] = pexpect.spawn(
+            "/bin/sh", ["-c", program], cwd=str(self.folder), env=self.environ, encoding="utf-8", dimensions=(40, 1000)
+        )
+        try:
+            child.expect(pexpect.EOF, timeout=DEADLINE)
+            said = str(child.before)
+        finally:
+            child.close(force=True)
+        return said.replace("\r\n", "\n"), int(child.exitstatus or 0)
+
+    def page(self) -> str:
+        """Wait for what the tab shows in the end, and take it away."""
+        file, until = self.folder / "page.txt", time.monotonic() + DEADLINE
+        while not (file.exists() and file.read_text()):
+            assert time.monotonic() < until, "the tab shows nothing"
+            time.sleep(0.05)
+        shown = file.read_text()
+        file.unlink()
+        return shown
+
+    @property
+    def opened(self) -> list[str]:
+        """The links that were opened in the browser."""
+        file = self.folder / "opened.txt"
+        return file.read_text().split() if file.exists() else []
+
+
+@pytest.fixture
+def machine(tmp_path: Path, issuer: LocalIssuer) -> Machine:
+    """A machine with a browser that signs in."""
+    return Machine(tmp_path, issuer)
+
+
+def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> None:
+    """Sign in, use the token, ask who it is, sign out; only the token goes to standard output."""
+    login = machine.run("login", "-f", "demo.env")
+    assert (login.returncode, login.stdout) == (0, "")
+    assert "Signed in as alice" in login.stderr
+    assert "You are signed in" in machine.page()
+
+    token = machine.run("token", "-f", "demo.env")
+    assert (token.returncode, token.stderr) == (0, "")
+    assert JWT.fullmatch(token.stdout.removesuffix("\n"))
+
+    status = machine.run("status", "-f", "demo.env")
+    assert (status.returncode, status.stdout) == (0, "")
+    for said in (
+        "Signed in as alice",
+        issuer.issuer,
+        "api/fruit",
+        "read:usual-fruit",
+        "Valid until",
+        "Renewable",
+        "file",
+    ):
+        assert said in status.stderr
+    quiet = machine.run("status", "-q", "-f", "demo.env")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+    logout = machine.run("logout", "-f", "demo.env")
+    assert (logout.returncode, logout.stdout) == (0, "")
+    assert "Signed out" in logout.stderr
+    assert issuer.switches.requests["/oauth/revoke"] == 1
+    assert "Signed out" in machine.page()
+    assert machine.opened[1:] == [f"{issuer.issuer}v2/logout?client_id=ipyauth-demo"]
+    assert not list(machine.folder.glob("data/**/*.json"))
+    for ran in (login, status, logout):
+        assert not JWT.search(ran.stdout + ran.stderr)
+
+
+@pytest.mark.parametrize("flow", ["implicit", "code"])
+def test_the_tab_is_told_before_the_command_is_gone(flow: str, machine: Machine) -> None:
+    """However quickly it ends."""
+    for _ in range(4):
+        assert machine.run("login", "-f", "demo.env", "--flow", flow, "--force", "-q").returncode == 0
+        assert "You are signed in" in machine.page()
+
+
+def test_nobody_is_signed_in(machine: Machine) -> None:
+    """Status 1 and one line; `token` names the line to run, and that line is right."""
+    status = machine.run("status", "-f", "demo.env")
+    assert (status.returncode, status.stdout) == (1, "")
+    assert "Not signed in" in status.stderr
+    logout = machine.run("logout", "-f", "demo.env")
+    assert (logout.returncode, logout.stderr) == (1, "Nobody is signed in for this.\n")
+    token = machine.run("token", "-f", "demo.env", "scope=read:usual-fruit read:exotic-fruit")
+    assert (token.returncode, token.stdout) == (1, "")
+    assert machine.opened == []
+    line = token.stderr.removesuffix("\n").partition("Run: python ")[2]
+    assert "\n" not in line
+    assert machine.run(*shlex.split(line)[2:]).returncode == 0
+    assert machine.run("token", "-f", "demo.env", "scope=read:exotic-fruit read:usual-fruit").returncode == 0
+    assert machine.run("token", "-f", "demo.env").returncode == 1, "other scopes are another sign-in"
+
+
+BAD_USAGE = {
+    "no command": ([], "required"),
+    "another command": (["dance"], "invalid choice"),
+    "an unknown option": (["login", "--dance"], "--dance"),
+    "an abbreviation": (["login", "--time", "5"], "--time"),
+    "a variable's name": (["login", "-t", "token"], "-t"),
+    "flow": (["login", "--flow", "password"], "--flow takes implicit or code or device."),
+    "store": (["login", "--store", "cloud"], "--store takes memory or keyring or file or none."),
+    "timeout": (["login", "--timeout", "0"], "--timeout takes a whole number of seconds from 1 to 3600."),
+    "bind": (["login", "--bind", "here"], "--bind takes the address of a network interface, as 0.0.0.0."),
+    "contradiction": (["login", "--renewable", "--no-renewable"], "contradict each other"),
+    "raw": (["login", "--raw"], "--raw is an option of token."),
+    "a word": (["login", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE."),
+    "twice": (["login", "scope=a", "scope=b"], "scope is given twice."),
+    "an unknown parameter": (["login", "scoop=a"], "did you mean `scope`? (from the command line)"),
+    "a secret": (["login", "client_secret=hush"], "client_secret: is not taken"),
+    "parameters missing": (["status"], "client_id: is missing"),
+    "no such file": (["token", "-f", "absent.env"], "absent.env"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_USAGE)
+def test_bad_usage(name: str, machine: Machine) -> None:
+    """Status 2, a sentence, no traceback, and no browser."""
+    words, sentence = BAD_USAGE[name]
+    ran = machine.run(*words)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "hush" not in ran.stderr
+    assert machine.opened == []
+
+
+def test_a_refusal_is_one_sentence(machine: Machine) -> None:
+    """Status 1; the same words as in a notebook."""
+    (machine.folder / "change.json").write_text(
+        '{"error": "access_denied", "access_token": null, "id_token": null, "token_type": null, "expires_in": null}'
+    )
+    ran = machine.run("login", "-f", "demo.env")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines()[-1].startswith("The provider refused the sign-in (access_denied).")
+    assert "Traceback" not in ran.stderr
+
+
+def test_ctrl_c(machine: Machine) -> None:
+    """Status 130 and a sentence; the port is free again."""
+    command = [sys.executable, "-m", "ipyauth_magic", "login", "-f", "demo.env", "--no-browser"]
+    with subprocess.Popen(command, cwd=machine.folder, env=machine.environ, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        lines = iter(child.stderr.readline, "")
+        assert any("Waiting for the sign-in" in line for line in lines)
+        assert not is_free(machine.port)
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+        assert child.wait(DEADLINE) == 130
+    assert said == "The sign-in was interrupted; the port is free again.\n"
+    assert wait_until_free(machine.port)
+
+
+def test_an_ended_token_is_renewed_without_anybody(machine: Machine, issuer: LocalIssuer) -> None:
+    """By the refresh token, also where no person is; `status` tells that it can be."""
+    issuer.switches.access_token_lifetime = LIFETIME
+    assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
+    status = machine.run("status", "-f", "demo.env", "--flow", "code")
+    assert status.returncode == 0
+    assert re.search(r"Renewable +yes", status.stderr)
+    issuer.switches.access_token_lifetime = 60
+    time.sleep(LIFETIME)
+    token = machine.run("token", "-f", "demo.env", "--flow", "code")
+    assert (token.returncode, token.stderr) == (0, "")
+    assert issuer.switches.token_requests["refresh_token"] == 1
+    assert len(machine.opened) == 1
+
+
+def test_a_provider_that_is_away_is_told(machine: Machine, issuer: LocalIssuer) -> None:
+    """Status 1, and the sign-in is kept for later."""
+    issuer.switches.access_token_lifetime = LIFETIME
+    assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
+    issuer.switches.drop("/oauth/token")
+    time.sleep(LIFETIME)
+    away = machine.run("token", "-f", "demo.env", "--flow", "code")
+    assert (away.returncode, away.stdout) == (1, "")
+    assert "cannot be reached" in away.stderr
+    assert len(away.stderr.splitlines()) == 1
+    assert machine.run("token", "-f", "demo.env", "--flow", "code").returncode == 0
+
+
+def test_an_ended_token_that_cannot_be_renewed(machine: Machine, issuer: LocalIssuer) -> None:
+    """Implicit has no refresh token: status 1, who it was, and the line to run."""
+    issuer.switches.access_token_lifetime = LIFETIME
+    assert machine.run("login", "-f", "demo.env").returncode == 0
+    time.sleep(LIFETIME)
+    status = machine.run("status", "-f", "demo.env")
+    assert status.returncode == 1
+    assert "The sign-in of alice has ended" in status.stderr
+    assert "Run: python -m ipyauth_magic login -f demo.env" in status.stderr
+
+
+def test_a_person_at_a_terminal_signs_in_on_the_way(machine: Machine) -> None:
+    """`curl -H "Authorization: Bearer $(... token ...)"`: the pipe gets the token, the terminal the rest."""
+    line = 'printf "Bearer %s" "$(python -m ipyauth_magic token -f demo.env)" > header'
+    said, status = machine.shell(line)
+    assert status == 0
+    assert "Signed in as alice" in said
+    assert not JWT.search(said)
+    header = (machine.folder / "header").read_text()
+    assert JWT.fullmatch(header.removeprefix("Bearer "))
+    said, status = machine.shell(line)
+    assert (said, status) == ("", 0), "the second time nothing is to be asked"
+    assert (machine.folder / "header").read_text() == header
+    forced, status = machine.shell(line.replace("token -f", "token --force -q -f"))
+    assert status == 0
+    assert "Signed in as" not in forced
+    assert len(machine.opened) == 2
+
+
+def test_a_browser_that_stays_open_and_talks_disturbs_nobody(machine: Machine) -> None:
+    """It gets no hold of standard output: `$(...)` would have its words, and wait for its end."""
+    tab = machine.environ["BROWSER"].split(" ")[0]
+    script = machine.folder / "talker"
+    script.write_text(
+        f'#!/bin/sh\necho $$ > "{machine.folder}/pid"\necho "Opening in existing session"\n'
+        f'"{tab}" "$1"\nexec sleep 300\n'
+    )
+    script.chmod(0o755)
+    machine.environ["BROWSER"] = f"{script} %s &"
+    try:
+        said, status = machine.shell('printf %s "$(python -m ipyauth_magic token -f demo.env)" > token')
+        assert status == 0
+        assert "Signed in as alice" in said
+        assert JWT.fullmatch((machine.folder / "token").read_text())
+    finally:
+        os.kill(int((machine.folder / "pid").read_text()), signal.SIGTERM)
+
+
+def test_a_terminal_gets_the_token_only_if_asked(machine: Machine) -> None:
+    """Without `--raw` nothing is done at all."""
+    said, status = machine.shell("python -m ipyauth_magic token -f demo.env")
+    assert status == 2
+    assert "--raw" in said
+    assert len(said.splitlines()) == 1
+    assert machine.opened == []
+    said, status = machine.shell("python -m ipyauth_magic token --raw -f demo.env")
+    assert status == 0
+    assert JWT.fullmatch(said.splitlines()[-1])
+
+
+OUTPUTS = {
+    "closed": (">&-", 1, "Standard output is closed, so there is nowhere to print the token."),
+    "full": ("> /dev/full", 1, "The token cannot be written to standard output: No space left on device."),
+    "both closed": (">&- 2>&-", 1, ""),
+    "standard error closed": ("2>&- > token", 0, ""),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_that_fail(name: str, machine: Machine) -> None:
+    """One sentence at the most, no traceback; with standard error closed the token alone is printed still."""
+    assert machine.run("login", "-f", "demo.env").returncode == 0
+    redirection, expected, sentence = OUTPUTS[name]
+    said, status = machine.shell(f"python -m ipyauth_magic token -f demo.env {redirection}")
+    assert (said.strip(), status) == (sentence, expected)
+    if status == 0:
+        assert JWT.fullmatch((machine.folder / "token").read_text().removesuffix("\n"))
+    quiet, status = machine.shell("python -m ipyauth_magic status -f demo.env 2>&-")
+    assert (quiet, status) == ("", 0)
+
+
+def test_a_reader_that_has_gone(machine: Machine) -> None:
+    """No traceback and no word about the pipe."""
+    assert machine.run("login", "-f", "demo.env").returncode == 0
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "ipyauth_magic", "token", "-f", "demo.env"]
+    try:
+        ran = subprocess.run(
+            command,
+            cwd=machine.folder,
+            env=machine.environ,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=DEADLINE,
+        )
+    finally:
+        os.close(writer)
+    assert (ran.returncode, ran.stderr) == (1, b"")
+
+
+def test_a_real_keyring_is_the_default_store(machine: Machine) -> None:
+    """Where there is none it is the file; `--store` says otherwise; `status` tells which it is."""
+    real = {"PYTHON_KEYRING_BACKEND": "tests.support.keyrings.MemoryKeyring"}
+    assert re.search(r"Store +keyring\b", machine.run("status", "-f", "demo.env", **real).stderr)
+    assert re.search(r"Store +file\b", machine.run("status", "-f", "demo.env").stderr)
+    assert re.search(r"Store +memory\b", machine.run("status", "-f", "demo.env", "--store", "memory", **real).stderr)
+    refused = machine.run("login", "-f", "demo.env", "--store", "keyring")
+    assert refused.returncode == 1
+    assert "Tokens cannot be kept in the keyring store" in refused.stderr
+    assert machine.opened == []
+
+
+def test_a_store_that_fails_costs_one_plain_warning(machine: Machine) -> None:
+    """The sign-in goes on; the warning shows no line of our source."""
+    (machine.folder / "data").write_text("a file where a folder should be")
+    ran = machine.run("login", "-f", "demo.env")
+    assert ran.returncode == 0
+    warnings = [line for line in ran.stderr.splitlines() if "cannot be kept" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("Warning: Tokens cannot be kept in")
+    assert "ipyauth_magic/store" not in ran.stderr
+    assert ".py" not in ran.stderr
+
+
+def test_asking_who_it_is_loads_little(machine: Machine) -> None:
+    """Neither IPython, nor an HTTP client or server: `status` answers at once."""
+    program = (
+        "import sys; from ipyauth_magic.cli import main; main(['status', '-f', 'demo.env', '--store', 'file']); "
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=machine.folder,
+        env=machine.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE,
+    )
+    loaded = set(ran.stdout.split())
+    assert "ipyauth_magic.cli" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
+    """But for the names of variables; `--help` and docs/command-line.md tell each of them."""
+    from ipyauth_magic.cli import _parser
+    from ipyauth_magic.magics import Auth0Magics
+
+    def options(parser: object) -> set[str]:
+        found = {name for action in parser._actions for name in action.option_strings}  # type: ignore[attr-defined]
+        return {name for name in found if name.startswith("--")} - {"--help"}
+
+    own = options(_parser())
+    magic = options(Auth0Magics.auth0.parser)  # type: ignore[attr-defined]
+    assert own - ON_COMMANDS_ONLY == magic - ON_MAGICS_ONLY
+    helped = machine.run("--help")
+    assert helped.returncode == 0
+    documented = (ROOT / "docs" / "command-line.md").read_text()
+    for option in own:
+        assert option in helped.stdout
+        assert f"`{option}" in documented or f", `{option}" in documented

@@ -1,0 +1,282 @@
+"""The device grant: when it polls, how it ends, and what it believes, against the local issuer and its clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.errors import (
+    InvalidIdToken,
+    InvalidResponse,
+    IpyauthError,
+    ProviderError,
+    ProviderRefused,
+    SignInCancelled,
+    SignInTimeout,
+)
+from ipyauth_magic.grant import Grant
+from ipyauth_magic.oauth.device import Pauses, sign_in_with_device
+from ipyauth_magic.oauth.device_authorization import DeviceAuthorization
+from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.token import TokenSet
+from tests.support.form_browser import FormBrowser
+
+CODES, TOKENS = "/oauth/device/code", "/oauth/token"
+
+
+class PlayedPauses(Pauses):
+    """Pauses that take no time: they are written down, and the issuer's clock goes on; *during* tells what happens."""
+
+    def __init__(self, issuer: LocalIssuer) -> None:
+        super().__init__()
+        self.issuer = issuer
+        self.taken: list[float] = []
+        self.during: dict[int, Callable[[], object]] = {}
+        self.too_short: set[int] = set()
+        self.shown: list[DeviceAuthorization] = []
+
+    def pause(self, seconds: float) -> None:
+        """Take no time; the numbers of `during` and `too_short` count from 1."""
+        self.taken.append(seconds)
+        number = len(self.taken)
+        assert number < 50, "no end in sight"
+        if number not in self.too_short:
+            self.issuer.switches.advance(seconds)
+        self.during.get(number, lambda: None)()
+
+    def person_allows(self) -> None:
+        """Open the link, where alice allows everything at once."""
+        requests.get(str(self.shown[0].verification_uri_complete), timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def own_issuer() -> Iterator[LocalIssuer]:
+    """A local issuer of the test's own, with switches to turn."""
+    with LocalIssuer(port=0, auto_approve="alice") as running:
+        yield running
+
+
+@pytest.fixture
+def pauses(own_issuer: LocalIssuer) -> PlayedPauses:
+    """Return pauses that take no time."""
+    return PlayedPauses(own_issuer)
+
+
+def for_device(issuer: LocalIssuer, **changes: Any) -> ParamsAuth0:
+    """Return the parameters of the fruit story."""
+    values = {"issuer": issuer.issuer, "client_id": issuer.client_id, "audience": issuer.audience}
+    return ParamsAuth0(**(values | {"redirect_uri": "http://127.0.0.1:0/", "scope": "read:usual-fruit"} | changes))
+
+
+def sign_in(issuer: LocalIssuer, pauses: PlayedPauses) -> TokenSet:
+    """Sign in by the issuer's clock."""
+    accepted: list[TokenSet] = []
+    sign_in_with_device(
+        for_device(issuer),
+        Grant("device"),
+        Provider.of(issuer.issuer),
+        pauses,
+        pauses.shown.append,
+        accepted.append,
+        now=lambda: datetime.fromtimestamp(issuer.switches.now(), UTC),
+    )
+    [tokens] = accepted
+    return tokens
+
+
+# When it polls (RFC 8628, 3.5)
+
+
+@pytest.mark.parametrize(("interval", "paused"), [(7, 7), (1, 1), (None, 5)], ids=["7 s", "1 s", "none named"])
+def test_it_polls_by_the_interval(
+    interval: int | None, paused: int, own_issuer: LocalIssuer, pauses: PlayedPauses
+) -> None:
+    """Never before the first interval is over; by five seconds where the provider names none (section 3.2)."""
+    own_issuer.switches.device_interval = interval
+    pauses.during[3] = pauses.person_allows
+    tokens = sign_in(own_issuer, pauses)
+    assert pauses.taken == [paused, paused, paused]
+    assert own_issuer.switches.requests[TOKENS] == 3
+    assert tokens.logged_as == "alice"
+    assert tokens.refresh_token is not None
+    assert "read:usual-fruit" in tokens.scope
+
+
+def test_slow_down_adds_five_seconds_for_good(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """Each time anew; the issuer would complain again if a later poll came earlier."""
+    pauses.too_short = {2, 4}
+    pauses.during[7] = pauses.person_allows
+    sign_in(own_issuer, pauses)
+    assert pauses.taken == [5, 5, 10, 10, 15, 15, 15]
+
+
+def test_a_lost_connection_backs_off_while_it_is_lost(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """Each pause twice the last, up to a minute; then as before."""
+    own_issuer.switches.drop(TOKENS, times=5)
+    pauses.during[7] = pauses.person_allows
+    sign_in(own_issuer, pauses)
+    assert pauses.taken == [5, 10, 20, 40, 60, 60, 5]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_provider_is_given_time(status: int, own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """Auth0 answers 429 without a body; that is no answer about the user."""
+    own_issuer.switches.answer(TOKENS, status, times=2)
+    pauses.during[4] = pauses.person_allows
+    sign_in(own_issuer, pauses)
+    assert pauses.taken == [5, 10, 20, 5]
+
+
+def test_slow_down_outlasts_a_lost_connection(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """What was asked for stays the least, and a lost connection makes it more, also beyond a minute."""
+    own_issuer.switches.answer(TOKENS, 429, {"error": "slow_down"}, times=12)
+    own_issuer.switches.drop(TOKENS)
+    pauses.during[15] = pauses.person_allows
+    sign_in(own_issuer, pauses)
+    assert pauses.taken == [*range(5, 70, 5), 130, 65]
+
+
+# How it ends
+
+
+def test_a_person_denies() -> None:
+    """With the provider's error, and at once."""
+    with LocalIssuer(port=0) as issuer:
+        pauses = PlayedPauses(issuer)
+
+        def deny() -> None:
+            page = FormBrowser(issuer.issuer).open(str(pauses.shown[0].verification_uri_complete))
+            page.press("Confirm").press("Alice").press("Deny")
+
+        pauses.during[2] = deny
+        with pytest.raises(ProviderRefused) as caught:
+            sign_in(issuer, pauses)
+        assert caught.value.error == "access_denied"
+        assert pauses.taken == [5, 5]
+
+
+def test_the_provider_says_that_the_code_has_ended(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """With the way to a new one."""
+    own_issuer.switches.device_code_lifetime = 12
+    with pytest.raises(ProviderRefused, match="Run the cell again for a new one") as caught:
+        sign_in(own_issuer, pauses)
+    assert caught.value.error == "expired_token"
+    assert pauses.taken == [5, 5, 5]
+
+
+def test_a_code_that_has_ended_is_not_asked_about(own_issuer: LocalIssuer) -> None:
+    """`expires_in` ends the wait also where the provider never says so."""
+    own_issuer.switches.device_code_lifetime = own_issuer.switches.device_interval = 1
+    attempt = Attempt(for_device(own_issuer), 60, grant=Grant("device"))
+    with pytest.raises(ProviderRefused) as caught:
+        attempt.result()
+    attempt.join()
+    assert caught.value.error == "expired_token"
+    assert own_issuer.switches.requests[TOKENS] == 0
+
+
+def ends(attempt: Attempt, kind: type[IpyauthError], within: float) -> IpyauthError:
+    """Check that *attempt* ends by an error of *kind* within so many seconds, and leaves no thread."""
+    begun = time.monotonic()
+    with pytest.raises(kind) as caught:
+        attempt.result()
+    attempt.join()
+    assert time.monotonic() - begun < within
+    assert "ipyauth-sign-in" not in [thread.name for thread in threading.enumerate()]
+    return caught.value
+
+
+def test_nobody_enters_the_code(own_issuer: LocalIssuer) -> None:
+    """The wait's own end comes before the code's, and in the middle of a pause."""
+    error = ends(Attempt(for_device(own_issuer), 0.5, grant=Grant("device")), SignInTimeout, 5)
+    assert "Nobody entered the code within 0.5 seconds" in str(error)
+    assert own_issuer.switches.requests[TOKENS] == 0
+
+
+def test_a_wait_that_is_cancelled_ends_at_once(own_issuer: LocalIssuer) -> None:
+    """In the middle of a pause of five seconds."""
+    attempt = Attempt(for_device(own_issuer), 60, grant=Grant("device"))
+    attempt.wait_for_url(10)
+    assert attempt.device_authorization is not None
+    attempt.cancel("the test says so")
+    assert "the test says so" in str(ends(attempt, SignInCancelled, 2))
+    assert attempt.device_authorization is None
+
+
+# What it believes
+
+
+def test_the_link_is_shown_and_the_device_code_is_not(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """RFC 8628, 5.2: whoever has the device code gets the tokens."""
+    pauses.during[1] = pauses.person_allows
+    sign_in(own_issuer, pauses)
+    [shown] = pauses.shown
+    assert shown.user_code in str(shown.verification_uri_complete)
+    assert str(shown.device_code) not in repr(shown)
+    assert str(shown.device_code) not in str(shown.verification_uri_complete)
+
+
+CODES_DOCUMENT = {"device_code": "d", "user_code": "BCDF-GHJK", "verification_uri": "https://x.test/", "expires_in": 60}
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"device_code": None}, "device_code"),
+        ({"user_code": "<\x1b[2J>"}, "user_code"),
+        ({"verification_uri": "javascript:alert(1)"}, "verification_uri"),
+        ({"verification_uri": None}, "verification_uri"),
+        ({"expires_in": None}, "expires_in"),
+        ({"expires_in": True}, "expires_in"),
+        ({"interval": "soon"}, "interval"),
+        ({"interval": -5}, "interval"),
+    ],
+    ids=str,
+)
+def test_codes_that_break_the_standard(
+    change: dict[str, object], check: str, own_issuer: LocalIssuer, pauses: PlayedPauses
+) -> None:
+    """Nothing is shown, and nobody is asked for tokens (RFC 8628, 3.2)."""
+    own_issuer.switches.answer(CODES, 200, CODES_DOCUMENT | change)
+    with pytest.raises(InvalidResponse) as caught:
+        sign_in(own_issuer, pauses)
+    assert caught.value.check == check
+    assert pauses.shown == []
+    assert own_issuer.switches.requests[TOKENS] == 0
+
+
+def test_a_link_that_is_not_safe_is_left_out(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """The code can still be entered."""
+    own_issuer.switches.answer(CODES, 200, CODES_DOCUMENT | {"verification_uri_complete": "file:///etc/passwd"})
+    with pytest.raises(ProviderRefused):
+        sign_in(own_issuer, pauses)
+    assert pauses.shown[0].verification_uri_complete is None
+
+
+@pytest.mark.parametrize(("claim", "value"), [("iss", "https://evil.test/"), ("aud", "another"), ("at_hash", "x")])
+def test_the_id_token_is_verified(claim: str, value: str, own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """As in any grant; only the nonce is not there, since none was sent."""
+    own_issuer.switches.tamper = lambda draft: draft.claims.update({claim: value})
+    pauses.during[1] = pauses.person_allows
+    with pytest.raises(InvalidIdToken) as caught:
+        sign_in(own_issuer, pauses)
+    assert caught.value.check == claim
+
+
+def test_a_provider_without_this_grant(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+    """Its discovery document tells, before anybody is asked."""
+    well_known = "/.well-known/openid-configuration"
+    document = requests.get(own_issuer.issuer.rstrip("/") + well_known, timeout=10).json()
+    own_issuer.switches.answer(well_known, 200, document | {"device_authorization_endpoint": None})
+    with pytest.raises(ProviderError, match="no device_authorization_endpoint"):
+        sign_in(own_issuer, pauses)
+    assert own_issuer.switches.requests[CODES] == 0

@@ -1,0 +1,127 @@
+"""httpx and async: the token is sent, renewed and tried once more, and no event loop ever stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.errors import NotSignedIn, SignInCancelled
+from tests.magic.test_renewal import end_tokens
+from tests.support.ports import wait_until_free
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.web import Web, serving
+
+REFUSED = (401, {"WWW-Authenticate": 'Bearer realm="fruit", error="invalid_token"'}, b"{}")
+
+
+@pytest.fixture
+def api() -> Iterator[Web]:
+    """A server that plays the API."""
+    with serving() as running:
+        running.answers["/"] = (200, {}, b"{}")
+        yield running
+
+
+def test_httpx_sends_the_token(make_auth: Callable[..., Auth], api: Web) -> None:
+    """A token of the sign-in; before any, an error and no request."""
+    auth = make_auth()
+    with httpx.Client(auth=auth.httpx(), trust_env=False) as client:
+        with pytest.raises(NotSignedIn):
+            client.get(api.url + "/")
+        assert api.asked == []
+        auth.sign_in()
+        response = client.get(api.url + "/")
+    assert response.request.headers["Authorization"] == f"Bearer {auth.access_token}"
+    assert str(auth.access_token) not in repr(response.request.headers)
+
+
+def test_httpx_tries_once_more(own_issuer: LocalIssuer, make_auth: Callable[..., Auth], api: Web) -> None:
+    """After `invalid_token`, with a new token; not with a body that is gone."""
+    own_issuer.switches.access_token_lifetime = 60
+    auth = make_auth().sign_in()
+    api.answers["/"] = REFUSED
+    with httpx.Client(auth=auth.httpx(), trust_env=False) as client:
+        assert client.get(api.url + "/").status_code == 401
+        assert api.asked == ["/", "/"]
+        assert client.request("GET", api.url + "/", content=iter([b"x"])).status_code == 401
+    assert api.asked == ["/", "/", "/"]
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
+
+
+def test_a_renewal_does_not_stop_the_event_loop(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], api: Web
+) -> None:
+    """While the provider takes its time, the loop turns."""
+    own_issuer.switches.access_token_lifetime = 60
+    auth = make_auth().sign_in()
+    end_tokens(auth)
+    turns = 0
+    turns_at_refresh = []
+
+    def slow(path: str) -> None:
+        if path == "/oauth/token":
+            turns_at_refresh.append(turns)
+            deadline = time.monotonic() + 10
+            while turns < turns_at_refresh[0] + 20 and time.monotonic() < deadline:
+                time.sleep(0.005)
+
+    own_issuer.switches.watch = slow
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+
+    async def main() -> int:
+        turning = asyncio.create_task(turn())
+        async with httpx.AsyncClient(auth=auth.httpx(), trust_env=False) as client:
+            response = await client.get(api.url + "/", timeout=20)
+        turning.cancel()
+        return response.status_code
+
+    assert asyncio.run(main()) == 200
+    assert turns >= turns_at_refresh[0] + 20
+
+
+def test_signing_in_from_async_code(make_auth: Callable[..., Auth]) -> None:
+    """`await auth.sign_in_async()` gives the `Auth` itself."""
+    auth = make_auth()
+    assert asyncio.run(auth.sign_in_async()) is auth
+    assert auth.is_signed_in
+
+
+def test_cancelling_the_task_ends_the_sign_in(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], no_browser: None
+) -> None:
+    """The port is free again, and nobody waits on."""
+    auth = make_auth()
+
+    async def main() -> None:
+        task = asyncio.create_task(auth.sign_in_async(timeout=60))
+        while auth._attempt is None or auth._attempt.url is None:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert isinstance(auth._attempt.error if auth._attempt else None, SignInCancelled)
+    assert wait_until_free(int(own_issuer.callback_urls[0].split(":")[2].split("/")[0]))
+
+
+def test_without_httpx_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, params: Callable[..., ParamsAuth0], user_browser: ScriptedBrowser
+) -> None:
+    """The import is made where it is used."""
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.delitem(sys.modules, "ipyauth_magic.httpx_auth", raising=False)
+    with pytest.raises(ImportError, match=r"ipyauth-magic\[httpx\]"):
+        Auth(params()).httpx()

@@ -1,0 +1,237 @@
+"""Tokens that stay valid: renewed before their end, by one at a time, and never by asking the user unasked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import requests
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import Auth
+from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
+from tests.support.scripted_browser import ScriptedBrowser, query_of
+from tests.support.web import Web, serving
+
+
+def end_tokens(auth: Auth) -> None:
+    """Let the access token be over, whatever its time says."""
+    tokens = auth.tokens
+    auth._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+
+
+def test_an_ended_token_is_renewed_without_a_browser(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
+) -> None:
+    """The refresh token rotates; the user's browser stays closed."""
+    auth = make_auth().sign_in()
+    first, refresh_token = auth.tokens, auth.tokens.refresh_token
+    end_tokens(auth)
+    assert auth.access_token
+    assert auth.tokens.obtained_at > first.obtained_at
+    assert auth.tokens.refresh_token != refresh_token
+    assert len(user_browser.opened) == 1
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
+
+
+def test_many_threads_renew_once(own_issuer: LocalIssuer, make_auth: Callable[..., Auth]) -> None:
+    """Single flight: one refresh, and all have its token; another `Auth` for the same finds it too."""
+    own_issuer.switches.access_token_lifetime = 60
+    auth = make_auth().sign_in()
+    end_tokens(auth)
+    tokens: list[str] = []
+    threads = [threading.Thread(target=lambda: tokens.append(auth.access_token)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(tokens) == 8
+    assert len(set(tokens)) == 1
+    assert make_auth().sign_in().access_token == tokens[0]
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
+
+
+def test_a_refused_refresh_token_is_forgotten(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
+) -> None:
+    """The provider is asked once, and the user only by sign_in()."""
+    auth = make_auth().sign_in()
+    own_issuer.switches.answer("/oauth/token", 403, {"error": "invalid_grant"})
+    end_tokens(auth)
+    for _ in range(3):
+        with pytest.raises(SignInNeeded):
+            _ = auth.access_token
+    assert own_issuer.switches.requests["/oauth/token"] == 2
+    assert len(user_browser.opened) == 1
+    assert auth.sign_in().is_signed_in
+    assert query_of(user_browser.opened[1])["prompt"] == "none"
+
+
+@pytest.mark.parametrize("fault", ["busy", "cut"])
+def test_a_provider_that_is_away_costs_no_refresh_token(
+    fault: str, own_issuer: LocalIssuer, make_auth: Callable[..., Auth]
+) -> None:
+    """An ended token is an error that says so; the next call renews."""
+    auth = make_auth().sign_in()
+    if fault == "busy":
+        own_issuer.switches.answer("/oauth/token", 503)
+    else:
+        own_issuer.switches.drop("/oauth/token")
+    end_tokens(auth)
+    with pytest.raises(ProviderError):
+        _ = auth.access_token
+    assert auth.access_token
+
+
+@pytest.mark.parametrize(("claim", "value"), [("sub", "auth0|bob"), ("iss", "https://evil.test/"), ("nonce", "other")])
+def test_a_refreshed_id_token_must_be_the_same_users(
+    claim: str, value: str, own_issuer: LocalIssuer, make_auth: Callable[..., Auth]
+) -> None:
+    """OpenID Connect Core, 12.2; nothing is taken, and the provider is not asked again."""
+    auth = make_auth().sign_in()
+    before = auth.tokens.access_token
+    own_issuer.switches.tamper = lambda draft: draft.claims.update({claim: value})
+    end_tokens(auth)
+    with pytest.raises(InvalidIdToken) as caught:
+        _ = auth.access_token
+    assert caught.value.check == claim
+    assert auth.tokens.access_token == before
+    asked = own_issuer.switches.requests.total()
+    with pytest.raises(SignInNeeded):
+        _ = auth.access_token
+    assert own_issuer.switches.requests.total() == asked
+
+
+def test_implicit_is_renewed_silently_then_by_the_user(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
+) -> None:
+    """One attempt with `prompt=none`, and exactly one that asks."""
+    auth = make_auth("implicit").sign_in()
+    end_tokens(auth)
+    with pytest.raises(SignInNeeded):
+        _ = auth.access_token
+    auth.sign_in()
+    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, "none"]
+    own_issuer.switches.tamper = None
+    end_tokens(auth)
+    user_browser.change = lambda parameters: (
+        {"error": "login_required", "state": parameters["state"]} if len(user_browser.opened) == 3 else parameters
+    )
+    auth.sign_in()
+    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, "none", "none", None]
+    user_browser.join()
+    assert any("in the tab that opens next" in answer.text for answer in user_browser.answers)
+
+
+@pytest.fixture
+def api() -> Iterator[Web]:
+    """A server that plays the API."""
+    with serving() as running:
+        yield running
+
+
+def test_a_401_that_says_invalid_token_is_tried_once_more(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], api: Web
+) -> None:
+    """With a new token, once; a 401 that says something else is left alone (RFC 6750, 3.1)."""
+    own_issuer.switches.access_token_lifetime = 60
+    auth = make_auth().sign_in()
+    refused = {"WWW-Authenticate": 'Bearer realm="fruit", error="invalid_token"'}
+    api.answers["/"] = (401, refused, b"{}")
+    for get in (lambda: requests.get(api.url + "/", auth=auth, timeout=10), lambda: auth.session().get(api.url + "/")):
+        del api.asked[:]
+        assert get().status_code == 401
+        assert api.asked == ["/", "/"]
+    assert own_issuer.switches.token_requests["refresh_token"] == 2
+    api.answers["/"] = (401, {"WWW-Authenticate": 'Bearer realm="fruit"'}, b"{}")
+    del api.asked[:]
+    assert requests.get(api.url + "/", auth=auth, timeout=10).status_code == 401
+    assert api.asked == ["/"]
+
+
+def test_clearing_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_auth: Callable[..., Auth]) -> None:
+    """The tokens that it brings are forgotten too, in the store as well."""
+    auth = make_auth().sign_in()
+    end_tokens(auth)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path == "/oauth/token":
+            asked.set()
+            go_on.wait(20)
+
+    own_issuer.switches.watch = hold
+    renewal = threading.Thread(target=lambda: auth.access_token)
+    renewal.start()
+    assert asked.wait(20)
+    clearing = threading.Thread(target=auth.clear)
+    clearing.start()
+    go_on.set()
+    for thread in (renewal, clearing):
+        thread.join(20)
+    assert not auth._kept.is_known
+    assert make_auth()._kept.adopt() is False
+
+
+def test_a_clock_that_steps_back_costs_no_refresh_token(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth]
+) -> None:
+    """What the store keeps is the latest, whatever the time says: a spent refresh token is not sent."""
+    first = make_auth().sign_in()
+    second = make_auth().sign_in()
+    end_tokens(first)
+    assert first.access_token
+    renewed = first.tokens
+    before = renewed.obtained_at - timedelta(minutes=2)
+    first._kept.take(replace(renewed, obtained_at=before, expires_at=before))
+    assert second._kept.renewed(second.tokens).refresh_token != renewed.refresh_token
+    assert own_issuer.switches.token_requests["refresh_token"] == 2
+
+
+def test_tokens_that_cannot_be_renewed_hide_no_others(make_auth: Callable[..., Auth]) -> None:
+    """With and without refresh token are two sign-ins."""
+    lasting = make_auth().sign_in()
+    make_auth(renewable=False).sign_in()
+    end_tokens(lasting)
+    assert lasting.access_token
+
+
+def test_a_silent_sign_in_does_not_change_the_user(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
+) -> None:
+    """Somebody else signed in at the provider meanwhile: then the user is asked."""
+    auth = make_auth("implicit").sign_in()
+    end_tokens(auth)
+    own_issuer.switches.tamper = lambda draft: draft.claims.update({"sub": "auth0|bob", "nickname": "bob"})
+    auth.sign_in()
+    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, "none", None]
+
+
+def test_a_provider_that_is_away_does_not_end_a_token_early(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth]
+) -> None:
+    """Shortly before its end a token still serves, and the provider is not asked at each use."""
+    auth = make_auth().sign_in()
+    tokens = auth.tokens
+    auth._kept.take(replace(tokens, obtained_at=tokens.obtained_at - timedelta(hours=1)))
+    own_issuer.switches.answer("/oauth/token", 503, times=9)
+    asked = own_issuer.switches.requests["/oauth/token"]
+    now = tokens.expires_at - timedelta(seconds=10)
+    auth._kept._now = lambda: now
+    assert [auth.access_token for _ in range(3)] == [tokens.access_token] * 3
+    assert own_issuer.switches.requests["/oauth/token"] == asked + 1
+
+
+def test_a_renewal_never_takes_another_users_tokens(make_auth: Callable[..., Auth], own_issuer: LocalIssuer) -> None:
+    """Two people sign in for the same API in one session: each `Auth` stays its own user's."""
+    alice = make_auth().sign_in()
+    own_issuer.switches.tamper = lambda draft: draft.claims.update({"sub": "auth0|bob", "nickname": "bob"})
+    bob = make_auth().sign_in(force=True)
+    own_issuer.switches.tamper = None
+    assert (alice.logged_as, bob.logged_as) == ("alice", "bob")
+    alice._kept._current = replace(alice.tokens, expires_at=alice.tokens.obtained_at)
+    assert alice.access_token
+    assert alice.logged_as == "alice"

@@ -1,0 +1,65 @@
+"""Keyrings for tests: the user's own is never asked."""
+
+from __future__ import annotations
+
+import keyring.errors
+from keyring.backend import KeyringBackend
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring that keeps its entries here; *longest* is in bytes of UTF-16, as Windows counts."""
+
+    priority = 5
+
+    def __init__(self, longest: int | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.entries: dict[tuple[str, str], str] = {}
+        self.calls = 0
+        self.longest = longest
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return an entry."""
+        self.calls += 1
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep an entry."""
+        self.calls += 1
+        if self.longest is not None and len(password.encode("utf-16-le")) > self.longest:
+            raise OSError(1783, "The stub received bad data", "CredWrite")
+        self.entries[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Remove an entry."""
+        self.calls += 1
+        if self.entries.pop((service, username), None) is None:
+            raise keyring.errors.PasswordDeleteError(username)
+
+
+class LockedKeyring(MemoryKeyring):
+    """A keyring that the user does not unlock; its error quotes what it was given, as a careless backend does."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Fail."""
+        self.calls += 1
+        raise keyring.errors.KeyringLocked(f"cannot read {username}")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Fail."""
+        self.calls += 1
+        raise keyring.errors.KeyringLocked(f"cannot write {password}")
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Fail."""
+        self.calls += 1
+        raise keyring.errors.KeyringLocked(f"cannot delete {username}")
+
+
+class ReadOnlyKeyring(MemoryKeyring):
+    """A keyring of another service, first in the chain, that takes nothing."""
+
+    priority = 9
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Refuse."""
+        raise NotImplementedError

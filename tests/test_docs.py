@@ -1,0 +1,80 @@
+"""What a user can type stands in the documentation."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from ipyauth_magic import Auth
+from ipyauth_magic.grant import FLOWS
+from ipyauth_magic.magics import Auth0Magics
+from ipyauth_magic.parameters import ALIASES, FIELDS
+from ipyauth_magic.store.opening import NAMES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dev"}
+"""Extras that no user needs."""
+
+
+def first_cells(text: str) -> str:
+    """Return the first cell of each row of the tables in *text*."""
+    return "\n".join(re.findall(r"^\| ([^|]*) \|", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("magic", ["auth0", "token"])
+def test_every_option_of_the_magics(magic: str) -> None:
+    """In the README's tables, short and long."""
+    parser = getattr(Auth0Magics, magic).parser
+    options = [option for action in parser._actions for option in action.option_strings]
+    assert len(options) > 5
+    rows = first_cells(README)
+    assert [option for option in options if not re.search(rf"`{option}[ `]", rows)] == []
+
+
+def test_every_value_of_the_options() -> None:
+    """Of `--flow` and `--store`."""
+    for option, values in (("--flow", FLOWS), ("--store", NAMES)):
+        [row] = re.findall(rf"^\| `{option}.*$", README, re.MULTILINE)
+        assert [value for value in values if f"`{value}`" not in row] == []
+
+
+def test_every_parameter() -> None:
+    """By its own name and by each other that is taken."""
+    assert [name for name in (*FIELDS, *ALIASES) if f"`{name}`" not in PARAMETERS] == []
+
+
+def test_every_keyword_of_auth() -> None:
+    """In the README and in a table."""
+    keywords = [name for name, each in inspect.signature(Auth).parameters.items() if each.kind is each.KEYWORD_ONLY]
+    assert keywords
+    assert [name for name in keywords if f"`{name}=`" not in README] == []
+    assert [name for name in keywords if f"`{name}`" not in first_cells(PARAMETERS)] == []
+
+
+def test_every_extra() -> None:
+    """That brings a user something."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    documents = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    extras = set(config["options.extras_require"]) - FOR_DEVELOPERS
+    assert extras
+    assert [name for name in sorted(extras) if f"[{name}]" not in documents] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Each relative link, and each picture, is a file."""
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    links = [
+        (document, link)
+        for document in documents
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
+    assert links
+    assert [link for document, link in links if not (document.parent / link).exists()] == []
