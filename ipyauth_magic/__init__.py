@@ -46,6 +46,11 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Name the server extension that takes responses for the kernels of a Jupyter server; Jupyter calls this."""
+    return [{"module": f"{__name__}.callback.server_extension"}]
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register `%%auth0` and `%token`; IPython calls this for `%load_ext ipyauth_magic`."""
     if sys.platform == "emscripten":

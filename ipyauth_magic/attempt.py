@@ -11,11 +11,13 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from .callback.browser import open_in_browser
+from .callback.jupyter import this_environment
 from .callback.listener import SLICE, Listener, open_listener
+from .environment import Way, ways_to
 from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, SignInTimeout
 from .grant import Grant
 from .oauth.code import sign_in_with_code
@@ -38,18 +40,20 @@ class Attempt:
     Args:
         changed: called in the thread that runs the grant when the link is known, and when it has ended, well or not.
         open_browser: open the link in the user's browser as soon as it is known.
+        ways: how the response may come, in the order in which they are tried; by default as the surroundings say.
         unattended: nobody can follow a link, so a browser that does not open ends it.
         grant: how tokens are asked for; by default that of *params*, without a refresh token.
 
     Raises:
         PortTaken: no redirect URI's port is free.
+        InvalidParams: the response mode does not go with any way.
     """
 
     def __init__(
         self,
         params: ParamsAuth0,
         timeout: float,
-        bind: str | None = None,
+        ways: Sequence[Way] | None = None,
         changed: Callable[[Attempt], None] = lambda attempt: None,
         open_browser: bool = False,
         unattended: bool = False,
@@ -72,7 +76,7 @@ class Attempt:
         self._is_finished = False
         self._lock = threading.Lock()
         self._listener: Listener | Pauses = (
-            Pauses() if self.grant.flow == "device" else open_listener(params.redirect_uris, bind)
+            Pauses() if self.grant.flow == "device" else open_listener(ways or ways_here(params))
         )
         self._next_tick = 0.0
         self._is_running = False
@@ -94,6 +98,26 @@ class Attempt:
     def redirect_uri(self) -> str:
         """The redirect URI in use, with its real port; empty where there is none."""
         return self._listener.redirect_uri
+
+    @property
+    def way(self) -> Way | None:
+        """How the response comes; None where none does."""
+        return self._listener.way if isinstance(self._listener, Listener) else None
+
+    @property
+    def port(self) -> int | None:
+        """The port that it holds; None where it holds none."""
+        return self._listener.port if isinstance(self._listener, Listener) else None
+
+    def paste(self, text: str) -> str | None:
+        """Take the response in *text*, the URL at which the user's browser ended.
+
+        Return a sentence that says what is wrong with it, or None once it is taken: `result` tells how it ends.
+        """
+        if not isinstance(self._listener, Listener) or self.is_over:
+            return None
+        refusal = self._listener.take_pasted(text)
+        return f"{refusal.title}. {refusal.message}" if refusal else None
 
     @property
     def is_over(self) -> bool:
@@ -124,15 +148,25 @@ class Attempt:
         self._timeout, self._ends_at = timeout, time.monotonic() + timeout
         self._listener.give_time(timeout)
 
-    def result(self, tick: Callable[[Attempt], None] = lambda attempt: None) -> TokenSet:
+    def result(
+        self,
+        tick: Callable[[Attempt], None] = lambda attempt: None,
+        ask: Callable[[Attempt], None] | None = None,
+    ) -> TokenSet:
         """Wait for the end and return the tokens; *tick* is called with news and once a second.
 
         An interrupt ends the wait and the attempt.
+
+        Args:
+            tick: shows how it stands.
+            ask: called once the link is known; asks the user to `paste` the response, for as long as it is not over.
 
         Raises:
             IpyauthError: why there are no tokens.
         """
         try:
+            if ask is not None:
+                self._ask(tick, ask)
             if self._waits_for_listener_only and isinstance(self._listener, Listener) and self._claim():
                 self._listener.meanwhile = lambda: self._tick_if_due(tick)
                 self._run()
@@ -146,6 +180,14 @@ class Attempt:
         if self.tokens is not None:
             return self.tokens
         raise (self.error or SignInCancelled()).with_traceback(None)  # for the reason of `_without_frames`
+
+    def _ask(self, tick: Callable[[Attempt], None], ask: Callable[[Attempt], None]) -> None:
+        self.start()
+        while not self._has_url.wait(SLICE):
+            self._check_end()
+        tick(self)
+        if not self.is_over:
+            ask(self)
 
     def wait_for_url(self, timeout: float) -> None:
         """Start it, and wait until the link is known or the attempt is over; at most *timeout* seconds."""
@@ -278,6 +320,15 @@ class Attempt:
         if self._unattended:
             self._listener.cancel(NobodyCanAnswer(why_not))
         self._news.put(None)
+
+
+def ways_here(params: ParamsAuth0, bind: str | None = None, paste: bool = False) -> tuple[Way, ...]:
+    """Return the ways by which a response for *params* may come to this process, in the order to try.
+
+    Raises:
+        InvalidParams: the response mode does not go with any of them.
+    """
+    return ways_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
 
 
 def _without_frames(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from . import sign_ins
-from .attempt import Attempt
+from .attempt import Attempt, ways_here
 from .background import run_out_of_sight
 from .callback.browser import why_no_browser
 from .clock import utc_now
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import httpx
     import requests
 
+    from .environment import Way
     from .session import TokenSession
 
 CARD_TIMEOUT = 300.0
@@ -62,6 +63,7 @@ class Auth:
             (one of another session too), or `none`; or a `Store` of your own.
         renewable: ask for a refresh token, where the flow can give one.
         bind: another address to listen on than the redirect URI's, for a published container port.
+        paste: ask also for the URL at which the browser ended, as where it cannot reach this kernel.
 
     Raises:
         StoreUnavailable: there is no such store here.
@@ -75,6 +77,7 @@ class Auth:
         store: str | Store = "memory",
         renewable: bool = True,
         bind: str | None = None,
+        paste: bool = False,
     ) -> None:
         if not isinstance(params, ParamsAuth0):
             raise TypeError("params must be a ParamsAuth0")
@@ -86,6 +89,7 @@ class Auth:
         self.grant = Grant.of(params.response_type, flow, renewable)
         self._store = store
         self._bind = bind
+        self._paste = paste
         self._kept = KeptTokens(
             params, self.grant, open_store(store) if isinstance(store, str) else store, lambda: utc_now()
         )
@@ -153,7 +157,7 @@ class Auth:
                 if not force and not renew and self._adopt_good_tokens():
                     return False
                 attempt = self._begin(timeout, open_browser, self._is_unattended(open_browser))
-            attempt.result(shown.tick)
+            attempt.result(shown.tick, shown.ask if self._may_paste(attempt) else None)
         except BaseException as error:
             if self._attempt is not None and not isinstance(error, IpyauthError):
                 self._attempt.cancel("it was interrupted")
@@ -183,9 +187,10 @@ class Auth:
     def _sign_in_silently(self, timeout: float) -> bool:
         """Ask the provider to sign in without asking the user (OpenID Connect Core, 3.1.2.1); tell if that served."""
         with self._lock:
-            sign_ins.make_room(self.params.redirect_uris)
+            ways = self.ways()
+            sign_ins.make_room(ways)
             grant = replace(self.grant, silent=True, subject=str(self.tokens.claims["sub"]))
-            attempt = Attempt(self.params, timeout, self._bind, self._changed, True, True, grant)
+            attempt = Attempt(self.params, timeout, ways, self._changed, True, True, grant)
             self._attempt = attempt
         try:
             attempt.result()
@@ -198,6 +203,15 @@ class Auth:
             attempt.join()
             return False  # somebody else is signed in at the provider now: whether that is meant is the user's to say
         return True
+
+    def ways(self) -> tuple[Way, ...]:
+        """Return how the response may come, in the order to try; none where the user is on another device."""
+        return () if self.grant.flow == "device" else ways_here(self.params, self._bind, self._paste)
+
+    def _may_paste(self, attempt: Attempt) -> bool:
+        """Tell whether the user is to be asked for the response itself."""
+        is_wanted = attempt.way is not None and attempt.way.paste and somebody_can_answer()
+        return is_wanted and threading.current_thread() is threading.main_thread()
 
     def _is_unattended(self, open_browser: bool) -> bool:
         """Tell whether nobody could follow a link; raise NobodyCanAnswer if no browser could either."""
@@ -218,8 +232,9 @@ class Auth:
             if open_browser:
                 attempt.open_browser()
             return attempt
-        sign_ins.make_room(self.params.redirect_uris)
-        self._attempt = Attempt(self.params, timeout, self._bind, self._changed, open_browser, unattended, self.grant)
+        ways = self.ways()
+        sign_ins.make_room(ways)
+        self._attempt = Attempt(self.params, timeout, ways, self._changed, open_browser, unattended, self.grant)
         return self._attempt
 
     def _changed(self, attempt: Attempt) -> None:
@@ -310,9 +325,13 @@ class Auth:
         sign_ins.remember(self)
         return True
 
-    def is_for(self, params: ParamsAuth0, grant: Grant, store: str, bind: str | None) -> bool:
-        """Tell whether this is a sign-in for just these."""
-        return (self.params, self.grant, self._store, self._bind) == (params, grant, store, bind)
+    def is_like(self, other: Auth) -> bool:
+        """Tell whether this is a sign-in for just what *other* is for."""
+
+        def what(auth: Auth) -> tuple[object, ...]:
+            return auth.params, auth.grant, auth._store, auth._bind, auth._paste
+
+        return what(self) == what(other)
 
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
@@ -465,8 +484,9 @@ class Auth:
 
     def _offer(self) -> None:
         if self._attempt is None or self._attempt.is_over:
-            sign_ins.make_room(self.params.redirect_uris)
-            self._attempt = Attempt(self.params, CARD_TIMEOUT, self._bind, self._changed, grant=self.grant)
+            ways = self.ways()
+            sign_ins.make_room(ways)
+            self._attempt = Attempt(self.params, CARD_TIMEOUT, ways, self._changed, grant=self.grant)
             sign_ins.offer(self._attempt)
             # A notebook's card is drawn again when the link is known; a terminal's lines stay.
             self._attempt.wait_for_url(0.3 if in_notebook() else 10)

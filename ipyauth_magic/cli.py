@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)"
     )
     parser.add_argument("--no-browser", action="store_true", help="only show the link")
+    parser.add_argument("--paste", action="store_true", help="ask also for the URL at which the browser ended")
     parser.add_argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's")
     parser.add_argument(
         "--store",
@@ -138,7 +139,8 @@ class _Command:
         from .auth import Auth
 
         renewable = not self.options.no_renewable
-        return Auth(self.params, flow=self._flow, store=self.store[1], renewable=renewable, bind=self.options.bind)
+        bind, paste = self.options.bind, self.options.paste
+        return Auth(self.params, flow=self._flow, store=self.store[1], renewable=renewable, bind=bind, paste=paste)
 
     def ask(self) -> None:
         """Sign in, as a cell does."""

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .auth import Auth
+    from .environment import Way
     from .grant import Grant
     from .params import ParamsAuth0
+
+    Settings = tuple[ParamsAuth0, Grant, tuple[Way, ...]]
 
 _IPYTHON_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 
@@ -48,7 +51,7 @@ class Auth0Magics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.names: dict[str, Auth] = {}
-        self.latest_settings: tuple[ParamsAuth0, Grant] | None = None
+        self.latest_settings: Settings | None = None
         super().__init__(shell=shell)
 
     @magic_arguments("%auth0")
@@ -59,6 +62,7 @@ class Auth0Magics(Magics):
     @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
     @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
+    @argument("--paste", action="store_true", help="ask also for the URL at which the browser ended")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
     @argument(
         "--store", metavar="WHERE", default="memory", help="keep tokens in: memory (default), keyring, file, none"
@@ -108,7 +112,7 @@ class Auth0Magics(Magics):
         params = self.params(options, cell)
         for warning in warnings_about(options, params.warnings):
             print(f"Warning: {warning}", file=sys.stderr)
-        self.latest_settings = (params, _grant(options, params))
+        self.latest_settings = _settings(options, params)
         auth = self._auth(options, params)
         self._sign_in(auth, options)
         self._bind(options.token_name, options.auth_name, auth)
@@ -161,10 +165,16 @@ class Auth0Magics(Magics):
         from .auth import Auth
 
         flow = _grant(options, params).flow
-        auth = Auth(params, flow=flow, store=options.store, renewable=not options.no_renewable, bind=options.bind)
+        auth = Auth(
+            params,
+            flow=flow,
+            store=options.store,
+            renewable=not options.no_renewable,
+            bind=options.bind,
+            paste=options.paste,
+        )
         earlier = self.names.get(options.auth_name)
-        same = earlier is not None and earlier.is_for(params, auth.grant, options.store, options.bind)
-        return earlier if earlier is not None and same else auth
+        return earlier if earlier is not None and earlier.is_like(auth) else auth
 
     def _check_options(self, options: Namespace) -> None:
         from .options import check_options
@@ -188,6 +198,13 @@ def _parse(magic: Any, line: str) -> Namespace:
     parser.usage = parser.usage or parser.format_usage()[7:]  # else argparse makes it anew each time
     options: Namespace = parser.parse_intermixed_args(words)
     return options
+
+
+def _settings(options: Namespace, params: ParamsAuth0) -> Settings:
+    from .attempt import ways_here
+
+    grant = _grant(options, params)
+    return params, grant, () if grant.flow == "device" else ways_here(params, options.bind, options.paste)
 
 
 def _grant(options: Namespace, params: ParamsAuth0) -> Grant:

@@ -71,6 +71,9 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+_LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?")
+# As a browser's Host header has it: in small letters.
+_FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
 
@@ -136,6 +139,12 @@ def is_loopback_url(url: str) -> bool:
         return False
 
 
+def port_of(url: str) -> int:
+    """Return the port of *url*, that of its scheme where it names none."""
+    parts = urlsplit(url)
+    return parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
+
+
 def _response_type(value: str) -> str:
     words = sorted(value.split())
     if words == ["id_token", "token"]:
@@ -189,13 +198,12 @@ def _redirect_uris(value: str) -> str:
 
 def _redirect_uri(uri: str) -> str:
     parts = _split(uri)
-    if parts.scheme != "http" or parts.hostname not in LOOPBACK_HOSTS:
+    if parts.scheme != ("http" if parts.hostname in LOOPBACK_HOSTS else "https"):
         raise BadValue(
-            f"`{uri}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3)"
+            f"`{uri}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3), or the "
+            "https address of a JupyterHub or a proxy that leads to it"
         )
-    if parts.netloc != parts.netloc.lower() or not re.fullmatch(
-        r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?", parts.netloc
-    ):
+    if not (_LOOPBACK_NETLOC if parts.scheme == "http" else _FAR_NETLOC).fullmatch(parts.netloc):
         raise BadValue(f"`{uri}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
     if parts.query or parts.fragment or uri.endswith(("?", "#")):
         raise BadValue(f"`{uri}` must not have a query or a fragment")

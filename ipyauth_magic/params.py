@@ -168,6 +168,11 @@ class ParamsAuth0:
         return tuple(self.redirect_uri.split())
 
     @property
+    def is_response_mode_chosen(self) -> bool:
+        """Whether the user asked for the `response_mode`, so that no better one is to take its place."""
+        return self._origins["response_mode"] != "default"
+
+    @property
     def expected_issuer(self) -> str:
         """The exact issuer of the provider; Auth0's ends with a slash."""
         if self.issuer:

@@ -7,12 +7,12 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from .callback.sockets import port_of
 from .store import memory
 
 if TYPE_CHECKING:
     from .attempt import Attempt
     from .auth import Auth
+    from .environment import Way
 
 KEPT = 100
 """So many sign-ins are listed at the most; an older one lives on in whatever variable holds it."""
@@ -70,11 +70,11 @@ def take_over(attempt: Attempt) -> None:
         _offered.discard(attempt)
 
 
-def make_room(redirect_uris: Collection[str]) -> None:
-    """End the offers that hold a port of *redirect_uris*."""
-    ports = {port_of(redirect_uri) for redirect_uri in redirect_uris}
+def make_room(ways: Collection[Way]) -> None:
+    """End the offers that hold a port of *ways*."""
+    ports = {way.port for way in ways} - {None}
     with _lock:
-        in_the_way = [attempt for attempt in _offered if port_of(attempt.redirect_uri) in ports]
+        in_the_way = [attempt for attempt in _offered if attempt.port in ports]
     _end(in_the_way, "another sign-in took its place")
 
 

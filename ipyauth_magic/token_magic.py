@@ -19,8 +19,9 @@ from .token import AccessToken
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .environment import Way
     from .grant import Grant
-    from .magics import Auth0Magics
+    from .magics import Auth0Magics, Settings
     from .params import ParamsAuth0
 
 
@@ -66,14 +67,14 @@ def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
     raise UsageError(f"{name[:60]} holds no token and no Auth.")
 
 
-def _settings(magics: Auth0Magics, name: str | None) -> tuple[ParamsAuth0, Grant]:
+def _settings(magics: Auth0Magics, name: str | None) -> Settings:
     """Return what *name* signed in for, and how; without a name the last cell's, also of one that failed."""
     if name is None and magics.latest_settings is not None:
         return magics.latest_settings
     found = _find(magics, name)
     if not isinstance(found, Auth):
         raise UsageError("That token comes from no sign-in of this session.")
-    return found.params, found.grant
+    return found.params, found.grant, found.ways()
 
 
 def _as_dict(auth: Auth) -> dict[str, Any]:
@@ -137,11 +138,12 @@ def _list(magics: Auth0Magics) -> None:
     show(Card("still", title, rows).bundle())
 
 
-def _config(params: ParamsAuth0, grant: Grant) -> None:
+def _config(params: ParamsAuth0, grant: Grant, ways: tuple[Way, ...]) -> None:
     unused = ("response_type", "response_mode", "redirect_uri") if grant.flow == "device" else ()
     rows = [("flow", _flow_in_words(grant))]
     rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
-    note = way_of_response(grant.flow, params.response_mode)
+    rows += [("way", f"{way.redirect_uri}: {way.reason}") for way in ways if len(ways) > 1]
+    note = way_of_response(grant.flow, params.response_mode, ways)
     show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
 
 

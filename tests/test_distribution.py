@@ -29,5 +29,8 @@ def test_the_wheel_holds_every_file_of_both_packages(tmp_path: Path) -> None:
     subprocess.run([*build, str(source)], check=True, capture_output=True, timeout=100)
     [wheel] = tmp_path.glob("*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    data = {name.partition(".data/data/")[2] for name in held if ".data/data/" in name}
+    assert data == {"etc/jupyter/jupyter_server_config.d/ipyauth_magic.json"}, "what enables the server extension"
+    held = {name for name in held if ".data/data/" not in name}
     assert expected - held == set()
     assert held - expected == set()

@@ -16,7 +16,7 @@ NEIGHBOUR = "fruit_service"
 
 FLOORS = {
     0: """
-        errors text token parameters
+        errors text token parameters environment
         grant options
         oauth oauth.messages oauth.metadata oauth.id_token oauth.pkce oauth.token_response oauth.device_authorization
         callback callback.pages
@@ -26,7 +26,7 @@ FLOORS = {
     1: """
         background clock params dotenv_file
         oauth.provider oauth.http oauth.userinfo
-        callback.sockets callback.listener callback.browser
+        callback.sockets callback.listener callback.browser callback.jupyter callback.rendezvous
         store.memory store.file store.keyring store.lock store.folder store.sealing store.system_keyring store.warning
         store.opening
     """,
@@ -37,7 +37,8 @@ FLOORS = {
     3: """
         __init__ auth second_try httpx_auth sign_ins sign_out session magics token_magic completion
         cli __main__
-        display.panel display.tracebacks display.inspection
+        callback.server_extension
+        display.panel display.tracebacks display.inspection display.pasting
     """,
 }
 """Rules, doors, flows, user: each module stands on one floor. `__init__` is the package itself."""

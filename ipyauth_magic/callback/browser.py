@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from .jupyter import this_environment
+
 TEXT_BROWSERS = ("www-browser", "links", "elinks", "lynx", "w3m")
 """They would take the terminal, or a pipe nobody sees; they count only if BROWSER names them."""
 
@@ -14,6 +16,10 @@ TEXT_BROWSERS = ("www-browser", "links", "elinks", "lynx", "w3m")
 def why_no_browser() -> str | None:
     """Return None if a browser can be opened for the user on this machine, else the reason."""
     import webbrowser
+
+    where = this_environment().where
+    if where is not None and not os.environ.get("BROWSER"):
+        return f"the kernel runs {where}, and your browser does not"
 
     try:
         browser = webbrowser.get()

@@ -1,5 +1,7 @@
 """The loopback listener: serves the relay page, takes one response with the right state, tells the tab how it ended.
 
+Where the Jupyter server receives the response, it hands it over here; where the user pastes it, nothing is served.
+
 Bottle on waitress: worker threads and a poll loop, so that a browser's idle or slow sockets hold nothing up. Whatever
 is not the awaited response gets a short answer, and the wait goes on.
 """
@@ -14,19 +16,21 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
-from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInTimeout
-from ..oauth.messages import MalformedResponse, parse_response
+from ..environment import Way
+from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
+from ..oauth.messages import MalformedResponse, parse_pasted, parse_response
 from ..token import Received
 from . import pages
-from .sockets import BoundUri, PortInUse, bind_redirect_uri, port_of, stop_listening
+from .rendezvous import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, Announced, Rendezvous
+from .sockets import BoundUri, PortInUse, bind_redirect_uri, stop_listening
 
 if TYPE_CHECKING:
     from bottle import Bottle, HTTPResponse
@@ -57,6 +61,9 @@ SLICE = 0.2
 
 FORM = "application/x-www-form-urlencoded"
 
+_OUTCOME = "signed-in"
+"""Where a 303 leads to, beside the redirect URI."""
+
 _FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
 """What an HTTP request begins with (RFC 9112, 2.2 lets an empty line go before it)."""
 
@@ -66,7 +73,7 @@ _logger.addHandler(logging.NullHandler())
 _NOWHERE = io.StringIO()
 """Where Bottle writes what it thinks of a request: a notebook is no log."""
 
-_serving: dict[Listener, int] = {}
+_serving: dict[Listener, int | None] = {}
 """The listeners that answer, with their ports; one whose wait is over still shows the tab how it ended."""
 
 _serving_lock = threading.Lock()
@@ -96,12 +103,16 @@ class Listener:
         meanwhile: called by `wait` as it begins, and every 0.2 s until the response is there.
     """
 
-    def __init__(self, bound: BoundUri) -> None:
+    def __init__(self, bound: BoundUri, way: Way) -> None:
         self.redirect_uri = bound.redirect_uri
+        self.way = way
+        self.port = bound.port
         self._bound = bound
         self._parts = urlsplit(bound.redirect_uri)
-        self._path = self._parts.path or "/"
-        self._outcome_path = urljoin(self._path, "signed-in")
+        # A proxy may strip the front of the path, or leave it.
+        self._paths = {self._parts.path or "/", urlsplit(way.listen_at or "").path or "/"}
+        self._rendezvous = Rendezvous(self.port) if way.through_server and self.port else None
+        self._announced: Announced | None = None
         self.meanwhile: Callable[[], None] = lambda: None
         self._awaited: Awaited | None = None
         self._server: _Server | None = None
@@ -120,12 +131,12 @@ class Listener:
     @property
     def origin(self) -> str:
         """The redirect URI's origin (RFC 6454, section 4)."""
-        return f"http://{self._host}"
+        return f"{self._parts.scheme}://{self._host}"
 
     @property
     def _host(self) -> str:
-        host = self._parts.netloc
-        return host.removesuffix(":80") if self._parts.port == 80 else host
+        default_port = ":443" if self._parts.scheme == "https" else ":80"
+        return self._parts.netloc.lower().removesuffix(default_port)
 
     @property
     def is_over(self) -> bool:
@@ -143,14 +154,33 @@ class Listener:
             self._timeout, self._deadline = timeout, time.monotonic() + timeout
             self._notify()
 
+    def announce(self, state: str) -> None:
+        """Let the Jupyter server find this listener by *state*, where it receives the response; before the link is out.
+
+        Raises:
+            SignInFailed: Jupyter's runtime folder cannot be used.
+        """
+        with self._lock:
+            if self._rendezvous is None or self._cancelled is not None:
+                return
+            try:
+                self._announced = self._rendezvous.announce(state)
+            except OSError as error:
+                raise SignInFailed(
+                    "The Jupyter server cannot be told that this kernel waits: its runtime folder cannot be used "
+                    f"({error.strerror or error}). Mend that, or use --flow device."
+                ) from None
+
     def serve(self, awaited: Awaited) -> None:
         """Begin to answer; what a fast browser sent before stands in the sockets' queue."""
         with self._lock:
             if self._cancelled is None:
                 self._awaited = awaited
+                if self.port is None:
+                    return  # the user brings the response
                 self._server = _Server(self._serve_request, self._bound, self._ended)
                 with _serving_lock:
-                    _serving[self] = port_of(self.redirect_uri)
+                    _serving[self] = self.port
                 self._server.start()
 
     @contextmanager
@@ -213,6 +243,7 @@ class Listener:
             self._outcome = self._outcome or pages.failed("The sign-in has ended. Run the cell again.")
             self._may_tell = True
             self._notify()
+            self._withdraw()
             server = self._server
         if server is None:
             self._bound.close()
@@ -241,6 +272,21 @@ class Listener:
         with _serving_lock:
             _serving.pop(self, None)
 
+    def _withdraw(self) -> None:
+        if self._announced is not None:
+            self._announced.withdraw()
+
+    def take_pasted(self, text: str) -> pages.Outcome | None:
+        """Take the response in *text*, the URL at which the user's browser ended, or the end of it.
+
+        Return what is wrong with it, or None once it is taken.
+        """
+        try:
+            parameters, in_query = parse_pasted(text)
+        except MalformedResponse as error:
+            return pages.not_ours(str(error))
+        return self._take(parameters, in_query)
+
     # What follows answers requests, in waitress's worker threads.
 
     def _serve_request(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -252,20 +298,33 @@ class Listener:
         """Return the answer to Bottle's current request."""
         from bottle import HTTPResponse, request
 
-        hosts = request.environ.get("HTTP_HOST", "")
-        if hosts.lower() != self._host:
-            return _short(400, "This listener serves one address only.")
         # As it was sent: waitress folds slashes, and takes the path out of an address of another host.
         path = request.environ["REQUEST_URI"].partition("?")[0]
-        if _same_path(path, self._outcome_path) and self._may_tell and request.method == "GET":
+        if self._rendezvous is not None:
+            return self._answer_jupyter(request, path, self._rendezvous)
+        if request.environ.get("HTTP_HOST", "").lower() != self._host:
+            return _short(400, "This listener serves one address only.")
+        if self._may_tell and request.method == "GET" and self._is_outcome(path):
             return self._page(self._outcome or pages.DONE, "outcome.js")  # served while it lingers, to whoever asks
-        if not _same_path(path, self._path):
+        if not any(_same_path(path, own) for own in self._paths):
             return _short(404, "Nothing is served here.")
         if request.method == "GET":
             return self._answer_get(request.environ.get("QUERY_STRING", ""))
         if request.method == "POST":
             return self._answer_post(request)
         return HTTPResponse("", 405, dict([*pages.COMMON_HEADERS, ("Allow", "GET, POST")]))
+
+    def _is_outcome(self, path: str) -> bool:
+        return any(_same_path(path, urljoin(own, _OUTCOME)) for own in self._paths)
+
+    def _answer_jupyter(self, request: Any, path: str, rendezvous: Rendezvous) -> HTTPResponse:
+        """Take what the Jupyter server hands over; it alone could read the secret."""
+        secret = request.environ.get(_variable(SECRET_HEADER), "")
+        is_known = hmac.compare_digest(secret.encode(), rendezvous.secret.encode())
+        if not is_known or request.method != "POST" or path != HANDOVER_PATH:
+            return _short(403, "This listener takes responses from the Jupyter server only.")
+        outcome, is_final = self._outcome_of(request)
+        return self._json(outcome, then_close=is_final)
 
     def _answer_get(self, query: str) -> HTTPResponse:
         """Serve the relay page, or take the response in the query; there some providers put errors in any case."""
@@ -288,19 +347,23 @@ class Listener:
             return _short(403, "This listener takes responses from its own page only.")
         if request.environ.get("CONTENT_TYPE", "").split(";")[0].strip().lower() != FORM:
             return _short(415, "A response is a form.")
+        outcome, is_final = self._outcome_of(request)
+        if relayed:
+            return self._json(outcome, then_close=is_final)
+        if outcome == pages.DONE:
+            # 303, not 200: the browser would keep the form with the token in its session files.
+            return _response(b"", 303, [*pages.COMMON_HEADERS, ("Location", urljoin(self._parts.path, _OUTCOME))])
+        return self._page(outcome, status=400, then_close=is_final)
+
+    def _outcome_of(self, request: Any) -> tuple[pages.Outcome, bool]:
+        """Return what to tell about the response in the body of *request*, and whether it was taken."""
         try:
             parameters = parse_response(request.environ["wsgi.input"].read(BODY_LIMIT).decode("ascii"))
         except (MalformedResponse, UnicodeDecodeError):
-            refusal: pages.Outcome | None = pages.not_ours("It is malformed.")
-        else:
-            refusal = self._take(parameters, in_query=False)
-        outcome = refusal or self._wait_for_outcome()
-        if relayed:
-            return self._json(outcome, then_close=refusal is None)
-        if outcome == pages.DONE:
-            # 303, not 200: the browser would keep the form with the token in its session files.
-            return _response(b"", 303, [*pages.COMMON_HEADERS, ("Location", self._outcome_path)])
-        return self._page(outcome, status=400, then_close=refusal is None)
+            return pages.not_ours("It is malformed."), False
+        in_query = request.environ.get(_variable(QUERY_HEADER)) == "query"
+        refusal = self._take(parameters, in_query)
+        return refusal or self._wait_for_outcome(), refusal is None
 
     def _is_relay(self, request: Any) -> bool:
         # Not by Bottle's get_header: it stumbles over bytes that are not UTF-8.
@@ -351,28 +414,47 @@ class Listener:
             self._server.stop(0.0)
 
 
-def open_listener(redirect_uris: Sequence[str], bind: str | None = None) -> Listener:
-    """Return a listener at the first of *redirect_uris* whose port is free.
+def open_listener(ways: Sequence[Way]) -> Listener:
+    """Return a listener by the first of *ways* whose port is free.
+
+    Where none is and the user can paste the response, nothing listens.
 
     Raises:
         PortTaken: none is free; all ports are named.
     """
-    _finish_closing({port_of(redirect_uri) for redirect_uri in redirect_uris})
+    _finish_closing({way.port for way in ways})
     taken: list[PortInUse] = []
-    for redirect_uri in redirect_uris:
+    for way in ways:
         try:
-            return Listener(bind_redirect_uri(redirect_uri, bind))
+            return Listener(_bind(way), way)
         except PortInUse as error:
             taken.append(error)
+    for way in ways:
+        if way.paste:
+            return Listener(BoundUri(way.redirect_uri, ()), way)
     raise PortTaken([error.port for error in taken], "; ".join(error.reason for error in taken)) from taken[-1]
 
 
-def _finish_closing(ports: Iterable[int]) -> None:
+def _bind(way: Way) -> BoundUri:
+    if way.through_server:
+        return replace(bind_redirect_uri("http://127.0.0.1:0/"), redirect_uri=way.redirect_uri)
+    if way.listen_at is None:
+        return BoundUri(way.redirect_uri, ())
+    bound = bind_redirect_uri(way.listen_at, way.bind)
+    return replace(bound, redirect_uri=way.redirect_uri) if way.is_forwarded else bound
+
+
+def _finish_closing(ports: Collection[int | None]) -> None:
     """Let our own listeners that still show how the last sign-in ended make room."""
     with _serving_lock:
         over = [listener for listener, port in _serving.items() if port in ports and listener.is_over]
     for listener in over:
         listener.join()
+
+
+def _variable(header: str) -> str:
+    """Return the name of *header* in a WSGI environment (PEP 3333)."""
+    return f"HTTP_{header.upper().replace('-', '_')}"
 
 
 @atexit.register

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ..parameters import port_of
+
 BACKLOG = 128
 # The first address of each must be there.
 _ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
@@ -37,6 +39,11 @@ class BoundUri:
     redirect_uri: str
     sockets: tuple[socket.socket, ...]
 
+    @property
+    def port(self) -> int | None:
+        """The port that is held; None where nothing is."""
+        return int(self.sockets[0].getsockname()[1]) if self.sockets else None
+
     def close(self) -> None:
         """Give the port back."""
         for bound in self.sockets:
@@ -48,12 +55,6 @@ def stop_listening(bound: socket.socket) -> None:
     """Take no more connections, also where a forked process still holds the socket."""
     with contextlib.suppress(OSError):  # not every system lets a listening socket be shut down
         bound.shutdown(socket.SHUT_RDWR)
-
-
-def port_of(redirect_uri: str) -> int:
-    """Return the port of *redirect_uri*; 80 where it names none."""
-    port = urlsplit(redirect_uri).port
-    return 80 if port is None else port
 
 
 def bind_redirect_uri(redirect_uri: str, bind: str | None = None) -> BoundUri:

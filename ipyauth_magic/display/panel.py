@@ -8,7 +8,9 @@ import uuid
 from typing import Any, Protocol
 
 from ..attempt import Attempt
-from .card import Card
+from ..text import plain
+from .card import Card, escaped
+from .pasting import read_in_notebook, read_in_terminal
 from .qr import qr_text
 from .waiting import countdown_text, device_card, patience_text, waiting_card
 
@@ -18,6 +20,9 @@ class Panel(Protocol):
 
     def tick(self, attempt: Attempt) -> None:
         """Show what is new about *attempt*."""
+
+    def ask(self, attempt: Attempt) -> None:
+        """Ask the user for the URL at which the browser ended, until it serves or *attempt* is over."""
 
     def end(self, card: Card | None) -> None:
         """Replace the link, so that none stays in a saved notebook, by *card* or by nothing."""
@@ -50,7 +55,8 @@ def card_of(attempt: Attempt) -> Card:
     scope = attempt.grant.scope(attempt.params.scope)
     if (asked := attempt.device_authorization) is not None:
         return device_card(asked.user_code, asked.verification_uri, asked.verification_uri_complete, scope)
-    return waiting_card(attempt.url, attempt.redirect_uri, scope, attempt.why_no_browser, attempt.wants_browser)
+    browser = (attempt.why_no_browser, attempt.wants_browser)
+    return waiting_card(attempt.url, attempt.redirect_uri, scope, *browser, attempt.way)
 
 
 def show(bundle: dict[str, str]) -> None:
@@ -67,6 +73,7 @@ class NotebookPanel:
         self._card = Output()
         self._countdown = Output()
         self._shown: Card | None = None
+        self._refusal = ""
 
     def tick(self, attempt: Attempt) -> None:
         """Show the link once it is known, and the time left."""
@@ -74,8 +81,17 @@ class NotebookPanel:
         if card != self._shown:
             self._shown = card
             self._card.show(card.bundle())
-        text = countdown_text(attempt.seconds_left)
-        self._countdown.show({"text/html": f'<div style="opacity:0.8">{text}</div>', "text/plain": text})
+        text = f"{self._refusal} {countdown_text(attempt.seconds_left)}".strip()
+        self._countdown.show({"text/html": f'<div style="opacity:0.8">{escaped(text)}</div>', "text/plain": text})
+
+    def ask(self, attempt: Attempt) -> None:
+        """Ask in a box that shows nothing, as a password's; the countdown goes on."""
+        while not attempt.is_over:
+            text = read_in_notebook(lambda: attempt.is_over, lambda: self.tick(attempt))
+            if text is None or (refusal := attempt.paste(text)) is None:
+                return
+            self._refusal = refusal
+            self.tick(attempt)
 
     def end(self, card: Card | None) -> None:
         """Replace link and countdown by *card*, or by nothing."""
@@ -124,6 +140,14 @@ class TextPanel:
         elif reason and not self._has_reason:
             self._print(f"  Follow the link: {reason}.")
         self._has_reason = bool(reason)
+
+    def ask(self, attempt: Attempt) -> None:
+        """Ask in a line that shows nothing, if there is a terminal."""
+        while not attempt.is_over:
+            text = read_in_terminal(self._stream, lambda: attempt.is_over)
+            if text is None or (refusal := attempt.paste(text)) is None:
+                return
+            self._print(f"  {plain(refusal, 600)}")
 
     def end(self, card: Card | None) -> None:
         """Show *card*."""

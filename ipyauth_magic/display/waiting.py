@@ -6,14 +6,21 @@ the URL impossible to select. Only the countdown beside it changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from ..environment import Way
 from .card import Card, Code, Link
+
+PASTE = (
+    "When you have signed in, copy the address at which your browser ends, also if it shows an error there, "
+    "and paste it where you are asked for it."
+)
 
 
 def waiting_card(
-    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool
+    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool, way: Way | None
 ) -> Card:
     """Return the card with the link, or without it while the provider's endpoints are looked up."""
     if url is None:
@@ -23,7 +30,7 @@ def waiting_card(
         f"Sign in at {urlsplit(url).netloc}",
         rows=[("Scopes", scope)],
         link=Link("Open the sign-in page", url),
-        note=_what_happens(redirect_uri, why_no_browser, browser_wanted),
+        note=f"{_what_happens(redirect_uri, why_no_browser, browser_wanted)}{_how_it_comes(way)}",
     )
 
 
@@ -69,8 +76,8 @@ def signed_in_card(
     return Card("good", f"Signed in as {logged_as}", rows)
 
 
-def way_of_response(flow: str, response_mode: str) -> str:
-    """Return how the provider's answer reaches the kernel."""
+def way_of_response(flow: str, response_mode: str, ways: Sequence[Way]) -> str:
+    """Return how the provider's answer reaches the kernel by the first of *ways*, and why so."""
     if flow == "device":
         return (
             "Nothing comes to this machine: the kernel asks the provider every few seconds whether the code has been "
@@ -78,11 +85,10 @@ def way_of_response(flow: str, response_mode: str) -> str:
         )
     what = "a code" if flow == "code" else "the tokens"
     then = " The kernel exchanges the code for the tokens itself." if flow == "code" else ""
-    way = {"query": "in the query", "fragment": "in the fragment", "form_post": "by form_post"}[response_mode]
-    return (
-        f"The response, {what}, comes {way} to a listener of this kernel, at the redirect URI: "
-        f"a browser on this machine reaches it there.{then}"
-    )
+    how = {"query": "in the query", "fragment": "in the fragment", "form_post": "by form_post"}[response_mode]
+    if ways[0].is_forwarded and response_mode == "query":
+        how = "in the fragment, or in the query where the provider offers nothing else"
+    return f"The response, {what}, comes {how}. {ways[0].reason}{then} {ways[0].advice}".strip()
 
 
 def local_time(moment: datetime) -> str:
@@ -105,6 +111,15 @@ def _left(left: float, renewable: bool) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     return f"{minutes}:{rest:02}"
+
+
+def _how_it_comes(way: Way | None) -> str:
+    """Return what the user should know of *way*; nothing where the browser simply finds the kernel."""
+    if way is None:
+        return ""
+    if way.listen_at == way.redirect_uri and not way.paste and not way.bind:
+        return f". {way.advice}" if way.advice else ""
+    return " ".join(filter(None, (f". {way.reason}", PASTE if way.paste else "", way.advice)))
 
 
 def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:

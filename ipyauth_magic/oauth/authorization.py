@@ -19,14 +19,18 @@ from .provider import Provider
 
 
 def authorization_request(
-    params: ParamsAuth0, grant: Grant, redirect_uri: str, code_challenge: str | None = None
+    params: ParamsAuth0, grant: Grant, provider: Provider, listener: Listener, code_challenge: str | None = None
 ) -> AuthorizationRequest:
-    """Return a fresh authorization request for *params*."""
+    """Return a fresh authorization request for *params*, whose response comes to *listener*.
+
+    Raises:
+        ProviderError: the provider had to be asked what it offers, and cannot be reached.
+    """
     return AuthorizationRequest(
         response_type=params.response_type,
-        response_mode=params.response_mode,
+        response_mode=_response_mode(params, provider, listener),
         client_id=params.client_id,
-        redirect_uri=redirect_uri,
+        redirect_uri=listener.redirect_uri,
         scope=grant.scope(params.scope),
         issuer=params.expected_issuer,
         audience=params.audience,
@@ -54,6 +58,7 @@ def authorization_response(
         ProviderError: the provider cannot be reached, or describes itself wrongly.
     """
     endpoint = _authorization_endpoint(params, provider)
+    listener.announce(request.state)
     open_url(request.url(endpoint))
     listener.serve(_awaited(request, endpoint))
     if not provider.is_ready:
@@ -87,6 +92,13 @@ def expected_id_token(
         max_age=int(params.max_age) if params.max_age else None,
         algorithms=metadata.id_token_signing_alg_values_supported,
     )
+
+
+def _response_mode(params: ParamsAuth0, provider: Provider, listener: Listener) -> str:
+    """Return how the response is to come: where others may log the URL's query, a code goes in the fragment."""
+    if not listener.way.is_forwarded or params.response_mode != "query" or params.is_response_mode_chosen:
+        return params.response_mode
+    return "fragment" if "fragment" in provider.metadata().response_modes_supported else "query"
 
 
 def _awaited(request: AuthorizationRequest, endpoint: str) -> Awaited:

@@ -35,8 +35,8 @@ def sign_in_with_code(
         ProviderError: the provider cannot be reached, or describes itself wrongly.
     """
     code_verifier = new_code_verifier()
-    request = authorization_request(params, grant, listener.redirect_uri, code_challenge(code_verifier))
     try:
+        request = authorization_request(params, grant, provider, listener, code_challenge(code_verifier))
         with authorization_response(request, params, provider, listener, open_url) as parameters:
             metadata = provider.metadata()
             iss_promised = metadata.authorization_response_iss_parameter_supported

@@ -33,8 +33,8 @@ def sign_in_with_implicit(
         SignInFailed: refused, timed out, cancelled, or a response that cannot be trusted.
         ProviderError: the provider cannot be reached, or describes itself wrongly.
     """
-    request = authorization_request(params, grant, listener.redirect_uri)
     try:
+        request = authorization_request(params, grant, provider, listener)
         with authorization_response(request, params, provider, listener, open_url) as parameters:
             metadata = provider.metadata()
             iss_promised = metadata.authorization_response_iss_parameter_supported

@@ -14,6 +14,9 @@ from ..token import AccessToken, IdToken, Received
 _TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space: it ends a header's value
 _CODE_CHARACTERS = re.compile(r"[\x20-\x7e]+")  # RFC 6749, A.11
 _MAX_PARAMETERS = 100
+PASTE_LIMIT = 64 * 1024
+"""Characters; a response with two large tokens has a tenth of it."""
+
 MAX_LIFETIME = 10 * 365 * 24 * 3600
 """Seconds; a longer lifetime is taken as this one."""
 
@@ -155,6 +158,26 @@ def parse_response(encoded: str) -> dict[str, str]:
         raise MalformedResponse("This is not a response of a provider.")
     _check_once(name for name, _ in pairs)
     return dict(pairs)
+
+
+def parse_pasted(text: str) -> tuple[dict[str, str], bool]:
+    """Return the parameters of a response that somebody copied, and whether they stood in a query.
+
+    Args:
+        text: the URL at which a browser ended, or the end of it, from anywhere on.
+
+    Raises:
+        MalformedResponse: it holds no response, or is longer than any.
+    """
+    text = "".join(text.split())  # a terminal may have broken the line
+    if not text or len(text) > PASTE_LIMIT:
+        raise MalformedResponse("Paste the whole address at which the browser ended, as it stands in its address bar.")
+    before, hash_sign, fragment = text.partition("#")
+    query = before.partition("?")[2]
+    # Some providers add an empty fragment to a response in the query.
+    if hash_sign and ("state=" in fragment or not query):
+        return parse_response(fragment), False
+    return parse_response(query or before.lstrip("?&")), bool(query)
 
 
 def _check_once(names: Iterable[str]) -> None:

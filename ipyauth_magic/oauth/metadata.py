@@ -34,6 +34,7 @@ class ProviderMetadata:
     jwks_uri: str
     optional_endpoints: Mapping[str, str] = field(default_factory=dict)
     scopes_supported: tuple[str, ...] = ()
+    response_modes_supported: tuple[str, ...] = ("query", "fragment")
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
 
@@ -56,6 +57,7 @@ class ProviderMetadata:
             jwks_uri=_endpoint(document, "jwks_uri"),
             optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
             scopes_supported=_texts(document.get("scopes_supported")),
+            response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
             id_token_signing_alg_values_supported=_texts(algorithms),
             authorization_response_iss_parameter_supported=(
                 document.get("authorization_response_iss_parameter_supported") is True

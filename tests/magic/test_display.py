@@ -23,9 +23,11 @@ from ipyauth_magic.display.waiting import (
     waiting_card,
     way_of_response,
 )
+from ipyauth_magic.environment import Environment, ways_to
 from ipyauth_magic.text import plain
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\x07"
+[HERE] = ways_to(["http://127.0.0.1:1/cb"], Environment())
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -53,17 +55,23 @@ def test_text_for_a_terminal_has_no_control_characters() -> None:
 
 def test_only_what_an_untrusted_notebook_keeps() -> None:
     """No script, style element, id, or event; the link opens in a tab of its own."""
-    html = waiting_card("https://x.test/authorize?a=1&b=2", "http://127.0.0.1:1/", "openid", None, True).html()
+    html = waiting_card("https://x.test/authorize?a=1&b=2", "http://127.0.0.1:1/", "openid", None, True, HERE).html()
     assert not any(word in html for word in ("<script", "<style", " id=", "onclick", "<svg", "<iframe"))
     assert 'href="https://x.test/authorize?a=1&amp;b=2" target="_blank" rel="noopener"' in html
 
 
 def test_a_waiting_card_tells_what_happens() -> None:
     """Where, for what, why no browser opened, and where the provider sends the user back to."""
-    text = waiting_card("https://x.test/a", "http://127.0.0.1:1/cb", "openid read:x", "none was found", True).text()
+    what = ("https://x.test/a", "http://127.0.0.1:1/cb", "openid read:x", "none was found", True)
+    text = waiting_card(*what, HERE).text()
     for part in ("x.test", "https://x.test/a", "openid read:x", "none was found", "http://127.0.0.1:1/cb"):
         assert part in text
-    assert "https" not in waiting_card(None, "http://127.0.0.1:1/cb", "openid", None, True).text()
+    assert HERE.reason not in text, "it is the rule"
+    assert "https" not in waiting_card(None, "http://127.0.0.1:1/cb", "openid", None, True, None).text()
+    [by_hand] = ways_to(["https://x.test/cb"], Environment())
+    text = waiting_card(*what, by_hand).text()
+    for part in (by_hand.reason, "copy the address", "--flow device"):
+        assert part in text
 
 
 DEVICE = ("BCDF-GHJK", "https://x.test/activate", "https://x.test/activate?user_code=BCDF-GHJK&a=1", "openid read:x")
@@ -126,17 +134,17 @@ def test_a_renewable_sign_in_says_so() -> None:
 @pytest.mark.parametrize(
     ("flow", "response_mode", "said"),
     [
-        ("implicit", "fragment", "the tokens, comes in the fragment to a listener"),
-        ("code", "query", "a code, comes in the query to a listener"),
-        ("code", "form_post", "a code, comes by form_post to a listener"),
+        ("implicit", "fragment", "the tokens, comes in the fragment"),
+        ("code", "query", "a code, comes in the query"),
+        ("code", "form_post", "a code, comes by form_post"),
         ("device", "query", "the kernel asks the provider"),
     ],
 )
 def test_the_way_of_the_response(flow: str, response_mode: str, said: str) -> None:
     """As `%token --config` tells it; nothing comes back to a device."""
-    told = way_of_response(flow, response_mode)
+    told = way_of_response(flow, response_mode, [HERE])
     assert said in told
-    assert ("redirect URI" in told) == (flow != "device")
+    assert ("listener of this kernel, at the redirect URI" in told) == (flow != "device")
 
 
 def test_a_signed_in_card_tells_who_what_and_until_when() -> None:

@@ -20,8 +20,9 @@ import pytest
 
 from ipyauth_magic.callback import listener as listener_module
 from ipyauth_magic.callback import pages
-from ipyauth_magic.callback.listener import Awaited, Listener, open_listener
+from ipyauth_magic.callback.listener import Awaited, Listener
 from ipyauth_magic.errors import InvalidResponse, SignInCancelled, SignInTimeout
+from tests.support.listening import Waiting, open_listener
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import FORM, Answer, send
 
@@ -31,7 +32,7 @@ STATE = "the-right-state"
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     """A listener that waits for STATE on a free port."""
-    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened = open_listener("http://127.0.0.1:0/callback/")
     opened.serve(Awaited(STATE))
     yield opened
     opened.close()
@@ -42,38 +43,6 @@ def relay(listener: Listener, body: str, **headers: str) -> Answer:
     """Post *body* as the relay page does."""
     sent = {"Origin": listener.origin, "Content-Type": FORM, "Sec-Fetch-Site": "same-origin"} | headers
     return send("POST", listener.redirect_uri, body, sent)
-
-
-class Waiting:
-    """Somebody waits for the response in a thread, and takes a while to verify it."""
-
-    def __init__(self, listener: Listener, error: Exception | None = None, timeout: float = 30) -> None:
-        self.parameters: dict[str, str] | None = None
-        self.raised: BaseException | None = None
-        self.verify = threading.Event()
-        self.has_response = threading.Event()
-        self._listener, self._error = listener, error
-        listener.give_time(timeout)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            with self._listener.wait() as parameters:
-                self.parameters = dict(parameters)
-                self.has_response.set()
-                self.verify.wait(20)
-                if self._error:
-                    raise self._error
-        except Exception as error:
-            self.raised = error
-        finally:
-            self._listener.close()
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self.verify.set()
-        self._thread.join(20)
 
 
 def test_the_page_loads_nothing_and_may_not_be_framed(listener: Listener) -> None:
@@ -146,7 +115,7 @@ def test_a_failure_is_told_in_the_same_words(listener: Listener) -> None:
 
 def test_form_post_is_answered_by_303_and_leads_to_a_page_without_data() -> None:
     """So that no token stays in the browser's files; the page is served after the wait has ended."""
-    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened = open_listener("http://127.0.0.1:0/callback")
     opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
     waiting = Waiting(opened)
     waiting.verify.set()
@@ -164,7 +133,7 @@ def test_form_post_is_answered_by_303_and_leads_to_a_page_without_data() -> None
 
 def test_form_post_that_fails_is_answered_with_400() -> None:
     """As every response that fails validation."""
-    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened = open_listener("http://127.0.0.1:0/callback")
     opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
     waiting = Waiting(opened, InvalidResponse("x", "it is odd"))
     waiting.verify.set()
@@ -231,7 +200,7 @@ def test_the_path_is_exact(listener: Listener, path: str) -> None:
 def test_a_path_of_odd_letters_is_served() -> None:
     """Percent-encoding, colons and brackets are no patterns."""
     for path in ("/a%20b/", "/cb:x", "/a(b)*", "/%E2%82%AC"):
-        opened = open_listener([f"http://127.0.0.1:0{path}"])
+        opened = open_listener(f"http://127.0.0.1:0{path}")
         opened.serve(Awaited(STATE))
         assert send("GET", opened.redirect_uri).status == 200
         opened.close()
@@ -272,7 +241,7 @@ def test_many_silent_sockets_make_room(listener: Listener) -> None:
 
 def test_nobody_takes_the_outcome_page_away() -> None:
     """Another program that asks for it first does not end it."""
-    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened = open_listener("http://127.0.0.1:0/callback")
     opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
     waiting = Waiting(opened)
     waiting.verify.set()
@@ -287,7 +256,7 @@ def test_nobody_takes_the_outcome_page_away() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no inheritance by number")
 def test_a_forked_process_does_not_keep_the_port() -> None:
     """It inherits the sockets; they are shut down before they are closed."""
-    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened = open_listener("http://127.0.0.1:0/callback")
     opened.serve(Awaited(STATE))
     inherited = [each.fileno() for each in opened._bound.sockets]
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=inherited)
@@ -307,7 +276,7 @@ def test_a_response_of_64_kib_is_the_largest(listener: Listener) -> None:
 
 def test_a_redirect_that_arrives_before_we_serve_is_answered() -> None:
     """A warm session at the provider answers at once; the sockets queue what comes while libraries load."""
-    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened = open_listener("http://127.0.0.1:0/callback/")
     answers: list[Answer] = []
     early = threading.Thread(target=lambda: answers.append(send("GET", opened.redirect_uri)), daemon=True)
     early.start()
@@ -368,7 +337,7 @@ def test_a_cancelled_wait_drops_a_response_that_is_being_verified(listener: List
 def test_after_the_end_nothing_is_left(serves: bool) -> None:
     """Port, sockets and threads are gone within a second, also with connections that say nothing."""
     before = set(threading.enumerate())
-    opened = open_listener(["http://localhost:0/callback/"])
+    opened = open_listener("http://localhost:0/callback/")
     port = int(urlsplit(opened.redirect_uri).port or 0)
     if serves:
         opened.serve(Awaited(STATE))
@@ -387,7 +356,7 @@ def test_after_the_end_nothing_is_left(serves: bool) -> None:
 def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waitress cuts a silent one by itself, and a dripping one never."""
     monkeypatch.setattr(listener_module, "CONNECTION_LIFETIME", 1)
-    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened = open_listener("http://127.0.0.1:0/callback/")
     opened.serve(Awaited(STATE))
     parts = urlsplit(opened.redirect_uri)
     with socket.create_connection(("127.0.0.1", int(parts.port or 0))) as dripping:
@@ -409,13 +378,13 @@ def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_next_listener_does_not_wait_for_a_page_that_lingers() -> None:
     """A second sign-in on the same port right after a form_post."""
-    opened = open_listener(["http://127.0.0.1:0/callback"])
+    opened = open_listener("http://127.0.0.1:0/callback")
     opened.serve(Awaited(STATE, form_post_origin="null"))
     waiting = Waiting(opened)
     waiting.verify.set()
     send("POST", opened.redirect_uri, f"state={STATE}", {"Origin": "null", "Content-Type": FORM})
     waiting.join()
-    again = open_listener([opened.redirect_uri])
+    again = open_listener(opened.redirect_uri)
     assert again.redirect_uri == opened.redirect_uri
     again.close()
 
@@ -433,7 +402,7 @@ def test_the_log_is_silent(listener: Listener, capfd: pytest.CaptureFixture[str]
 
 def test_the_port_is_free_after_an_end_without_serving() -> None:
     """Closing what never served gives the port back at once."""
-    opened = open_listener(["http://127.0.0.1:0/"])
+    opened = open_listener("http://127.0.0.1:0/")
     opened.close()
     assert is_free(int(urlsplit(opened.redirect_uri).port or 0))
 
@@ -452,7 +421,7 @@ def test_a_server_that_cannot_be_made_ends_the_wait(monkeypatch: pytest.MonkeyPa
         raise OSError("Too many open files")
 
     monkeypatch.setattr("waitress.server.create_server", fail)
-    opened = open_listener(["http://127.0.0.1:0/callback/"])
+    opened = open_listener("http://127.0.0.1:0/callback/")
     opened.give_time(30)
     opened.serve(Awaited(STATE))
     with pytest.raises(OSError, match="Too many open files"), opened.wait():

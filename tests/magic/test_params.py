@@ -80,7 +80,7 @@ def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_problem_is_named_at_once() -> None:
     """One error names what is missing, unknown and bad, each with the place to mend it."""
-    found = problems(domain="ftp://x", redirect_uri="https://evil.example/", scoope="x", max_age="soon")
+    found = problems(domain="ftp://x", redirect_uri="http://evil.example/", scoope="x", max_age="soon")
     assert set(found) == {"domain", "client_id", "redirect_uri", "scoope", "max_age"}
     assert "did you mean `scope`?" in found["scoope"]
     assert "(from keyword)" in found["domain"]
@@ -176,6 +176,11 @@ def test_a_higher_issuer_replaces_a_lower_domain(monkeypatch: pytest.MonkeyPatch
         "http://example.com:8765/",
         "http://localhost.evil.example:8765/",
         "https://127.0.0.1:8765/",
+        "https://user@hub.example/callback/",
+        "https://HUB.example/callback/",
+        "https://hub.example:0/callback/",
+        "https://hub.example/callback/?next=/",
+        "https://hub..example/callback/",
         "http://127.0.0.1:65536/",
         "http://127.0.0.1:abc/",
         "http://127.0.0.1:/",
@@ -193,8 +198,14 @@ def test_a_higher_issuer_replaces_a_lower_domain(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_what_is_no_redirect_uri(uri: str) -> None:
-    """A redirect URI is a plain http address of this machine's loopback."""
+    """A redirect URI is a plain http address of this machine's loopback, or a plain https one of another."""
     assert "redirect_uri" in problems(**GOOD, redirect_uri=uri)
+
+
+def test_a_redirect_uri_may_lead_here_from_afar() -> None:
+    """By a JupyterHub, a proxy, or the user's own hands."""
+    uri = "https://hub.example:8443/hub/user-redirect/callback/"
+    assert ParamsAuth0(**GOOD, redirect_uri=uri).redirect_uris == (uri,)
 
 
 def test_several_redirect_uris_keep_their_order() -> None:

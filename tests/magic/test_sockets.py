@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import pytest
 
 from ipyauth_magic.callback import sockets
-from ipyauth_magic.callback.listener import open_listener
 from ipyauth_magic.callback.sockets import PortInUse, bind_redirect_uri
 from ipyauth_magic.errors import PortTaken
+from tests.support.listening import open_listener
 from tests.support.ports import free_port
 
 
@@ -113,7 +113,7 @@ def test_the_next_uri_is_taken_when_a_port_is_held() -> None:
     """In the order given."""
     with held("127.0.0.1") as port:
         free = free_port()
-        listener = open_listener([f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{free}/"])
+        listener = open_listener(f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{free}/")
         listener.close()
         assert listener.redirect_uri == f"http://127.0.0.1:{free}/"
 
@@ -123,7 +123,7 @@ def test_when_all_are_held_the_error_names_the_ports_at_once() -> None:
     with held("127.0.0.1") as one, held("127.0.0.1") as two:
         started = time.monotonic()
         with pytest.raises(PortTaken) as caught:
-            open_listener([f"http://127.0.0.1:{one}/", f"http://localhost:{two}/"])
+            open_listener(f"http://127.0.0.1:{one}/", f"http://localhost:{two}/")
         assert time.monotonic() - started < 0.5
         assert caught.value.ports == (one, two)
         assert f"Ports {one} and {two} are taken or cannot be used" in str(caught.value)

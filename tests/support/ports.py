@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 import time
 
@@ -10,18 +11,16 @@ import time
 def free_port() -> int:
     """Return a port of 127.0.0.1 (and of ::1, where there is IPv6) that nobody holds now."""
     while True:
-        with socket.socket(socket.AF_INET) as four:
-            four.bind(("127.0.0.1", 0))
-            port: int = four.getsockname()[1]
-            if not socket.has_ipv6:
-                return port
-            try:
-                with socket.socket(socket.AF_INET6) as six:
-                    six.bind(("::1", port))
-            except OSError as error:
-                if is_taken(error):
-                    continue
-            return port
+        port = random.randrange(20000, 32000)  # below those that connections take, so that none takes it meanwhile
+        try:
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                if family == socket.AF_INET or socket.has_ipv6:
+                    with socket.socket(family) as bound:
+                        bound.bind((address, port))
+        except OSError as error:
+            if is_taken(error):
+                continue
+        return port
 
 
 def is_taken(error: OSError) -> bool:

@@ -35,14 +35,18 @@ def not_ours(message: str) -> Outcome:
 
 
 @lru_cache(maxsize=8)
-def page(outcome: Outcome, script: str | None = None) -> bytes:
-    """Return *outcome* as an HTML page that runs *script*, a file beside this one."""
+def page(outcome: Outcome, script: str | None = None, xsrf_token: str = "") -> bytes:
+    """Return *outcome* as an HTML page that runs *script*, a file beside this one.
+
+    *xsrf_token* is what the page must send back where Jupyter checks who posts.
+    """
     return (
         Template(_read("page.html"))
         .substitute(
             outcome=outcome.outcome,
             title=html.escape(outcome.title),
             message=html.escape(outcome.message),
+            xsrf_token=html.escape(xsrf_token),
             style=_read("style.css"),
             script=f"<script>{_read(script)}</script>" if script else "",
         )

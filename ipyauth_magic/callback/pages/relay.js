@@ -1,4 +1,4 @@
-// Hands the response in the URL's fragment to the kernel that waits for it: to this page's own origin,
+// Hands the response in this page's address to the kernel that waits for it: to this page's own origin,
 // as a form body, and nowhere else. Shows no part of it.
 "use strict";
 
@@ -11,11 +11,14 @@ function show({ outcome, title, message }) {
   main.querySelector("p").textContent = message;
 }
 
-async function relay(response) {
+async function relay(response, where) {
+  const headers = { "Content-Type": "application/x-www-form-urlencoded", "X-Ipyauth-Response-In": where };
+  // Behind Jupyter's login, whose own check of who posts this satisfies.
+  if (main.dataset.xsrfToken) headers["X-XSRFToken"] = main.dataset.xsrfToken;
   try {
     const answer = await fetch(location.pathname, {
       method: "POST",
-      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      headers,
       body: response,
       cache: "no-store",
       redirect: "error",
@@ -34,14 +37,19 @@ async function relay(response) {
   if (main.className === "done") setTimeout(() => window.close(), 600);
 }
 
-const response = location.hash.slice(1);
+const fragment = location.hash.slice(1);
+const query = location.search.slice(1);
 history.replaceState(null, "", location.pathname);
-if (response) {
-  relay(response);
+if (fragment && (!query || fragment.includes("state="))) {
+  relay(fragment, "fragment");
+} else if (query) {
+  relay(query, "query");
 } else {
   show({
     outcome: "waiting",
     title: "Nothing arrived here",
-    message: "This page waits for the provider's answer. Follow the link in the notebook to sign in.",
+    message:
+      "This page waits for the provider's answer. Follow the link in the notebook to sign in; " +
+      "if you had to log in to Jupyter just now, follow it once more.",
   });
 }

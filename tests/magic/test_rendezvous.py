@@ -1,0 +1,137 @@
+"""Where a waiting kernel and its Jupyter server meet: files that only this user can have made."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ipyauth_magic.callback.jupyter import own_server, this_environment
+from ipyauth_magic.callback.rendezvous import ABANDONED, Rendezvous, find, is_marked, mark
+from ipyauth_magic.environment import JupyterServer
+
+STATE = "a-state-that-nobody-guesses"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Jupyter's runtime folder, of this test alone."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    return tmp_path / "runtime"
+
+
+def only_file(folder: Path) -> Path:
+    """Return the one file in *folder*."""
+    [path] = folder.iterdir()
+    return path
+
+
+def test_the_server_finds_the_kernel_by_the_state(folder: Path) -> None:
+    """Port and secret; the file is ours alone, tells nothing of the state, and goes when the wait ends."""
+    rendezvous = Rendezvous(4711)
+    announced = rendezvous.announce(STATE)
+    assert find(STATE) == rendezvous
+    assert find("another") is None
+    path = only_file(folder)
+    assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert STATE not in path.name + path.read_text()
+    announced.withdraw()
+    announced.withdraw()
+    assert find(STATE) is None
+    assert list(folder.iterdir()) == []
+
+
+def test_each_secret_is_its_own_and_does_not_show() -> None:
+    """32 random bytes each; the representation shows none of them."""
+    one, other = Rendezvous(1), Rendezvous(1)
+    assert one.secret != other.secret
+    assert len(one.secret) >= 43
+    assert one.secret not in repr(one)
+
+
+def test_it_goes_with_its_process(folder: Path) -> None:
+    """Also when nobody withdrew it."""
+    script = f"from ipyauth_magic.callback.rendezvous import Rendezvous; Rendezvous(1).announce({STATE!r})"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_kernel_left_is_swept(folder: Path) -> None:
+    """The next sign-in removes it, and nothing that may still be waited for."""
+    Rendezvous(1).announce("killed")
+    old = only_file(folder)
+    os.utime(old, (time.time() - ABANDONED - 60,) * 2)
+    Rendezvous(2).announce("waiting")
+    Rendezvous(3).announce(STATE)
+    assert not old.exists()
+    assert (find("killed"), find("waiting").port, find(STATE).port) == (None, 2, 3)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"port": "80", "secret": "x"}',
+        b'{"port": 0, "secret": "x"}',
+        b'{"port": 99999, "secret": "x"}',
+        b'{"port": 80}',
+        b'{"port": 80, "secret": 7}',
+        b"[" * 1000,
+        b'{"port": 80, "secret": "' + b"x" * 2000 + b'"}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_file_that_makes_no_sense_is_none(content: bytes, folder: Path) -> None:
+    """Whatever somebody wrote there."""
+    Rendezvous(1).announce(STATE)
+    only_file(folder).write_bytes(content)
+    assert find(STATE) is None
+
+
+def test_a_file_that_others_could_have_written_is_none(folder: Path) -> None:
+    """Nor a link to one."""
+    Rendezvous(1).announce(STATE)
+    path = only_file(folder)
+    path.chmod(0o666)
+    assert find(STATE) is None
+    path.chmod(0o600)
+    assert find(STATE) is not None
+    elsewhere = folder.parent / "elsewhere.json"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    assert find(STATE) is None
+
+
+def test_a_kernel_finds_the_server_that_started_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the process that started it and that server's file; the extension's mark tells that it hands over."""
+    folder.mkdir()
+    described = {"port": 8888, "base_url": "/user/ada/", "token": "secret", "url": "http://127.0.0.1:8888/user/ada/"}
+    (folder / f"jpserver-{os.getpid()}.json").write_text(json.dumps(described))
+    assert own_server() is None
+    monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
+    assert own_server() == JupyterServer(8888, "/user/ada/", hands_over=False)
+    marker = mark(folder)
+    assert this_environment().server == JupyterServer(8888, "/user/ada/", hands_over=True)
+    assert not is_marked(folder, os.getpid() + 1)
+    marker.withdraw()
+    assert not is_marked(folder, os.getpid())
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"port": "x", "base_url": "/"}', '{"port": 1, "base_url": 2}'])
+def test_a_server_that_says_nonsense_is_none(content: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of whom there is no file."""
+    monkeypatch.setenv("JPY_PARENT_PID", "4711")
+    assert own_server() is None
+    folder.mkdir()
+    (folder / "jpserver-4711.json").write_text(content)
+    assert own_server() is None
+    monkeypatch.setenv("JPY_PARENT_PID", "../4711")
+    assert own_server() is None
