@@ -6,6 +6,10 @@
             cell.wait()
             assert cell.text() == "2"
 
+    with JupyterLab(folder, base_url="/some/base/", token="a-secret") as lab:  # asks who comes
+        with lab.notebook(browser) as notebook: ...  # has signed in to Jupyter
+        stranger = browser.new_context()  # has not; `lab.sign_in(page)` types the token
+
 Reading a page by Playwright counts as a gesture of the user: a test of popups must not read before it has seen one.
 """
 
@@ -52,23 +56,53 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 class JupyterLab:
     """JupyterLab as a context manager: it runs within the block and leaves no process."""
 
+    module = "jupyterlab"
+    """What Python runs; another front end has another."""
+
     def __init__(
-        self, folder: Path, *, environ: Mapping[str, str | None] | None = None, options: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        environ: Mapping[str, str | None] | None = None,
+        options: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        port: int = 0,
+        base_url: str = "/",
+        token: str = "",
+        extension: bool = False,
+        server_proxy: bool = False,
     ) -> None:
-        """Prepare a server with all that it writes in *folder*; a variable of *environ* that is None is taken away."""
+        """Prepare a server with all that it writes in *folder*.
+
+        Args:
+            folder: where it writes.
+            environ: changes of its environment; a variable that is None is taken away.
+            options: more options of its command line.
+            host: the name by which people open it, and that it binds.
+            port: its port; 0 stands for a free one.
+            base_url: the path under which everything is.
+            token: what a browser must know to get in; with none, everybody is in.
+            extension: whether our own server extension is enabled.
+            server_proxy: whether jupyter-server-proxy is enabled.
+        """
         self.folder = folder
         self.root = folder / "notebooks"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / "jupyterlab.log"
+        self.host = host
+        self.port = port or free_port()
+        self.base_url = base_url
+        self.url = f"http://{host}:{self.port}{base_url.rstrip('/')}"
+        self.token = token
+        self.log = folder / f"{self.module}.log"
+        self._extensions = {"ipyauth_magic": extension, "jupyter_server_proxy": server_proxy}
         self._options = options
         self._environ = self._environment(environ or {})
 
     def __enter__(self) -> Self:
         """Start the server and wait until it answers."""
         self.root.mkdir(parents=True, exist_ok=True)
-        self._write_settings()
-        command = [sys.executable, "-m", "jupyterlab", *self._arguments(), *self._options]
+        write_settings(self.folder / "settings")
+        enable_extensions(self.folder / "config", self._extensions)
+        command = [sys.executable, "-m", self.module, *self._arguments(), *self._options]
         with self.log.open("wb") as log:
             self._server = subprocess.Popen(
                 command, cwd=self.root, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -117,74 +151,121 @@ class JupyterLab:
         name = name or f"notebook-{next(_numbers)}.ipynb"
         if not (self.root / name).exists():
             self.write_notebook(name, sources)
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
-        context.set_default_timeout(30_000)
-        try:
-            notebook = Notebook(context.new_page(), context, self.root / name)
-            # A workspace of its own: else Lab opens the tabs of the last one too.
-            notebook.page.goto(f"{self.url}/lab/workspaces/w{next(_numbers)}/tree/{quote(name)}")
-            notebook.wait_until_ready()
+        with open_notebook(browser, self.page_of(name), self.root / name, before=self.sign_in, size=size) as notebook:
             yield notebook
-        finally:
-            context.close()
 
-    def write_notebook(self, name: str, sources: Sequence[str]) -> Path:
-        """Write a notebook with *sources* as its code cells, or one empty cell."""
-        path = self.root / name
-        book = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(source) for source in sources or [""]],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        )
-        nbformat.write(book, path)
-        return path
+    def page_of(self, name: str) -> str:
+        """Return the address of the page that shows notebook *name*."""
+        return lab_page(self.url, name)
+
+    def sign_in(self, page: Page) -> None:
+        """Make *page*'s context one that Jupyter lets in: type the token, if it asks for one."""
+        if self.token:
+            page.goto(f"{self.url}/login")
+            page.locator("#password_input").fill(self.token)
+            page.locator("#login_submit").click()
+            page.wait_for_url(lambda url: "/login" not in url)
+
+    def write_notebook(self, name: str, sources: Sequence[str], *, kernel: str = "python3") -> Path:
+        """Write a notebook of *kernel* with *sources* as its code cells, or one empty cell."""
+        return write_notebook(self.root / name, sources, kernel=kernel)
 
     def _environment(self, environ: Mapping[str, str | None]) -> dict[str, str]:
-        own = {
-            "JUPYTER_CONFIG_DIR": str(self.folder / "config"),
-            "JUPYTER_DATA_DIR": str(self.folder / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self.folder / "runtime"),
-            "JUPYTERLAB_SETTINGS_DIR": str(self.folder / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(self.folder / "workspaces"),
-            "IPYTHONDIR": str(self.folder / "ipython"),
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
-        return environment(own, environ)
+        return environment(folders(self.folder), environ)
 
     def _arguments(self) -> list[str]:
         return [
             "--no-browser",
             "--allow-root",
-            "--IdentityProvider.token=",
-            "--ServerApp.ip=127.0.0.1",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.ip={self.host}",
             f"--ServerApp.port={self.port}",
             "--ServerApp.port_retries=0",
+            f"--ServerApp.base_url={self.base_url}",
             f"--ServerApp.root_dir={self.root}",
             "--LabApp.news_url=",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
 
-    def _write_settings(self) -> None:
-        for plugin, settings in SETTINGS.items():
-            path = self.folder / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(settings))
-
     def _wait_until_it_answers(self) -> None:
         end = time.monotonic() + STARTING
+        headers = {"Authorization": f"token {self.token}"} if self.token else {}
         with requests.Session() as session:
             session.trust_env = False  # no proxy for loopback
             while True:
                 try:
-                    session.get(f"{self.url}/api/status", timeout=5).raise_for_status()
+                    session.get(f"{self.url}/api/status", headers=headers, timeout=5).raise_for_status()
                     return
                 except requests.RequestException as error:
                     if self._server.poll() is not None or time.monotonic() > end:
-                        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()}") from error
+                        raise RuntimeError(f"{self.module} did not start:\n{self.log.read_text()}") from error
                     time.sleep(0.1)
 
 
 _numbers = itertools.count(1)
+
+
+def folders(folder: Path) -> dict[str, str]:
+    """Return the variables that keep all that a Jupyter server and its kernels write in *folder*."""
+    return {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+def write_settings(folder: Path) -> None:
+    """Write in *folder* what tests set in the front end."""
+    for plugin, settings in SETTINGS.items():
+        path = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
+
+
+def enable_extensions(config: Path, extensions: Mapping[str, bool]) -> None:
+    """Enable or disable server extensions by the file in the folder *config*, whatever the environment's own say."""
+    # Not in jupyter_server_config.d: there, a virtual environment's own files win over the user's.
+    config.mkdir(parents=True, exist_ok=True)
+    settings = {"ServerApp": {"jpserver_extensions": dict(extensions)}}
+    (config / "jupyter_server_config.json").write_text(json.dumps(settings))
+
+
+def write_notebook(path: Path, sources: Sequence[str], *, kernel: str = "python3") -> Path:
+    """Write a notebook of *kernel* with *sources* as its code cells, or one empty cell."""
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources or [""]],
+        metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
+    )
+    nbformat.write(book, path)
+    return path
+
+
+def lab_page(url: str, name: str) -> str:
+    """Return the address at which the Lab of *url* shows notebook *name*."""
+    # A workspace of its own: else Lab opens the tabs of the last one too.
+    return f"{url}/lab/workspaces/w{next(_numbers)}/tree/{quote(name)}"
+
+
+@contextmanager
+def open_notebook(
+    browser: Browser, url: str, path: Path, *, before: Callable[[Page], None], size: tuple[int, int] = (1100, 800)
+) -> Iterator[Notebook]:
+    """Open the notebook of *path* at *url*, with cookies of its own, *before* having been done."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(30_000)
+    try:
+        notebook = Notebook(context.new_page(), context, path)
+        before(notebook.page)
+        notebook.page.goto(url)
+        notebook.wait_until_ready()
+        yield notebook
+    finally:
+        context.close()
 
 
 class Notebook:
