@@ -62,7 +62,7 @@ bench-api: .venv/bench-api-ready
 
 clean:
 	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/oidc_provider/node_modules
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: $(SOURCES)

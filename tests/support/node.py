@@ -1,7 +1,8 @@
-"""Where Node.js is: the installed one, else the one that PyPI carries."""
+"""Where Node.js is: the installed one, else the one that PyPI carries; and the packages of a folder for it."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OLDEST = 20
-"""The oldest major version that the tests' provider runs on."""
+"""The oldest major version that the tests' provider, and the Hub's proxy, run on."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,19 @@ class Node:
 
     node: str
     npm: tuple[str, ...]
+
+
+def with_packages(folder: Path) -> Node:
+    """Return Node.js, having brought what *folder*'s package-lock.json names into it, if that is not there."""
+    node = find_node()
+    modules = folder / "node_modules"
+    mark = modules / ".made-from"
+    digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    if not mark.exists() or mark.read_text() != digest:
+        shutil.rmtree(modules, ignore_errors=True)
+        subprocess.run([*node.npm, "ci", "--ignore-scripts"], cwd=folder, check=True, timeout=600, capture_output=True)
+        mark.write_text(digest)
+    return node
 
 
 def find_node() -> Node:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -14,7 +12,7 @@ from typing import Self
 
 import requests
 
-from .node import Node, find_node
+from .node import with_packages
 
 FOLDER = Path(__file__).parent / "oidc_provider"
 STARTING = 60
@@ -45,7 +43,7 @@ class OidcProvider:
 
     def __enter__(self) -> Self:
         """Start the provider and wait until its discovery document is there."""
-        command = [installed().node, "server.mjs", *self._options]
+        command = [with_packages(FOLDER).node, "server.mjs", *self._options]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=FOLDER, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         self._complaints: list[str] = []
@@ -101,16 +99,3 @@ class OidcProvider:
         except (subprocess.TimeoutExpired, ValueError):
             self._process.kill()
             self._process.wait()
-
-
-def installed() -> Node:
-    """Return Node.js, having brought the provider's packages into its folder if they are not there."""
-    node = find_node()
-    modules = FOLDER / "node_modules"
-    mark = modules / ".made-from"
-    digest = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    if not mark.exists() or mark.read_text() != digest:
-        shutil.rmtree(modules, ignore_errors=True)
-        subprocess.run([*node.npm, "ci", "--ignore-scripts"], cwd=FOLDER, check=True, timeout=600, capture_output=True)
-        mark.write_text(digest)
-    return node
