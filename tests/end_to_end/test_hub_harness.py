@@ -12,12 +12,15 @@ from tests.support.chromium import chromium
 from tests.support.hub import JupyterHub
 from tests.support.lab import Notebook
 from tests.support.ports import is_free
+from tests.support.web import serving
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterHub]:
     """Run one Hub; when it is closed, nothing of it is left."""
-    with JupyterHub(tmp_path_factory.mktemp("hub"), environ={"STORY": "fruit"}, extension=False) as hub:
+    with JupyterHub(
+        tmp_path_factory.mktemp("hub"), environ={"STORY": "fruit"}, extension=False, server_proxy=True
+    ) as hub:
         yield hub
         processes = hub.processes()
         assert len(processes) >= 5  # the Hub, its proxy, two servers, their kernels
@@ -82,6 +85,22 @@ def test_no_user_gets_into_the_server_of_another(hub: JupyterHub, hers: Notebook
     page.goto(f"{hub.server('alice')}/lab")
     assert page.url.startswith(f"{hub.url}/hub/login?next=")
     stranger.close()
+
+
+def test_what_a_proxied_server_sees(hub: JupyterHub, hers: Notebook) -> None:
+    """Behind jupyter-server-proxy on the Hub, Host is the Hub's public one, said also by the Hub's own proxy."""
+    page = hers.context.new_page()
+    with serving() as web:
+        web.answers = {"/callback/?a=1": (200, {"Content-Type": "text/html"}, b"here")}
+        port = web.url.rsplit(":", 1)[1]
+        page.goto(f"{hub.url}/hub/user-redirect/proxy/{port}/callback/?a=1#b=2")
+        assert page.url == f"{hub.server('alice')}/proxy/{port}/callback/?a=1#b=2"
+    page.close()
+    assert web.asked[0] == "/callback/?a=1"
+    headers = web.headers[0]
+    assert headers["Host"] == headers["X-Forwarded-Host"] == f"127.0.0.1:{hub.port}"
+    assert headers["X-Forwarded-Proto"] == "http"
+    assert headers["X-Forwarded-Prefix"] == f"/user/alice/proxy/{port}"
 
 
 def test_a_named_server(hub: JupyterHub, browser: Browser) -> None:
