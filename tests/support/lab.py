@@ -65,6 +65,7 @@ class JupyterLab:
         *,
         environ: Mapping[str, str | None] | None = None,
         options: Sequence[str] = (),
+        launcher: Sequence[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
         base_url: str = "/",
@@ -78,6 +79,7 @@ class JupyterLab:
             folder: where it writes.
             environ: changes of its environment; a variable that is None is taken away.
             options: more options of its command line.
+            launcher: what stands before its command (`RemoteMachine.launcher`).
             host: the name by which people open it, and that it binds.
             port: its port; 0 stands for a free one.
             base_url: the path under which everything is.
@@ -95,6 +97,7 @@ class JupyterLab:
         self.log = folder / f"{self.module}.log"
         self._extensions = {"ipyauth_magic": extension, "jupyter_server_proxy": server_proxy}
         self._options = options
+        self._launcher = launcher
         self._environ = self._environment(environ or {})
 
     def __enter__(self) -> Self:
@@ -102,7 +105,7 @@ class JupyterLab:
         self.root.mkdir(parents=True, exist_ok=True)
         write_settings(self.folder / "settings")
         enable_extensions(self.folder / "config", self._extensions)
-        command = [sys.executable, "-m", self.module, *self._arguments(), *self._options]
+        command = [*self._launcher, sys.executable, "-m", self.module, *self._arguments(), *self._options]
         with self.log.open("wb") as log:
             self._server = subprocess.Popen(
                 command, cwd=self.root, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
