@@ -431,7 +431,7 @@ class Cell:
         end = time.monotonic() + timeout
         while not holds():
             if time.monotonic() > end:
-                raise TimeoutError(f"not within {timeout} s; the cell shows:\n{self.text()}")
+                raise TimeoutError(f"not within {timeout} s; cell {self.prompt} shows:\n{self.text()}")
             self.notebook.page.wait_for_timeout(50)
         return self
 
