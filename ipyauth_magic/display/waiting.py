@@ -11,10 +11,10 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from ..environment import Way
-from .card import Card, Code, Link
+from .card import Card, Code, Link, Row
 
 PASTE = (
-    "When you have signed in, copy the address at which your browser ends, also if it shows an error there, "
+    "Follow the link and sign in. Then copy the address at which your browser ends, also if it shows an error there, "
     "and paste it where you are asked for it."
 )
 
@@ -28,9 +28,9 @@ def waiting_card(
     return Card(
         "waiting",
         f"Sign in at {urlsplit(url).netloc}",
-        rows=[("Scopes", scope)],
+        rows=[("Scopes", scope), *_how_it_comes(way)],
         link=Link("Open the sign-in page", url),
-        note=f"{_what_happens(redirect_uri, why_no_browser, browser_wanted)}{_how_it_comes(way)}",
+        note=PASTE if way and way.paste else _what_happens(redirect_uri, why_no_browser, browser_wanted),
     )
 
 
@@ -113,13 +113,11 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def _how_it_comes(way: Way | None) -> str:
+def _how_it_comes(way: Way | None) -> list[Row]:
     """Return what the user should know of *way*; nothing where the browser simply finds the kernel."""
-    if way is None:
-        return ""
-    if way.listen_at == way.redirect_uri and not way.paste and not way.bind:
-        return f". {way.advice}" if way.advice else ""
-    return " ".join(filter(None, (f". {way.reason}", PASTE if way.paste else "", way.advice)))
+    if way is None or (way.listen_at == way.redirect_uri and not (way.paste or way.bind or way.advice)):
+        return []
+    return [("Comes back", way.reason), *([("Or", way.advice)] if way.advice else [])]
 
 
 def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:

@@ -170,8 +170,10 @@ def parse_pasted(text: str) -> tuple[dict[str, str], bool]:
         MalformedResponse: it holds no response, or is longer than any.
     """
     text = "".join(text.split())  # a terminal may have broken the line
-    if not text or len(text) > PASTE_LIMIT:
-        raise MalformedResponse("Paste the whole address at which the browser ended, as it stands in its address bar.")
+    if "=" not in text or len(text) > PASTE_LIMIT:
+        raise MalformedResponse(
+            "Copy the whole address at which the browser ended, from the address bar to its last sign."
+        )
     before, hash_sign, fragment = text.partition("#")
     query = before.partition("?")[2]
     # Some providers add an empty fragment to a response in the query.
