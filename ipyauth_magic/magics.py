@@ -120,7 +120,7 @@ class Auth0Magics(Magics):
     def _sign_in(self, auth: Auth, options: Namespace) -> None:
         from .display.panel import panel
 
-        shown = panel()
+        shown = panel(owns_cell=True)
         asked = auth.ask_on(shown, int(options.timeout), not options.no_browser, options.force)
         if asked or not options.quiet:
             shown.end(None if options.quiet else auth.card())

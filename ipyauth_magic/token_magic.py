@@ -161,7 +161,7 @@ def _clear(magics: Auth0Magics, auth: Auth) -> None:
 
 def _renew(magics: Auth0Magics, auth: Auth) -> None:
     """Renew by the refresh token; without one, ask the provider silently, and then the user, once."""
-    shown = panel()
+    shown = panel(owns_cell=True)
     if auth.ask_on(shown, timeout=300, open_browser=True, force=False, renew=True):
         shown.end(auth.card())
     else:

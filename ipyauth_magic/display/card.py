@@ -117,7 +117,8 @@ def table(rows: Sequence[Row]) -> str:
     """Return *rows* as an HTML table with a header cell in each row."""
     if not rows:
         return ""
-    head = 'style="text-align:left;vertical-align:top;padding:1px 16px 1px 0;font-weight:normal;opacity:0.75;white-space:nowrap"'
+    left = "text-align:left;vertical-align:top;padding:1px 16px 1px 0;white-space:nowrap"
+    head = f'style="{left};font-weight:normal;opacity:0.75"'
     # An untrusted notebook keeps `break-word` only; `anywhere` also wraps a long word of a narrow table.
     wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
     cell = f'style="text-align:left;vertical-align:top;padding:1px 0;{wrap}"'

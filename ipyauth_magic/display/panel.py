@@ -12,7 +12,10 @@ from ..text import plain
 from .card import Card, escaped
 from .pasting import read_in_notebook, read_in_terminal
 from .qr import qr_text
-from .waiting import countdown_text, device_card, patience_text, waiting_card
+from .waiting import countdown_text, device_card, over_card, patience_text, waiting_card
+
+BLANK = {"text/html": "", "text/plain": ""}
+"""Shows nothing."""
 
 
 class Panel(Protocol):
@@ -45,9 +48,9 @@ def somebody_can_answer() -> bool:
     return kernel is None or bool(getattr(kernel, "_allow_stdin", True))
 
 
-def panel() -> Panel:
-    """Return the panel that suits where this runs."""
-    return NotebookPanel() if in_notebook() else TextPanel()
+def panel(owns_cell: bool = False) -> Panel:
+    """Return the panel that suits where this runs; *owns_cell*: nobody else shows anything in the cell's output."""
+    return NotebookPanel(owns_cell) if in_notebook() else TextPanel()
 
 
 def card_of(attempt: Attempt) -> Card:
@@ -69,11 +72,15 @@ def show(bundle: dict[str, str]) -> None:
 class NotebookPanel:
     """Two outputs: the card with the link, which stands still, and the countdown."""
 
-    def __init__(self) -> None:
+    def __init__(self, owns_cell: bool = False) -> None:
+        self._owns_cell = owns_cell
+        self._refusal = ""
+        self._begin()
+
+    def _begin(self) -> None:
         self._card = Output()
         self._countdown = Output()
         self._shown: Card | None = None
-        self._refusal = ""
 
     def tick(self, attempt: Attempt) -> None:
         """Show the link once it is known, and the time left."""
@@ -87,19 +94,37 @@ class NotebookPanel:
     def ask(self, attempt: Attempt) -> None:
         """Ask in a box that shows nothing, as a password's; the countdown goes on."""
         while not attempt.is_over:
-            text = read_in_notebook(lambda: attempt.is_over, lambda: self.tick(attempt))
+            try:
+                text = read_in_notebook(lambda: attempt.is_over, lambda: self._tick_beside_box(attempt))
+            except KeyboardInterrupt:
+                self._drop_box()
+                raise
             if text is None or (refusal := attempt.paste(text)) is None:
                 return
             self._refusal = refusal
             self.tick(attempt)
 
+    def _tick_beside_box(self, attempt: Attempt) -> None:
+        if attempt.is_over:
+            self._card.show(over_card(attempt.error is None).bundle())
+            self._countdown.show(BLANK)
+        else:
+            self.tick(attempt)
+
+    def _drop_box(self) -> None:
+        """Take the box of a user who interrupted away: JupyterLab leaves it there, dead, unless all the output goes."""
+        if self._owns_cell:
+            from IPython.display import clear_output
+
+            clear_output()
+            self._begin()
+
     def end(self, card: Card | None) -> None:
         """Replace link and countdown by *card*, or by nothing."""
-        blank = {"text/html": "", "text/plain": ""}
         if self._shown is not None:
-            self._countdown.show(blank)
+            self._countdown.show(BLANK)
         if card is not None or self._shown is not None:
-            self._card.show(card.bundle() if card else blank)
+            self._card.show(card.bundle() if card else BLANK)
 
 
 class Output:

@@ -1,12 +1,13 @@
 """Asks for the URL at which the user's browser ended, where nothing shows or keeps what is pasted.
 
-The question ends by itself when the response has come by another way.
+The question ends by itself some time after the response has come by another way; in a terminal, at once.
 """
 
 from __future__ import annotations
 
 import _thread
 import getpass
+import math
 import os
 import select
 import sys
@@ -18,14 +19,18 @@ from typing import Any, TextIO
 
 PROMPT = "Paste the address at which your browser ended (it is not shown): "
 
+PATIENCE = 30.0
+"""Seconds for which a notebook's box stays when it is of no use any more."""
+
 _SLICE = 0.2
 _TICK = 1.0
 
 
 def read_in_notebook(is_over: Callable[[], bool], tick: Callable[[], None]) -> str | None:
-    """Return what the user entered in the front end's box for passwords; None once *is_over* says so.
+    """Return what the user entered in the front end's box for passwords; None if it *is_over* and nobody does.
 
-    Nothing of it reaches the notebook or the history. *tick* is called once a second, in another thread.
+    Nothing of it reaches the notebook or the history. *tick* is called once a second, and at once when it *is_over*, in
+    another thread: then the user is to press Enter, and has `PATIENCE` seconds for it.
 
     Raises:
         KeyboardInterrupt: the user interrupted.
@@ -41,21 +46,27 @@ def read_in_notebook(is_over: Callable[[], bool], tick: Callable[[], None]) -> s
 
 @contextmanager
 def _interrupted_when(is_over: Callable[[], bool], tick: Callable[[], None]) -> Iterator[None]:
-    """Interrupt the block in the main thread once *is_over* says so: the kernel's question has no other end."""
+    """Interrupt the block in the main thread when it has been over for a while: the kernel's question has no other end.
+
+    Not at once: JupyterLab runs no cell while a question is open for it, and a question ends there by the user only.
+    """
     lock = threading.Lock()
     done = threading.Event()
 
     def watch() -> None:
-        next_tick = time.monotonic() + _TICK
+        next_tick, end = time.monotonic() + _TICK, math.inf
         while not done.wait(_SLICE):
-            if is_over():
+            now = time.monotonic()
+            if end == math.inf and is_over():
+                end, next_tick = now + PATIENCE, now
+            if now >= next_tick:
+                next_tick = now + _TICK if end == math.inf else math.inf
+                tick()
+            if now >= end:
                 with lock:
                     if not done.is_set():
                         _thread.interrupt_main()
                 return
-            if time.monotonic() >= next_tick:
-                next_tick += _TICK
-                tick()
 
     watcher = threading.Thread(target=watch, name="ipyauth-paste", daemon=True)
     watcher.start()
@@ -79,12 +90,12 @@ def read_in_terminal(stream: TextIO, is_over: Callable[[], bool]) -> str | None:
         import termios
     except ImportError:  # Windows: the question stays until it is answered
         return getpass.getpass(PROMPT)
-    print(PROMPT, end="", file=stream, flush=True)
-    try:
-        with _unseen(termios, sys.stdin.fileno()) as descriptor:
+    with _unseen(termios, sys.stdin.fileno()) as descriptor:
+        print(PROMPT, end="", file=stream, flush=True)  # when nothing is shown any more
+        try:
             return _line(descriptor, is_over)
-    finally:
-        print(file=stream, flush=True)
+        finally:
+            print(file=stream, flush=True)
 
 
 @contextmanager
@@ -97,7 +108,7 @@ def _unseen(termios: Any, descriptor: int) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def _line(descriptor: int, is_over: Callable[[], bool]) -> str | None:

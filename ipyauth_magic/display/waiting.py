@@ -34,6 +34,12 @@ def waiting_card(
     )
 
 
+def over_card(is_good: bool) -> Card:
+    """Return the card of a sign-in that ended while a box still asks for its response."""
+    title = "You are signed in" if is_good else "The sign-in failed"
+    return Card("good" if is_good else "bad", title, note="Press Enter in the empty box to go on.")
+
+
 def device_card(user_code: str, verification_uri: str, verification_uri_complete: str | None, scope: str) -> Card:
     """Return the card with the code for another device, and the link that holds it, if the provider gives one."""
     complete = verification_uri_complete

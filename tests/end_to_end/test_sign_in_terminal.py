@@ -148,3 +148,36 @@ def test_a_text_browser_named_in_browser_is_used(terminal: Open, prompt_site: Si
     shell = terminal(PATH=f"{w3m}:{os.environ['PATH']}", BROWSER="w3m")
     assert "Signed in as alice" in shell.run(prompt_site.line())
     assert (w3m / "started").exists()
+
+
+def test_a_user_pastes_where_the_browser_ended(
+    terminal: Open, prompt_site: Site, tmp_path: Path, artefacts: Path
+) -> None:
+    """What is wrong is said and asked for again; nothing of it is shown, or in the history."""
+    shell = terminal()
+    shell.start(prompt_site.line("--paste --no-browser"))
+    link = shell.wait_for(r"http://\S+authorize\S+").group()
+    ended_at = requests.get(link, allow_redirects=False, timeout=30).headers["Location"]
+    assert ended_at.startswith(f"{prompt_site.redirect_uri}#")
+    shell.wait_for("not shown.: ")
+    shell.start("http://127.0.0.1/nothing")
+    shell.wait_for("Copy the whole address")
+    shell.wait_for("not shown.: ")
+    shell.start(ended_at)
+    assert "Signed in as alice" in shell.wait()
+    assert wait_until_free(prompt_site.port)
+    history = (tmp_path / "terminal" / "ipython" / "profile_default" / "history.sqlite").read_bytes()
+    token = ended_at.partition("access_token=")[2].partition("&")[0]
+    assert token.encode() not in history
+    (artefacts / "terminal-paste.txt").write_text(shell.transcript.replace(ended_at, "..."))
+
+
+def test_the_tab_ends_the_question_in_a_terminal(terminal: Open, prompt_site: Site) -> None:
+    """The browser brought the response: the cell goes on at once."""
+    shell = terminal()
+    shell.start(prompt_site.line("--paste --no-browser"))
+    link = shell.wait_for(r"http://\S+authorize\S+").group()
+    shell.wait_for("not shown.: ")
+    ScriptedBrowser().open(link)
+    assert "Signed in as alice" in shell.wait()
+    assert shell.run("1 + 1").endswith("2")

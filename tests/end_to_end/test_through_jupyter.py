@@ -263,3 +263,27 @@ def test_where_the_extension_is_not_there_the_user_pastes(
         written = notebook.path.read_text() + server.log.read_text() + history
         secrets = (token, token.split(".")[2], ended_at.partition("#")[2][:60], link)
         assert [each for each in secrets if each in written] == []
+
+
+def test_the_tab_wins_the_race_against_the_box(
+    tmp_path_factory: pytest.TempPathFactory, browser: Browser, artefacts: Path
+) -> None:
+    """With `--paste` both are waited for; the browser brings it, and the user is told to press Enter."""
+    folder = tmp_path_factory.mktemp("server")
+    with (
+        JupyterLab(folder, environ=NO_BROWSER) as server,
+        site_of(f"http://127.0.0.1:{free_port()}/callback/") as site,
+        opened(server, browser) as notebook,
+    ):
+        for _ in range(2):
+            cell = notebook.run(site.cell("--paste --force --flow code"))
+            waiting(cell)
+            box = cell.locator.locator("input[type=password]")
+            box.wait_for()
+            signed_in(notebook, cell)
+            cell.wait_for_text("Press Enter in the empty box to go on")
+            cell.screenshot(artefacts / "tab-won.png")
+            box.press("Enter")
+            cell.wait_for_text("Signed in as alice").wait()
+            assert not cell.failed()
+            assert notebook.run("1 + 1").wait().text() == "2"
