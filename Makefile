@@ -4,7 +4,7 @@
 #   make test           all tests (a real Chromium and an independent provider among them)
 #   make test-long      the tests marked long, in full
 #   make test-ipython   the magics on older IPythons
-#   make check          format, lint, types, floors, examples
+#   make check          format, lint, types, floors, docs, examples
 #   make format         rewrites what `check` would refuse
 #   make bench          our own share of a sign-in, beside other libraries
 #   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
@@ -48,7 +48,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_floors.py tests/test_examples.py
+	$(BIN)/python -m pytest tests/test_floors.py tests/test_docs.py tests/test_examples.py
 
 format: .venv/ready
 	$(BIN)/ruff check --fix-only .

@@ -78,3 +78,14 @@ def test_links_between_documents_lead_somewhere() -> None:
     ]
     assert links
     assert [link for document, link in links if not (document.parent / link).exists()] == []
+
+
+def test_make_check_says_what_it_runs() -> None:
+    """Each test file that it runs is named, by its word, wherever `make check` is explained."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [recipe] = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    words = re.findall(r"tests/test_(\w+)\.py", recipe)
+    assert words == ["floors", "docs", "examples"]
+    for name in ("Makefile", "README.md", "CONTRIBUTING.md", "STYLE.md"):
+        told = " ".join(re.findall(r"^.*make check.*\n.*", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        assert [word for word in words if word not in told] == [], name
