@@ -90,14 +90,29 @@ def canonical_name(name: str) -> str | None:
 
 def nearest_name(name: str, cutoff: float = 0.0) -> str | None:
     """Return the known name that looks most like *name*, or None if none is as near as *cutoff* (0 to 1)."""
-    wanted = name.lower().replace("-", "_")
-    near = difflib.get_close_matches(wanted, [n.lower() for n in (*FIELDS, *ALIASES)], n=1, cutoff=cutoff)
-    return next((n for n in (*FIELDS, *ALIASES) if near and n.lower() == near[0]), None)
+    known = {each.lower(): each for each in (*FIELDS, *ALIASES)}
+    near = difflib.get_close_matches(_in_small(name), known, n=1, cutoff=cutoff)
+    return known[near[0]] if near else None
 
 
 def looks_misspelt(name: str) -> bool:
-    """Tell whether *name*, which is unknown, was probably meant to be a parameter."""
-    return nearest_name(name, cutoff=0.84) is not None
+    """Tell whether *name*, which is unknown, was probably meant to be a parameter.
+
+    A known name with a word more, as `DB_CONNECTION`, is another name.
+    """
+    given, near = _in_small(name), _in_small(nearest_name(name) or "")
+    if set(near.split("_")) < set(given.strip("_").split("_")):
+        return False
+    # Swapped letters count as two mistakes there, which is too many in a short name.
+    return nearest_name(name, cutoff=0.84) is not None or _has_neighbours_swapped(given, near)
+
+
+def _in_small(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _has_neighbours_swapped(given: str, known: str) -> bool:
+    return any(given == known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(len(known) - 1))
 
 
 def to_text(value: object) -> str:

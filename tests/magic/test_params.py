@@ -12,10 +12,18 @@ import pytest
 
 from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.errors import InvalidParams
-from ipyauth_magic.parameters import FIELDS, PASSED_ON
+from ipyauth_magic.parameters import FIELDS, PASSED_ON, looks_misspelt, nearest_name
 from ipyauth_magic.params import IpyauthWarning
 
 GOOD = {"domain": "tenant.eu.auth0.com", "client_id": "abc"}
+
+OTHERS = (
+    "DATABASE_URL DB_CONNECTION MAX_CONNECTIONS SCOPES_DIR AUDIENCE_SIZE CLIENT CLIENTS CLIENT_KEY GOOGLE_CLIENT_ID "
+    "MY_CLIENT_ID HOST PORT ISSUER_NAME ISSUED SCORE COPSE DB_DOMAIN DOMAIN_NAME PROMPT_FILE RESOURCE_GROUP RECOURSE "
+    "MAX_SIZE REDIS_URL CALLBACK_URL AUTH0_SECRET AUTH0_BASE_URL AUTH0_ISSUER_BASE_URL LOGIN RESPONSE DOTENV_PATH "
+    "SECRET_KEY API_URL LOG_LEVEL DEBUG USER EMAIL PATH PYTHONPATH TOKEN TIMEOUT AWS_REGION COMPOSE_FILE"
+)
+"""Names that other programs have in a dotenv file."""
 
 
 def problems(**keywords: Any) -> dict[str, str]:
@@ -256,6 +264,35 @@ def test_a_file_may_hold_other_things(tmp_path: Path) -> None:
         ParamsAuth0(domain="t.auth0.com", dotenv_folder=str(tmp_path), dotenv_file="x.env")
     said = [str(warning.message) for warning in caught]
     assert [("client-id" in line, "line 3" in line) for line in said] == [(False, True), (True, False)]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("scpoe", "scope"),
+        ("scoep", "scope"),
+        ("domian", "domain"),
+        ("DMOAIN", "domain"),
+        ("isuser", "issuer"),
+        ("promtp", "prompt"),
+        ("scop", "scope"),
+        ("audiance", "audience"),
+        ("clientid", "client_id"),
+        ("client-id", "client_id"),
+        ("REDIRECT_URIS", "redirect_uri"),
+        ("AUTH0_DOMIAN", "AUTH0_DOMAIN"),
+    ],
+)
+def test_a_misspelt_name_in_a_file_is_noticed(given: str, meant: str) -> None:
+    """A letter too many, too few or another one, and two neighbours swapped, also in a short name."""
+    assert looks_misspelt(given)
+    assert nearest_name(given) == meant
+
+
+@pytest.mark.parametrize("name", OTHERS.split())
+def test_another_name_in_a_file_is_no_misspelling(name: str) -> None:
+    """Nor is a known one with a word more, or its letters in any other order."""
+    assert not looks_misspelt(name)
 
 
 def test_an_unknown_name_in_a_cell_is_an_error() -> None:
