@@ -257,6 +257,10 @@ def load(shell: InteractiveShell) -> None:
     from .completion import add_completion
 
     add_completion(shell)
+    if "ipyauth_magic.auth" in sys.modules:  # else no Auth is there yet, and the first one guards the shell
+        from .display.inspection import guard_inspector
+
+        guard_inspector(shell)
 
 
 def unload(shell: InteractiveShell) -> None:
