@@ -258,9 +258,9 @@ class Attempt:
             if isinstance(self._listener, Pauses):
                 sign_in_with_device(*what, self._listener, self._show_code, self._accept)
             elif self.grant.flow == "code":
-                sign_in_with_code(*what, self._listener, self._open_url, self._accept)
+                sign_in_with_code(*what, self._listener, self._open_url, self._keep, self._finish)
             else:
-                sign_in_with_implicit(*what, self._listener, self._open_url, self._accept)
+                sign_in_with_implicit(*what, self._listener, self._open_url, self._keep, self._finish)
         except IpyauthError as error:
             self._end(error)
         except Exception as error:
@@ -271,15 +271,25 @@ class Attempt:
             raise
 
     def _accept(self, tokens: TokenSet) -> None:
-        self.tokens = tokens
-        self._end()
+        self._keep(tokens)
+        self._finish()
 
-    def _end(self, error: BaseException | None = None) -> None:
-        if error is not None and (isinstance(error, SignInFailed) or error.__suppress_context__):
-            error.__cause__ = error.__context__ = None  # their frames hold parts of the response
-        self.error = error
+    def _keep(self, tokens: TokenSet) -> None:
+        """Have *tokens* stored; whoever waits for them does not have them yet, and may still be interrupted."""
+        if self._is_cancelled:
+            return
+        self.tokens = tokens
         self.url = self.device_authorization = None  # state and nonce stand in it, or the code
         self._has_url.set()  # first: who waits for it may hold what `_tell` needs
+        self._tell()
+
+    def _end(self, error: BaseException) -> None:
+        if isinstance(error, SignInFailed) or error.__suppress_context__:
+            error.__cause__ = error.__context__ = None  # their frames hold parts of the response
+        self.tokens = None  # it was interrupted while they were stored
+        self.error = error
+        self.url = self.device_authorization = None
+        self._has_url.set()
         try:
             self._tell()
         finally:

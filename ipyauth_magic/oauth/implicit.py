@@ -22,12 +22,14 @@ def sign_in_with_implicit(
     provider: Provider,
     listener: Listener,
     open_url: Callable[[str], None],
-    accept: Callable[[TokenSet], None],
+    keep: Callable[[TokenSet], None],
+    go_on: Callable[[], None],
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Give *accept* verified tokens for *params*; the user signs in at the URL given to *open_url*.
+    """Give *keep* verified tokens for *params*; the user signs in at the URL given to *open_url*.
 
-    The listener holds its port already, and is closed when this ends, however it ends.
+    Then *go_on* lets whoever waits for them go on; nobody can cancel any more. The listener holds its port already, and
+    is closed when this ends, however it ends.
 
     Raises:
         SignInFailed: refused, timed out, cancelled, or a response that cannot be trusted.
@@ -42,8 +44,8 @@ def sign_in_with_implicit(
             received_at = now()
             expected = expected_id_token(request, params, grant, metadata, response.access_token, at_hash_required=True)
             claims = provider.verify(response.id_token, expected, received_at)
-            tokens = _token_set(response, claims, received_at)
-        accept(tokens)  # before `close` tells the tab: who waits for the tokens goes on first
+            keep(_token_set(response, claims, received_at))  # here: an interrupt meanwhile fails the tab too
+        go_on()  # before `close` tells the tab: who waits for the tokens goes on first
     finally:
         listener.close()
 

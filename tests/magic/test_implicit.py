@@ -14,6 +14,7 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.callback import pages
 from ipyauth_magic.errors import (
     InvalidIdToken,
     IpyauthError,
@@ -307,7 +308,8 @@ def test_where_nothing_else_can_be_waited_for_the_caller_runs_the_grant(params: 
         "ipyauth_magic.callback.listener.Listener._wait_for_response",
         "ipyauth_magic.oauth.provider.Provider.verify",
         "ipyauth_magic.oauth.implicit._token_set",
-        "ipyauth_magic.attempt.Attempt._accept",
+        "ipyauth_magic.attempt.Attempt._keep",
+        "ipyauth_magic.attempt.Attempt._tell of the tokens",
     ],
 )
 @pytest.mark.usefixtures("known_provider")
@@ -317,10 +319,11 @@ def test_an_interrupt_anywhere_leaves_nothing(
     """Port and threads are gone, nobody else waits on, and no frame of the flow is in the traceback."""
 
     def interrupt(*args: object, **kwargs: object) -> None:
-        raise KeyboardInterrupt
+        if "of the tokens" not in where or attempt.tokens is not None:
+            raise KeyboardInterrupt
 
     browser, attempt = ScriptedBrowser(), Attempt(params(), 30)
-    monkeypatch.setattr(where, interrupt)
+    monkeypatch.setattr(where.split()[0], interrupt)
     if where.endswith("open_in_browser"):
         attempt.open_browser()
 
@@ -333,6 +336,7 @@ def test_an_interrupt_anywhere_leaves_nothing(
         attempt.result(tick)
     assert time.monotonic() - started < 2.5
     browser.join()
+    assert not [answer for answer in browser.answers if pages.DONE.title in answer.text], "the tab agrees with the cell"
     assert wait_until_free(port_of(redirect_uri), 5)
     deadline = time.monotonic() + 5
     while our_threads() and time.monotonic() < deadline:
@@ -343,6 +347,36 @@ def test_an_interrupt_anywhere_leaves_nothing(
     assert caught.value.__context__ is None
     with pytest.raises(SignInCancelled):
         attempt.result()
+
+
+@pytest.mark.parametrize("response_type", ["token id_token", "code"])
+def test_an_interrupt_while_the_tokens_are_stored(response_type: str, params: MakeParams, redirect_uri: str) -> None:
+    """In a thread, while its caller is interrupted: the tab hears that it failed, as the caller does."""
+    storing, go_on, browser = threading.Event(), threading.Event(), ScriptedBrowser()
+
+    def store(attempt: Attempt) -> None:
+        if attempt.tokens is not None:
+            storing.set()
+            go_on.wait(20)
+
+    def tick(attempt: Attempt) -> None:
+        if not browser.opened:
+            browser.open_in_thread(str(attempt.url))
+        assert storing.wait(20)
+        raise KeyboardInterrupt
+
+    attempt = Attempt(params(response_type=response_type, response_mode="fragment"), 30, changed=store)
+    attempt.wait_for_url(10)
+    with pytest.raises(KeyboardInterrupt):
+        attempt.result(tick)
+    go_on.set()
+    browser.join()
+    assert browser.answers[-1].status == 400
+    attempt.join()
+    assert attempt.tokens is None
+    with pytest.raises(SignInCancelled):
+        attempt.result()
+    assert wait_until_free(port_of(redirect_uri))
 
 
 def test_an_attempt_that_was_never_begun_gives_its_port_back(params: MakeParams, redirect_uri: str) -> None:
