@@ -12,6 +12,8 @@ import pytest
 from ipyauth_magic import Auth
 from ipyauth_magic.grant import FLOWS
 from ipyauth_magic.magics import Auth0Magics
+from ipyauth_magic.oauth.implicit import sign_in_with_implicit
+from ipyauth_magic.oauth.pkce import code_challenge
 from ipyauth_magic.parameters import ALIASES, FIELDS
 from ipyauth_magic.store.opening import NAMES
 
@@ -89,3 +91,15 @@ def test_make_check_says_what_it_runs() -> None:
     for name in ("Makefile", "README.md", "CONTRIBUTING.md", "STYLE.md"):
         told = " ".join(re.findall(r"^.*make check.*\n.*", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
         assert [word for word in words if word not in told] == [], name
+
+
+def test_the_style_guide_shows_our_own_code() -> None:
+    """A flow and a rule, to the letter; and each file that it names is there."""
+    style = (ROOT / "STYLE.md").read_text(encoding="utf-8")
+    for shown in (sign_in_with_implicit, code_challenge):
+        assert inspect.getsource(shown) in style
+    files = re.findall(r"`([\w./]+(?:\.py|\.md|/))`", style)
+    places = (ROOT, ROOT / "ipyauth_magic", ROOT / "ipyauth_magic" / "oauth", ROOT / "ipyauth_magic" / "callback")
+    assert [name for name in files if not any((place / name).exists() for place in places)] == []
+    for name in ("callback/pages", "../fruit_service/pages", "../fruit_service/issuer/pages"):
+        assert list((ROOT / "ipyauth_magic" / name).glob("*.html"))
