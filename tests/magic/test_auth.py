@@ -340,6 +340,18 @@ def test_clear_ends_a_waiting_card(params: MakeParams, cards: Cards, redirect_ur
     assert wait_until_free(int(redirect_uri.split(":")[2].split("/")[0]))
 
 
+def test_a_card_ends_by_its_own_timeout(
+    params: MakeParams, cards: Cards, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, shows no link any more, and frees the port."""
+    monkeypatch.setattr(auth, "CARD_TIMEOUT", 0.5)
+    Auth(params())._ipython_display_()
+    assert "/authorize?" in cards.link()
+    cards.wait_for("within 0.5 seconds")
+    assert "/authorize?" not in cards.shown[-1]["text/plain"]
+    assert wait_until_free(int(redirect_uri.split(":")[2].split("/")[0]))
+
+
 def test_where_nobody_can_answer_a_card_is_still(
     params: MakeParams, cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 
@@ -55,6 +55,7 @@ def test_the_page_loads_nothing_and_may_not_be_framed(listener: Listener) -> Non
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
+    assert "form-action 'none'" in policy
     assert "unsafe" not in policy
     assert re.findall(r"https?://", page.text) == []
     for kind in ("script", "style"):
@@ -177,6 +178,23 @@ def test_other_queries_do_not_end_the_wait(listener: Listener, query: str) -> No
     """Noise, another sign-in's answer, a parameter twice."""
     assert send("GET", listener.redirect_uri + query).status in (200, 400)
     assert listener._parameters is None
+
+
+def test_no_answer_is_kept(listener: Listener) -> None:
+    """Neither a page nor a short answer, whatever was asked: the URL of a request may hold a response."""
+    form = {"Content-Type": FORM}
+    other = urljoin(listener.redirect_uri, "/elsewhere")
+    answers = [
+        send("GET", f"{listener.redirect_uri}?error=x&state=wrong"),
+        send("GET", other),
+        send("GET", listener.redirect_uri, headers={"Host": "evil.test"}),
+        send("PUT", listener.redirect_uri),
+        send("POST", listener.redirect_uri, "x=1", form | {"Origin": "https://evil.test"}),
+        send("POST", listener.redirect_uri, "x=1", {"Origin": listener.origin}),
+        relay(listener, "state=wrong"),
+    ]
+    assert [answer.status for answer in answers] == [400, 404, 400, 405, 403, 415, 400]
+    assert [answer.headers.get("Cache-Control") for answer in answers] == ["no-store"] * len(answers)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])

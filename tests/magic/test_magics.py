@@ -12,10 +12,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.auth import Auth
 from ipyauth_magic.magics import Auth0Magics
+from ipyauth_magic.parameters import port_of
+from ipyauth_magic.params import ParamsAuth0
 from ipyauth_magic.store import memory
 from ipyauth_magic.token import AccessToken
 from tests.magic.test_sockets import held
+from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, links_in
 
 Cell = Callable[..., str]
@@ -302,6 +306,15 @@ def test_renew_signs_in_again_and_binds_the_new_token(
     assert shell.user_ns["mine"] == shell.user_ns["my_auth"].access_token
 
 
+def test_renew_keeps_the_names_out_of_sight(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
+    """Also in the cell that renews."""
+    run(shell, cell("-t mine -a my_auth"))
+    before = shell.user_ns["mine"]
+    listed = run(shell, "%token mine --renew\n%whos\n%who")[1]
+    assert shell.user_ns["mine"] is not before
+    assert not [name for name in ("mine", "AccessToken", str(shell.user_ns["mine"])[:12]) if name in listed]
+
+
 def test_config_lists_each_setting_with_its_origin(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
 ) -> None:
@@ -365,6 +378,21 @@ def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, us
     assert not {"auth0", "token"} & set(shell.magics_manager.magics["line"])
     assert not any(isinstance(each, Auth0Magics) for each in shell.configurables)
     assert not any("ipyauth" in str(each) for each in getattr(shell.Completer, "custom_matchers", []))
+    shell.run_line_magic("load_ext", "ipyauth_magic")
+
+
+def test_unloading_ends_a_card_that_waits(
+    shell: InteractiveShell, params: Callable[..., ParamsAuth0], redirect_uri: str
+) -> None:
+    """Nobody follows its link any more, so its port is free."""
+    waiting = Auth(params())
+    with capture_output():
+        waiting._ipython_display_()
+    port = port_of(redirect_uri)
+    assert not is_free(port)
+    shell.run_line_magic("unload_ext", "ipyauth_magic")
+    assert wait_until_free(port, 5)
+    assert "the extension was unloaded" in waiting.card().text()
     shell.run_line_magic("load_ext", "ipyauth_magic")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from ipyauth_magic.errors import InvalidIdToken, ProviderError
 from ipyauth_magic.oauth import http as http_module
@@ -230,6 +231,21 @@ def test_dripping_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         assert time.monotonic() - started < 10
         over.set()
         dripping.join(10)
+
+
+def test_how_long_a_provider_is_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five seconds for a connection, ten for each pause of the answer: what `requests` is told."""
+    asked: list[Any] = []
+    real = requests.Session.request
+
+    def request(session: requests.Session, *args: Any, timeout: Any, **kwargs: Any) -> requests.Response:
+        asked.append(timeout)
+        return real(session, *args, timeout=timeout, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    answer(web, "/x", {})
+    fetch_json(web.url + "/x")
+    assert asked == [(5.0, 10.0)]
 
 
 def test_nothing_listens() -> None:

@@ -43,6 +43,17 @@ def test_what_is_bound(host: str, addresses: list[str]) -> None:
         bound.close()
 
 
+@pytest.mark.parametrize(("host", "bind"), [("[::1]", None), ("localhost", None), ("[::1]", "::")])
+def test_ipv6_is_bound_for_itself_alone(host: str, bind: str | None) -> None:
+    """IPV6_V6ONLY, whatever the system's default: IPv4 has a socket of its own, or none."""
+    bound = bind_redirect_uri(f"http://{host}:0/", bind)
+    try:
+        [ours] = [each for each in bound.sockets if each.family == socket.AF_INET6]
+        assert ours.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+    finally:
+        bound.close()
+
+
 def test_port_0_is_a_free_port_and_stands_in_the_uri() -> None:
     """RFC 8252, 7.3; on all addresses the same one."""
     bound = bind_redirect_uri("http://localhost:0/cb")
