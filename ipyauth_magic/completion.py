@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,20 @@ def _in_cell(before: str) -> tuple[str, list[str]]:
     if not assigned:
         return re.split(r"\s", before)[-1], [f"{name}=" for name in FIELDS]
     name, value = canonical_name(assigned.group(1)) or "", assigned.group(2)
-    return value.split(" ")[-1] if name == "scope" else value, list(KNOWN_VALUES.get(name, ()))
+    if name == "scope":
+        return value.split(" ")[-1], [*KNOWN_VALUES["scope"], *_scopes_of_known_providers()]
+    return value, list(KNOWN_VALUES.get(name, ()))
+
+
+def _scopes_of_known_providers() -> set[str]:
+    """Return what else the session's providers support, as far as they are known: Tab waits for no network."""
+    if "ipyauth_magic.oauth.provider" not in sys.modules:
+        return set()
+    from .oauth.provider import Provider
+    from .parameters import KNOWN_VALUES
+
+    supported = {scope for metadata in Provider.known_metadata() for scope in metadata.scopes_supported}
+    return supported - set(KNOWN_VALUES["scope"])
 
 
 def _names() -> list[str]:

@@ -51,6 +51,12 @@ class Provider:
         with _providers_lock:
             return _providers.setdefault(issuer, cls(issuer))
 
+    @classmethod
+    def known_metadata(cls) -> list[ProviderMetadata]:
+        """Return what the session's providers have said of themselves so far; nobody is asked."""
+        with _providers_lock:
+            return [each._metadata for each in _providers.values() if each._metadata is not None]
+
     def metadata(self) -> ProviderMetadata:
         """Return what the provider says of itself (OpenID Connect Discovery, section 4).
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import IPython
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+
+from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.parameters import KNOWN_VALUES
+from tests.magic.test_id_token import RSA, published
+from tests.support.web import serving
 
 HAS_MATCHERS = IPython.version_info >= (8, 6)
 
@@ -50,6 +57,29 @@ def test_what_is_offered(shell: InteractiveShell, text: str, some: set[str], non
     assert some <= found
     assert not none & found
     assert not {"domain", "print", "set"} & found
+
+
+def test_the_scopes_of_a_provider_that_is_known(shell: InteractiveShell) -> None:
+    """After a sign-in, or as soon as its link is out; Tab itself asks nobody."""
+    if not HAS_MATCHERS:
+        return
+    with serving() as web:
+        document = {
+            "issuer": web.url,
+            "authorization_endpoint": f"{web.url}/authorize",
+            "jwks_uri": f"{web.url}/keys",
+            "scopes_supported": ["openid", "offline_access", "read:fruit", 5],
+        }
+        web.answers["/.well-known/openid-configuration"] = (200, {}, json.dumps(document).encode())
+        web.answers["/keys"] = (200, {}, json.dumps(published(RSA)).encode())
+        text = f"%%auth0\nissuer={web.url}\nscope=openid "
+        assert offered(shell, text) == set(KNOWN_VALUES["scope"])
+        assert web.asked == []
+        Provider.of(web.url).metadata()
+        asked = list(web.asked)
+        assert offered(shell, text) == {*KNOWN_VALUES["scope"], "offline_access", "read:fruit"}
+        assert offered(shell, f"{text}read:f") == {"read:fruit"}
+        assert web.asked == asked
 
 
 def test_token_offers_the_names_of_sign_ins(shell: InteractiveShell) -> None:
