@@ -35,6 +35,17 @@ def test_our_own_cases_run() -> None:
     assert not re.search("fails|Traceback", done.stdout + done.stderr)
 
 
+def test_the_bare_contender_writes_nothing_into_the_table() -> None:
+    """Waitress warns of a task that waits for its one worker; where nobody logs, that would go to standard error."""
+    program = (
+        "import logging; from tests.bench.contenders import FLOOR, MAKERS; MAKERS[FLOOR]('http://127.0.0.1:9', None);"
+        "logging.getLogger('waitress.queue').warning('Task queue depth is 1')"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    assert done.stdout + done.stderr == ""
+
+
 def test_the_empty_magics_have_our_options() -> None:
     """What `%load_ext` is measured beside has the same traits and the same arguments."""
     assert _options(EmptyMagics) == _options(Auth0Magics)

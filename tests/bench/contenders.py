@@ -155,6 +155,7 @@ def bottle_on_waitress(provider: str, shell: Any) -> Contender:
 
     As ours, it opens the browser once the port is held, and makes the server meanwhile.
     """
+    import logging
     import socket
     import webbrowser
 
@@ -162,6 +163,7 @@ def bottle_on_waitress(provider: str, shell: Any) -> Contender:
     from waitress import wasyncore
     from waitress.server import create_server
 
+    logging.getLogger("waitress").addHandler(logging.NullHandler())  # else its warnings stand amidst the table
     port = free_port()
     query = {
         "response_type": "token id_token",
