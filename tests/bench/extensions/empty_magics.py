@@ -32,6 +32,7 @@ class EmptyMagics(Magics):
     @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
     @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
+    @argument("--paste", action="store_true", help="ask also for the URL at which the browser ended")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
     @argument(
         "--store", metavar="WHERE", default="memory", help="keep tokens in: memory (default), keyring, file, none"
