@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
+from .background import Errand
 from .callback.browser import open_in_browser
 from .callback.jupyter import this_environment
 from .callback.listener import SLICE, Listener, open_listener
@@ -80,13 +81,13 @@ class Attempt:
         )
         self._next_tick = 0.0
         self._is_running = False
-        self._thread: threading.Thread | None = None
+        self._thread: Errand | None = None
         self.give_time(timeout)
 
     def start(self) -> None:
         """Let it run in a thread of its own; its link is soon known."""
         if self._claim():
-            thread = threading.Thread(target=self._run, name="ipyauth-sign-in", daemon=True)
+            thread = Errand(self._run, "ipyauth-sign-in")
             try:
                 thread.start()
             except BaseException:
@@ -203,6 +204,8 @@ class Attempt:
             self.error = error
             self._listener.close()
             self._finish()
+        if self._thread is not None:
+            self._thread.give_up()
         self._news.put(None)
 
     def join(self, timeout: float = 2.0) -> None:

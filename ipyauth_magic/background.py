@@ -5,14 +5,62 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 
 SLICE = 0.2
 """Seconds of one wait: on Windows a longer one would hold back an interrupt."""
+
+
+class Errand(threading.Thread):
+    """A thread that can be told to give up what it waits for, so that it soon ends."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        super().__init__(target=work, name=name, daemon=True)
+        self._ends: list[Callable[[], None]] = []
+        self._is_given_up = False
+        self._ends_lock = threading.Lock()
+
+    def give_up(self) -> None:
+        """End what it waits for, and whatever else it would wait for after."""
+        with self._ends_lock:
+            self._is_given_up = True
+            ends = list(self._ends)
+        for end in ends:
+            end()
+
+    @contextmanager
+    def waiting(self, end: Callable[[], None]) -> Iterator[None]:
+        """Have *end* called if it is to be given up before the block has ended."""
+        with self._ends_lock:
+            self._ends.append(end)
+            is_given_up = self._is_given_up
+        if is_given_up:
+            end()
+        try:
+            yield
+        finally:
+            with self._ends_lock:
+                self._ends.remove(end)
+
+
+@contextmanager
+def ended_by_giving_up(end: Callable[[], None]) -> Iterator[None]:
+    """Have *end* called if the block is left early: by an error, an interrupt, or as the current errand is given up."""
+    thread = threading.current_thread()
+    try:
+        if isinstance(thread, Errand):
+            with thread.waiting(end):
+                yield
+        else:
+            yield
+    except BaseException:
+        end()
+        raise
 
 
 def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None, daemon: bool = True) -> T:

@@ -25,7 +25,7 @@ FLOORS = {
     """,
     1: """
         background clock params dotenv_file
-        oauth.provider oauth.http oauth.userinfo
+        oauth.provider oauth.http oauth.connections oauth.userinfo
         callback.sockets callback.listener callback.browser callback.jupyter callback.rendezvous
         store.memory store.file store.keyring store.lock store.folder store.sealing store.system_keyring store.warning
         store.opening

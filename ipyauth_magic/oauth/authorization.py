@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from ..background import Errand
 from ..callback.listener import Awaited, Listener
 from ..errors import ProviderError, ProviderRefused, UserNeeded
 from ..grant import Grant
@@ -61,9 +61,7 @@ def authorization_response(
     listener.announce(request.state)
     open_url(request.url(endpoint))
     listener.serve(_awaited(request, endpoint))
-    if not provider.is_ready:
-        _discover_meanwhile(provider, endpoint, listener)
-    with listener.wait() as parameters:
+    with _discovery_meanwhile(provider, endpoint, listener), listener.wait() as parameters:
         _check_endpoint(provider.metadata().authorization_endpoint, endpoint)
         try:
             yield parameters
@@ -113,8 +111,15 @@ def _authorization_endpoint(params: ParamsAuth0, provider: Provider) -> str:
     return provider.metadata().authorization_endpoint
 
 
-def _discover_meanwhile(provider: Provider, endpoint: str, listener: Listener) -> None:
-    """Load what verifying needs while the user signs in; what is wrong with the provider ends the wait at once."""
+@contextmanager
+def _discovery_meanwhile(provider: Provider, endpoint: str, listener: Listener) -> Iterator[None]:
+    """Load what verifying needs while the user signs in; what is wrong with the provider ends the wait at once.
+
+    It is given up when the wait ends before.
+    """
+    if provider.is_ready:
+        yield
+        return
 
     def discover() -> None:
         try:
@@ -122,7 +127,12 @@ def _discover_meanwhile(provider: Provider, endpoint: str, listener: Listener) -
         except ProviderError as error:
             listener.cancel(error)
 
-    threading.Thread(target=discover, name="ipyauth-discovery", daemon=True).start()
+    discovery = Errand(discover, "ipyauth-discovery")
+    discovery.start()
+    try:
+        yield
+    finally:
+        discovery.give_up()
 
 
 def _check_endpoint(announced: str, opened: str) -> None:

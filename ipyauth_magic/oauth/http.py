@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..background import run_in_thread
+from ..background import ended_by_giving_up, run_in_thread
 from ..errors import ProviderError, ProviderUnreachable
 from ..parameters import is_loopback_url
+from .connections import Connections, adapter
 
 if TYPE_CHECKING:
     import requests
@@ -77,15 +78,21 @@ def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorizat
         ProviderError: the answer is too large, or the machine's settings for proxy and certificates do not serve.
     """
     # In a thread: a timeout of requests begins anew with each byte, and headers too may come in drips.
+    connections = Connections()
+
+    def work() -> Answer:
+        return _ask(method, url, form, authorization, connections)
+
     try:
-        return run_in_thread(
-            lambda: _ask(method, url, form, authorization), "ipyauth-fetch", CONNECT_TIMEOUT + READ_TIMEOUT
-        )
+        with ended_by_giving_up(connections.end):
+            return run_in_thread(work, "ipyauth-fetch", CONNECT_TIMEOUT + READ_TIMEOUT)
     except TimeoutError as error:
         raise ProviderUnreachable(f"The provider's answer at {url} takes too long.") from error
 
 
-def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: str | None) -> Answer:
+def _ask(
+    method: str, url: str, form: Mapping[str, str] | None, authorization: str | None, connections: Connections
+) -> Answer:
     import requests
     import urllib3.exceptions
 
@@ -94,7 +101,7 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
         headers["Authorization"] = authorization
     try:
         with (
-            _session(url) as session,
+            _session(url, connections) as session,
             session.request(
                 method,
                 url,
@@ -129,7 +136,7 @@ def _cause(error: Exception, form: object, authorization: object) -> Exception |
     return error if form is None and authorization is None else None
 
 
-def _session(url: str) -> requests.Session:
+def _session(url: str, connections: Connections) -> requests.Session:
     """Return a session that takes proxies and certificates from the environment, and nothing else.
 
     `trust_env` would also send a password of `.netrc`, and a loopback request through a proxy.
@@ -138,6 +145,8 @@ def _session(url: str) -> requests.Session:
     from requests.utils import get_environ_proxies
 
     session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter(connections))
     session.trust_env = False
     if not is_loopback_url(url):
         session.proxies = dict(get_environ_proxies(url))

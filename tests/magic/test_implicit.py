@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -453,6 +454,97 @@ def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(redirect_uri: str)
         assert is_free(port_of(redirect_uri))
         over.set()
     attempt.join()
+
+
+def wait_until_nothing_is_left(port: int, before: Collection[threading.Thread]) -> list[str]:
+    """Wait a second at most; return the threads that still run, but for those *before*, and connections to *port*."""
+    deadline = time.monotonic() + 1
+    while True:
+        threads = [each for each in threading.enumerate() if each not in before]
+        left = [each.name for each in threads if each.name.startswith("ipyauth-")]
+        to_port = [each for each in psutil.Process().net_connections("tcp") if each.raddr and each.raddr.port == port]
+        left += [f"a connection, {each.status}" for each in to_port if each.status == psutil.CONN_ESTABLISHED]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("named_by", ["domain", "issuer"])
+def test_an_interrupt_leaves_nothing_that_waits_for_a_silent_provider(named_by: str, redirect_uri: str) -> None:
+    """It takes the request and never answers; a second later no thread waits for it, and no connection is open."""
+    before = threading.enumerate()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        named = {named_by: f"http://127.0.0.1:{port}"}
+        attempt = Attempt(ParamsAuth0(**named, client_id="c", redirect_uri=redirect_uri), 30)
+        attempt.start()
+        connection, _ = silent.accept()
+        assert connection.recv(3) == b"GET"
+
+        def interrupt(attempt: Attempt) -> None:
+            raise KeyboardInterrupt
+
+        with connection:
+            with pytest.raises(KeyboardInterrupt):
+                attempt.result(interrupt)
+            assert wait_until_nothing_is_left(port, before) == []
+
+
+def test_giving_up_ends_nobody_elses_wait(redirect_uri: str) -> None:
+    """Two sign-ins at one provider: the second asks for itself what the first one no longer waits for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        domain = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        first, second = (
+            Attempt(ParamsAuth0(domain=domain, client_id="c", redirect_uri=uri), 30)
+            for uri in (redirect_uri, "http://127.0.0.1:0/")
+        )
+        first.start()
+        connection, _ = silent.accept()
+        second.start()
+        with connection:
+            first.cancel("it was interrupted")
+            silent.settimeout(20)
+            again, _ = silent.accept()
+            with again:
+                assert again.recv(3) == b"GET"
+                assert not second.is_over
+                second.cancel("the test is over")
+        for attempt in (first, second):
+            attempt.join()
+
+
+def test_an_interrupt_leaves_nothing_that_waits_for_a_token(redirect_uri: str) -> None:
+    """The code is being exchanged, and the answer comes in drips."""
+    over, before = threading.Event(), threading.enumerate()
+
+    def drip() -> Iterator[bytes]:
+        while not over.wait(0.05):
+            yield b" "
+
+    with serving() as web:
+        issuer = f"{web.url}/"
+        endpoints = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+        document = {"issuer": issuer} | {name: issuer + path for name, path in endpoints.items()}
+        web.answers["/.well-known/openid-configuration"] = (200, {}, json.dumps(document).encode())
+        web.answers["/keys"] = (200, {}, b'{"keys": []}')
+        web.answers["/token"] = (200, {}, drip)
+        wanted = ParamsAuth0(domain=web.url, client_id="c", redirect_uri=redirect_uri, response_type="code")
+        attempt = Attempt(wanted, 30)
+        attempt.wait_for_url(10)
+        arrival = f"{redirect_uri}?code=x&state={query_of(str(attempt.url))['state']}"
+        tab = threading.Thread(target=send, args=("GET", arrival), daemon=True)
+        tab.start()
+
+        def interrupt_in_the_exchange(attempt: Attempt) -> None:
+            while "/token" not in web.asked:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            attempt.result(interrupt_in_the_exchange)
+        assert wait_until_nothing_is_left(int(web.url.rpartition(":")[2]), before) == []
+        over.set()
+        tab.join(20)
 
 
 def test_state_and_nonce_are_new_each_time(issuer: LocalIssuer) -> None:
