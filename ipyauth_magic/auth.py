@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import httpx
     import requests
 
+    from .display.widget import AuthWidget
     from .environment import Way
     from .session import TokenSession
 
@@ -90,8 +91,13 @@ class Auth:
         self._store = store
         self._bind = bind
         self._paste = paste
+        self._widget: AuthWidget | None = None
         self._kept = KeptTokens(
-            params, self.grant, open_store(store) if isinstance(store, str) else store, lambda: utc_now()
+            params,
+            self.grant,
+            open_store(store) if isinstance(store, str) else store,
+            lambda: utc_now(),
+            self._refresh_widget,
         )
         self._lock = threading.RLock()
         self._silence = threading.Lock()
@@ -144,7 +150,7 @@ class Auth:
         """
         if not 0 < timeout <= 24 * 3600:
             raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
-        if not force and self._go_on_without_asking(renew):
+        if not force and self.go_on_without_asking(renew):
             return False
         if not force and self._may_be_silent(open_browser):
             with self._silence:  # who comes second finds what the first one's silent attempt brought
@@ -165,8 +171,12 @@ class Auth:
             raise
         return True
 
-    def _go_on_without_asking(self, renew: bool) -> bool:
-        """Tell whether there are good tokens, or could be renewed ones, that need nobody."""
+    def go_on_without_asking(self, renew: bool) -> bool:
+        """Tell whether there are good tokens, or could be renewed ones, that need nobody.
+
+        Raises:
+            ProviderError: they are to be renewed, and the provider cannot be reached.
+        """
         if self._adopt_good_tokens() and not renew:
             return True
         try:
@@ -246,6 +256,7 @@ class Auth:
         if attempt.is_over:
             sign_ins.take_over(attempt)
         self._redraw_cards()
+        self._refresh_widget()
 
     # The tokens
 
@@ -308,6 +319,11 @@ class Auth:
         return self._kept.is_signed_in
 
     @property
+    def attempt(self) -> Attempt | None:
+        """The sign-in under way, or the last one, if it was not stopped."""
+        return self._attempt
+
+    @property
     def tokens(self) -> TokenSet:
         """All that the sign-in gave, ended or not; every token in it is masked.
 
@@ -346,8 +362,18 @@ class Auth:
             attempt, self._attempt = self._attempt, None
             forget()
             sign_ins.forget(self)
+        self._refresh_widget()
         if attempt is not None:
             attempt.cancel("it was cleared")
+            attempt.join()
+
+    def stop(self) -> None:
+        """End a sign-in that waits, and keep the tokens that are here."""
+        with self._lock:
+            attempt, self._attempt = self._attempt, None
+        self._refresh_widget()
+        if attempt is not None:
+            attempt.cancel("it was stopped")
             attempt.join()
 
     def sign_out(self, open_browser: bool = True) -> None:
@@ -422,19 +448,29 @@ class Auth:
 
     def card(self) -> Card:
         """Return the card of the state: signed in, under way, failed or not begun."""
+        attempt = self._attempt
+        if attempt is not None and not attempt.is_over and not self._has_use:
+            return card_of(attempt)
+        return self.lasting_card()
+
+    def lasting_card(self) -> Card:
+        """Return the card as it may stay in a notebook for ever: without the link of a sign-in under way."""
         attempt, tokens = self._attempt, self._kept.current if self._kept.is_known else None
-        if tokens is not None and (self.is_signed_in or tokens.refresh_token):
+        if tokens is not None and self._has_use:
             left = (tokens.expires_at - utc_now()).total_seconds()
             issuer, audience = self.params.expected_issuer, self.params.audience
             renewable = tokens.refresh_token is not None
             card = signed_in_card(tokens.logged_as, issuer, audience, tokens.scope, tokens.expires_at, left, renewable)
             return replace(card, note=self._advice())
-        if attempt is not None and not attempt.is_over:
-            return card_of(attempt)
         title = f"The sign-in of {tokens.logged_as} has ended" if tokens else "Not signed in"
         if attempt is not None and attempt.error is not None:
             return Card("bad", title, self._what(), note=str(attempt.error))
         return Card("still", title, self._what(), note="Run sign_in(), or the %%auth0 cell.")
+
+    @property
+    def _has_use(self) -> bool:
+        """Whether there are tokens that serve, now or once they are renewed."""
+        return self.is_signed_in or self._kept.is_renewable
 
     def _advice(self) -> str:
         """Return why another flow is better, for one sign-in of a session."""
@@ -470,26 +506,66 @@ class Auth:
         raise TypeError("An Auth holds a secret and is not pickled; sign in where it is needed.")
 
     def _ipython_display_(self) -> None:
+        """Show the live widget where anywidget is installed and somebody can use it; else the card."""
+        if (widget := self._live_widget()) is None:
+            self._show_card()
+            return
+        self._adopt_good_tokens()
+        widget.show()
+
+    def _live_widget(self) -> AuthWidget | None:
+        """Return the one widget of this `Auth`, shown as often as it may be; None where a card is to be shown.
+
+        Where nobody can answer it would only be saved: nbclient writes the state of every widget into the notebook.
+        """
+        if not in_notebook() or not somebody_can_answer():
+            return None
+        try:
+            from .display.widget import AuthWidget
+        except ImportError:  # the extra `[widget]` is not installed
+            return None
+        with self._lock:
+            if self._widget is None:
+                self._widget = AuthWidget(self)
+        return self._widget
+
+    def _refresh_widget(self) -> None:
+        """Bring the widget up to date; waits for nobody, whatever locks the caller holds."""
+        if self._widget is not None:
+            self._widget.refresh()
+
+    def _show_card(self) -> None:
         """Show the card; if nobody is signed in and somebody can, the card offers the sign-in and does not block."""
         with self._lock:
             if not self._adopt_good_tokens() and not self._kept.is_renewable and somebody_can_answer():
                 try:
-                    self._offer()
+                    attempt = self.offer()
                 except IpyauthError as error:
                     Output().show(Card("bad", "Not signed in", self._what(), note=str(error)).bundle())
                     return
+                # A notebook's card is drawn again when the link is known; a terminal's lines stay.
+                attempt.wait_for_url(0.3 if in_notebook() else 10)
             output = Output()
             self._cards.append(output)
             output.show(self.card().bundle())
 
-    def _offer(self) -> None:
-        if self._attempt is None or self._attempt.is_over:
-            ways = self.ways()
-            sign_ins.make_room(ways)
-            self._attempt = Attempt(self.params, CARD_TIMEOUT, ways, self._changed, grant=self.grant)
-            sign_ins.offer(self._attempt)
-            # A notebook's card is drawn again when the link is known; a terminal's lines stay.
-            self._attempt.wait_for_url(0.3 if in_notebook() else 10)
+    def offer(self) -> Attempt:
+        """Begin a sign-in that waits for whoever follows its link, unless one is under way, and return it.
+
+        Raises:
+            PortTaken: no redirect URI's port is free.
+            InvalidParams: the response mode does not go with any way of the response.
+        """
+        with self._lock:
+            attempt = self._attempt
+            if attempt is None or attempt.is_over:
+                ways = self.ways()
+                sign_ins.make_room(ways)
+                attempt = Attempt(self.params, CARD_TIMEOUT, ways, self._changed, grant=self.grant)
+                self._attempt = attempt
+                sign_ins.offer(attempt)
+            attempt.start()
+        return attempt
 
     def _redraw_cards(self) -> None:
         """Bring the cards up to date; a terminal's lines cannot be replaced."""

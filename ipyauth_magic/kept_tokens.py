@@ -38,13 +38,25 @@ class KeptTokens:
     """The tokens of a sign-in for *params*; thread-safe, and shared by all processes that share *store*.
 
     Nothing here asks the user: where only the user can help, `SignInNeeded` is raised.
+
+    Args:
+        changed: called when the tokens here are others, from any thread, while the store's lock may be held: it must
+            not wait for whoever waits for that.
     """
 
-    def __init__(self, params: ParamsAuth0, grant: Grant, store: Store, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        params: ParamsAuth0,
+        grant: Grant,
+        store: Store,
+        now: Callable[[], datetime] = utc_now,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._params = params
         self._store = store
         self._key = store_key(params, _name(grant))
         self._now = now
+        self._changed = changed
         self._current: TokenSet | None = None
         self._retry_at = 0.0
 
@@ -83,7 +95,7 @@ class KeptTokens:
     def adopt(self) -> bool:
         """Take over what an equal sign-in of the same user left in the store; tell whether the tokens here are good."""
         if not self.is_signed_in:
-            self._current = self._stored(self._current) or self._current
+            self._set(self._stored(self._current) or self._current)
         return self.is_signed_in
 
     def forget(self) -> None:
@@ -93,7 +105,7 @@ class KeptTokens:
 
     def leave(self) -> None:
         """Forget the tokens here; what the store keeps stays there."""
-        self._current = None
+        self._set(None)
 
     def take_out(self) -> TokenSet:
         """Forget the tokens, here and in the store, and return the last of them.
@@ -149,7 +161,7 @@ class KeptTokens:
             # What is stored is the latest, whatever the clock said when it came.
             tokens = self._stored(own) or own
             if self._is_good(tokens) and tokens != ended:
-                self._current = tokens
+                self._set(tokens)
                 return tokens
             return self._renew(tokens)
 
@@ -171,7 +183,13 @@ class KeptTokens:
         try:
             self._store.save(self._key, tokens)
         finally:
+            self._set(tokens)
+
+    def _set(self, tokens: TokenSet | None) -> None:
+        """Let *tokens* be those here."""
+        if tokens is not self._current:
             self._current = tokens
+            self._changed()
 
     def _drop(self) -> None:
         self.leave()

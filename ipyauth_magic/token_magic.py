@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from .auth import Auth
 from .clock import utc_now
 from .display.card import Card, table
-from .display.claims import claim_rows, decode_unverified, shown, token_view
+from .display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
 from .display.panel import panel, show
 from .display.waiting import way_of_response
 from .errors import NotSignedIn
@@ -92,10 +92,7 @@ def _as_dict(auth: Auth) -> dict[str, Any]:
 
 def _view(auth: Auth) -> dict[str, str]:
     tokens = auth.tokens
-    decoded = decode_unverified(tokens.access_token)
-    said = "" if decoded else "The access token is opaque: only the API and its provider can read it."
-    sections = [("Access token: claims", claim_rows(decoded.claims))] if decoded else []
-    sections.append(("ID token: claims, verified", claim_rows(tokens.claims)))
+    sections, said = sections_of(tokens)
     card = auth.card()
     card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (card.note, said))))
     left = (tokens.expires_at - utc_now()).total_seconds()

@@ -38,7 +38,7 @@ FLOORS = {
         __init__ auth second_try httpx_auth sign_ins sign_out session magics token_magic completion
         cli __main__
         callback.server_extension
-        display.panel display.tracebacks display.inspection display.pasting
+        display.panel display.tracebacks display.inspection display.pasting display.widget
     """,
 }
 """Rules, doors, flows, user: each module stands on one floor. `__init__` is the package itself."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..text import plain
+from ..token import TokenSet
 from .card import Card, Row, escaped, table
 from .waiting import duration, local_time
 
@@ -47,6 +48,14 @@ def shown(claims: Mapping[str, Any]) -> dict[str, Any]:
 def claim_rows(claims: Mapping[str, Any]) -> list[Row]:
     """Return the claims to show as rows, times in words beside the number."""
     return [(plain(name, 60), _value(name, value)) for name, value in shown(claims).items()]
+
+
+def sections_of(tokens: TokenSet) -> tuple[list[tuple[str, list[Row]]], str]:
+    """Return the claims of *tokens* under their titles, and a sentence about an access token that has none to read."""
+    decoded = decode_unverified(tokens.access_token)
+    sections = [("Access token: claims", claim_rows(decoded.claims))] if decoded else []
+    sections.append(("ID token: claims, verified", claim_rows(tokens.claims)))
+    return sections, "" if decoded else "The access token is opaque: only the API and its provider can read it."
 
 
 def token_view(

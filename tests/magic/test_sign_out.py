@@ -264,7 +264,7 @@ def test_without_a_browser_the_link_is_shown(
 def test_a_sign_in_that_waits_is_ended(make_auth: Callable[..., Auth], alice: Person) -> None:
     """Also where nobody has signed in yet; its port is free again."""
     auth = make_auth()
-    auth._offer()
+    auth.offer()
     attempt = auth._attempt
     assert attempt is not None
     with pytest.raises(NotSignedIn):

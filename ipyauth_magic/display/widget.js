@@ -1,0 +1,339 @@
+// The live widget of an Auth. What it shows for ever is in `state`; the link, the claims and the token come by
+// messages, are used, and are kept nowhere but in the page.
+
+const PATIENCE = 1000; // milliseconds after which the kernel counts as busy
+const BUSY =
+  "The kernel is busy; this happens when the cell has ended. (If no cell is running, run this one again.)";
+
+function render({ model, el }) {
+  const view = Math.random().toString(36).slice(2);
+  const page = build(el);
+  const unheard = new Map(); // what the kernel has not answered yet, with the timers that tell so
+  let present = { doing: "", note: "", url: "" };
+  let said = ""; // by this view; what the kernel says goes before it
+  let blocked = false; // the browser kept the sign-in page from opening
+
+  // What is shown
+
+  function draw() {
+    const state = model.get("state");
+    const left = secondsLeft(state);
+    const known = state.who !== "";
+    const usable = known && (left > 0 || state.renewable);
+    const waiting = present.doing !== "";
+    setText(page.title, titleOf(state, usable));
+    page.root.dataset.mood = usable ? "good" : waiting ? "waiting" : present.note ? "bad" : "still";
+    setText(page.provider, state.issuer);
+    setText(page.api, state.audience || "none: the access token is opaque");
+    setText(page.scopes, state.scope);
+    for (const times of page.times) times.hidden = !known;
+    if (known) {
+      page.until.dateTime = state.expires_at;
+      setText(page.until, localTime(state.expires_at));
+      setText(page.then, state.renewable ? (left > 0 ? ", then renewed by itself" : ", renewed when it is used next") : "");
+    }
+    setText(page.go, usable ? "Renew" : "Sign in");
+    disable(page.go, waiting);
+    disable(page.copy, !usable);
+    for (const button of [page.copy, page.inspect, page.clear]) show(button, known, page.go);
+    if (!known) close();
+    drawPending();
+    drawNote();
+    tick();
+  }
+
+  function drawPending() {
+    const { doing, url, code } = present;
+    const waiting = doing === "waiting";
+    show(page.pending, waiting, page.go);
+    if (!waiting) return forget(page.link, page.place, page.image, page.code);
+    page.link.href = safe(url);
+    setText(page.link, code ? "Open with the code filled in" : blocked ? "Open the sign-in page" : "Open it again");
+    page.link.className = code || blocked ? "ipyauth-button ipyauth-primary" : "ipyauth-button";
+    page.enter.hidden = page.code.hidden = !code;
+    if (code) {
+      setText(page.code, code);
+      setText(page.place, present.page);
+      page.place.href = safe(present.page);
+    }
+    const [source, width] = present.image ?? ["", 0];
+    page.image.hidden = !source;
+    if (source && page.image.src !== source) Object.assign(page.image, { src: source, width });
+  }
+
+  function drawNote() {
+    const told = present.note || said || DOING[present.doing + (blocked ? " blocked" : present.code ? " code" : "")] || "";
+    page.note.toggleAttribute("data-bad", present.note !== "");
+    setText(page.note, told);
+  }
+
+  function tick() {
+    const state = model.get("state");
+    if (state.who === "") return;
+    const left = secondsLeft(state);
+    setText(page.time, duration(left));
+    if (left <= 0 && page.root.dataset.ended !== state.expires_at) {
+      page.root.dataset.ended = state.expires_at;
+      draw();
+    }
+  }
+
+  function say(text) {
+    said = text;
+    drawNote();
+  }
+
+  // What the buttons do
+
+  function ask(action) {
+    if (unheard.has(action)) return;
+    unheard.set(action, setTimeout(() => say(BUSY), PATIENCE));
+    model.send({ action, view });
+  }
+
+  function press(button, work) {
+    button.addEventListener("click", () => {
+      if (button.getAttribute("aria-disabled") === "true") return;
+      if (unheard.size === 0) say("");
+      work();
+    });
+  }
+
+  function open(url) {
+    // Without a way back: the provider's page must not move the notebook's own.
+    const tab = window.open("", "_blank");
+    blocked = tab === null;
+    if (blocked) return;
+    tab.opener = null;
+    tab.location.replace(safe(url));
+  }
+
+  function close() {
+    page.inspect.setAttribute("aria-expanded", "false");
+    page.claims.hidden = true;
+    page.claims.replaceChildren();
+  }
+
+  function toggle() {
+    if (page.inspect.getAttribute("aria-expanded") === "true") return close();
+    ask("inspect");
+  }
+
+  async function copy(token) {
+    try {
+      await navigator.clipboard.writeText(token);
+      say("The token is on the clipboard.");
+    } catch {
+      say("The browser does not let the clipboard be written to. In a cell, auth.access_token is the token.");
+    }
+  }
+
+  // What the kernel says
+
+  const heard = {
+    heard({ action }) {
+      clearTimeout(unheard.get(action));
+      unheard.delete(action);
+      if (unheard.size === 0 && said === BUSY) say("");
+    },
+    claims({ sections, note }) {
+      page.claims.replaceChildren(...claims(sections, note));
+      page.claims.hidden = false;
+      page.inspect.setAttribute("aria-expanded", "true");
+    },
+    token({ token }) {
+      copy(token);
+    },
+  };
+
+  function receive(message) {
+    if (message?.event !== "present") {
+      if (message?.view === view) heard[message.event]?.(message);
+      return;
+    }
+    if (message.url !== present.url) blocked = false;
+    if (message.open === view) open(message.url);
+    present = message;
+    draw();
+  }
+
+  function change() {
+    if (present.doing === "renewing") said = "Renewed.";
+    else if (said !== BUSY) said = "";
+    draw();
+    if (!page.claims.hidden) ask("inspect");
+  }
+
+  press(page.go, () => ask(page.go.textContent === "Renew" ? "renew" : "sign_in"));
+  press(page.inspect, toggle);
+  press(page.clear, () => ask("clear"));
+  press(page.stop, () => ask("stop"));
+  press(page.copy, () => {
+    if (navigator.clipboard) ask("copy");
+    else say("The browser gives the clipboard to pages of https and of localhost only. In a cell, auth.access_token is the token.");
+  });
+  model.on("msg:custom", receive);
+  model.on("change:state", change);
+  const stopTicking = everySecond(tick);
+  draw();
+  model.send({ action: "hello", view });
+  return () => {
+    stopTicking();
+    for (const timer of unheard.values()) clearTimeout(timer);
+    model.off("msg:custom", receive);
+    model.off("change:state", change);
+  };
+}
+
+const DOING = {
+  asking: "Asking the provider for its address…",
+  renewing: "Renewing…",
+  waiting: "Sign in in the tab that has opened; this goes on by itself.",
+  "waiting blocked": "The browser kept the sign-in page from opening: follow the link.",
+  "waiting code": "If the page shows a code, compare it with this one. Once you have allowed it, this goes on by itself.",
+};
+
+// The page
+
+function build(el) {
+  const page = {
+    title: make("p", { className: "ipyauth-title", role: "status" }),
+    provider: make("dd"),
+    api: make("dd"),
+    scopes: make("dd"),
+    until: make("time"),
+    time: make("span", { className: "ipyauth-time", role: "timer" }),
+    then: make("span", { className: "ipyauth-quiet" }),
+    go: button("Sign in", "ipyauth-primary"),
+    copy: button("Copy token"),
+    inspect: button("Inspect"),
+    clear: button("Clear"),
+    note: make("p", { className: "ipyauth-note", role: "status" }),
+    code: make("p", { className: "ipyauth-code" }),
+    place: link(),
+    link: link("ipyauth-button"),
+    image: make("img", { alt: "QR code of the link" }),
+    stop: button("Stop"),
+    claims: make("div", { className: "ipyauth-claims", hidden: true }),
+  };
+  page.enter = make("p", {}, "Open ", page.place, " on any device, and enter");
+  page.pending = make(
+    "div",
+    { className: "ipyauth-pending", hidden: true },
+    make("div", {}, page.enter, page.code, make("div", { className: "ipyauth-buttons" }, page.link, page.stop)),
+    page.image,
+  );
+  page.times = [
+    row("Valid until", make("dd", {}, page.until)),
+    row("Time left", make("dd", {}, page.time, page.then)),
+  ];
+  page.inspect.setAttribute("aria-expanded", "false");
+  page.root = make(
+    "section",
+    { className: "ipyauth", ariaLabel: "Sign-in" },
+    page.title,
+    make(
+      "dl",
+      {},
+      row("Provider", page.provider),
+      row("API", page.api),
+      row("Scopes", page.scopes),
+      ...page.times,
+    ),
+    make("div", { className: "ipyauth-buttons" }, page.go, page.copy, page.inspect, page.clear),
+    page.note,
+    page.pending,
+    page.claims,
+  );
+  el.append(page.root);
+  return page;
+}
+
+function make(name, properties = {}, ...children) {
+  const { role, ...rest } = properties;
+  const made = Object.assign(document.createElement(name), rest);
+  if (role) made.setAttribute("role", role);
+  made.append(...children);
+  return made;
+}
+
+function row(label, dd) {
+  return make("div", {}, make("dt", {}, label), dd);
+}
+
+function button(label, more = "") {
+  return make("button", { type: "button", className: `ipyauth-button ${more}`.trim() }, label);
+}
+
+function link(className = "") {
+  return make("a", { className, target: "_blank", rel: "noopener" });
+}
+
+function claims(sections, note) {
+  const parts = sections.flatMap(([title, rows]) => [
+    make("h4", {}, title),
+    make("dl", {}, ...rows.map(([name, value]) => row(name, make("dd", {}, value)))),
+  ]);
+  return note ? [make("p", { className: "ipyauth-quiet" }, note), ...parts] : parts;
+}
+
+// Only what has changed is touched: a new text node would be read aloud again, and a selection in it lost.
+function setText(element, text) {
+  if (element.textContent === text) return;
+  if (element.firstChild) element.firstChild.data = text;
+  else element.append(text);
+}
+
+function disable(element, off) {
+  // Not `disabled`: that would take the focus away from whoever has just pressed it.
+  element.setAttribute("aria-disabled", String(off));
+}
+
+function show(element, visible, next) {
+  if (!visible && element.contains(document.activeElement)) next.focus();
+  element.hidden = !visible;
+}
+
+function forget(link, place, image, code) {
+  for (const each of [link, place]) each.removeAttribute("href");
+  image.removeAttribute("src");
+  setText(code, "");
+}
+
+function safe(url) {
+  return /^https?:\/\//.test(url) ? url : "about:blank";
+}
+
+// Time
+
+function titleOf(state, usable) {
+  if (state.who === "") return "Not signed in";
+  return usable ? `Signed in as ${state.who}` : `The sign-in of ${state.who} has ended`;
+}
+
+function secondsLeft(state) {
+  return state.expires_at ? Math.max(0, (Date.parse(state.expires_at) - Date.now()) / 1000) : 0;
+}
+
+function duration(seconds) {
+  const whole = Math.ceil(seconds);
+  return [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+    .map((each) => String(each).padStart(2, "0"))
+    .join(":");
+}
+
+function localTime(iso) {
+  const two = (number) => String(number).padStart(2, "0");
+  const at = new Date(iso);
+  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(at);
+  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+  return `${day} ${time} ${zone.find((part) => part.type === "timeZoneName").value}`;
+}
+
+function everySecond(work) {
+  const timer = setInterval(work, 250); // a second is never late, and never left out
+  return () => clearInterval(timer);
+}
+
+export default { render };
