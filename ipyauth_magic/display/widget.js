@@ -2,14 +2,16 @@
 // messages, are used, and are kept nowhere but in the page.
 
 const PATIENCE = 1000; // milliseconds after which the kernel counts as busy
-const BUSY =
-  "The kernel is busy; this happens when the cell has ended. (If no cell is running, run this one again.)";
+const BUSY = "The kernel is busy; this happens when the cell has ended.";
+const UNKNOWN = `${BUSY} If no cell is running, run this one again.`;
+const GONE = "The kernel of this sign-in has ended: run this cell again.";
 
 function render({ model, el }) {
   const view = Math.random().toString(36).slice(2);
   const page = build(el);
   const unheard = new Map(); // what the kernel has not answered yet, with the timers that tell so
   let present = { doing: "", note: "", url: "" };
+  let met = false; // the kernel has spoken to this page
   let said = ""; // by this view; what the kernel says goes before it
   let blocked = false; // the browser kept the sign-in page from opening
 
@@ -21,7 +23,7 @@ function render({ model, el }) {
     const known = state.who !== "";
     const usable = known && (left > 0 || state.renewable);
     const waiting = present.doing !== "";
-    setText(page.title, titleOf(state, usable));
+    setText(page.title, !usable && waiting ? "Signing in…" : titleOf(state, usable));
     page.root.dataset.mood = usable ? "good" : waiting ? "waiting" : present.note ? "bad" : "still";
     setText(page.provider, state.issuer);
     setText(page.api, state.audience || "none: the access token is opaque");
@@ -87,8 +89,17 @@ function render({ model, el }) {
 
   function ask(action) {
     if (unheard.has(action)) return;
-    unheard.set(action, setTimeout(() => say(BUSY), PATIENCE));
-    model.send({ action, view });
+    if (!send(action)) return say(GONE);
+    unheard.set(action, setTimeout(() => say(met ? BUSY : UNKNOWN), PATIENCE));
+  }
+
+  function send(action) {
+    try {
+      model.send({ action, view });
+    } catch {
+      return false; // the kernel was restarted
+    }
+    return true;
   }
 
   function press(button, work) {
@@ -134,7 +145,7 @@ function render({ model, el }) {
     heard({ action }) {
       clearTimeout(unheard.get(action));
       unheard.delete(action);
-      if (unheard.size === 0 && said === BUSY) say("");
+      if (unheard.size === 0 && isAboutTheKernel(said)) say("");
     },
     claims({ sections, note }) {
       page.claims.replaceChildren(...claims(sections, note));
@@ -147,19 +158,20 @@ function render({ model, el }) {
   };
 
   function receive(message) {
+    met = true;
     if (message?.event !== "present") {
       if (message?.view === view) heard[message.event]?.(message);
       return;
     }
     if (message.url !== present.url) blocked = false;
     if (message.open === view) open(message.url);
+    if (present.doing === "renewing" && message.doing === "" && message.note === "") said = "Renewed.";
     present = message;
     draw();
   }
 
   function change() {
-    if (present.doing === "renewing") said = "Renewed.";
-    else if (said !== BUSY) said = "";
+    if (!isAboutTheKernel(said)) said = "";
     draw();
     if (!page.claims.hidden) ask("inspect");
   }
@@ -176,7 +188,7 @@ function render({ model, el }) {
   model.on("change:state", change);
   const stopTicking = everySecond(tick);
   draw();
-  model.send({ action: "hello", view });
+  send("hello");
   return () => {
     stopTicking();
     for (const timer of unheard.values()) clearTimeout(timer);
@@ -192,6 +204,10 @@ const DOING = {
   "waiting blocked": "The browser kept the sign-in page from opening: follow the link.",
   "waiting code": "If the page shows a code, compare it with this one. Once you have allowed it, this goes on by itself.",
 };
+
+function isAboutTheKernel(said) {
+  return [BUSY, UNKNOWN, GONE].includes(said);
+}
 
 // The page
 
@@ -234,7 +250,7 @@ function build(el) {
     page.title,
     make(
       "dl",
-      {},
+      { className: "ipyauth-facts" },
       row("Provider", page.provider),
       row("API", page.api),
       row("Scopes", page.scopes),

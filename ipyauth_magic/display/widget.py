@@ -129,13 +129,11 @@ class AuthWidget(anywidget.AnyWidget):
     def _sign_in(self, view: str, renew: bool = False) -> None:
         """Let *view* open the provider's page, unless there are tokens that need nobody."""
         self._now("renewing" if renew else "asking")
-        try:
-            if not self._auth.go_on_without_asking(renew):
-                with self._turn:
-                    self._opener = view
-                self._auth.offer()
-        finally:
-            self._now()
+        if not self._auth.go_on_without_asking(renew):
+            with self._turn:
+                self._opener = view
+            self._auth.offer()
+        self._now()
 
     def _renew(self, view: str) -> None:
         self._sign_in(view, renew=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,13 @@ def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
         raise webbrowser.Error("could not locate runnable browser")
 
     monkeypatch.setattr(webbrowser, "get", get)
+
+
+@pytest.fixture
+def no_anywidget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without the extra `[widget]`."""
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "ipyauth_magic.display.widget", raising=False)
 
 
 @pytest.fixture

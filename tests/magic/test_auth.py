@@ -267,8 +267,8 @@ class Cards:
 
 
 @pytest.fixture
-def cards(monkeypatch: pytest.MonkeyPatch) -> Cards:
-    """What the cards of this test show."""
+def cards(monkeypatch: pytest.MonkeyPatch, no_anywidget: None) -> Cards:
+    """What the cards of this test show, where there is no widget."""
     return Cards(monkeypatch)
 
 

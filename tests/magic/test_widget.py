@@ -1,0 +1,514 @@
+"""The live widget of an `Auth`, as a page of a notebook meets it: by messages, and by the state that is saved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import Auth, ParamsAuth0, auth, sign_ins
+from ipyauth_magic.callback.sockets import port_of
+from ipyauth_magic.display import widget
+from ipyauth_magic.display.widget import AuthWidget
+from ipyauth_magic.errors import NotSignedIn, SignInNeeded
+from tests.magic.test_leaks import assert_silent, secrets_in
+from tests.magic.test_sockets import held
+from tests.support.ports import free_port, is_free, wait_until_free
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_tab import browser_command
+
+MIME = "application/vnd.jupyter.widget-view+json"
+MakeAuth = Callable[..., Auth]
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_sign_ins() -> Iterator[None]:
+    """Each test begins a session of its own."""
+    yield
+    sign_ins.end_offers("the test is over")
+    sign_ins.end_session()
+
+
+class Page:
+    """A page with views of widgets: what was displayed, what the kernel said, and every state that was synced."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.displayed: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.states: list[dict[str, Any]] = []
+        monkeypatch.setattr(widget, "display", lambda data, **options: self.displayed.append(data))
+        monkeypatch.setattr(auth, "in_notebook", lambda: True)
+        monkeypatch.setattr(AuthWidget, "send", lambda _, content, buffers=None: self.messages.append(content))
+
+    def show(self, shown: Auth) -> AuthWidget:
+        """Display *shown* and return its widget."""
+        shown._ipython_display_()
+        assert shown._widget is not None
+        shown._widget.observe(lambda change: self.states.append(change["new"]), "state")
+        return shown._widget
+
+    def press(self, pressed: AuthWidget, action: str, view: str = "first") -> None:
+        """Send what a button of *view* sends."""
+        pressed._handle_custom_msg({"action": action, "view": view}, [])
+
+    def wait_for(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Wait for a message of the kernel with *fields*, and return it."""
+        deadline = time.monotonic() + 20
+        wanted = {"event": event} | fields
+        while True:
+            found = [each for each in list(self.messages) if wanted.items() <= each.items()]
+            if found:
+                return found[-1]
+            assert time.monotonic() < deadline, self.messages
+            time.sleep(0.01)
+
+    def link(self) -> str:
+        """Wait for the link of a sign-in, and return it."""
+        return str(self.wait_for("present", doing="waiting")["url"])
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    """A page, and a notebook in it."""
+    return Page(monkeypatch)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until *holds* says so."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def port(of: Auth) -> int:
+    """Return the port at which *of* listens."""
+    return port_of(of.params.redirect_uris[0])
+
+
+# What is shown
+
+
+def test_it_is_shown_with_the_card_for_where_there_are_no_widgets(page: Page, make_auth: MakeAuth) -> None:
+    """It starts nothing: no thread, no port, and so no link that could be saved."""
+    a = make_auth()
+    threads = threading.active_count()
+    page.show(a)
+    [bundle] = page.displayed
+    assert set(bundle) == {MIME, "text/html", "text/plain"}
+    assert bundle["text/plain"].startswith("Not signed in\n")
+    assert "Not signed in" in bundle["text/html"]
+    assert threading.active_count() == threads
+    assert is_free(port(a))
+
+
+def test_every_view_is_of_one_widget(page: Page, make_auth: MakeAuth) -> None:
+    """So that they stay in step."""
+    a = make_auth()
+    assert page.show(a) is page.show(a)
+    assert page.displayed[0][MIME]["model_id"] == page.displayed[1][MIME]["model_id"]
+
+
+def test_a_link_under_way_is_in_no_fallback(page: Page, make_auth: MakeAuth) -> None:
+    """A view that is shown while the sign-in waits has the card without it."""
+    a = make_auth()
+    shown = page.show(a)
+    page.press(shown, "sign_in")
+    link = page.link()
+    page.show(a)
+    assert "/authorize?" in link
+    assert "authorize" not in json.dumps(page.displayed)
+
+
+def test_where_nobody_can_answer_there_is_no_widget(
+    page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nbclient would save its state."""
+    cards: list[dict[str, str]] = []
+    monkeypatch.setattr(auth.Output, "show", lambda output, bundle: cards.append(bundle))
+    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    a = make_auth()
+    a._ipython_display_()
+    assert a._widget is None
+    assert cards[0]["text/plain"].startswith("Not signed in")
+
+
+def test_without_anywidget_there_is_the_card(
+    page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch, no_anywidget: None
+) -> None:
+    """With its link."""
+    cards: list[dict[str, str]] = []
+    monkeypatch.setattr(auth.Output, "show", lambda output, bundle: cards.append(bundle))
+    a = make_auth()
+    a._ipython_display_()
+    assert a._widget is None
+    until(lambda: "/authorize?" in cards[-1]["text/html"])
+
+
+def test_a_terminal_shows_the_card(page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of text cannot be pressed."""
+    monkeypatch.setattr(auth, "in_notebook", lambda: False)
+    monkeypatch.setattr(auth.Output, "show", lambda output, bundle: None)
+    a = make_auth()
+    a._ipython_display_()
+    assert a._widget is None
+
+
+# Signing in
+
+
+def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> None:
+    """Once, and no other view does; the kernel's machine opens no browser; then every view knows who it is."""
+    a = make_auth()
+    shown = page.show(a)
+    page.press(shown, "sign_in", "second")
+    page.wait_for("heard", view="second", action="sign_in")
+    assert page.wait_for("present", doing="waiting", open="second")
+    page.press(shown, "hello", "third")
+    until(lambda: any(each.get("view") == "third" for each in page.messages))
+    assert page.wait_for("present", doing="waiting", open="")
+    assert [each for each in page.messages if each.get("open")] == [page.wait_for("present", open="second")]
+    browser = ScriptedBrowser()
+    browser.open(page.link())
+    until(lambda: shown.state["who"] == "alice")
+    until(lambda: page.messages[-1]["doing"] == "")
+    assert shown.state == {
+        "issuer": a.params.expected_issuer,
+        "audience": "api/fruit",
+        "scope": a.scope,
+        "who": "alice",
+        "expires_at": a.expires_at.isoformat(),
+        "renewable": True,
+    }
+
+
+def test_the_state_holds_no_secret(page: Page, make_auth: MakeAuth) -> None:
+    """Not at any moment of a sign-in, a renewal, a look at the claims and a copy; nor does the fallback."""
+    a = make_auth()
+    shown = page.show(a)
+    browser = ScriptedBrowser()
+    page.press(shown, "sign_in")
+    browser.open(page.link())
+    until(lambda: shown.state["who"] == "alice")
+    secrets = {str(a.access_token), str(a.id_token), str(a.tokens.refresh_token)}
+    for action, event in (("inspect", "claims"), ("copy", "token")):
+        page.press(shown, action)
+        page.wait_for(event)
+    page.press(shown, "renew")
+    until(lambda: str(a.tokens.refresh_token) not in secrets)
+    secrets |= {str(a.access_token), str(a.id_token), str(a.tokens.refresh_token)}
+    secrets |= {value for value in browser.seen if len(value) > 20}
+    page.show(a)
+    segments = {segment for secret in secrets for segment in secret.split(".")[-2:] if len(segment) > 20}
+    saved = json.dumps([shown.get_state(), page.states, page.displayed], default=str).encode()
+    assert page.states
+    assert b"alice" in saved
+    assert_silent(saved, secrets | segments, "the widget's state")
+    assert not [mark for mark in (b"state=", b"nonce=", b"authorize?") if mark in saved]
+
+
+def test_what_fails_is_told_and_then_forgotten(page: Page, make_auth: MakeAuth) -> None:
+    """By the same sentence as in a cell; the next press takes it away."""
+    a = make_auth("implicit")
+    shown = page.show(a)
+    page.press(shown, "sign_in")
+    ScriptedBrowser(change=lambda sent: {"error": "access_denied", "state": sent["state"]}).open(page.link())
+    until(lambda: "access_denied" in page.messages[-1].get("note", ""))
+    page.messages.clear()
+    page.press(shown, "sign_in")
+    page.wait_for("present", doing="waiting", note="")
+
+
+def test_a_taken_port_is_told(page: Page, params: Callable[..., ParamsAuth0]) -> None:
+    """And can be pressed again once it is free."""
+    taken = free_port()
+    shown = page.show(Auth(params(redirect_uri=f"http://127.0.0.1:{taken}/callback/")))
+    with held("127.0.0.1", taken):
+        page.press(shown, "sign_in")
+        until(lambda: f"Port {taken} is taken" in page.messages[-1].get("note", ""))
+    page.press(shown, "sign_in")
+    page.link()
+
+
+def test_a_device_shows_its_code(page: Page, make_auth: MakeAuth) -> None:
+    """By a message, with the page where it is entered and a QR code; no tab opens by itself."""
+    shown = page.show(make_auth("device"))
+    page.press(shown, "sign_in")
+    told = page.wait_for("present", doing="waiting", open="")
+    assert told["code"] in told["url"]
+    assert told["page"].endswith("/activate")
+    assert told["image"][0].startswith("data:image/png")
+    assert told["code"] not in json.dumps(shown.get_state(), default=str)
+
+
+def test_a_cells_sign_in_takes_it_over(page: Page, make_auth: MakeAuth) -> None:
+    """The one attempt, the one port; the widget says so too."""
+    a = make_auth()
+    shown = page.show(a)
+    page.press(shown, "sign_in")
+    page.link()
+    assert a.sign_in().logged_as == "alice"
+    until(lambda: shown.state["who"] == "alice")
+
+
+def test_another_sign_in_takes_its_port(page: Page, make_auth: MakeAuth, user_browser: ScriptedBrowser) -> None:
+    """A click that nobody follows up does not hold it."""
+    a = make_auth()
+    page.press(page.show(a), "sign_in")
+    page.link()
+    assert make_auth(store="none").sign_in().logged_as == "alice"
+    until(lambda: "another sign-in took its place" in page.messages[-1].get("note", ""))
+
+
+@pytest.mark.parametrize("action", ["stop", "clear"])
+def test_a_sign_in_that_waits_can_be_ended(action: str, page: Page, make_auth: MakeAuth) -> None:
+    """The port is free again, and nothing is told as a failure."""
+    a = make_auth()
+    shown = page.show(a)
+    page.press(shown, "sign_in")
+    page.link()
+    page.press(shown, action)
+    assert wait_until_free(port(a))
+    until(lambda: page.messages[-1] == {"event": "present", "doing": "", "note": ""})
+
+
+def test_unloading_ends_it(page: Page, make_auth: MakeAuth) -> None:
+    """As it ends the sign-in of a card."""
+    a = make_auth()
+    page.press(page.show(a), "sign_in")
+    page.link()
+    sign_ins.end_offers("the extension was unloaded")
+    assert wait_until_free(port(a))
+
+
+# When somebody is signed in
+
+
+@pytest.fixture
+def signed_in(make_auth: MakeAuth) -> Auth:
+    """A signed-in Auth with a refresh token."""
+    return make_auth().sign_in()
+
+
+def test_renew_needs_no_browser(page: Page, signed_in: Auth, user_browser: ScriptedBrowser) -> None:
+    """By the refresh token: the state has the new end, and no link was sent."""
+    shown = page.show(signed_in)
+    first, opened = signed_in.tokens.refresh_token, len(user_browser.opened)
+    page.press(shown, "renew")
+    until(lambda: signed_in.tokens.refresh_token != first)
+    page.wait_for("present", doing="renewing")
+    until(lambda: page.messages[-1].get("doing") == "")
+    assert shown.state["expires_at"] == signed_in.expires_at.isoformat()
+    assert len(user_browser.opened) == opened
+    assert not [each for each in page.messages if "url" in each]
+
+
+def test_renew_without_a_refresh_token_is_a_sign_in(page: Page, make_auth: MakeAuth) -> None:
+    """The view opens the page; until it is done the old token serves."""
+    a = make_auth("implicit").sign_in()
+    shown, first = page.show(a), a.id_token
+    page.press(shown, "renew", "second")
+    page.wait_for("present", doing="waiting", open="second")
+    assert shown.state["who"] == "alice"
+    assert a.id_token == first
+    ScriptedBrowser().open(page.link())
+    until(lambda: a.id_token != first)
+
+
+def test_stop_keeps_the_tokens(page: Page, make_auth: MakeAuth) -> None:
+    """Of before the renewal."""
+    a = make_auth("implicit").sign_in()
+    shown = page.show(a)
+    page.press(shown, "renew")
+    page.link()
+    page.press(shown, "stop")
+    assert wait_until_free(port(a))
+    assert a.is_signed_in
+    assert shown.state["who"] == "alice"
+
+
+def test_a_renewal_elsewhere_is_shown(page: Page, signed_in: Auth) -> None:
+    """Whoever asks for a token that was about to end."""
+    tokens = signed_in.tokens
+    signed_in._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+    shown = page.show(signed_in)
+    assert signed_in.access_token
+    assert page.states[-1]["expires_at"] == signed_in.expires_at.isoformat() > tokens.obtained_at.isoformat()
+    assert shown.state == page.states[-1]
+
+
+def test_the_token_goes_to_the_view_that_copies(page: Page, signed_in: Auth) -> None:
+    """By a message of its own."""
+    page.press(page.show(signed_in), "copy", "second")
+    told = page.wait_for("token")
+    assert told == {"event": "token", "view": "second", "token": str(signed_in.access_token)}
+    assert type(told["token"]) is str
+
+
+def test_a_token_that_has_ended_is_not_copied(page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told what to do."""
+    a = make_auth("implicit").sign_in()
+    shown = page.show(a)
+    monkeypatch.setattr(auth, "utc_now", lambda: datetime.fromisoformat("2999-01-01T00:00:00+00:00"))
+    page.press(shown, "copy")
+    until(lambda: page.messages[-1].get("note") == str(SignInNeeded()))
+
+
+def test_the_claims_go_to_the_view_that_inspects(page: Page, signed_in: Auth) -> None:
+    """Those that `%token` shows, without what belongs to one request."""
+    page.press(page.show(signed_in), "inspect", "second")
+    told = page.wait_for("claims", view="second")
+    assert [title for title, _ in told["sections"]] == ["Access token: claims", "ID token: claims, verified"]
+    names = [name for _, rows in told["sections"] for name, _ in rows]
+    assert "scope" in names
+    assert "nonce" not in names
+    assert told["note"] == ""
+
+
+def test_clear_forgets(page: Page, signed_in: Auth) -> None:
+    """Here and in the store; the views say so."""
+    shown = page.show(signed_in)
+    page.press(shown, "clear")
+    until(lambda: shown.state["who"] == "")
+    with pytest.raises(NotSignedIn):
+        _ = signed_in.tokens
+    assert shown.state["expires_at"] == ""
+
+
+# Threads, and what is not meant well
+
+
+def test_the_kernel_is_not_held_up(page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message is answered at once, however long its work takes."""
+    a = make_auth()
+    shown = page.show(a)
+    goes_on = threading.Event()
+    monkeypatch.setattr(a, "go_on_without_asking", lambda renew: goes_on.wait(20))
+    page.press(shown, "sign_in")
+    assert page.messages[0] == {"event": "heard", "action": "sign_in", "view": "first"}
+    page.wait_for("present", doing="asking")
+    goes_on.set()
+    until(lambda: page.messages[-1].get("doing") == "")
+
+
+def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
+    """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
+    shown = page.show(signed_in)
+    refreshed = threading.Thread(target=shown.refresh, daemon=True)
+    with signed_in._lock, signed_in._kept._store.lock(signed_in._kept._key):
+        refreshed.start()
+        refreshed.join(20)
+        assert not refreshed.is_alive()
+
+
+def test_messages_on_many_threads(page: Page, signed_in: Auth) -> None:
+    """All are answered, and in the end state and tokens agree."""
+    shown = page.show(signed_in)
+    actions = ["hello", "renew", "inspect", "copy", "sign_in", "stop"] * 4
+    threads = [threading.Thread(target=page.press, args=(shown, action, str(i))) for i, action in enumerate(actions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    until(lambda: not [each for each in threading.enumerate() if each.name == "ipyauth-widget"])
+    assert sorted(each["view"] for each in page.messages if each["event"] == "heard") == sorted(
+        str(i) for i in range(len(actions))
+    )
+    assert shown.state["expires_at"] == signed_in.expires_at.isoformat()
+    assert page.messages[-1]["event"] != "present" or page.messages[-1]["note"] == ""
+
+
+@pytest.mark.parametrize(
+    "content", [None, "sign_in", [], {}, {"action": "refresh"}, {"action": "__init__"}, {"action": ["sign_in"]}]
+)
+def test_what_is_no_message_of_ours_does_nothing(content: Any, page: Page, make_auth: MakeAuth) -> None:
+    """It is not even answered."""
+    shown = page.show(make_auth())
+    shown._handle_custom_msg(content, [])
+    assert page.messages == []
+
+
+def test_no_renewal_fails_by_its_display(
+    page: Page, signed_in: Auth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A front end that went away is for the log."""
+    page.show(signed_in)
+
+    def fail(*_: object) -> None:
+        raise OSError("the socket is closed")
+
+    monkeypatch.setattr(AuthWidget, "send", fail)
+    first = signed_in.tokens.refresh_token
+    signed_in.renewed_token(signed_in.access_token)
+    assert signed_in.tokens.refresh_token != first
+    assert "The widget could not be shown" in caplog.text
+
+
+def test_a_defect_is_told(
+    page: Page, signed_in: Auth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And no button stays pressed for ever."""
+    shown = page.show(signed_in)
+    monkeypatch.setattr(signed_in, "go_on_without_asking", lambda renew: {}["no such"])
+    page.press(shown, "renew")
+    until(lambda: "a defect of ipyauth-magic (KeyError)" in page.messages[-1].get("note", ""))
+    assert page.messages[-1]["doing"] == ""
+
+
+# What is saved
+
+WIDGET_UNATTENDED = """
+get_ipython().kernel._allow_stdin = True  # as if somebody were there
+display(auth)
+auth._widget._handle_custom_msg({"action": "copy", "view": "x"}, [])
+auth._widget._handle_custom_msg({"action": "inspect", "view": "x"}, [])
+auth._widget._handle_custom_msg({"action": "sign_in", "view": "x"}, [])
+import threading
+[each.join() for each in threading.enumerate() if each.name == "ipyauth-widget"]
+"""
+
+
+@pytest.mark.parametrize("somebody", [False, True])
+def test_nbclient_saves_no_secret(
+    somebody: bool, tmp_path: Path, issuer: LocalIssuer, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows the card; and were it the widget, what is saved of it says who, and holds no part of a token."""
+    (tmp_path / "demo.env").write_text(
+        f"domain={issuer.issuer.rstrip('/')}\nclient_id={issuer.client_id}\nredirect_uri={redirect_uri}\n"
+        f"audience={issuer.audience}\nscope=read:usual-fruit\n"
+    )
+    monkeypatch.setenv("BROWSER", browser_command(tmp_path))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    sources = ["%load_ext ipyauth_magic", "%auth0 -f demo.env", WIDGET_UNATTENDED if somebody else "auth"]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(book, timeout=60, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3").execute()
+    saved = nbformat.writes(book)
+    assert "Signed in as alice" in book.cells[2].outputs[0]["data"]["text/plain"]
+    assert (MIME in book.cells[2].outputs[0]["data"]) is somebody
+    assert ("widgets" in book.metadata) is somebody
+    if somebody:
+        states = book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+        assert [each["state"]["state"]["who"] for each in states if "_esm" in each["state"]] == ["alice"]
+    secrets = secrets_in(tmp_path)
+    assert len(secrets) >= 4
+    assert_silent(saved.encode(), secrets, "the notebook")
+
+
+def test_its_files_are_not_read_before_it_is_shown() -> None:
+    """Importing `Auth` brings neither anywidget nor ipywidgets."""
+    program = "import sys; from ipyauth_magic import Auth; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"anywidget", "ipywidgets", "ipyauth_magic.display.widget"} & set(done.stdout.split())
