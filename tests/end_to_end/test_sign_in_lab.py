@@ -24,6 +24,7 @@ INTERRUPT_DEADLINE = 2.5
 """Seconds; what is promised is 0.5."""
 
 GUIDE = (
+    "import sys\n\nsys.modules['anywidget'] = None  # with it, test_widget_lab.py\n"
     "from ipyauth_magic import Auth, ParamsAuth0\n\n"
     'p = ParamsAuth0(dotenv_file="ipyauth-Auth0-demo.env", audience="api/fruit",\n'
     '                scope="read:exotic-fruit write:usual-fruit")\n'
@@ -165,7 +166,7 @@ def test_a_refusal_reads_the_same_in_cell_and_tab(notebook: Notebook, site: Site
 
 
 def test_the_guides_own_example(notebook: Notebook, local_site: Site, artefacts: Path) -> None:
-    """`a` shows a card with a link and leaves the kernel to the user; once signed in, the card says so by itself."""
+    """Without anywidget `a` shows a card with a link and does not block; once signed in, the card says so by itself."""
     (notebook.path.parent / "ipyauth-Auth0-demo.env").write_text(local_site.dotenv())
     card = notebook.run(GUIDE).wait()
     link = waiting(card)

@@ -222,7 +222,7 @@ def test_the_clipboard_may_be_refused(notebook: Notebook, local_site: Site, arte
     live = widget(notebook, local_site)
     live.sign_in()
     notebook.page.evaluate(
-        "navigator.clipboard.writeText = async () => { throw new DOMException('', 'NotAllowedError') }"
+        "() => { navigator.clipboard.writeText = async () => { throw new DOMException('', 'NotAllowedError'); }; }"
     )
     live.press("Copy token")
     live.says("does not let the clipboard be written to")
@@ -241,10 +241,10 @@ def test_a_busy_kernel_and_a_popup_blocker(
     live.says("The kernel is busy; this happens when the cell has ended.")
     live.cell.screenshot(artefacts / "busy.png")
     assert is_free(local_site.port)
-    before = len(notebook.replies)
+    notebook.replies.clear()
     notebook.page.wait_for_timeout(6000)  # the click counts for five seconds, and each look at the page as another one
     (tmp_path / "go").touch()
-    while len(notebook.replies) == before:
+    while not notebook.replies:
         notebook.page.wait_for_timeout(100)
     notebook.page.wait_for_timeout(2000)
     assert len(notebook.context.pages) == 1
@@ -325,16 +325,27 @@ def test_a_restarted_kernel_is_told(notebook: Notebook, local_site: Site, artefa
     live.cell.screenshot(artefacts / "restarted.png")
 
 
-def test_a_notebook_that_nobody_trusts_shows_the_card(
+def test_a_notebook_opened_again(
     notebook: Notebook, local_site: Site, lab: JupyterLab, browser: Browser, artefacts: Path
 ) -> None:
-    """Also one that holds the state of the widget; the card is of when it was shown."""
-    widget(notebook, local_site).sign_in()
+    """Its saved state says who it was and until when, and a button what to do; who trusts it not sees the card."""
+    live = widget(notebook, local_site)
+    live.sign_in()
+    facts = [live.fact(label) for label in ("Provider", "API", "Scopes", "Valid until")]
     Widget(notebook.run("a").wait())
     book = notebook.save()
+    index = len(book.cells) - 2
+    nbformat.write(book, lab.root / "trusted.ipynb")
+    with lab.notebook(browser, "trusted.ipynb") as trusted:
+        again = Widget(trusted.cell(index))
+        assert [again.fact(label) for label in ("Provider", "API", "Scopes", "Valid until")] == facts
+        again.press("Renew")
+        again.says("If no cell is running, run this one again.")
+        again.cell.screenshot(artefacts / "trusted.png")
+    book.metadata["changed"] = "by somebody"  # the signature was for what it held before
     nbformat.write(book, lab.root / "untrusted.ipynb")
     with lab.notebook(browser, "untrusted.ipynb") as untrusted:
-        cell = untrusted.cell(len(book.cells) - 2)
+        cell = untrusted.cell(index)
         cell.wait_for_text("Signed in as alice")
         assert cell.locator.locator(".ipyauth").count() == 0
         assert "Valid until" in cell.text()
