@@ -49,17 +49,24 @@ class Rules:
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A verified access token: its claims, the same as JSON, its scopes as a set, and the key that vouches for it."""
+    """A verified access token; what every request asks of it is made once.
+
+    Attributes:
+        json: its claims, as JSON.
+        subject_json: who it speaks for, as JSON.
+        scopes: the single scopes.
+        good_until: when it stops being taken, leeway included, in seconds since 1970.
+        kid: the name of the key that vouches for it.
+        key: that key.
+    """
 
     claims: Mapping[str, Any]
     json: str
+    subject_json: str
     scopes: frozenset[str]
+    good_until: float
+    kid: str
     key: Key = field(repr=False)
-
-    @property
-    def subject(self) -> str:
-        """Who it speaks for."""
-        return str(self.claims["sub"])
 
 
 def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessToken:
@@ -73,12 +80,15 @@ def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessTok
         raise InvalidToken("The access token is signed by a key that the issuer does not publish.")
     claims = _object(_verified_payload(token, key, rules), "payload")
     _check_claims(claims, rules, now)
-    return AccessToken(claims, _json(claims), _scopes(claims), key)
-
-
-def is_expired(claims: Mapping[str, Any], rules: Rules, now: float) -> bool:
-    """Tell whether a token that was good once has ended."""
-    return bool(claims["exp"] <= now - rules.leeway)
+    return AccessToken(
+        claims=claims,
+        json=_json(claims),
+        subject_json=json.dumps(str(claims["sub"])),
+        scopes=_scopes(claims),
+        good_until=claims["exp"] + rules.leeway,
+        kid=header["kid"],
+        key=key,
+    )
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,9 +11,7 @@ from .access_token import AccessToken
 from .errors import InsufficientScope, InvalidToken, MissingToken
 
 SUBJECT = "fruit.subject"
-"""Where the WSGI environment tells the request log whose token it was."""
-
-_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+"""Where the WSGI environment tells the request log whose token it was, as JSON."""
 
 
 def bearer_token(authorization: str | None) -> str:
@@ -23,7 +20,8 @@ def bearer_token(authorization: str | None) -> str:
     if scheme.lower() != "bearer":
         raise MissingToken
     token = token.strip(" ")
-    if not _B64TOKEN.fullmatch(token):
+    # What else no token holds is seen when it is read as a JWT: a pattern would cost each request two microseconds.
+    if not token.isascii() or "," in token or len(token.split()) != 1:
         raise InvalidToken("The Authorization header holds no single bearer token.")
     return token
 
@@ -50,7 +48,7 @@ class Bearer:
         def protected(**arguments: Any) -> Any:
             environ = bottle.request.environ
             token = self._verified(bearer_token(environ.get("HTTP_AUTHORIZATION")))
-            environ[SUBJECT] = token.subject
+            environ[SUBJECT] = token.subject_json
             if token.scopes.isdisjoint(scopes):
                 raise InsufficientScope(scopes[0])
             return callback(access_token=token, **arguments)

@@ -67,9 +67,9 @@ class IssuerKeys:
         seen = self._fetches  # before the look: a fetch that ends later may bring the key
         return self._current().get(kid) or self._fetched(kid, seen)
 
-    def holds(self, key: Key) -> bool:
-        """Tell whether *key*, once found here, is still among the issuer's keys."""
-        return self._current().get(str(key.kid)) is key
+    def holds(self, kid: str, key: Key) -> bool:
+        """Tell whether *key*, once found here by its *kid*, is still among the issuer's keys."""
+        return self._current().get(kid) is key
 
     def check(self) -> None:
         """Raise `Unavailable` where no token could be verified now."""

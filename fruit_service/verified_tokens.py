@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from joserfc.jwk import Key
 
-from .access_token import AccessToken, FindKey, Rules, is_expired, verify
+from .access_token import AccessToken, FindKey, Rules, verify
 from .errors import InvalidToken
 
 MOST = 1024
@@ -30,7 +30,7 @@ class VerifiedTokens:
     Args:
         rules: what a token must be.
         find_key: from a `kid` to the issuer's key.
-        holds: whether the issuer still publishes a key that was found.
+        holds: whether the issuer still publishes, under that `kid`, a key that was found.
         now: the time, in seconds since 1970.
     """
 
@@ -38,7 +38,7 @@ class VerifiedTokens:
         self,
         rules: Rules,
         find_key: FindKey,
-        holds: Callable[[Key], bool],
+        holds: Callable[[str, Key], bool],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._rules = rules
@@ -55,7 +55,7 @@ class VerifiedTokens:
         digest = sha256(token.encode()).digest()
         known = self._kept.get(digest)
         if known is not None:
-            if self._holds(known.key) and not is_expired(known.claims, self._rules, self._now()):
+            if self._now() < known.good_until and self._holds(known.kid, known.key):
                 return known
             self._forget(digest)
         until, refusal = self._refused.get(digest, (0.0, ""))

@@ -28,7 +28,7 @@ class World:
         self.now: float = NOW
         self.key: Key | None = RSA
         self.looked = 0
-        self.tokens = VerifiedTokens(RULES, self.find, lambda key: key is self.key, lambda: self.now)
+        self.tokens = VerifiedTokens(RULES, self.find, lambda kid, key: key is self.key, lambda: self.now)
 
     def find(self, kid: str) -> Key | None:
         """Return the key, and count."""
