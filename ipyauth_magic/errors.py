@@ -18,7 +18,8 @@ IpyauthError
     │   └── UserNeeded       it was asked to answer without the user, and cannot
     ├── InvalidResponse      a response breaks its standard
     └── InvalidIdToken       the ID token failed a check
-        └── UnknownKey       it names a key that the provider does not publish
+        ├── UnknownKey       it names a key that the provider does not publish
+        └── OutOfTime        it is good at another time than this machine's clock shows
 """
 
 from __future__ import annotations
@@ -194,6 +195,13 @@ class UnknownKey(InvalidIdToken):
 
     def __init__(self) -> None:
         super().__init__("key", "it is signed with a key that the provider does not publish")
+
+
+class OutOfTime(InvalidIdToken):
+    """The ID token is good in all but its times: mostly it is this machine's clock that is wrong."""
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(check, f"{message} (check that this machine's clock is right)")
 
 
 class SignOutIncomplete(IpyauthError):

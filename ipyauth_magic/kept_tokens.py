@@ -13,7 +13,9 @@ from .clock import utc_now
 from .errors import (
     InvalidIdToken,
     InvalidResponse,
+    IpyauthError,
     NotSignedIn,
+    OutOfTime,
     ProviderError,
     ProviderRefused,
     SignInNeeded,
@@ -30,7 +32,7 @@ from .token import TokenSet
 RETRY_AFTER = 5.0
 """Seconds after a renewal that failed, in which a token that is not over yet serves without another try."""
 
-_ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401"})
+_ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401", "status 403"})
 """Refusals that end a refresh token (RFC 6749, 5.2); some providers leave the code out."""
 
 
@@ -58,7 +60,10 @@ class KeptTokens:
         self._now = now
         self._changed = changed
         self._current: TokenSet | None = None
+        self._is_stored = False
+        """Whether the store had them when they were last put there, so that they are gone if it has them no more."""
         self._retry_at = 0.0
+        self._failure: IpyauthError | None = None
 
     @property
     def current(self) -> TokenSet:
@@ -90,12 +95,14 @@ class KeptTokens:
     def take(self, tokens: TokenSet) -> None:
         """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back."""
         with self._alone_if_can_be():
-            self._put(tokens)
+            self._save(tokens)
+            self._failure = None
 
     def adopt(self) -> bool:
         """Take over what an equal sign-in of the same user left in the store; tell whether the tokens here are good."""
-        if not self.is_signed_in:
-            self._set(self._stored(self._current) or self._current)
+        if not self.is_signed_in and (stored := self._stored(self._current)) is not None:
+            self._is_stored = True
+            self._set(stored)
         return self.is_signed_in
 
     def forget(self) -> None:
@@ -131,15 +138,24 @@ class KeptTokens:
             ProviderError: they have ended, and the provider cannot be reached.
         """
         tokens = self.current
-        if self._is_good(tokens) or (time.monotonic() < self._retry_at and self._is_alive(tokens)):
+        if self._is_good(tokens):
             return tokens
+        if time.monotonic() < self._retry_at:
+            if self._is_alive(tokens):
+                return tokens
+            if self._failure is not None:
+                raise self._failure.with_traceback(None)
         try:
             return self.renewed(tokens)
         except (ProviderError, StoreBusy):
             if not self._is_alive(tokens):
                 raise
-            self._retry_at = time.monotonic() + RETRY_AFTER
+            self._pause()
             return tokens  # it is early still, and the provider may be back in time
+
+    def _pause(self, failure: IpyauthError | None = None) -> None:
+        """Ask the provider no more for a while; *failure* is what it would say again."""
+        self._retry_at, self._failure = time.monotonic() + RETRY_AFTER, failure
 
     def renewed(self, ended: TokenSet) -> TokenSet:
         """Return tokens newer than *ended*: those that somebody else got meanwhile, or else by the refresh token.
@@ -158,8 +174,12 @@ class KeptTokens:
     def _renew_alone(self, ended: TokenSet) -> TokenSet:
         with self._store.lock(self._key):
             own = self.current  # none: signed out meanwhile
+            stored = self._store.load(self._key)
+            if stored is None and self._is_stored:
+                self._set(None)  # somebody who shares the store has signed out
+                raise NotSignedIn
             # What is stored is the latest, whatever the clock said when it came.
-            tokens = self._stored(own) or own
+            tokens = stored if stored is not None and _is_same_user(stored, own) else own
             if self._is_good(tokens) and tokens != ended:
                 self._set(tokens)
                 return tokens
@@ -167,11 +187,17 @@ class KeptTokens:
 
     def _renew(self, tokens: TokenSet) -> TokenSet:
         try:
-            renewed = refresh(self._params, Provider.of(self._params.expected_issuer), tokens, self._now)
+            renewed = refresh(self._params, Provider.of(self._params.expected_issuer), tokens, self._now, self._put)
         except ProviderRefused as error:
+            needed = SignInNeeded()
             if error.error in _ABOUT_THE_REFRESH_TOKEN:
                 self._put(replace(tokens, refresh_token=None))
-            raise SignInNeeded from None
+            else:
+                self._pause(needed)
+            raise needed from None
+        except OutOfTime as error:
+            self._pause(error)  # the new refresh token is kept: it serves when the clock is right again
+            raise
         except (InvalidResponse, InvalidIdToken):
             self._put(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
             raise
@@ -179,9 +205,18 @@ class KeptTokens:
         return renewed
 
     def _put(self, tokens: TokenSet) -> None:
-        """Keep *tokens*: stored before anybody uses them."""
+        """Keep renewed *tokens*: stored before anybody uses them, unless another user's have taken their place."""
+        stored = self._store.load(self._key)
+        if stored is None or _is_same_user(stored, tokens):
+            self._save(tokens)
+        else:
+            self._is_stored = False
+            self._set(tokens)
+
+    def _save(self, tokens: TokenSet) -> None:
         try:
             self._store.save(self._key, tokens)
+            self._is_stored = self._store.load(self._key) is not None
         finally:
             self._set(tokens)
 
@@ -192,13 +227,16 @@ class KeptTokens:
             self._changed()
 
     def _drop(self) -> None:
+        """Forget the tokens, here and in the store; another user's, that took their place there, stay."""
+        own, stored = self._current, self._store.load(self._key)
         self.leave()
-        self._store.forget(self._key)
+        if own is None or stored is None or _is_same_user(stored, own):
+            self._store.forget(self._key)
 
     def _stored(self, own: TokenSet | None) -> TokenSet | None:
         """Return what the store keeps, unless it is another user's than *own*: two people may sign in for the same."""
         stored = self._store.load(self._key)
-        is_ours = stored is not None and (own is None or stored.claims["sub"] == own.claims["sub"])
+        is_ours = stored is not None and (own is None or _is_same_user(stored, own))
         return stored if is_ours else None
 
     @contextmanager
@@ -214,6 +252,10 @@ class KeptTokens:
 
     def _is_alive(self, tokens: TokenSet) -> bool:
         return not tokens.is_expired(self._now(), leeway=timedelta(0))
+
+
+def _is_same_user(one: TokenSet, other: TokenSet) -> bool:
+    return bool(one.claims["sub"] == other.claims["sub"])
 
 
 def _name(grant: Grant) -> str | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidIdToken, UnknownKey
+from ..errors import InvalidIdToken, OutOfTime, UnknownKey
 
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey, RSAKey
@@ -79,6 +79,7 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
 
     Raises:
         UnknownKey: no key has its `kid`; fetching the keys again may help.
+        OutOfTime: nothing is wrong with it but the time.
         InvalidIdToken: any other check failed; its `check` says which.
     """
     header = _header(id_token)
@@ -86,9 +87,9 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     claims = _verified_payload(id_token, _matching_keys(keys, header, algorithm), algorithm)
     _check_issuer_and_audience(claims, expected)
     _check_subject(claims, expected.subject)
-    _check_times(claims, expected, now.timestamp())
     _check_nonce(claims, expected)
     _check_at_hash(claims, expected)
+    _check_times(claims, expected, now.timestamp())  # last: what is out of time only is good in all else
     return claims
 
 
@@ -213,15 +214,16 @@ def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
 
 
 def _check_times(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
-    clock = "check that this machine's clock is right"
-    if _time(claims, "exp") <= now - LEEWAY:
-        raise InvalidIdToken("exp", f"it has expired ({clock})")
-    if _time(claims, "iat") > now + LEEWAY:
-        raise InvalidIdToken("iat", f"it was issued in the future ({clock})")
-    if claims["iat"] < now - MAX_AGE_OF_IAT - LEEWAY:
-        raise InvalidIdToken("iat", f"it was issued too long ago ({clock})")
-    if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY:
-        raise InvalidIdToken("nbf", f"it is not valid yet ({clock})")
+    exp, iat = _time(claims, "exp"), _time(claims, "iat")
+    nbf = _time(claims, "nbf") if "nbf" in claims else iat
+    if exp <= now - LEEWAY:
+        raise OutOfTime("exp", "it has expired")
+    if iat > now + LEEWAY:
+        raise OutOfTime("iat", "it was issued in the future")
+    if iat < now - MAX_AGE_OF_IAT - LEEWAY:
+        raise OutOfTime("iat", "it was issued too long ago")
+    if nbf > now + LEEWAY:
+        raise OutOfTime("nbf", "it is not valid yet")
     if expected.max_age is not None and _time(claims, "auth_time") < now - expected.max_age - LEEWAY:
         raise InvalidIdToken("auth_time", "the user's last sign-in is longer ago than max_age allows")
 

@@ -17,6 +17,10 @@ _PASSING = frozenset({"server_error", "temporarily_unavailable", "too_many_reque
 """Errors that say nothing about the grant; the last one is Auth0's own."""
 
 
+_OF_A_DEVICE = frozenset({"authorization_pending", "slow_down", "access_denied", "expired_token"})
+"""What RFC 8628 (3.5) answers a poll with, whatever the status: Auth0's is 429 for `slow_down`."""
+
+
 @dataclass(frozen=True)
 class TokenResponse:
     """A successful token response (RFC 6749, 5.1); nothing in it is verified yet.
@@ -105,7 +109,7 @@ def refusal(status: int, document: Mapping[str, Any]) -> IpyauthError:
     error, description = document.get("error"), document.get("error_description")
     if not isinstance(error, str) or not error:
         error, description = "", None
-    if status >= 500 or error in _PASSING or (status == 429 and not error):
+    if status >= 500 or error in _PASSING or (status == 429 and error not in _OF_A_DEVICE):
         return ProviderUnreachable(f"The provider is busy (it answered {status}). Try again in a moment.")
     return ProviderRefused(error or f"status {status}", description if isinstance(description, str) else None)
 

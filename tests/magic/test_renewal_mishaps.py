@@ -1,0 +1,249 @@
+"""What must not cost the user a sign-in, or bring one back: wrong clocks, failing key fetches, sign-outs elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from fruit_service.issuer.server import LocalIssuer
+from fruit_service.issuer.switches import Draft
+from ipyauth_magic import Auth
+from ipyauth_magic import kept_tokens as kept_tokens_module
+from ipyauth_magic.errors import (
+    InvalidIdToken,
+    NotSignedIn,
+    OutOfTime,
+    ProviderError,
+    SignInNeeded,
+    SignOutIncomplete,
+)
+from ipyauth_magic.store.memory import MemoryStore
+from ipyauth_magic.token import TokenSet
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.strict_api import strict_api
+
+JWKS = "/.well-known/jwks.json"
+MakeAuth = Callable[..., Auth]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask the provider again at once, unless a test says otherwise."""
+    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 0.0)
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own, for files."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def end(auth: Auth) -> None:
+    """Let the access token be over."""
+    auth._kept.take(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
+
+
+def records(home: Path) -> list[Path]:
+    """Return the files that hold tokens."""
+    return [path for path in home.rglob("*.json") if path.stat().st_size > 100]
+
+
+def test_a_clock_behind_costs_no_sign_in(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a sleep the API says 401, and the renewed ID token comes from the future; then the clock is put right."""
+    own_issuer.switches.access_token_lifetime = 60
+    auth = make_auth().sign_in()
+    own_issuer.switches.advance(600)
+    with strict_api(own_issuer.switches.now) as api:
+        assert requests.get(api.url, auth=auth, timeout=30).status_code == 401
+        now = own_issuer.switches.now
+        monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.fromtimestamp(now(), UTC))
+        assert requests.get(api.url, auth=auth, timeout=30).status_code == 200
+    assert len(user_browser.opened) == 1
+
+
+@pytest.mark.parametrize("shift", [-86400, -700, 86400 * 2])
+def test_a_wrong_clock_keeps_the_new_refresh_token(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch, shift: int
+) -> None:
+    """The old one is used up; for a while nobody asks again."""
+    auth = make_auth().sign_in()
+    first = auth.tokens.refresh_token
+    end(auth)
+    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=shift))
+    ended = datetime.now(UTC) + timedelta(seconds=shift - 1)
+    auth._kept.take(replace(auth.tokens, obtained_at=ended - timedelta(seconds=60), expires_at=ended))
+    for _ in range(3):
+        with pytest.raises(OutOfTime):
+            _ = auth.access_token
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
+    assert auth.tokens.refresh_token not in (None, first)
+    monkeypatch.undo()
+    end(auth)
+    monkeypatch.setattr(auth._kept, "_retry_at", 0.0)
+    assert auth.access_token
+
+
+@pytest.mark.parametrize("how", ["answer", "drop"])
+def test_keys_that_cannot_be_had_cost_no_sign_in(own_issuer: LocalIssuer, make_auth: MakeAuth, how: str) -> None:
+    """The refresh token is used up by then: the new one is kept, and serves when the keys are there."""
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.keys.rotate()
+    if how == "answer":
+        own_issuer.switches.answer(JWKS, 503)
+    else:
+        own_issuer.switches.drop(JWKS)
+    with pytest.raises(ProviderError):
+        _ = auth.access_token
+    assert auth.access_token
+
+
+class Watched(MemoryStore):
+    """A store that notes which tokens are in use while it is given others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth: Auth | None = None
+        self.in_use: list[bool] = []
+
+    def save(self, key: str, tokens: TokenSet) -> None:
+        """Keep *tokens*, and note whether they are in use already."""
+        if self.auth is not None and self.auth._kept.is_known:
+            self.in_use.append(self.auth.tokens == tokens)
+        super().save(key, tokens)
+
+
+def test_new_tokens_are_stored_before_they_are_used(make_auth: MakeAuth) -> None:
+    """Else a process that ends in between loses the only refresh token."""
+    store = Watched()
+    auth = make_auth(store=store).sign_in()
+    end(auth)
+    store.auth = auth
+    assert auth.access_token
+    assert len(store.in_use) == 2, "the new refresh token by itself, before its ID token is looked at, and then all"
+    assert not any(store.in_use)
+
+
+def test_an_answer_that_lies_ends_the_refresh_token(own_issuer: LocalIssuer, make_auth: MakeAuth) -> None:
+    """All else than a wrong time."""
+
+    def other_issuer(draft: Draft) -> None:
+        draft.claims.update(iss="https://evil.example/")
+
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.tamper = other_issuer
+    with pytest.raises(InvalidIdToken, match="another issuer"):
+        _ = auth.access_token
+    assert auth.tokens.refresh_token is None
+
+
+@pytest.mark.parametrize("revocation", ["serves", "fails"])
+def test_a_sign_out_elsewhere_is_one(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, at_home: Path, revocation: str
+) -> None:
+    """Another notebook on the same files brings nothing back, and knows that it is over when it would renew."""
+    here, elsewhere = make_auth(store="file").sign_in(), make_auth(store="file").sign_in()
+    if revocation == "fails":
+        own_issuer.switches.answer("/oauth/revoke", 503)
+        with pytest.raises(SignOutIncomplete):
+            here.sign_out(open_browser=False)
+    else:
+        here.sign_out(open_browser=False)
+    assert records(at_home) == []
+    asked = own_issuer.switches.token_requests["refresh_token"]
+    with pytest.raises(NotSignedIn):
+        elsewhere.renewed_token(elsewhere.tokens.access_token)
+    assert records(at_home) == []
+    assert own_issuer.switches.token_requests["refresh_token"] == asked
+    assert not make_auth(store="file")._kept.adopt()
+
+
+def test_who_keeps_nothing_is_not_signed_out_by_that(make_auth: MakeAuth) -> None:
+    """A store that never had the tokens does not tell that they are gone."""
+    auth = make_auth(store="none").sign_in()
+    end(auth)
+    assert auth.access_token
+
+
+def test_a_store_that_cannot_save_signs_nobody_out(make_auth: MakeAuth, at_home: Path) -> None:
+    """A home that cannot be written costs one warning."""
+    (at_home / "ipyauth_magic").write_text("a file in the folder's place")
+    with pytest.warns(UserWarning, match="cannot"):
+        auth = make_auth(store="file").sign_in()
+    end(auth)
+    assert auth.access_token
+
+
+@pytest.mark.parametrize("store", ["memory", "file"])
+def test_two_accounts_for_the_same_do_not_erase_each_other(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, at_home: Path, store: str
+) -> None:
+    """The latest sign-in has the place; what the earlier one does concerns its own tokens only."""
+
+    def as_bob(draft: Draft) -> None:
+        draft.claims.update(sub="auth0|bob", nickname="bob")
+
+    alice = make_auth(store=store).sign_in()
+    own_issuer.switches.tamper = as_bob
+    bob = make_auth(store=store).sign_in(force=True)
+    own_issuer.switches.tamper = None
+    assert alice.renewed_token(alice.tokens.access_token)
+    assert (alice.logged_as, bob.logged_as) == ("alice", "bob")
+    later = make_auth(store=store)
+    assert later._kept.adopt()
+    assert later.logged_as == "bob"
+    alice.clear()
+    assert make_auth(store=store)._kept.adopt()
+    bob.clear()
+    assert not make_auth(store=store)._kept.adopt()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refusal_without_a_word_ends_the_refresh_token(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, status: int
+) -> None:
+    """Some providers leave the code out."""
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.answer("/oauth/token", status, {}, times=3)
+    for _ in range(3):
+        with pytest.raises(SignInNeeded):
+            _ = auth.access_token
+    assert auth.tokens.refresh_token is None
+    assert own_issuer.switches.requests["/oauth/token"] == 2
+
+
+def test_other_refusals_are_not_asked_for_at_each_call(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They keep the refresh token, and the provider has its rest."""
+    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 60.0)
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.answer("/oauth/token", 400, {"error": "invalid_client"}, times=5)
+    for _ in range(5):
+        with pytest.raises(SignInNeeded):
+            _ = auth.access_token
+    assert auth.tokens.refresh_token is not None
+    assert own_issuer.switches.requests["/oauth/token"] == 2
+
+
+def test_429_is_busy_whatever_it_says(own_issuer: LocalIssuer, make_auth: MakeAuth) -> None:
+    """Later it may serve."""
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.answer("/oauth/token", 429, {"error": "rate_limited"})
+    with pytest.raises(ProviderError, match="busy"):
+        _ = auth.access_token
+    assert auth.access_token
