@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from . import sign_ins
@@ -20,12 +21,16 @@ from .display.tracebacks import guard_tracebacks
 from .display.waiting import duration, signed_in_card
 from .errors import (
     InvalidIdToken,
+    InvalidResponse,
     IpyauthError,
     NobodyCanAnswer,
     NotSignedIn,
+    OutOfTime,
     ProviderRefused,
+    SignInCancelled,
     SignInNeeded,
     SignInTimeout,
+    StoreBusy,
 )
 from .grant import FLOWS, RESPONSE_TYPES, Grant
 from .kept_tokens import KeptTokens
@@ -122,11 +127,14 @@ class Auth:
 
         Raises:
             SignInFailed: no token; its subclasses tell why.
-            ProviderError: the provider cannot be reached.
+            ProviderError: the provider cannot be reached, also where the tokens only had to be renewed.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
+        return self._sign_in(timeout, open_browser, force)
+
+    def _sign_in(self, timeout: float, open_browser: bool, force: bool, given_up: Event | None = None) -> Self:
         shown = panel()
-        if self.ask_on(shown, timeout, open_browser, force):
+        if self.ask_on(shown, timeout, open_browser, force, given_up=given_up):
             shown.end(self.card())
         return self
 
@@ -134,25 +142,36 @@ class Auth:
         """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in."""
         import asyncio
 
-        work = asyncio.create_task(asyncio.to_thread(self.sign_in, timeout, open_browser, force))
+        given_up = Event()
+        work = asyncio.create_task(asyncio.to_thread(self._sign_in, timeout, open_browser, force, given_up))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
+            given_up.set()  # there may be no attempt yet
             if (attempt := self._attempt) is not None:
                 attempt.cancel("it was interrupted")
             await asyncio.gather(work, return_exceptions=True)
             raise
 
-    def ask_on(self, shown: Panel, timeout: float, open_browser: bool, force: bool, renew: bool = False) -> bool:
+    def ask_on(
+        self,
+        shown: Panel,
+        timeout: float,
+        open_browser: bool,
+        force: bool,
+        renew: bool = False,
+        given_up: Event | None = None,
+    ) -> bool:
         """Sign in as `sign_in` does, showing the wait on *shown*; return whether the user had to be asked.
 
-        With *renew*, a good token is no reason to keep it.
+        With *renew*, a good token is no reason to keep it; once *given_up* is set, nobody is asked any more.
         """
         if not 0 < timeout <= 24 * 3600:
             raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
         if not force and self.go_on_without_asking(renew):
             return False
         if not force and self._may_be_silent(open_browser):
+            _check(given_up)
             with self._silence:  # who comes second finds what the first one's silent attempt brought
                 if not renew and self._adopt_good_tokens():
                     return False
@@ -160,6 +179,7 @@ class Auth:
                     return True
         try:
             with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
+                _check(given_up)
                 if not force and not renew and self._adopt_good_tokens():
                     return False
                 attempt = self._begin(timeout, open_browser, self._is_unattended(open_browser))
@@ -181,7 +201,9 @@ class Auth:
             return True
         try:
             self._kept.renewed(self._kept.current)
-        except (NotSignedIn, SignInNeeded):
+        except OutOfTime:
+            raise  # the user's next sign-in would meet the same clock
+        except (NotSignedIn, SignInNeeded, InvalidIdToken, InvalidResponse, StoreBusy):
             return False
         sign_ins.remember(self)
         return True
@@ -577,3 +599,8 @@ class Auth:
                 output.show(bundle)
             if self._attempt is None or self._attempt.is_over:
                 self._cards.clear()  # what they show now is final
+
+
+def _check(given_up: Event | None) -> None:
+    if given_up is not None and given_up.is_set():
+        raise SignInCancelled("it was interrupted")

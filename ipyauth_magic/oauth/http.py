@@ -56,9 +56,14 @@ def fetch_json(url: str) -> dict[str, Any]:
     """Return the JSON object at *url*.
 
     Raises:
+        ProviderUnreachable: no answer came, or the provider is busy.
         ProviderError: with a sentence that says what happened and what to set.
     """
     answer = ask("GET", url)
+    if answer.status >= 500 or answer.status == 429:
+        raise ProviderUnreachable(
+            f"The provider is busy (it answered {answer.status} at {url}). Try again in a moment."
+        )
     if answer.status != 200:
         raise ProviderError(f"The provider answered {answer.status} at {url}, where 200 was expected.")
     return answer.json_object()

@@ -35,6 +35,7 @@ class ProviderMetadata:
     optional_endpoints: Mapping[str, str] = field(default_factory=dict)
     scopes_supported: tuple[str, ...] = ()
     response_modes_supported: tuple[str, ...] = ("query", "fragment")
+    code_challenge_methods_supported: tuple[str, ...] = ()
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
 
@@ -58,11 +59,25 @@ class ProviderMetadata:
             optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
             scopes_supported=_texts(document.get("scopes_supported")),
             response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
+            code_challenge_methods_supported=_texts(document.get("code_challenge_methods_supported")),
             id_token_signing_alg_values_supported=_texts(algorithms),
             authorization_response_iss_parameter_supported=(
                 document.get("authorization_response_iss_parameter_supported") is True
             ),
         )
+
+    def check_pkce(self) -> None:
+        """Check that a code can be bound to its request by S256 (RFC 7636, 4.2; RFC 8414, 2); who says nothing, may.
+
+        Raises:
+            ProviderError: the provider names other methods only.
+        """
+        methods = self.code_challenge_methods_supported
+        if methods and "S256" not in methods:
+            raise ProviderError(
+                "The provider does not offer PKCE with S256, without which a code may be stolen on its way. "
+                "Ask its operator to enable it, or use --flow device."
+            )
 
     def endpoint(self, name: str) -> str:
         """Return the optional endpoint *name*, as `token_endpoint`.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import requests
 
@@ -22,11 +25,14 @@ from ipyauth_magic.errors import (
     SignInNeeded,
     SignOutIncomplete,
 )
+from ipyauth_magic.oauth.provider import KEPT_FOR, RETRY_AFTER, Provider
 from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.token import TokenSet
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import strict_api
+from tests.support.web import serving
 
+DISCOVERY = "/.well-known/openid-configuration"
 JWKS = "/.well-known/jwks.json"
 MakeAuth = Callable[..., Auth]
 
@@ -247,3 +253,104 @@ def test_429_is_busy_whatever_it_says(own_issuer: LocalIssuer, make_auth: MakeAu
     with pytest.raises(ProviderError, match="busy"):
         _ = auth.access_token
     assert auth.access_token
+
+
+def test_a_busy_provider_at_the_hour_costs_nothing(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Metadata and keys are to be fetched again: the old ones serve meanwhile, and are asked for again later."""
+    switches = own_issuer.switches
+    provider = Provider.of(own_issuer.issuer)
+    provider._clock = switches.elapsed
+    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.fromtimestamp(switches.now(), UTC))
+    auth = make_auth().sign_in()
+    for path, status in ((DISCOVERY, 503), (JWKS, 429)):
+        switches.answer(path, status, times=100)
+        switches.advance(KEPT_FOR + 1)
+        asked = switches.requests[DISCOVERY]
+        for _ in range(3):
+            end(auth)
+            assert auth.access_token
+        assert switches.requests[DISCOVERY] == asked + 1
+        switches.restore()
+        switches.advance(RETRY_AFTER + 1)
+        assert provider.metadata()
+        assert switches.requests[DISCOVERY] == asked + 2
+
+
+def test_a_redirect_elsewhere_that_asks_for_another_token_gets_none(make_auth: MakeAuth) -> None:
+    """The first request's token went to its origin only; so does the second try."""
+    auth = make_auth().sign_in()
+    with serving() as api, serving() as other:
+        api.answers["/"] = (302, {"Location": f"{other.url}/x"}, b"")
+        other.answers["/x"] = (401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}, b"{}")
+        assert auth.session(api.url).get("/").status_code == 401
+        requests.get(f"{api.url}/", auth=auth, timeout=30)
+        httpx.get(f"{api.url}/", auth=auth.httpx(), follow_redirects=True)
+        assert len(other.headers) == 3
+        assert not any("Authorization" in headers for headers in other.headers)
+
+
+def test_a_cancelled_task_asks_nobody(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser
+) -> None:
+    """Also where it was cancelled while a refresh token was being refused."""
+    auth = make_auth().sign_in()
+    end(auth)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path == "/oauth/token":
+            asked.set()
+            go_on.wait(60)
+
+    own_issuer.switches.watch = hold
+    own_issuer.switches.answer("/oauth/token", 403, {"error": "invalid_grant"})
+    opened = len(user_browser.opened)
+
+    async def cancel_amidst() -> None:
+        task = asyncio.create_task(auth.sign_in_async())
+        await asyncio.to_thread(asked.wait, 60)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel_amidst())
+    assert len(user_browser.opened) == opened
+    assert not auth.is_signed_in
+
+
+def test_an_answer_that_lies_is_no_end_of_a_sign_in(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser
+) -> None:
+    """`sign_in()` asks the user then."""
+
+    def other_issuer(draft: Draft) -> None:
+        if own_issuer.switches.token_requests["refresh_token"] == 1 and len(user_browser.opened) == 1:
+            draft.claims.update(iss="https://evil.example/")
+
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.tamper = other_issuer
+    assert auth.sign_in().is_signed_in
+    assert len(user_browser.opened) == 2
+
+
+@pytest.mark.parametrize(("methods", "is_offered"), [(["plain"], False), (["plain", "S256"], True), (None, True)])
+def test_a_code_without_s256_is_not_taken(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, methods: list[str] | None, is_offered: bool
+) -> None:
+    """A provider that names other methods only is refused, and is given no code to redeem."""
+    own_issuer.switches.restore()
+    document = requests.get(f"{own_issuer.issuer.rstrip('/')}{DISCOVERY}", timeout=30).json()
+    document.pop("code_challenge_methods_supported", None)
+    changed = document | ({"code_challenge_methods_supported": methods} if methods else {})
+    own_issuer.switches.answer(DISCOVERY, 200, changed, times=10)
+    if is_offered:
+        assert make_auth().sign_in().is_signed_in
+        return
+    with pytest.raises(ProviderError, match="S256"):
+        make_auth().sign_in()
+    assert own_issuer.switches.token_requests["authorization_code"] == 0
