@@ -14,6 +14,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long in full")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests of the harness to `make test-long`, unless they are named."""
+    if config.getoption("--long") or any("harness" in argument for argument in config.args):
+        return
+    harness = [item for item in items if item.get_closest_marker("harness")]
+    if harness:
+        items[:] = [item for item in items if item not in harness]
+        config.hook.pytest_deselected(items=harness)
+
+
 @pytest.fixture(scope="session")
 def in_full(pytestconfig: pytest.Config) -> bool:
     """Whether a test marked long is to run in full (`make test-long`), or a few rounds only (`make test`)."""

@@ -14,6 +14,8 @@ from tests.support.lab import Notebook
 from tests.support.ports import is_free
 from tests.support.web import serving
 
+pytestmark = pytest.mark.harness
+
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterHub]:

@@ -11,6 +11,8 @@ from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.harness
+
 PORT = free_port()
 
 

@@ -21,6 +21,8 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 """
 ASKING = """
 import urllib.request
+
+pytestmark = pytest.mark.harness
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
 try:
     print(opener.open("{url}", timeout=30).read().decode())

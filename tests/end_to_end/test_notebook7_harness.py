@@ -12,6 +12,8 @@ from tests.support.chromium import chromium
 from tests.support.lab import Notebook
 from tests.support.notebook7 import Notebook7
 
+pytestmark = pytest.mark.harness
+
 TOKEN = "a-secret"
 
 

@@ -11,6 +11,8 @@ from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
 from tests.support.other_kernel import OtherKernel
 
+pytestmark = pytest.mark.harness
+
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> OtherKernel:
