@@ -203,7 +203,11 @@ class Auth:
             self._kept.renewed(self._kept.current)
         except OutOfTime:
             raise  # the user's next sign-in would meet the same clock
-        except (NotSignedIn, SignInNeeded, InvalidIdToken, InvalidResponse, StoreBusy):
+        except (NotSignedIn, SignInNeeded):
+            return False
+        except (InvalidIdToken, InvalidResponse, StoreBusy):
+            if renew:
+                raise  # who asks for a renewal is told what came of it; who signs in has another way
             return False
         sign_ins.remember(self)
         return True

@@ -14,6 +14,8 @@ from tests.support.netns import RemoteMachine
 from tests.support.ports import free_port, is_free
 from tests.support.web import serving
 
+pytestmark = pytest.mark.harness
+
 LISTENER = """
 import http.server, threading
 server = http.server.HTTPServer(("127.0.0.1", {port}), http.server.SimpleHTTPRequestHandler)
@@ -21,8 +23,6 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 """
 ASKING = """
 import urllib.request
-
-pytestmark = pytest.mark.harness
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
 try:
     print(opener.open("{url}", timeout=30).read().decode())
