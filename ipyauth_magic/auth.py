@@ -171,11 +171,11 @@ class Auth:
         if not force and self.go_on_without_asking(renew):
             return False
         if not force and self._may_be_silent(open_browser):
-            _check(given_up)
             with self._silence:  # who comes second finds what the first one's silent attempt brought
+                _check(given_up)  # once it is in: the wait may have been long
                 if not renew and self._adopt_good_tokens():
                     return False
-                if self._sign_in_silently(min(timeout, SILENT_TIMEOUT)):
+                if self._sign_in_silently(min(timeout, SILENT_TIMEOUT), given_up):
                     return True
         try:
             with self._lock:  # who comes second finds the tokens, or the attempt that will bring them
@@ -183,6 +183,7 @@ class Auth:
                 if not force and not renew and self._adopt_good_tokens():
                     return False
                 attempt = self._begin(timeout, open_browser, self._is_unattended(open_browser))
+            _cancel_if(given_up, attempt)
             attempt.result(shown.tick, shown.ask if self._may_paste(attempt) else None)
         except BaseException as error:
             if self._attempt is not None and not isinstance(error, IpyauthError):
@@ -220,7 +221,7 @@ class Auth:
         under_way = attempt is not None and not attempt.is_over and not attempt.grant.silent
         return not under_way and why_no_browser() is None
 
-    def _sign_in_silently(self, timeout: float) -> bool:
+    def _sign_in_silently(self, timeout: float, given_up: Event | None) -> bool:
         """Ask the provider to sign in without asking the user (OpenID Connect Core, 3.1.2.1); tell if that served."""
         with self._lock:
             ways = self.ways()
@@ -228,6 +229,7 @@ class Auth:
             grant = replace(self.grant, silent=True, subject=str(self.tokens.claims["sub"]))
             attempt = Attempt(self.params, timeout, ways, self._changed, True, True, grant)
             self._attempt = attempt
+        _cancel_if(given_up, attempt)
         try:
             attempt.result()
         except (ProviderRefused, SignInTimeout, NobodyCanAnswer):
@@ -603,6 +605,12 @@ class Auth:
                 output.show(bundle)
             if self._attempt is None or self._attempt.is_over:
                 self._cards.clear()  # what they show now is final
+
+
+def _cancel_if(given_up: Event | None, attempt: Attempt) -> None:
+    """Cancel *attempt* if its caller gave up while it was made: whoever said so found no attempt to cancel."""
+    if given_up is not None and given_up.is_set():
+        attempt.cancel("it was interrupted")
 
 
 def _check(given_up: Event | None) -> None:

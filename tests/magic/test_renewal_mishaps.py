@@ -22,6 +22,7 @@ from ipyauth_magic.errors import (
     NotSignedIn,
     OutOfTime,
     ProviderError,
+    SignInCancelled,
     SignInNeeded,
     SignOutIncomplete,
 )
@@ -291,35 +292,96 @@ def test_a_redirect_elsewhere_that_asks_for_another_token_gets_none(make_auth: M
         assert not any("Authorization" in headers for headers in other.headers)
 
 
+class Hurdle:
+    """A place where a sign-in waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+
+    def hold(self, *_: object) -> None:
+        """Wait there."""
+        self._reached.set()
+        self._open.wait(60)
+
+    def cancel_at(self, auth: Auth, open_browser: bool = True) -> None:
+        """Sign in by a task, and cancel it when it is there."""
+
+        async def run() -> None:
+            task = asyncio.create_task(auth.sign_in_async(timeout=10, open_browser=open_browser))
+            await asyncio.to_thread(self._reached.wait, 60)
+            task.cancel()
+            await asyncio.sleep(0)
+            self._open.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(run())
+
+
+@pytest.fixture
+def hurdle() -> Hurdle:
+    """A hurdle."""
+    return Hurdle()
+
+
+@pytest.mark.parametrize("open_browser", [True, False])
 def test_a_cancelled_task_asks_nobody(
-    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser
+    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser, hurdle: Hurdle, open_browser: bool
 ) -> None:
     """Also where it was cancelled while a refresh token was being refused."""
     auth = make_auth().sign_in()
     end(auth)
-    asked, go_on = threading.Event(), threading.Event()
-
-    def hold(path: str) -> None:
-        if path == "/oauth/token":
-            asked.set()
-            go_on.wait(60)
-
-    own_issuer.switches.watch = hold
+    own_issuer.switches.watch = lambda path: hurdle.hold() if path == "/oauth/token" else None
     own_issuer.switches.answer("/oauth/token", 403, {"error": "invalid_grant"})
-    opened = len(user_browser.opened)
-
-    async def cancel_amidst() -> None:
-        task = asyncio.create_task(auth.sign_in_async())
-        await asyncio.to_thread(asked.wait, 60)
-        task.cancel()
-        await asyncio.sleep(0)
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancel_amidst())
+    opened, attempt = len(user_browser.opened), auth.attempt
+    hurdle.cancel_at(auth, open_browser)
     assert len(user_browser.opened) == opened
+    assert auth.attempt is attempt
     assert not auth.is_signed_in
+
+
+def test_a_task_cancelled_behind_another_sign_in_asks_nobody(
+    make_auth: MakeAuth, user_browser: ScriptedBrowser, hurdle: Hurdle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One silent attempt at a time: who gave up in the queue makes none when its turn comes."""
+
+    class Queue:
+        __enter__ = hurdle.hold
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    auth = make_auth("implicit").sign_in()
+    end(auth)
+    monkeypatch.setattr(auth, "_silence", Queue())
+    opened = len(user_browser.opened)
+    hurdle.cancel_at(auth)
+    assert len(user_browser.opened) == opened
+
+
+@pytest.mark.parametrize("open_browser", [True, False])
+def test_a_task_cancelled_while_its_attempt_is_made_asks_nobody(
+    make_auth: MakeAuth,
+    user_browser: ScriptedBrowser,
+    hurdle: Hurdle,
+    monkeypatch: pytest.MonkeyPatch,
+    open_browser: bool,
+) -> None:
+    """There is no attempt to cancel yet, the silent one or the user's; the one that comes is over at once."""
+    auth = make_auth("implicit").sign_in()
+    end(auth)
+    ways = auth.ways()
+
+    def slow_ways() -> tuple[object, ...]:
+        hurdle.hold()
+        return ways
+
+    monkeypatch.setattr(auth, "ways", slow_ways)
+    opened = len(user_browser.opened)
+    hurdle.cancel_at(auth, open_browser)
+    assert len(user_browser.opened) == opened
+    assert auth.attempt is not None
+    assert isinstance(auth.attempt.error, SignInCancelled)
 
 
 def test_an_answer_that_lies_is_no_end_of_a_sign_in(
