@@ -116,9 +116,10 @@ class Auth:
     def sign_in(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
         """Sign in and return this `Auth`; a token that is still good is kept, without a browser.
 
-        One that has ended is renewed by its refresh token; where there is none, the provider is asked once whether it
-        knows the user still (`prompt=none`), and then the user. Blocks until signed in, refused, timed out or
-        interrupted. A sign-in that a card offers already is taken over.
+        One that has ended is renewed by its refresh token; where that cannot be, as for a store that is busy or an
+        answer that cannot be trusted, the provider is asked once whether it knows the user still (`prompt=none`), and
+        then the user. Blocks until signed in, refused, timed out or interrupted. A sign-in that a card offers already
+        is taken over.
 
         Args:
             timeout: seconds to wait for the browser.
@@ -127,7 +128,8 @@ class Auth:
 
         Raises:
             SignInFailed: no token; its subclasses tell why.
-            ProviderError: the provider cannot be reached, also where the tokens only had to be renewed.
+            ProviderError: the provider cannot be reached, also where the tokens only had to be renewed: asking the
+                user needs it too.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
         return self._sign_in(timeout, open_browser, force)

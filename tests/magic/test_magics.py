@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -433,3 +434,17 @@ def test_the_link_is_the_only_place_of_the_state(
     printed = run(shell, cell())[1]
     [link] = [each for each in links_in(printed) if "/authorize?" in each]
     assert link == user_browser.opened[0]
+
+
+def test_a_renewal_whose_answer_is_no_token_does_not_end_the_cell(
+    shell: InteractiveShell, own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
+) -> None:
+    """The provider is asked again, by the browser."""
+    auth = make_auth().sign_in()
+    auth._kept.take(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
+    own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
+    names = ("domain", "client_id", "redirect_uri", "audience", "scope")
+    lines = [f"{name}={getattr(auth.params, name)}" for name in names]
+    assert run(shell, "\n".join(["%%auth0 --flow code", *lines]))[0].success
+    assert shell.user_ns["auth"].is_signed_in
+    assert len(user_browser.opened) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,9 +23,11 @@ from ipyauth_magic.errors import (
     NotSignedIn,
     OutOfTime,
     ProviderError,
+    ProviderUnreachable,
     SignInCancelled,
     SignInNeeded,
     SignOutIncomplete,
+    StoreBusy,
 )
 from ipyauth_magic.oauth.provider import KEPT_FOR, RETRY_AFTER, Provider
 from ipyauth_magic.store.memory import MemoryStore
@@ -398,6 +401,44 @@ def test_an_answer_that_lies_is_no_end_of_a_sign_in(
     own_issuer.switches.tamper = other_issuer
     assert auth.sign_in().is_signed_in
     assert len(user_browser.opened) == 2
+
+
+def test_an_answer_without_a_token_is_no_end_of_a_sign_in(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser
+) -> None:
+    """The provider is asked again then, by the browser."""
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
+    assert auth.sign_in().is_signed_in
+    assert len(user_browser.opened) == 2
+
+
+def test_a_busy_store_is_no_end_of_a_sign_in(make_auth: MakeAuth, user_browser: ScriptedBrowser) -> None:
+    """Whoever hangs there keeps nobody from signing in."""
+
+    class Busy(MemoryStore):
+        def lock(self, key: str) -> AbstractContextManager[None]:
+            raise StoreBusy(60)
+
+    auth = make_auth(store=Busy()).sign_in()
+    end(auth)
+    assert auth.sign_in().is_signed_in
+    assert len(user_browser.opened) == 2
+
+
+def test_a_provider_that_is_away_is_the_end_of_a_sign_in(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser
+) -> None:
+    """The user's own sign-in would need it too, and the refresh token may serve later."""
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.switches.answer("/oauth/token", 500)
+    with pytest.raises(ProviderUnreachable):
+        auth.sign_in()
+    assert len(user_browser.opened) == 1
+    assert auth.sign_in().is_signed_in
+    assert len(user_browser.opened) == 1
 
 
 @pytest.mark.parametrize(("methods", "is_offered"), [(["plain"], False), (["plain", "S256"], True), (None, True)])
