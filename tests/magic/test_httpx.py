@@ -13,7 +13,7 @@ import pytest
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import NotSignedIn, SignInCancelled
-from tests.magic.test_renewal import end_tokens
+from tests.magic.test_renewal import age_tokens, end_tokens
 from tests.support.ports import wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.web import Web, serving
@@ -55,13 +55,18 @@ def test_httpx_tries_once_more(own_issuer: LocalIssuer, make_auth: Callable[...,
     assert own_issuer.switches.token_requests["refresh_token"] == 1
 
 
+@pytest.mark.parametrize("why", ["it has ended", "the API refuses it"])
 def test_a_renewal_does_not_stop_the_event_loop(
-    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], api: Web
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], api: Web, why: str
 ) -> None:
     """While the provider takes its time, the loop turns."""
     own_issuer.switches.access_token_lifetime = 60
     auth = make_auth().sign_in()
-    end_tokens(auth)
+    if why == "it has ended":
+        end_tokens(auth)
+    else:
+        age_tokens(auth)
+        api.answers["/"] = REFUSED
     turns = 0
     turns_at_refresh = []
 
@@ -87,7 +92,8 @@ def test_a_renewal_does_not_stop_the_event_loop(
         turning.cancel()
         return response.status_code
 
-    assert asyncio.run(main()) == 200
+    assert asyncio.run(main()) == api.answers["/"][0]
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
     assert turns >= turns_at_refresh[0] + 20
 
 

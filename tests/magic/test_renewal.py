@@ -23,6 +23,12 @@ def end_tokens(auth: Auth) -> None:
     auth._kept.take(replace(tokens, expires_at=tokens.obtained_at))
 
 
+def age_tokens(auth: Auth) -> None:
+    """Let the access token have come a minute ago; it ends when it would."""
+    tokens = auth.tokens
+    auth._kept.take(replace(tokens, obtained_at=tokens.obtained_at - timedelta(minutes=1)))
+
+
 def test_an_ended_token_is_renewed_without_a_browser(
     own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
 ) -> None:
