@@ -29,7 +29,7 @@ KINDS = {
     "same bad token": (SERVICE, FLASK, FASTAPI),
     "other bad token": (SERVICE, FLASK, FASTAPI),  # never the same twice: each signature has to be looked at
 }
-LIBRARIES = "bottle, waitress.server, requests, joserfc.jwk, joserfc.jws, sqlalchemy, authlib.oauth2.rfc6749"
+LIBRARIES = "bottle, waitress.server, requests, joserfc.jwk, joserfc.jws, sqlalchemy"
 """What the service imports of others, for the start."""
 MILLION = 1_000_000
 SCOPE = "read:exotic-fruit write:exotic-fruit"

@@ -41,9 +41,10 @@ def goals(results: Mapping[str, Any]) -> Iterator[Goal]:
     for connections in (16, 64):
         ratio = figure("p99_ms", connections) / figure("p50_ms", connections)
         yield Goal(f"GET over {connections}, p99 as times p50", ratio, 3, True)
-    for kind in ("no token", "same bad token"):
-        cost = figure("cpu_us", 16, kind=kind) / figure("cpu_us", 16)
-        yield Goal(f"CPU of a refusal ({kind}) over 16, times that of a GET", cost, 1.05, True)
+    for connections in (16, 64, 256):
+        for kind in ("no token", "same bad token"):
+            cost = figure("cpu_us", connections, kind=kind) / figure("cpu_us", connections)
+            yield Goal(f"CPU of a refusal ({kind}) over {connections}, times that of a GET", cost, 1.05, True)
     start = results["start"]
     yield Goal("start to first answer, times the imports", start["first_answer"] / start["imports"], 1.5, True)
     memory = results["memory"]["mib"]

@@ -42,7 +42,9 @@ class Load:
         command = [_wrk(), "-t1", f"-c{self.connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT), server.url]
         before = server.cpu()
         told = subprocess.run([*command, "--", self.kind, self.token], capture_output=True, text=True, check=True)
-        return _figures(told.stdout, server.cpu() - before)
+        figures = figures_of(told.stdout, server.cpu() - before)
+        check_answers(told.stdout, figures, refused=self.kind not in ("GET", "POST"))
+        return figures
 
 
 @cache
@@ -50,7 +52,15 @@ def _wrk() -> str:
     return program("wrk", "wrk")
 
 
-def _figures(text: str, cpu: float) -> Figures:
+def check_answers(text: str, figures: Figures, refused: bool) -> None:
+    """Check that every answer was one of those meant: a server that fails fast must not look like a fast one."""
+    found = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    if int(found[1] if found else 0) != (figures.requests if refused else 0):
+        raise SystemExit(f"Other answers than those meant: {text}")
+
+
+def figures_of(text: str, cpu: float) -> Figures:
+    """Return what wrk told in *text*, with the server's *cpu* time in seconds."""
     count = int(_found(r"(\d+) requests in", text)[0])
     p50, p99 = (_latency(percent, text) for percent in (50, 99))
     return Figures(count, float(_found(r"Requests/sec:\s+([\d.]+)", text)[0]), p50, p99, cpu / max(count, 1) * 1e6)

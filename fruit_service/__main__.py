@@ -11,7 +11,6 @@ from contextlib import ExitStack
 
 from .config import Config, dotenv
 from .errors import BadConfig, FruitError
-from .issuer.server import LocalIssuer
 from .reloading import run_reloading
 from .serving import LOOPBACK, Server, allow_many_files, listen, until_signal, wait
 
@@ -58,6 +57,8 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> None:
     if options.with_issuer:
         if options.issuer:
             raise BadConfig("Give --issuer or --with-issuer, not both.")
+        from .issuer.server import LocalIssuer  # only who asks for it pays for it
+
         issuer = stack.enter_context(LocalIssuer())
         chosen["FRUIT_ISSUER"] = issuer.issuer
         print(f"Local issuer (for demonstration only): {issuer.issuer}", flush=True)

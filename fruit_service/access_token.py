@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +31,9 @@ REQUIRED_CLAIMS: Mapping[str, tuple[str, ...]] = {
 
 FindKey = Callable[[str], Key | None]
 """From a `kid` to the issuer's key of that name, if there is one."""
+
+MAX_TIME = 1e15
+"""Seconds since 1970: no date is that far away."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -196,14 +198,16 @@ def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MAX_TIME < value < MAX_TIME:
         raise InvalidToken(f"The {name} of the access token is no number.")
     return value
 
 
 def _json(claims: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(claims)
+        return json.dumps(claims, allow_nan=False)
+    except ValueError as error:  # JSON has no infinity, which a number of too many digits is read as
+        raise InvalidToken("The payload of the access token holds a number that is none.") from error
     except RecursionError as error:  # deep enough to be read, and too deep to be written
         raise InvalidToken("The payload of the access token is too deep.") from error
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -34,6 +34,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
 from .changes import CHANNEL, Changes, OwnChanges, PostgresChanges, SqliteChanges, identity_of
 from .errors import BadConfig
+from .hanging import Hanging
 
 PATIENCE = 5
 """How long a write waits for another process's, in seconds."""
@@ -48,6 +49,8 @@ POSTGRESQL: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": PATIENCE * 1000,
 }
+
+T = TypeVar("T")
 
 metadata = MetaData()
 fruit = Table(
@@ -72,6 +75,7 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
             raise BadConfig(_cannot_open(error)) from error
         self._is_postgresql = self.engine.dialect.name == "postgresql"
+        self._hanging = Hanging()
         self.changes = self._changes()
 
     @property
@@ -86,6 +90,15 @@ class Database:
             return PostgresChanges(lambda: {**self.engine.dialect.create_connect_args(self._url)[1], **POSTGRESQL})
         path = _path(self._url)
         return SqliteChanges(path, lambda: _connect(path, 0)) if path else OwnChanges()
+
+    def within(self, seconds: float, work: Callable[[], T]) -> T:
+        """Return what *work* with the database returns; a server that stands still is given up after *seconds*.
+
+        Raises:
+            Unavailable: it was given up, or *work* raised it.
+        """
+        # A file does not stand still, and SQLite keeps to its own time.
+        return self._hanging.within(seconds, work) if self._is_postgresql else work()
 
     def begin_write(self, connection: Connection, patience: float) -> None:
         """Make *connection* the only writer until its transaction ends; another one is waited for, *patience* long."""

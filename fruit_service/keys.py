@@ -73,8 +73,8 @@ class IssuerKeys:
 
     def check(self) -> None:
         """Raise `Unavailable` where no token could be verified now."""
-        if not self._current() and not (self._fetched("", self._fetches) or self._keys):
-            raise Unavailable("The issuer publishes no key that serves.")
+        if not self._current():
+            self._fetched("", self._fetches)
 
     def close(self) -> None:
         """End the refreshing."""
@@ -97,6 +97,8 @@ class IssuerKeys:
             self._state.wait_for(lambda: not self._fetching, self._waited_until - time.monotonic())
         if not self._is_answered():
             raise Unavailable("The issuer's keys cannot be fetched now.")
+        if not self._keys:
+            raise Unavailable("The issuer publishes no key that serves.")
         return self._keys.get(kid)
 
     def _begin_fetch(self) -> None:

@@ -57,6 +57,12 @@ class RequestLog:
         finally:
             self._write(_line(environ, request_id, status[:3], time.perf_counter() - began))
 
+    def refused(self, status: int) -> str:
+        """Write the line of a request that the server itself refused, unread, and return its id."""
+        request_id = _request_id({})
+        self._write(_line({}, request_id, str(status), 0.0))
+        return request_id
+
 
 def _request_id(environ: dict[str, Any]) -> str:
     given = environ.get(REQUEST_ID, "")

@@ -18,7 +18,7 @@ from typing import Any, cast
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.trigger import trigger
@@ -169,8 +169,9 @@ class _Workers(ThreadedTaskDispatcher):
     def finish(self, timeout: int) -> None:
         """Let the threads finish what they are at, for about *timeout* seconds at most, and end."""
         self.shutdown(timeout=timeout)
+        end = time.monotonic() + 0.2
         for thread in self._started:
-            thread.join(0.1)
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 class _JsonErrorTask(ErrorTask):
@@ -180,8 +181,14 @@ class _JsonErrorTask(ErrorTask):
 
     def execute(self) -> None:
         error = cast(Any, self.request).error
-        body = json.dumps({"msg": f"{error.reason}: {error.body}"}).encode()
-        self.status = f"{error.code} {error.reason}"
+        # What waitress does not know how to read is the client's mistake, and no failure of ours.
+        code, reason = (400, "Bad Request") if error.code == 501 else (error.code, error.reason)
+        msg = f"A body holds at most {MAX_BODY} bytes." if code == 413 else f"{reason}: {error.body}"
+        body = json.dumps({"msg": msg}).encode()
+        self.status = f"{code} {reason}"
+        refused = cast(_Listener, self.channel.server).refused
+        if refused is not None:
+            self.response_headers.append(("X-Request-Id", refused(code)))
         self.response_headers.append(("Content-Type", "application/json"))
         self.set_close_on_finish()
         self.content_length = len(body)
@@ -204,6 +211,13 @@ class _Parser(HTTPRequestParser):
         super().__init__(adj)
         self.began = time.monotonic()
 
+    def parse_header(self, header_plus: bytes) -> None:
+        """Take an address that is none for a bad request: waitress would drop the connection, and print it."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError:
+            raise ParsingError("Invalid request target") from None
+
 
 class _Channel(HTTPChannel):
     task_class = _AnswerTask
@@ -216,6 +230,8 @@ class _Listener(TcpWSGIServer):
 
     channel_class = _Channel
     is_ending = False
+    refused: Callable[[int], str] | None = None
+    """Logs a request that never reached the application, and returns its id."""
     _map: Any
 
     def handle_accept(self) -> None:
@@ -240,7 +256,9 @@ def _listener(
     app: Callable[..., Any], socket_map: Any, workers: _Workers, settings: Adjustments, bound: socket.socket
 ) -> _Listener:
     info = (bound.family, bound.type, bound.proto, bound.getsockname())
-    return _Listener(app, socket_map, True, bound, workers, settings, info, bind_socket=False)
+    listener = _Listener(app, socket_map, True, bound, workers, settings, info, bind_socket=False)
+    listener.refused = getattr(app, "refused", None)
+    return listener
 
 
 def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
@@ -258,8 +276,8 @@ def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
             channel_timeout=IDLE_TIMEOUT,
             cleanup_interval=2,
             max_request_header_size=32 * 1024,
-            # More than the application allows, so that it can say what its limit is.
-            max_request_body_size=1024 * 1024,
+            # Bodies are held before anybody has looked at a token. Waitress refuses what is equal.
+            max_request_body_size=MAX_BODY + 1,
             ident=None,
         )
 

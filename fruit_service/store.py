@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,8 +23,15 @@ STUCK = 0.5
 """How long a write may take until those behind it are turned away, so that threads are left for reading, in seconds."""
 FEW = 100
 """Names that are looked up one by one; of more, the whole basket is looked at."""
+READING = 3
+"""How long reading all fruits may take, in seconds; it takes milliseconds, and a new connection some more."""
+WRITING = 1
+"""How long a write may take once it is the only one, in seconds; one given up may be done all the same."""
 READ_AGAIN = 1
 """Between two attempts to read from a database that cannot be reached, in seconds."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,9 @@ class FruitStore:
         self._patience: float = PATIENCE
         self._reading = threading.Lock()
         self._read_not_before = 0.0
+        self._checking = threading.Lock()
+        self._checking_since = 0.0
+        self._is_reachable = True
         self._writes = 0
         try:
             self._set_up()
@@ -53,10 +64,12 @@ class FruitStore:
             raise BadConfig(f"The database {self.place} cannot be opened.") from error
 
     def _set_up(self) -> None:
+        def make(connection: Connection) -> None:
+            if set_up_schema(connection):
+                self._insert(connection, STARTING_LISTS)
+
         try:
-            with self._writer() as connection:
-                if set_up_schema(connection):
-                    self._insert(connection, STARTING_LISTS)
+            self._write(make)
         except Unavailable:
             self._read()  # one that can only be read is better than none
 
@@ -74,8 +87,19 @@ class FruitStore:
         self._database.rest()
 
     def check(self) -> None:
-        """Raise `Unavailable` where the database cannot be read now."""
-        self._read()
+        """Raise `Unavailable` where the database cannot be read now; of many who ask, one looks, in one thread."""
+        if self._checking.acquire(blocking=False):
+            try:
+                self._checking_since = time.monotonic()
+                self._read()
+                self._is_reachable = True
+            except Unavailable:
+                self._is_reachable = False
+                raise
+            finally:
+                self._checking.release()
+        elif not self._is_reachable or time.monotonic() - self._checking_since > STUCK:
+            raise Unavailable("The fruits cannot be read now.")
 
     def fruits(self, baskets: Iterable[str]) -> dict[str, list[str]]:
         """Return the fruits in *baskets*, in the order in which they came."""
@@ -96,14 +120,17 @@ class FruitStore:
         """Add *fruits*, all or none; return those that were not there yet."""
         if self._version() == self._kept.version is not None and self._kept.lists.hold(fruits):
             return {basket: [] for basket in fruits}  # what is in memory was committed
-        with self._writer() as connection:
-            added = self._insert(connection, fruits)
-            if any(added.values()):
-                self._database.tell_others(connection)
+        added = self._write(lambda connection: self._add(connection, fruits))
         self._writes += 1
         # To be read again, while that can be done: others may have written since.
         self._kept = _Kept(None, self._kept.lists.with_more(added))
         self._read_not_before = 0.0
+        return added
+
+    def _add(self, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
+        added = self._insert(connection, fruits)
+        if any(added.values()):
+            self._database.tell_others(connection)
         return added
 
     def _version(self) -> Hashable | None:
@@ -113,6 +140,8 @@ class FruitStore:
 
     def _read_again(self) -> Lists:
         with self._reading:
+            if time.monotonic() < self._read_not_before:
+                return self._kept.lists  # who was here before has waited in vain
             version = self._version()
             if version is None or version != self._kept.version:
                 try:
@@ -123,8 +152,12 @@ class FruitStore:
 
     def _read(self) -> _Kept:
         version = self._version()  # before the look: what is written during it is read once more
-        with self._transaction(self._database.begin_read) as connection:
-            return _Kept(version, _all(connection))
+
+        def read() -> Lists:
+            with self._transaction(self._database.begin_read) as connection:
+                return _all(connection)
+
+        return _Kept(version, self._database.within(READING, read))
 
     def _insert(self, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
         added: dict[str, list[str]] = {}
@@ -136,18 +169,24 @@ class FruitStore:
             added[basket] = [name for key, name in new.items() if key in inserted]
         return added
 
-    @contextmanager
-    def _writer(self) -> Iterator[Connection]:
-        """Give the one connection that may write; the threads of this process queue here, and not in the database."""
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work* returns, given the one connection that may write, once it is on disk.
+
+        The threads of this process queue here, and not in the database.
+        """
         while not self._writing.acquire(timeout=STUCK / 5):
             if time.monotonic() - self._writing_since > STUCK:
                 raise Unavailable("The fruits cannot be written now.")
         try:
             self._writing_since = time.monotonic()
             patience, self._patience = self._patience, SHORT_PATIENCE
-            with self._transaction(lambda connection: self._database.begin_write(connection, patience)) as connection:
-                self._patience = PATIENCE
-                yield connection
+
+            def write() -> T:
+                with self._transaction(lambda connection: self._database.begin_write(connection, patience)) as one:
+                    self._patience = PATIENCE
+                    return work(one)
+
+            return self._database.within(patience + WRITING, write)
         finally:
             self._writing.release()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from fruit_service import store as store_module
 from fruit_service.changes import LOOK_INTERVAL, SqliteChanges
@@ -165,9 +168,16 @@ def test_unchanged_lists_are_not_read_again(database: str, monkeypatch: pytest.M
         assert store.add({"usual": ["APPLE"]}) == {"usual": []}
 
 
+@contextmanager
+def writing(store: FruitStore) -> Iterator[Connection]:
+    """Give the store's own way of writing something else than fruits."""
+    with store._transaction(lambda connection: store._database.begin_write(connection, 5)) as connection:
+        yield connection
+
+
 def test_row_that_somebody_else_put_in_is_there_already(database: str) -> None:
     """A conflict with a writer who takes no turns is no error."""
-    with opened(database) as store, store._writer() as connection:
+    with opened(database) as store, writing(store) as connection:
         rows = [{"basket": "usual", "identity": name, "name": name} for name in ("plum", "pear")]
         assert connection.scalars(store._database.insert_new(), rows[:1]).all() == ["plum"]
         assert connection.scalars(store._database.insert_new(), rows).all() == ["pear"]
@@ -175,12 +185,12 @@ def test_row_that_somebody_else_put_in_is_there_already(database: str) -> None:
 
 def test_schema_has_a_version(database: str) -> None:
     """One of the days before versions is taken over as it is; one of a newer service is left alone."""
-    with opened(database) as store, store._writer() as connection:
+    with opened(database) as store, writing(store) as connection:
         connection.exec_driver_sql("DROP TABLE fruit_schema")
         connection.execute(fruit.delete().where(fruit.c.name == "apple"))
     with opened(database) as store:
         assert store.fruits(["usual"])["usual"][0] == "orange"
-        with store._writer() as connection:
+        with writing(store) as connection:
             connection.exec_driver_sql("UPDATE fruit_schema SET version = 99")
     with pytest.raises(BadConfig, match="newer"):
         FruitStore(database)
@@ -252,6 +262,43 @@ def test_postgresql_that_goes_and_comes_back() -> None:
         with pytest.raises(Unavailable):
             until(lambda: not store.add({"usual": [f"fig {time.monotonic()}"]})["usual"])
         assert "pear" in store.fruits(["usual"])["usual"]
+
+
+def test_postgresql_that_stands_still() -> None:
+    """Frozen, with every connection alive: writing is given up, and reading goes on."""
+    with Postgres() as server, opened(server.url) as store:
+        store.add({"usual": ["plum"]})
+        until(lambda: store.lists() is not None and store._kept.version is not None)
+        with server.standing_still():
+            began = time.monotonic()
+            with pytest.raises(Unavailable):
+                store.add({"usual": ["pear"]})
+            assert store.fruits(["usual"])["usual"][-1] == "plum"
+            checks = [threading.Thread(target=check, args=(store,)) for _ in range(4)]
+            for each in checks:
+                each.start()
+            for each in checks:
+                each.join(60)
+            with pytest.raises(Unavailable):
+                store.check()
+            assert store.fruits(["usual"])["usual"][-1] == "plum"
+            assert time.monotonic() - began < 60, "PostgreSQL itself would be waited for, for ever"
+        until(lambda: added(store, "fig"), 60)
+        assert "fig" in store.fruits(["usual"])["usual"]
+        store.check()
+
+
+def check(store: FruitStore) -> None:
+    """Look at the database, whatever comes of it."""
+    with contextlib.suppress(Unavailable):
+        store.check()
+
+
+def added(store: FruitStore, name: str) -> bool:
+    """Tell whether *name* could be added."""
+    with contextlib.suppress(Unavailable):
+        return bool(store.add({"usual": [name]}))
+    return False
 
 
 def test_passwords_are_told_to_nobody() -> None:

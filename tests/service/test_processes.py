@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -148,6 +149,28 @@ def test_other_servers_run_it(server: str, issuer: LocalIssuer, bearer: dict[str
             assert added["fruits_added"] == {"usual": [fruit]}
             seen = requests.get(f"{url}/api/fruit", headers=bearer, timeout=10).json()
             assert fruit in seen["fruits"]["usual"]
+        in_chunks = {**writer, "Content-Type": "application/json"}
+        added = requests.post(
+            f"{url}/api/fruit", data=iter([b'{"usual": ', b'["plum"]}']), headers=in_chunks, timeout=10
+        )
+        assert (added.status_code, added.json()["fruits_added"]) == (200, {"usual": ["plum"]})
+        assert broken_chunk(port, writer["Authorization"]) == 400
+        large = requests.post(f"{url}/api/fruit", data=iter([b" " * 70_000]), headers=in_chunks, timeout=10)
+        assert large.status_code == 413
+
+
+def broken_chunk(port: int, authorization: str) -> int:
+    """Return the status that a body gets whose chunk has no length."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        head = (
+            "POST /api/fruit HTTP/1.1",
+            "Host: x",
+            f"Authorization: {authorization}",
+            "Content-Type: application/json",
+        )
+        lines = [*head, "Transfer-Encoding: chunked", "", "zz", ""]
+        connection.sendall("\r\n".join(lines).encode())
+        return int(connection.recv(100).split()[1])
 
 
 def script(name: str) -> str:

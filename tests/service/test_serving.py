@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import socket
 import struct
 import threading
@@ -15,6 +17,7 @@ import pytest
 from bottle import Bottle
 
 from fruit_service import serving
+from fruit_service.request_log import RequestLog
 from fruit_service.serving import Server, connection_limit, listen
 
 BODY = "x" * 2000
@@ -184,3 +187,76 @@ def test_port_0_is_the_same_on_both_loopback_addresses() -> None:
     assert len({each.getsockname()[1] for each in sockets}) == 1
     for each in sockets:
         each.close()
+
+
+def exchanged(port: int, request: bytes) -> bytes:
+    """Send *request* as it is, and return all that comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        parts = []
+        with contextlib.suppress(ConnectionResetError):  # it has read no further
+            while part := connection.recv(65536):
+                parts.append(part)
+        return b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        ("GET http://[/x HTTP/1.1", "", 400),
+        ("GET http://[SECRET]/x HTTP/1.1", "", 400),
+        ("GET / HTTP/1.1", "Transfer-Encoding: gzip\r\n", 400),
+        ("POST / HTTP/1.1", "Content-Length: 999999\r\n", 413),
+        ("POST / HTTP/1.1", "Content-Length: x\r\n", 400),
+        ("GET / HTTP/1.1", "A: " + "x" * 40_000 + "\r\n", 431),
+    ],
+)
+def test_what_the_server_itself_refuses_is_logged(
+    request_line: str, headers: str, status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each with an answer in JSON and a line with its id; nothing of the request is in it, or is printed."""
+    lines: list[str] = []
+    sockets = listen(["127.0.0.1"], 0)
+    with Server(RequestLog(Bottle(), lines.append), sockets):
+        answer = exchanged(sockets[0].getsockname()[1], f"{request_line}\r\nHost: x\r\n{headers}\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert set(json.loads(body)) == {"msg"}
+    [line] = map(json.loads, lines)
+    assert (line["status"], line["route"]) == (status, "none")
+    assert f"X-Request-Id: {line['request_id']}".encode() in head
+    said = "".join(capfd.readouterr()) + lines[0]
+    assert "SECRET" not in said
+    assert "exception" not in said
+
+
+def test_unfinished_bodies_take_little_memory(port: int) -> None:
+    """They are held before anybody has looked at a token: what is announced as larger is refused at once."""
+    before = psutil.Process().memory_info().rss
+    senders = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    for sender in senders:
+        with contextlib.suppress(OSError):
+            sender.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n")
+            sender.sendall(b"x" * 300_000)
+    assert psutil.Process().memory_info().rss - before < 50 * 1024 * 1024
+    for sender in senders:
+        sender.close()
+
+
+def test_many_threads_that_hang_do_not_hold_up_the_end() -> None:
+    """One deadline for all of them."""
+    hang = threading.Event()
+    app = Bottle()
+    app.get("/", callback=lambda: hang.wait(60) and "")
+    sockets = listen(["127.0.0.1"], 0)
+    with Server(app, sockets, threads=64):
+        clients = [socket.create_connection(sockets[0].getsockname()) for _ in range(64)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(lambda: sum(thread.name.startswith("fruit-worker") for thread in threading.enumerate()) >= 64)
+        began = time.monotonic()
+    took = time.monotonic() - began
+    hang.set()
+    for client in clients:
+        client.close()
+    assert took < 8
