@@ -58,11 +58,13 @@ def authorization_response(
         ProviderError: the provider cannot be reached, or describes itself wrongly.
     """
     endpoint = _authorization_endpoint(params, provider)
+    if provider.is_ready:  # else it is checked as soon as that is known, and before the code is sent on
+        _check_metadata(provider.metadata(), request, endpoint)
     listener.announce(request.state)
     open_url(request.url(endpoint))
     listener.serve(_awaited(request, endpoint))
-    with _discovery_meanwhile(provider, endpoint, listener), listener.wait() as parameters:
-        _check_endpoint(provider.metadata().authorization_endpoint, endpoint)
+    with _discovery_meanwhile(provider, request, endpoint, listener), listener.wait() as parameters:
+        _check_metadata(provider.metadata(), request, endpoint)
         try:
             yield parameters
         except ProviderRefused as error:
@@ -112,7 +114,9 @@ def _authorization_endpoint(params: ParamsAuth0, provider: Provider) -> str:
 
 
 @contextmanager
-def _discovery_meanwhile(provider: Provider, endpoint: str, listener: Listener) -> Iterator[None]:
+def _discovery_meanwhile(
+    provider: Provider, request: AuthorizationRequest, endpoint: str, listener: Listener
+) -> Iterator[None]:
     """Load what verifying needs while the user signs in; what is wrong with the provider ends the wait at once.
 
     It is given up when the wait ends before.
@@ -123,7 +127,7 @@ def _discovery_meanwhile(provider: Provider, endpoint: str, listener: Listener) 
 
     def discover() -> None:
         try:
-            _check_endpoint(provider.metadata().authorization_endpoint, endpoint)
+            _check_metadata(provider.metadata(), request, endpoint)
         except ProviderError as error:
             listener.cancel(error)
 
@@ -135,12 +139,15 @@ def _discovery_meanwhile(provider: Provider, endpoint: str, listener: Listener) 
         discovery.give_up()
 
 
-def _check_endpoint(announced: str, opened: str) -> None:
-    if announced != opened:
+def _check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, opened: str) -> None:
+    """Check that the provider answers *request* at the endpoint *opened*, and binds its code to it."""
+    if metadata.authorization_endpoint != opened:
         raise ProviderError(
             f"The provider's discovery document names another authorization endpoint than Auth0's own, `{opened}`. "
             "Give `issuer` in place of `domain` if this is not Auth0."
         )
+    if request.code_challenge:
+        metadata.check_pkce()
 
 
 def _origin(url: str) -> str:

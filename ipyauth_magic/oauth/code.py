@@ -38,12 +38,9 @@ def sign_in_with_code(
     """
     code_verifier = new_code_verifier()
     try:
-        if provider.is_ready:
-            provider.metadata().check_pkce()
         request = authorization_request(params, grant, provider, listener, code_challenge(code_verifier))
         with authorization_response(request, params, provider, listener, open_url) as parameters:
             metadata = provider.metadata()
-            metadata.check_pkce()
             iss_promised = metadata.authorization_response_iss_parameter_supported
             code = request.validate_code(parameters, iss_promised=iss_promised)
             asked_at = now()

@@ -8,16 +8,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
-from ipyauth_magic.errors import InvalidResponse, ProviderRefused
+from ipyauth_magic.auth import Auth
+from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused
 from ipyauth_magic.grant import Grant
 from ipyauth_magic.oauth.pkce import code_challenge, new_code_verifier
+from ipyauth_magic.oauth.provider import Provider
 from ipyauth_magic.params import ParamsAuth0
 from ipyauth_magic.token import TokenSet
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
+DISCOVERY = "/.well-known/openid-configuration"
 MakeParams = Callable[..., ParamsAuth0]
 SignIn = Callable[[ParamsAuth0, ScriptedBrowser], TokenSet]
 
@@ -118,3 +122,40 @@ def test_expiry_is_the_token_responses(issuer: LocalIssuer, in_code: MakeParams,
     """`expires_in` counts from when the response came."""
     tokens = sign_in(in_code(), ScriptedBrowser())
     assert timedelta(seconds=50) < tokens.expires_at - datetime.now(UTC) <= timedelta(seconds=60)
+
+
+@pytest.fixture
+def without_s256(own_issuer: LocalIssuer) -> LocalIssuer:
+    """An issuer that names another method of PKCE only."""
+    document = requests.get(f"{own_issuer.issuer.rstrip('/')}{DISCOVERY}", timeout=30).json()
+    own_issuer.switches.answer(DISCOVERY, 200, document | {"code_challenge_methods_supported": ["plain"]}, times=10)
+    own_issuer.switches.requests.clear()
+    return own_issuer
+
+
+def params_of(running: LocalIssuer, **named: str) -> ParamsAuth0:
+    """Return parameters for a running issuer, with what names it."""
+    return ParamsAuth0(client_id=running.client_id, redirect_uri=running.callback_urls[0], scope="openid", **named)
+
+
+@pytest.mark.parametrize("named_by", ["issuer", "domain"])
+def test_without_s256_no_browser_opens_where_that_is_known(
+    named_by: str, without_s256: LocalIssuer, user_browser: ScriptedBrowser
+) -> None:
+    """`issuer` has the metadata fetched first; `domain` does not, but an earlier sign-in may have (RFC 9700, 2.1.1)."""
+    if named_by == "domain":
+        Provider.of(without_s256.issuer).metadata()
+    auth = Auth(params_of(without_s256, **{named_by: without_s256.issuer}), flow="code")
+    with pytest.raises(ProviderError, match="S256"):
+        auth.sign_in()
+    assert user_browser.opened == []
+
+
+def test_without_s256_the_wait_ends_at_once(without_s256: LocalIssuer) -> None:
+    """Where it is learned while the tab is open already, nobody needs to sign in first."""
+    params = params_of(without_s256, domain=without_s256.issuer, response_type="code")
+    attempt = Attempt(params, 5, grant=Grant("code"))
+    with pytest.raises(ProviderError, match="S256"):
+        attempt.result()
+    attempt.join()
+    assert without_s256.switches.requests == {DISCOVERY: 1, "/.well-known/jwks.json": 1}
