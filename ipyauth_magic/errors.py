@@ -18,7 +18,7 @@ IpyauthError
     │   └── UserNeeded       it was asked to answer without the user, and cannot
     ├── InvalidResponse      a response breaks its standard
     └── InvalidIdToken       the ID token failed a check
-        ├── UnknownKey       it names a key that the provider does not publish
+        ├── UnknownKey       no key that the provider publishes is its own
         └── OutOfTime        it is good at another time than this machine's clock shows
 """
 
@@ -191,10 +191,12 @@ class InvalidIdToken(SignInFailed):
 
 
 class UnknownKey(InvalidIdToken):
-    """The ID token names a key that is not among the provider's; fetching the keys again may help, once."""
+    """The ID token's key is not among the provider's, as far as they are known; fetching them may help, once."""
 
-    def __init__(self) -> None:
-        super().__init__("key", "it is signed with a key that the provider does not publish")
+    def __init__(
+        self, check: str = "key", message: str = "it is signed with a key that the provider does not publish"
+    ) -> None:
+        super().__init__(check, message)
 
 
 class OutOfTime(InvalidIdToken):

@@ -78,13 +78,13 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     """Return the claims of *id_token*, after every check of its flow (3.1.3.7, 3.2.2.11, 12.2).
 
     Raises:
-        UnknownKey: no key has its `kid`; fetching the keys again may help.
+        UnknownKey: no key has its `kid`, or without `kid` none has signed it; fetching the keys again may help.
         OutOfTime: nothing is wrong with it but the time.
         InvalidIdToken: any other check failed; its `check` says which.
     """
     header = _header(id_token)
     algorithm = _algorithm(header, expected)
-    claims = _verified_payload(id_token, _matching_keys(keys, header, algorithm), algorithm)
+    claims = _verified_payload(id_token, header, _matching_keys(keys, header, algorithm), algorithm)
     _check_issuer_and_audience(claims, expected)
     _check_subject(claims, expected.subject)
     _check_nonce(claims, expected)
@@ -157,7 +157,7 @@ def _matching_keys(keys: Iterable[Key], header: Mapping[str, Any], algorithm: st
     return fitting
 
 
-def _verified_payload(id_token: str, keys: Iterable[Key], algorithm: str) -> dict[str, Any]:
+def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[Key], algorithm: str) -> dict[str, Any]:
     from joserfc import jws
     from joserfc.errors import JoseError
 
@@ -167,7 +167,9 @@ def _verified_payload(id_token: str, keys: Iterable[Key], algorithm: str) -> dic
         except (JoseError, ValueError):
             continue
         return _json_object(id_token.split(".")[1])
-    raise InvalidIdToken("signature", "its signature is wrong")
+    # Without `kid`, a key that was changed for another shows by nothing else (OpenID Connect Core, 10.1.1).
+    refusal = InvalidIdToken if "kid" in header else UnknownKey
+    raise refusal("signature", "its signature is wrong")
 
 
 def _registry(algorithm: str) -> JWSRegistry:

@@ -85,7 +85,7 @@ class Provider:
         return self._metadata is not None and self._clock() - self._fetched_at < KEPT_FOR
 
     def verify(self, id_token: str, expected: Expected, now: datetime) -> dict[str, Any]:
-        """Return the verified claims of *id_token*; an unknown key fetches the keys again, once.
+        """Return the verified claims of *id_token*; an unknown key, named or not, fetches the keys again, once.
 
         Raises:
             InvalidIdToken: a check failed.

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import requests
+from joserfc.jwk import RSAKey
 
 from ipyauth_magic.errors import InvalidIdToken, ProviderError
 from ipyauth_magic.oauth import http as http_module
@@ -128,6 +129,35 @@ def test_an_unknown_key_is_asked_for_once(web: Web) -> None:
     with pytest.raises(InvalidIdToken, match="does not publish"):
         provider.verify(sign(claims(), kid="never"), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
     assert web.asked[asked:] == ["/keys"]
+
+
+def test_a_key_without_a_name_that_was_changed_is_asked_for_once(web: Web) -> None:
+    """Nothing but the signature tells then; one that stays wrong is told as such, after one fetch."""
+    before, after, never = (RSAKey.generate_key(2048) for _ in range(3))
+    provider = Provider(publish(web, before))
+    provider.metadata()
+    answer(web, "/keys", published(after))
+    asked = len(web.asked)
+    assert provider.verify(sign(claims(), after), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert web.asked[asked:] == ["/keys"]
+    assert provider.verify(sign(claims(), after), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert web.asked[asked:] == ["/keys"]
+    with pytest.raises(InvalidIdToken) as caught:
+        provider.verify(sign(claims(), never), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert caught.value.check == "signature"
+    assert web.asked[asked:] == ["/keys"] * 2
+
+
+def test_a_wrong_signature_of_a_known_key_asks_for_none(web: Web) -> None:
+    """Its name says that it is at hand."""
+    provider = Provider(publish(web, RSA))
+    provider.metadata()
+    asked = len(web.asked)
+    with pytest.raises(InvalidIdToken, match="signature"):
+        provider.verify(
+            sign(claims(), RSAKey.generate_key(2048), kid=RSA.kid), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC)
+        )
+    assert len(web.asked) == asked
 
 
 def test_after_a_refusal_nothing_is_asked(web: Web) -> None:
