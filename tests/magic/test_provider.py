@@ -19,12 +19,12 @@ import pytest
 import requests
 from joserfc.jwk import RSAKey
 
-from ipyauth_magic.errors import InvalidIdToken, ProviderError
+from ipyauth_magic.errors import InvalidIdToken, ProviderError, ProviderUnreachable
 from ipyauth_magic.oauth import http as http_module
 from ipyauth_magic.oauth.connections import Connections
 from ipyauth_magic.oauth.http import fetch_json
 from ipyauth_magic.oauth.metadata import ProviderMetadata, discovery_url, is_safe_url
-from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.oauth.provider import KEPT_FOR, RETRY_AFTER, Provider
 from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
 from tests.support.web import Web, serving
 
@@ -117,6 +117,56 @@ def test_metadata_is_fetched_again_after_an_hour(web: Web) -> None:
     now[0] = 3600
     provider.metadata()
     assert len(web.asked) == 4
+
+
+@pytest.mark.parametrize("path", ["/tenant/.well-known/openid-configuration", "/keys"])
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_busy_provider_at_the_hour_is_served_by_what_it_said(web: Web, status: int, path: str) -> None:
+    """Old metadata and keys verify for a minute more, without a request; then the provider is asked again."""
+    now = [0.0]
+    provider = Provider(publish(web, RSA), clock=lambda: now[0])
+    metadata = provider.metadata()
+    well = web.answers[path]
+    answer(web, path, {}, status)
+    for busy_at in (KEPT_FOR, KEPT_FOR + RETRY_AFTER):
+        asked = len(web.asked)
+        for now[0] in (busy_at, busy_at + RETRY_AFTER - 1):
+            assert provider.metadata() == metadata
+            assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+        assert web.asked[asked:].count(path) == 1
+    web.answers[path] = well
+    asked, well_at = len(web.asked), KEPT_FOR + 2 * RETRY_AFTER
+    for now[0] in (well_at, well_at + KEPT_FOR - 1):
+        assert provider.metadata() == metadata
+    assert web.asked[asked:] == ["/tenant/.well-known/openid-configuration", "/keys"]
+
+
+@pytest.mark.parametrize("path", ["/tenant/.well-known/openid-configuration", "/keys"])
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_provider_that_is_busy_at_first_is_an_error(web: Web, status: int, path: str) -> None:
+    """There is nothing older to serve; the next call asks again."""
+    provider = Provider(publish(web, RSA))
+    well = web.answers[path]
+    answer(web, path, {}, status)
+    with pytest.raises(ProviderUnreachable, match=rf"busy \(it answered {status}"):
+        provider.metadata()
+    assert not provider.is_ready
+    web.answers[path] = well
+    assert provider.metadata()
+
+
+def test_an_answer_that_is_no_matter_of_time_is_an_error_at_the_hour(web: Web) -> None:
+    """A document that is gone, or another issuer's, is not waited out."""
+    now = [0.0]
+    provider = Provider(publish(web, RSA), clock=lambda: now[0])
+    provider.metadata()
+    now[0] = KEPT_FOR
+    publish(web, RSA, issuer="https://evil.test/")
+    with pytest.raises(ProviderError, match="calls itself"):
+        provider.metadata()
+    answer(web, "/tenant/.well-known/openid-configuration", {}, 404)
+    with pytest.raises(ProviderError, match="answered 404"):
+        provider.metadata()
 
 
 def test_an_unknown_key_is_asked_for_once(web: Web) -> None:

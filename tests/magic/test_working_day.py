@@ -19,12 +19,14 @@ from keyring.backends.fail import Keyring as NoKeyring
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
+from ipyauth_magic.oauth.provider import KEPT_FOR, Provider
 from tests.support.machine import environment
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import StrictApi, strict_api
 
 ROOT = Path(__file__).parents[2]
 LIFETIME, THREADS = 5, 8
+DISCOVERY = "/.well-known/openid-configuration"
 NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 
 
@@ -140,19 +142,21 @@ def test_one_refresh_per_lifetime(
     assert auth.access_token in api.tokens  # this process finds what the others have kept
 
 
-@pytest.mark.long
 def test_an_hour_on_tokens_of_a_minute(
     own_issuer: LocalIssuer,
     make_auth: Callable[..., Auth],
     user_browser: ScriptedBrowser,
     monkeypatch: pytest.MonkeyPatch,
-    in_full: bool,
 ) -> None:
-    """Never a failed call, never a second sign-in; meanwhile the machine sleeps, and the issuer changes its keys."""
+    """Never a failed call, never a second sign-in; meanwhile the machine sleeps, and the issuer changes its keys.
+
+    When metadata and keys are to be fetched again, the discovery document is not to be had for a while.
+    """
     switches = own_issuer.switches
     switches.access_token_lifetime = 60
     monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.fromtimestamp(switches.now(), UTC))
-    hour, step = (3600 if in_full else 600), 7
+    Provider.of(own_issuer.issuer)._clock = switches.elapsed
+    hour, step = KEPT_FOR + 600, 7  # the change of keys has them fetched, and the hour begins anew
     with strict_api(switches.now) as api:
         auth = make_auth("code").sign_in()
         session = auth.session(api.url)
@@ -161,6 +165,8 @@ def test_an_hour_on_tokens_of_a_minute(
             lambda: requests.get(api.url, auth=auth, timeout=30),
         ]
         begun = switches.now()
+        discoveries = switches.requests[DISCOVERY]
+        switches.answer(DISCOVERY, 503, times=2)
         for number in itertools.count():
             answer = gets[number % 2]()
             assert (answer.status_code, answer.history) == (200, [])
@@ -171,4 +177,5 @@ def test_an_hour_on_tokens_of_a_minute(
             switches.advance(step if number != 30 else 200)
     assert api.least_left > 0
     assert len(user_browser.opened) == 1
+    assert switches.requests[DISCOVERY] == discoveries + 3  # busy, busy a minute later, there again
     assert hour / 60 * 0.5 < switches.token_requests["refresh_token"] < hour / 60 * 1.3
