@@ -134,7 +134,7 @@ def test_the_users_own_server_has_to_let_them_in_anew(hub: JupyterHub, site: Sit
     waiting(cell)
     tab = cell.open_link()
     hers.context.clear_cookies(path="/user/alice/")
-    assert Person(tab, "Alice").sign_in() == "done"
+    assert Person(tab, "Alice").sign_in() == "done", tab.locator("body").inner_text()
     cell.wait_for_text("Signed in as alice").wait()
     tab.close()
 

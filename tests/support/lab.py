@@ -404,9 +404,21 @@ class Cell:
 
     def start(self) -> Self:
         """Run the cell with Shift+Enter, and do not wait for its end."""
-        self.locator.locator(".cm-content").click()
-        self.notebook.page.keyboard.press("Shift+Enter")
-        return self
+        for _ in range(3):
+            self.locator.locator(".cm-content").click()
+            self.notebook.page.keyboard.press("Shift+Enter")
+            if self._has_begun(10):
+                return self
+            # Again, as a person would: a page that is not whole yet takes the focus away, and the key with it.
+        raise TimeoutError(f"the cell does not run; it shows {self.prompt}")
+
+    def _has_begun(self, timeout: float) -> bool:
+        end = time.monotonic() + timeout
+        while self.prompt == "[ ]:":
+            if time.monotonic() > end:
+                return False
+            self.notebook.page.wait_for_timeout(50)
+        return True
 
     def source(self) -> str:
         """Return what is typed in the cell."""

@@ -11,20 +11,42 @@ function show({ outcome, title, message }) {
   main.querySelector("p").textContent = message;
 }
 
-async function relay(response, where) {
+// Jupyter's own check of who posts: what its cookie says now. A hub changes it whenever it lets a browser in anew, also in
+// another tab, and this page may have been made before.
+function xsrfToken() {
+  const made = main.dataset.xsrfToken;
+  const cookie = made && document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
+  return cookie ? decodeURIComponent(cookie[1]) : made;
+}
+
+function post(response, where) {
   const headers = { "Content-Type": "application/x-www-form-urlencoded", "X-Ipyauth-Response-In": where };
-  // Behind Jupyter's login, whose own check of who posts this satisfies.
-  if (main.dataset.xsrfToken) headers["X-XSRFToken"] = main.dataset.xsrfToken;
+  if (xsrfToken()) headers["X-XSRFToken"] = xsrfToken();
+  return fetch(location.pathname, {
+    method: "POST",
+    headers,
+    body: response,
+    cache: "no-store",
+    redirect: "error",
+    referrerPolicy: "no-referrer",
+  });
+}
+
+const notLetIn = {
+  outcome: "failed",
+  title: "This was not let through",
+  message: "Follow the link in the notebook once more, in a browser that is signed in to Jupyter.",
+};
+
+async function relay(response, where) {
   try {
-    const answer = await fetch(location.pathname, {
-      method: "POST",
-      headers,
-      body: response,
-      cache: "no-store",
-      redirect: "error",
-      referrerPolicy: "no-referrer",
-    });
-    show(await answer.json());
+    let answer = await post(response, where);
+    const isRefused = () => answer.status === 403 && main.dataset.xsrfToken;
+    if (isRefused()) {
+      await fetch(location.pathname, { cache: "no-store", referrerPolicy: "no-referrer" }); // brings the cookie
+      answer = await post(response, where);
+    }
+    show(isRefused() ? notLetIn : await answer.json());
   } catch {
     show({
       outcome: "failed",
