@@ -2,7 +2,7 @@
 
 IpyauthError
 ├── InvalidParams            parameters are missing or wrong, all named at once
-├── NotSignedIn              a token was asked for before any sign-in
+├── NotSignedIn              a token was asked for before any sign-in, or after a sign-out elsewhere
 ├── SignInNeeded             the token has ended and only the user can get another
 ├── ProviderError            the provider cannot be reached, or describes itself wrongly
 │   └── ProviderUnreachable  no answer came, or none in time: later it may
@@ -79,10 +79,15 @@ class InvalidParams(IpyauthError):
 
 
 class NotSignedIn(IpyauthError):
-    """A token, or something told by a token, was asked for before any sign-in."""
+    """A token, or something told by a token, was asked for before any sign-in, or after a sign-out *elsewhere*."""
 
-    def __init__(self) -> None:
-        super().__init__("Nobody is signed in yet. Run %%auth0, or call sign_in(), first.")
+    def __init__(self, elsewhere: bool = False) -> None:
+        super().__init__(
+            "You were signed out by another notebook or program that shares these tokens. "
+            "Run the %%auth0 cell again, or call sign_in()."
+            if elsewhere
+            else "Nobody is signed in yet. Run %%auth0, or call sign_in(), first."
+        )
 
 
 class SignInNeeded(IpyauthError):

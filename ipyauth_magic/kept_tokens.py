@@ -61,7 +61,7 @@ class KeptTokens:
         self._changed = changed
         self._current: TokenSet | None = None
         self._is_stored = False
-        """Whether the store had them when they were last put there, so that they are gone if it has them no more."""
+        """Whether the store had taken them when they were last here and there, so that they can be gone from it."""
         self._retry_at = 0.0
         self._failure: IpyauthError | None = None
 
@@ -101,7 +101,7 @@ class KeptTokens:
     def adopt(self) -> bool:
         """Take over what an equal sign-in of the same user left in the store; tell whether the tokens here are good."""
         if not self.is_signed_in and (stored := self._stored(self._current)) is not None:
-            self._is_stored = True
+            self._note_whether_stored()
             self._set(stored)
         return self.is_signed_in
 
@@ -175,9 +175,7 @@ class KeptTokens:
         with self._store.lock(self._key):
             own = self.current  # none: signed out meanwhile
             stored = self._store.load(self._key)
-            if stored is None and self._is_stored:
-                self._set(None)  # somebody who shares the store has signed out
-                raise NotSignedIn
+            self._check_not_signed_out(stored)
             # What is stored is the latest, whatever the clock said when it came.
             tokens = stored if stored is not None and _is_same_user(stored, own) else own
             if self._is_good(tokens) and tokens != ended:
@@ -205,8 +203,13 @@ class KeptTokens:
         return renewed
 
     def _put(self, tokens: TokenSet) -> None:
-        """Keep renewed *tokens*: stored before anybody uses them, unless another user's have taken their place."""
+        """Keep renewed *tokens*: stored before anybody uses them, unless another user's have taken their place.
+
+        Raises:
+            NotSignedIn: somebody has signed out meanwhile, who waited for the lock no longer.
+        """
         stored = self._store.load(self._key)
+        self._check_not_signed_out(stored)
         if stored is None or _is_same_user(stored, tokens):
             self._save(tokens)
         else:
@@ -216,9 +219,22 @@ class KeptTokens:
     def _save(self, tokens: TokenSet) -> None:
         try:
             self._store.save(self._key, tokens)
-            self._is_stored = self._store.load(self._key) is not None
+            self._note_whether_stored()
         finally:
             self._set(tokens)
+
+    def _note_whether_stored(self) -> None:
+        self._is_stored = self._store.holds(self._key) is True
+
+    def _check_not_signed_out(self, stored: TokenSet | None) -> None:
+        """Let the tokens go that somebody who shares the store has signed out.
+
+        They are gone where the store had them and has nothing. One that never took them, or that cannot be asked any
+        more (a keyring that was locked meanwhile), signs nobody out.
+        """
+        if stored is None and self._is_stored and self._store.holds(self._key) is False:
+            self._set(None)
+            raise NotSignedIn(elsewhere=True)
 
     def _set(self, tokens: TokenSet | None) -> None:
         """Let *tokens* be those here."""

@@ -18,6 +18,9 @@ class Store(Protocol):
     def save(self, key: str, tokens: TokenSet) -> None:
         """Keep *tokens* under *key*, in place of what was there; a place that cannot be written costs a warning."""
 
+    def holds(self, key: str) -> bool | None:
+        """Tell whether the place itself has anything under *key*, usable or not; None where it cannot be asked."""
+
     def forget(self, key: str) -> None:
         """Forget what is kept under *key*."""
 

@@ -73,6 +73,10 @@ class FileStore:
                 self._folder.remove(name)  # its refresh token may be a used one, and using it again ends all of them
             self._tell(error)
 
+    def holds(self, key: str) -> bool | None:
+        """Tell whether there is a file for *key*; None where the folder cannot be looked into."""
+        return self._folder.has(f"{checked(key)}.json")
+
     def forget(self, key: str) -> None:
         """Forget what is kept under *key*."""
         _unsaved.forget(self._place(key))

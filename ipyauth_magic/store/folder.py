@@ -74,6 +74,17 @@ class PrivateFolder:
             return None
         return data if len(data) <= limit else None
 
+    def has(self, name: str) -> bool | None:
+        """Tell whether there is a file *name*, whatever is in it; None where the folder cannot be looked into."""
+        try:
+            with self._opened() as folder:
+                folder.stat(name)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        return True
+
     def replace(self, name: str, data: bytes) -> None:
         """Make *data* the file *name*, 0600, at once and for good: a reader or a crash finds the old one or the new.
 

@@ -74,6 +74,16 @@ class KeyringStore:
         except KeyringFailed as failure:
             self._fail(failure)
 
+    def holds(self, key: str) -> bool | None:
+        """Tell whether there is an entry for *key*; None where the keyring is locked or broken."""
+        if self._has_failed:
+            return None
+        try:
+            return self._keyring.get(key) is not None
+        except KeyringFailed as failure:
+            self._fail(failure)
+            return None
+
     def forget(self, key: str) -> None:
         """Forget what is kept under *key*."""
         _unsaved.forget(key)

@@ -29,6 +29,11 @@ class MemoryStore:
         with self._lock:
             self._tokens[key] = tokens
 
+    def holds(self, key: str) -> bool:
+        """Tell whether there are tokens under *key*."""
+        with self._lock:
+            return key in self._tokens
+
     def forget(self, key: str) -> None:
         """Forget what is kept under *key*."""
         with self._lock:
@@ -53,6 +58,9 @@ class NoStore:
 
     def save(self, key: str, tokens: TokenSet) -> None:
         """Keep nothing."""
+
+    def holds(self, key: str) -> None:
+        """Return None: nothing is kept, so that nothing can be gone."""
 
     def forget(self, key: str) -> None:
         """Do nothing: nothing is kept."""

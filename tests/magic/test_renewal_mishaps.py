@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import keyring
 import pytest
 import requests
 
@@ -30,8 +32,11 @@ from ipyauth_magic.errors import (
     StoreBusy,
 )
 from ipyauth_magic.oauth.provider import KEPT_FOR, RETRY_AFTER, Provider
+from ipyauth_magic.store import keyring as keyring_module
+from ipyauth_magic.store import warning
 from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.token import TokenSet
+from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import strict_api
 from tests.support.web import serving
@@ -172,7 +177,7 @@ def test_a_sign_out_elsewhere_is_one(
         here.sign_out(open_browser=False)
     assert records(at_home) == []
     asked = own_issuer.switches.token_requests["refresh_token"]
-    with pytest.raises(NotSignedIn):
+    with pytest.raises(NotSignedIn, match="signed out by another notebook"):
         elsewhere.renewed_token(elsewhere.tokens.access_token)
     assert records(at_home) == []
     assert own_issuer.switches.token_requests["refresh_token"] == asked
@@ -193,6 +198,54 @@ def test_a_store_that_cannot_save_signs_nobody_out(make_auth: MakeAuth, at_home:
         auth = make_auth(store="file").sign_in()
     end(auth)
     assert auth.access_token
+
+
+@pytest.mark.parametrize("loss", ["locked keyring", "no folder any more", "torn file"])
+def test_a_place_that_fails_later_signs_nobody_out(
+    make_auth: MakeAuth, at_home: Path, monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    """Only an empty place tells of a sign-out; one that cannot be asked any more costs a warning at the most."""
+    monkeypatch.setattr(warning, "_warned", {})
+    monkeypatch.setattr(keyring_module, "_unsaved", MemoryStore())
+    monkeypatch.setattr(keyring, "get_keyring", lambda: found)
+    found: MemoryKeyring = MemoryKeyring()
+    auth = make_auth(store="keyring" if loss == "locked keyring" else "file").sign_in()
+    end(auth)
+    if loss == "locked keyring":
+        monkeypatch.setattr(MemoryKeyring, "get_password", LockedKeyring.get_password)
+    elif loss == "torn file":
+        records(at_home)[0].write_bytes(b"{")
+    else:
+        (at_home / "ipyauth_magic").rename(at_home / "elsewhere")
+        (at_home / "ipyauth_magic").write_text("a file in the folder's place")
+    with contextlib.nullcontext() if loss == "torn file" else pytest.warns(UserWarning, match="cannot"):
+        assert auth.access_token
+    assert auth.tokens.refresh_token is not None
+
+
+@pytest.mark.parametrize("answer", ["new tokens", "a refusal", "a lie"])
+def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, answer: str
+) -> None:
+    """Whoever signs out waits for the lock for so long only; whatever the renewal brings then is not kept."""
+    store = MemoryStore()
+    auth = make_auth(store=store).sign_in()
+    end(auth)
+
+    def sign_out_elsewhere(path: str) -> None:
+        if path == "/oauth/token":
+            store.forget(auth._kept._key)
+
+    own_issuer.switches.watch = sign_out_elsewhere
+    if answer == "a refusal":
+        own_issuer.switches.answer("/oauth/token", 403, {"error": "invalid_grant"})
+    elif answer == "a lie":
+        own_issuer.switches.rotate_refresh_tokens = False
+        own_issuer.switches.tamper = lambda draft: draft.claims.update(iss="https://evil.example/")
+    with pytest.raises(NotSignedIn, match="signed out by another notebook"):
+        _ = auth.access_token
+    assert not store.holds(auth._kept._key)
+    assert not auth._kept.is_known
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
