@@ -348,6 +348,20 @@ def test_a_redirect_elsewhere_that_asks_for_another_token_gets_none(make_auth: M
         assert not any("Authorization" in headers for headers in other.headers)
 
 
+def test_another_password_is_not_taken_for_the_token(
+    make_auth: MakeAuth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a redirect `requests` sends the other host what a .netrc has for it; a 401 there brings no token either."""
+    (tmp_path / "netrc").write_text("default login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    auth = make_auth().sign_in()
+    with serving() as api, serving() as other:
+        api.answers["/"] = (302, {"Location": other.url.replace("127.0.0.1", "localhost") + "/x"}, b"")
+        other.answers["/x"] = (401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}, b"{}")
+        assert requests.get(f"{api.url}/", auth=auth, timeout=30).status_code == 401
+    assert [headers["Authorization"].split()[0] for headers in other.headers] == ["Basic"]
+
+
 class Hurdle:
     """A place where a sign-in waits until the test lets it go on."""
 
