@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from . import sign_ins
 from .attempt import Attempt, ways_here
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from .display.widget import AuthWidget
     from .environment import Way
     from .session import TokenSession
+
+T = TypeVar("T")
 
 CARD_TIMEOUT = 300.0
 """Seconds for which a card's link works."""
@@ -387,15 +389,18 @@ class Auth:
         """Forget the tokens here, and end a sign-in that waits; what a store keeps for other sessions stays there."""
         self._end(self._kept.leave)
 
-    def _end(self, forget: Callable[[], None]) -> None:
-        with self._lock:
-            attempt, self._attempt = self._attempt, None
-            forget()
-            sign_ins.forget(self)
-        self._refresh_widget()
-        if attempt is not None:
-            attempt.cancel("it was cleared")
-            attempt.join()
+    def _end(self, forget: Callable[[], T]) -> T:
+        attempt: Attempt | None = None
+        try:
+            with self._lock:
+                attempt, self._attempt = self._attempt, None
+                sign_ins.forget(self)
+                return forget()
+        finally:
+            self._refresh_widget()
+            if attempt is not None:
+                attempt.cancel("it was cleared")
+                attempt.join()
 
     def stop(self) -> None:
         """End a sign-in that waits, and keep the tokens that are here."""
@@ -417,11 +422,7 @@ class Auth:
         """
         from .sign_out import sign_out
 
-        try:
-            tokens = self._kept.take_out()
-        finally:
-            self.clear()
-        sign_out(self.params, self.grant, tokens, open_browser)
+        sign_out(self.params, self.grant, self._end(self._kept.take_out), open_browser)
 
     def userinfo(self) -> dict[str, Any]:
         """Return what the provider's userinfo endpoint tells about the user (OpenID Connect Core, 5.3), asked now.

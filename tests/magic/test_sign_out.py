@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,10 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
-from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete
+from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
 from ipyauth_magic.oauth.http import Answer
 from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.store.memory import MemoryStore
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
@@ -302,3 +304,30 @@ def test_a_renewal_under_way_brings_nothing_back(
     with pytest.raises(NotSignedIn):
         auth._kept.renewed(before)
     assert not make_auth()._kept.adopt()
+
+
+class HeldStore(MemoryStore):
+    """A store whose lock somebody holds for good, once `is_held`; *waits* counts who waited for it."""
+
+    is_held, waits = False, 0
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Wait in vain."""
+        if not self.is_held:
+            return super().lock(key)
+        self.waits += 1
+        raise StoreBusy(75)
+
+
+def test_a_holder_that_hangs_is_waited_for_once(
+    make_auth: Callable[..., Auth], revocations: list[dict[str, str]]
+) -> None:
+    """Then the sign-out goes on without the lock, whole."""
+    store = HeldStore()
+    auth = make_auth(store=store).sign_in()
+    store.is_held = True
+    auth.sign_out()
+    assert store.waits == 1
+    assert len(revocations) == 1
+    assert not store.holds(auth._kept._key)
+    assert not auth._kept.is_known
