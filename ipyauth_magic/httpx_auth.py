@@ -40,7 +40,9 @@ class TokenAuth(httpx.Auth):
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send *request* with the token, and perhaps once more; what renews runs in a thread."""
         auth = self._auth
-        token = auth.access_token if auth.is_signed_in else await anyio.to_thread.run_sync(lambda: auth.access_token)
+        token = (
+            auth.tokens.access_token if auth.is_signed_in else await anyio.to_thread.run_sync(lambda: auth.access_token)
+        )
         response = yield _with_token(request, token)
         if _asks_for_another(request, response):
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,8 +11,10 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth
+from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
+from ipyauth_magic.oauth.http import Answer
+from ipyauth_magic.oauth.provider import Provider
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 from tests.support.web import Web, serving
 
@@ -180,6 +182,56 @@ def test_clearing_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_aut
         thread.join(20)
     assert not auth._kept.is_known
     assert make_auth()._kept.adopt() is False
+
+
+def test_a_new_sign_in_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_auth: Callable[..., Auth]) -> None:
+    """It waits for the renewal's end, so that the renewal does not put the old sign-in in its place."""
+    auth, other = make_auth().sign_in(), make_auth(store="none").sign_in()
+    end_tokens(auth)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path == "/oauth/token":
+            asked.set()
+            go_on.wait(20)
+
+    own_issuer.switches.watch = hold
+    renewal = threading.Thread(target=lambda: auth.access_token)
+    renewal.start()
+    assert asked.wait(20)
+    taking = threading.Thread(target=auth._kept.take, args=(other.tokens,))
+    taking.start()
+    taking.join(0.3)  # which it does not, but where it does not wait
+    go_on.set()
+    for thread in (renewal, taking):
+        thread.join(20)
+    assert auth.tokens == other.tokens
+    assert make_auth().sign_in().tokens == other.tokens
+
+
+def test_a_refresh_is_for_the_same_resource(
+    own_issuer: LocalIssuer, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8707, 2.2: else the provider may give a token for another API."""
+    sent: list[Mapping[str, str]] = []
+    successful = Provider._successful
+
+    def noting(self: Provider, endpoint: str, form: Mapping[str, str]) -> Answer:
+        sent.append(form)
+        return successful(self, endpoint, form)
+
+    monkeypatch.setattr(Provider, "_successful", noting)
+    params = ParamsAuth0(
+        issuer=own_issuer.issuer,
+        client_id=own_issuer.client_id,
+        redirect_uri=own_issuer.callback_urls[0],
+        resource="https://fruit.example/",
+    )
+    auth = Auth(params, flow="code").sign_in()
+    end_tokens(auth)
+    assert auth.access_token
+    assert [form["grant_type"] for form in sent] == ["authorization_code", "refresh_token"]
+    assert [form["resource"] for form in sent] == ["https://fruit.example/"] * 2
 
 
 def test_a_clock_that_steps_back_costs_no_refresh_token(
