@@ -92,6 +92,11 @@ class KeptTokens:
         """Whether there are tokens that a refresh token renews."""
         return self._current is not None and self._current.refresh_token is not None
 
+    @property
+    def is_in_store(self) -> bool | None:
+        """Whether the place itself has such tokens, for other processes to find; None where it cannot be asked."""
+        return self._store.holds(self._key)
+
     def take(self, tokens: TokenSet) -> None:
         """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back."""
         with self._alone_if_can_be():

@@ -353,6 +353,18 @@ def test_a_reader_that_has_gone(machine: Machine) -> None:
     assert (ran.returncode, ran.stderr) == (1, b"")
 
 
+def test_a_locked_keyring_is_told_before_anybody_signs_in(machine: Machine) -> None:
+    """Nothing could be kept for the next command; the way out is named, and works."""
+    locked = {"PYTHON_KEYRING_BACKEND": "tests.support.keyrings.LockedKeyring"}
+    login = machine.run("login", "-f", "demo.env", "--flow", "code", **locked)
+    assert login.returncode == 1
+    assert "Tokens cannot be kept in the keyring store: it is locked" in login.stderr
+    assert "Choose `--store file`" in login.stderr
+    assert machine.opened == []
+    for command in ("login", "token"):
+        assert machine.run(command, "-f", "demo.env", "--flow", "code", "--store", "file", **locked).returncode == 0
+
+
 def test_a_real_keyring_is_the_default_store(machine: Machine) -> None:
     """Where there is none it is the file; `--store` says otherwise; `status` tells which it is."""
     real = {"PYTHON_KEYRING_BACKEND": "tests.support.keyrings.MemoryKeyring"}
@@ -365,16 +377,27 @@ def test_a_real_keyring_is_the_default_store(machine: Machine) -> None:
     assert machine.opened == []
 
 
-def test_a_store_that_fails_costs_one_plain_warning(machine: Machine) -> None:
-    """The sign-in goes on; the warning shows no line of our source."""
-    (machine.folder / "data").write_text("a file where a folder should be")
-    ran = machine.run("login", "-f", "demo.env")
-    assert ran.returncode == 0
+def test_a_login_that_could_not_be_kept_has_failed(machine: Machine) -> None:
+    """One warning, without a line of our source, and what it means; who wants nothing kept hears nothing of it."""
+    read_only = {"PYTHON_KEYRING_BACKEND": "tests.support.keyrings.ReadOnlyKeyring"}
+    ran = machine.run("login", "-f", "demo.env", **read_only)
+    assert ran.returncode == 1
     warnings = [line for line in ran.stderr.splitlines() if "cannot be kept" in line]
     assert len(warnings) == 1
     assert warnings[0].startswith("Warning: Tokens cannot be kept in")
+    assert ran.stderr.endswith("The tokens could not be kept, so no other command will find them.\n")
     assert "ipyauth_magic/store" not in ran.stderr
     assert ".py" not in ran.stderr
+    assert machine.run("login", "-f", "demo.env", "--store", "none", **read_only).returncode == 0
+
+
+def test_a_folder_that_cannot_be_used_is_told_before_anybody_signs_in(machine: Machine) -> None:
+    """As a file in its place."""
+    (machine.folder / "data").write_text("a file where a folder should be")
+    ran = machine.run("login", "-f", "demo.env")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Tokens cannot be kept in the file store")
+    assert machine.opened == []
 
 
 def test_asking_who_it_is_loads_little(machine: Machine) -> None:
