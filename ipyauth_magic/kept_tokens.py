@@ -183,8 +183,8 @@ class KeptTokens:
             self._check_not_signed_out(stored)
             # What is stored is the latest, whatever the clock said when it came.
             tokens = stored if stored is not None and _is_same_user(stored, own) else own
+            self._set(tokens)
             if self._is_good(tokens) and tokens != ended:
-                self._set(tokens)
                 return tokens
             return self._renew(tokens)
 
@@ -200,6 +200,10 @@ class KeptTokens:
             raise needed from None
         except OutOfTime as error:
             self._pause(error)  # the new refresh token is kept: it serves when the clock is right again
+            raise
+        except ProviderError as error:
+            if self._current is not tokens:  # a refresh token was used up: the next try would use up another
+                self._pause(error)
             raise
         except (InvalidResponse, InvalidIdToken):
             self._put(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer

@@ -123,6 +123,21 @@ def test_keys_that_cannot_be_had_cost_no_sign_in(own_issuer: LocalIssuer, make_a
     assert auth.access_token
 
 
+def test_keys_that_cannot_be_had_cost_no_refresh_token_at_each_call(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try uses one up, so the next one waits a while."""
+    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 60.0)
+    auth = make_auth().sign_in()
+    end(auth)
+    own_issuer.keys.rotate()
+    own_issuer.switches.answer(JWKS, 503, times=9)
+    for _ in range(3):
+        with pytest.raises(ProviderError, match="busy"):
+            _ = auth.access_token
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
+
+
 class Watched(MemoryStore):
     """A store that notes which tokens are in use while it is given others."""
 
