@@ -104,7 +104,7 @@ class Auth:
             self.grant,
             open_store(store) if isinstance(store, str) else store,
             lambda: utc_now(),
-            self._refresh_widget,
+            self._tokens_changed,
         )
         self._lock = threading.RLock()
         self._silence = threading.Lock()
@@ -559,6 +559,12 @@ class Auth:
             if self._widget is None:
                 self._widget = AuthWidget(self)
         return self._widget
+
+    def _tokens_changed(self) -> None:
+        """Be no sign-in of the session any more where another notebook has signed out; waits for nobody."""
+        if not self._kept.is_known:
+            sign_ins.forget(self)
+        self._refresh_widget()
 
     def _refresh_widget(self) -> None:
         """Bring the widget up to date; waits for nobody, whatever locks the caller holds."""

@@ -32,6 +32,7 @@ from ipyauth_magic.errors import (
     StoreBusy,
 )
 from ipyauth_magic.oauth.provider import KEPT_FOR, RETRY_AFTER, Provider
+from ipyauth_magic.sign_ins import all_sign_ins
 from ipyauth_magic.store import keyring as keyring_module
 from ipyauth_magic.store import warning
 from ipyauth_magic.store.memory import MemoryStore
@@ -193,7 +194,8 @@ def test_a_sign_out_elsewhere_is_one(
     assert records(at_home) == []
     asked = own_issuer.switches.token_requests["refresh_token"]
     with pytest.raises(NotSignedIn, match="signed out by another notebook"):
-        elsewhere.renewed_token(elsewhere.tokens.access_token)
+        elsewhere._kept.renewed(elsewhere.tokens)
+    assert elsewhere not in all_sign_ins(), "%token would stumble over it"
     assert records(at_home) == []
     assert own_issuer.switches.token_requests["refresh_token"] == asked
     assert not make_auth(store="file")._kept.adopt()
