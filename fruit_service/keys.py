@@ -75,6 +75,8 @@ class IssuerKeys:
         """Raise `Unavailable` where no token could be verified now."""
         if not self._current():
             self._fetched("", self._fetches)
+        if not self._keys:
+            raise Unavailable("The issuer publishes no key that serves.")
 
     def close(self) -> None:
         """End the refreshing."""
@@ -97,8 +99,6 @@ class IssuerKeys:
             self._state.wait_for(lambda: not self._fetching, self._waited_until - time.monotonic())
         if not self._is_answered():
             raise Unavailable("The issuer's keys cannot be fetched now.")
-        if not self._keys:
-            raise Unavailable("The issuer publishes no key that serves.")
         return self._keys.get(kid)
 
     def _begin_fetch(self) -> None:
@@ -153,7 +153,7 @@ class IssuerKeys:
         if self._jwks_uri is None:
             self._jwks_uri = self._discover()
         jwks = get_json(self._jwks_uri)
-        if not isinstance(jwks.get("keys"), list):
+        if not isinstance(jwks.get("keys"), list) or not jwks["keys"]:
             raise ValueError("its key set is none")
         return jwks
 

@@ -118,6 +118,18 @@ def test_last_good_keys_are_kept(publisher: KeyPublisher, broken: Any) -> None:
     assert keys.find("k1") is not None
 
 
+def test_issuer_without_any_key(publisher: KeyPublisher) -> None:
+    """An empty key set is the issuer's fault; where there are others the token's is, though none verifies anything."""
+    publisher.jwks = {"keys": []}
+    with pytest.raises(Unavailable):
+        IssuerKeys(publisher.issuer).find("k1")
+    publisher.jwks = {"keys": [{"kty": "oct", "kid": "k1", "k": "c2VjcmV0"}]}
+    keys = IssuerKeys(publisher.issuer)
+    assert keys.find("k1") is None
+    with pytest.raises(Unavailable, match="publishes no key that serves"):
+        keys.check()
+
+
 def test_issuer_that_fails_is_asked_again_after_a_while(publisher: KeyPublisher) -> None:
     """`Unavailable` at first, without a request for each token; good when the issuer is back."""
     clock = Clock()
