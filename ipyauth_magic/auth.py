@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -44,10 +45,12 @@ from .token import AccessToken, AuthorizationHeader, IdToken, TokenSet
 if TYPE_CHECKING:
     import httpx
     import requests
+    from distributed import Client
 
     from .display.widget import AuthWidget
     from .environment import Way
     from .session import TokenSession
+    from .worker_auth import WorkerAuth
 
 T = TypeVar("T")
 
@@ -110,6 +113,7 @@ class Auth:
         self._silence = threading.Lock()
         self._attempt: Attempt | None = None
         self._cards: list[Output] = []
+        self._followers: list[Callable[[], None]] = []
         if (shell := current_shell()) is not None:
             guard_inspector(shell)
 
@@ -454,6 +458,37 @@ class Auth:
 
         return second_try(self, response, kwargs)
 
+    def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[WorkerAuth]:
+        """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
+
+        The object is picklable and carries no token: tasks take it as an argument. The workers are sent, from here, a
+        token that is still good, and each renewal; when the block ends they forget it.
+
+        Args:
+            client: the `distributed.Client` of the cluster; its workers need this package too.
+            without_tls: send the token also over a network without TLS.
+
+        Raises:
+            ImportError: Dask is not installed; the extra is named.
+            NotSignedIn: before any sign-in.
+            SignInNeeded: the token has ended, and only the user can get another.
+            InsecureCluster: the cluster's connections go over a network without TLS.
+        """
+        try:
+            from .distributed import worker_auth
+        except ImportError as error:
+            raise ImportError("Dask is not installed here: run `pip install 'ipyauth-magic[dask]'`.") from error
+        return worker_auth(self, self._kept, client, without_tls)
+
+    @contextmanager
+    def followed_by(self, look: Callable[[], None]) -> Iterator[None]:
+        """Have *look* called when the tokens here are others, within the block; it must wait for nobody."""
+        self._followers.append(look)
+        try:
+            yield
+        finally:
+            self._followers.remove(look)
+
     def session(self, base_url: str | None = None) -> TokenSession:
         """Return a `requests.Session` that sends the token to one origin only: *base_url*'s, or the first one used.
 
@@ -565,6 +600,8 @@ class Auth:
         if not self._kept.is_known:
             sign_ins.forget(self)
         self._refresh_widget()
+        for look in list(self._followers):
+            look()
 
     def _refresh_widget(self) -> None:
         """Bring the widget up to date; waits for nobody, whatever locks the caller holds."""

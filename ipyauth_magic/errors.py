@@ -9,6 +9,8 @@ IpyauthError
 ├── SignOutIncomplete        the tokens are erased here, and something at the provider is left
 ├── StoreUnavailable         the place asked for, to keep tokens in, is not there
 ├── StoreBusy                another thread or process did not let go of a store's lock
+├── InsecureCluster          a token would go to the workers of a cluster over a network without TLS
+├── NoTokenHere              on a worker of a cluster: no token came from the notebook, or its block has ended
 └── SignInFailed             a sign-in was begun and gave no token
     ├── PortTaken            no redirect URI's port is free
     ├── NobodyCanAnswer      no browser, and nobody who could follow a link
@@ -24,8 +26,9 @@ IpyauthError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .text import plain
 
@@ -52,6 +55,18 @@ REMEDIES = {
 
 class IpyauthError(Exception):
     """Base of all errors of this package; `str` gives a sentence for the user."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers of a cluster raise them too, and pickle them; most are made from other arguments than `args`.
+        return restored, (type(self), self.args, self.__dict__)
+
+
+def restored(kind: type[IpyauthError], args: tuple[Any, ...], state: Mapping[str, Any]) -> IpyauthError:
+    """Return an error of *kind* as it was made, whatever its own constructor takes."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 @dataclass(frozen=True)
@@ -247,3 +262,34 @@ class StoreBusy(IpyauthError):
             f"Another notebook or thread has been busy with these tokens for {seconds:g} seconds and has not let go. "
             "Try again; if that does not help, end the process that hangs, or use `--store memory`."
         )
+
+
+class InsecureCluster(IpyauthError):
+    """A token would go to the workers of a cluster over a network without TLS; `address` is the one at fault."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The cluster's connection to {plain(address, 100)} has no TLS, so others on the network could read or "
+            "take over what is sent. Start the cluster with TLS (distributed.Security), or, where you trust the "
+            "network, say `auth.on_dask(client, without_tls=True)`."
+        )
+        self.address = address
+
+
+class NoTokenHere(IpyauthError):
+    """On a worker of a cluster: there is no token, after *seconds* of waiting, or for a *reason*."""
+
+    def __init__(self, seconds: float | None = None, reason: str = "") -> None:
+        if reason:
+            sentence = f"This worker is sent no token: {reason}"
+        elif seconds is not None:
+            sentence = (
+                f"No token that is still good came from the notebook within {seconds:g} seconds. Look there: its "
+                "kernel may be gone, or the provider cannot be reached."
+            )
+        else:
+            sentence = (
+                "There is no token here. This auth object serves on the workers of its cluster, within the block "
+                "`with auth.on_dask(client) as worker_auth:`; in the notebook use `auth` itself."
+            )
+        super().__init__(sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import IpyauthError
 from .token import AccessToken, AuthorizationHeader
@@ -12,9 +12,14 @@ from .token import AccessToken, AuthorizationHeader
 if TYPE_CHECKING:
     import requests
 
-    from .auth import Auth
-
 _INVALID_TOKEN = re.compile(r"""\bbearer\b.*\berror\s*=\s*"?invalid_token\b""", re.IGNORECASE | re.DOTALL)
+
+
+class RenewedToken(Protocol):
+    """Who has another token than the one that an API refused."""
+
+    def renewed_token(self, ended: str) -> AccessToken:
+        """Return an access token other than *ended*."""
 
 
 def says_invalid_token(status: int, www_authenticate: str) -> bool:
@@ -22,7 +27,7 @@ def says_invalid_token(status: int, www_authenticate: str) -> bool:
     return status == 401 and _INVALID_TOKEN.search(www_authenticate[:4096]) is not None
 
 
-def second_try(auth: Auth, response: requests.Response, kwargs: Mapping[str, Any]) -> requests.Response:
+def second_try(auth: RenewedToken, response: requests.Response, kwargs: Mapping[str, Any]) -> requests.Response:
     """Return the answer to the request of *response* sent with another token, or *response* where there is none.
 
     Only a request that carried the token is sent again: a redirect may have led to another origin without it.
@@ -41,7 +46,7 @@ def second_try(auth: Auth, response: requests.Response, kwargs: Mapping[str, Any
         return response  # the API's own answer says what is wrong
     response.content  # noqa: B018  # read to its end, so that the connection serves again
     response.close()
-    header = AuthorizationHeader.bearer(token)
+    header = type(sent).bearer(token)
     # On the first request too: a redirect of the second answer is made from it.
     request.headers["Authorization"] = response.request.headers["Authorization"] = header
     # By the adapter, which calls no hooks: once, and no more.

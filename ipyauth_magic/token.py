@@ -60,7 +60,7 @@ class AuthorizationHeader(Masked):
     __slots__ = ()
 
     @classmethod
-    def bearer(cls, token: str) -> AuthorizationHeader:
+    def bearer(cls, token: str) -> Self:
         """Return `Bearer` and the token."""
         return cls(f"Bearer {token}")
 

@@ -16,7 +16,7 @@ NEIGHBOUR = "fruit_service"
 
 FLOORS = {
     0: """
-        errors text token parameters environment
+        errors text token parcel parameters environment
         grant options
         oauth oauth.messages oauth.metadata oauth.id_token oauth.pkce oauth.token_response oauth.device_authorization
         callback callback.pages
@@ -35,8 +35,8 @@ FLOORS = {
         oauth.implicit oauth.authorization oauth.code oauth.refresh oauth.device
     """,
     3: """
-        __init__ auth second_try httpx_auth sign_ins sign_out session magics token_magic completion
-        cli __main__
+        __init__ auth second_try httpx_auth distributed worker_auth sign_ins sign_out session
+        magics token_magic completion cli __main__
         callback.server_extension
         display.panel display.tracebacks display.inspection display.pasting display.widget
     """,
@@ -59,8 +59,8 @@ OPEN_LIBRARIES = {
     "authlib.oidc dotenv joserfc segno",
     1: "authlib bottle cryptography dotenv joserfc jupyter_core keyring requests urllib3 waitress",
     2: "authlib dotenv joserfc requests",
-    3: "IPython anyio anywidget authlib dask dotenv httpx ipykernel joserfc jupyter_core jupyter_server keyring "
-    "requests tornado traitlets",
+    3: "IPython anyio anywidget authlib distributed dotenv httpx ipykernel joserfc jupyter_core jupyter_server "
+    "keyring requests tornado traitlets",
 }
 DEPRECATED = "authlib.jose"
 CLOCKS = {"now", "utcnow", "today"}
