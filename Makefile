@@ -14,6 +14,9 @@
 PYTHON ?= python3
 IPYTHONS := 7.34 8.39
 
+# The tests that `check` runs.
+CHECKED := floors docs examples
+
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
@@ -30,8 +33,9 @@ lab: .venv/ready
 picture: .venv/ready
 	$(BIN)/python -m examples.demo --picture docs/images/sign-in.png
 
+# What `check` has run in the same call of make, as in .ci/run, is not run again.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(filter check,$(MAKECMDGOALS)),$(CHECKED:%=--ignore=tests/test_%.py))
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m 'long or harness' --long
@@ -50,7 +54,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_floors.py tests/test_docs.py tests/test_examples.py
+	$(BIN)/python -m pytest $(CHECKED:%=tests/test_%.py)
 
 format: .venv/ready
 	$(BIN)/ruff check --fix-only .

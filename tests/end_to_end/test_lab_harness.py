@@ -16,6 +16,8 @@ from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
 from tests.support.ports import is_free
 
+pytestmark = pytest.mark.harness
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:

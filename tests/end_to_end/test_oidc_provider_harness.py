@@ -16,6 +16,8 @@ from joserfc.jwk import KeySet
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderVisitor, hidden_fields
 
+pytestmark = pytest.mark.harness
+
 CALLBACK = "http://127.0.0.1:8765/callback/"
 SCOPE = "openid profile read:exotic-fruit write:usual-fruit"
 

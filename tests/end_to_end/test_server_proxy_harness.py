@@ -19,6 +19,8 @@ from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab
 from tests.support.web import Web, serving
 
+pytestmark = pytest.mark.harness
+
 PAGE = b'<!doctype html><title>target</title><link rel="icon" href="data:,">here'
 HTML = (200, {"Content-Type": "text/html"}, PAGE)
 POST = "async () => (await fetch(location.pathname, {method: 'POST', body: 'a=1'})).status"

@@ -19,6 +19,8 @@ from fruit_service.issuer.server import LocalIssuer
 from tests.support.provider import OidcProvider
 from tests.support.user_browser import UserBrowser
 
+pytestmark = pytest.mark.harness
+
 CALLBACK = """<!doctype html><title>callback</title><main class="waiting"></main><script>
 const response = new URLSearchParams(location.hash.slice(1));
 document.querySelector("main").className = response.has("access_token") ? "done" : "failed";

@@ -285,18 +285,18 @@ def test_a_browser_that_stays_open_and_talks_disturbs_nobody(machine: Machine) -
     tab = machine.environ["BROWSER"].split(" ")[0]
     script = machine.folder / "talker"
     script.write_text(
-        f'#!/bin/sh\necho $$ > "{machine.folder}/pid"\necho "Opening in existing session"\n'
-        f'"{tab}" "$1"\nexec sleep 300\n'
+        f'#!/bin/sh\necho "Opening in existing session"\n"{tab}" "$1"\n'
+        f'while [ ! -e "{machine.folder}/over" ]; do sleep 0.1; done\n'
     )
     script.chmod(0o755)
     machine.environ["BROWSER"] = f"{script} %s &"
     try:
-        said, status = machine.shell('printf %s "$(python -m ipyauth_magic token -f demo.env)" > token')
+        said, status = machine.shell('printf %s "$(python -m ipyauth_magic token -f demo.env)" > token; touch over')
         assert status == 0
         assert "Signed in as alice" in said
         assert JWT.fullmatch((machine.folder / "token").read_text())
     finally:
-        os.kill(int((machine.folder / "pid").read_text()), signal.SIGTERM)
+        (machine.folder / "over").touch()
 
 
 def test_a_terminal_gets_the_token_only_if_asked(machine: Machine) -> None:

@@ -527,9 +527,21 @@ def test_a_provider_that_is_away_is_the_end_of_a_sign_in(
 
 @pytest.mark.parametrize(("methods", "is_offered"), [(["plain"], False), (["plain", "S256"], True), (None, True)])
 def test_a_code_without_s256_is_not_taken(
-    own_issuer: LocalIssuer, make_auth: MakeAuth, methods: list[str] | None, is_offered: bool
+    own_issuer: LocalIssuer,
+    make_auth: MakeAuth,
+    user_browser: ScriptedBrowser,
+    monkeypatch: pytest.MonkeyPatch,
+    methods: list[str] | None,
+    is_offered: bool,
 ) -> None:
     """A provider that names other methods only is refused, and is given no code to redeem."""
+    arrive = user_browser.arrive
+
+    def arrive_if_anybody_waits(location: str) -> object:
+        with contextlib.suppress(*([] if is_offered else [ConnectionError])):
+            return arrive(location)
+
+    monkeypatch.setattr(user_browser, "arrive", arrive_if_anybody_waits)
     own_issuer.switches.restore()
     document = requests.get(f"{own_issuer.issuer.rstrip('/')}{DISCOVERY}", timeout=30).json()
     document.pop("code_challenge_methods_supported", None)
