@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
@@ -17,9 +18,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 from jupyter_server.extension.config import ExtensionConfigManager
 from packaging.metadata import Metadata
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import ipyauth_magic
@@ -218,6 +221,41 @@ def test_the_changelog_tells_of_this_version() -> None:
     assert not released or released[0] == ipyauth_magic.__version__
 
 
+def test_the_conda_recipe_asks_for_the_same() -> None:
+    """Version, Python, what builds it and what it runs with; each extra's packages are bounded, if they are there."""
+    recipe, config = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")), setup_cfg()
+    assert recipe["context"]["version"] == ipyauth_magic.__version__
+    python = Requirement(f"python {config['options']['python_requires']}")
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        [setuptools] = tomllib.load(file)["build-system"]["requires"]
+    base = requirements(config["options"]["install_requires"])
+    wanted = {name: requirements(text) for name, text in config["options.extras_require"].items()}
+    optional = [each for name, extra in wanted.items() if name not in FOR_DEVELOPERS for each in extra]
+    asked = {kind: [in_conda(line) for line in lines] for kind, lines in recipe["requirements"].items()}
+    assert asked["host"] == [known(python), ("pip", SpecifierSet()), known(Requirement(setuptools))]
+    assert asked["run"] == [known(python), *map(known, base)]
+    assert set(asked["run_constraints"]) == {known(each) for each in optional if each.name != "ipyauth-magic"}
+    assert recipe["about"]["homepage"] == config["metadata"]["url"]
+    assert recipe["about"]["summary"] == config["metadata"]["description"]
+    assert recipe["about"]["license"] == config["metadata"]["license_expression"]
+
+
+def requirements(lines: str) -> list[Requirement]:
+    """Return the requirements in *lines* of setup.cfg."""
+    return [Requirement(line) for line in lines.splitlines() if line and not line.startswith("#")]
+
+
+def known(requirement: Requirement) -> tuple[str, SpecifierSet]:
+    """Return name and versions of *requirement*; conda has no extras."""
+    return canonicalize_name(requirement.name), requirement.specifier
+
+
+def in_conda(line: str) -> tuple[str, SpecifierSet]:
+    """Return name and versions of what *line* of the recipe asks for."""
+    name, _, versions = line.partition(" ")
+    return canonicalize_name(name), SpecifierSet(versions)
+
+
 @dataclass(frozen=True)
 class Installed:
     """An environment with the wheel and what it asks for, and nothing else; and a home to run it in."""
@@ -277,14 +315,9 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed
 @pytest.mark.timeout(300)
 def test_the_base_brings_nothing_of_the_extras(installed: Installed) -> None:
     """No server, widget, database or keyring comes with it, and all that it asks for agrees."""
-    names = installed.distributions
-    extras = dict(setup_cfg()["options.extras_require"])
-    for_users = [text for extra, text in extras.items() if extra not in FOR_DEVELOPERS]
-    optional = {
-        canonicalize_name(Requirement(line).name)
-        for line in "\n".join(for_users).splitlines()
-        if line and not line.startswith("#")
-    } - {"ipyauth-magic"}
+    names, extras = installed.distributions, setup_cfg()["options.extras_require"]
+    for_users = "".join(text for extra, text in extras.items() if extra not in FOR_DEVELOPERS)
+    optional = {canonicalize_name(each.name) for each in requirements(for_users)} - {"ipyauth-magic"}
     assert {"jupyter-server", "sqlalchemy", "keyring", "anywidget"} <= optional
     assert names >= BASE | {"ipyauth-magic"}
     assert names & optional == set()
