@@ -169,13 +169,15 @@ def test_the_source_distribution_is_the_repository(source: Path, dist: Path) -> 
     """With tests and documentation, so that both can be made of it; without what running them leaves behind."""
     [path] = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
-        held = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+        members = [member for member in archive.getmembers() if member.isfile()]
+        held = {member.name.partition("/")[2]: archive.extractfile(member).read() for member in members}
     made = {name for name in held if name == "PKG-INFO" or name.startswith("ipyauth_magic.egg-info/")}
     written = files(source)
     assert made
     assert {"tests/test_distribution.py", "docs/parameters.md", "examples/demo.ipynb", "Makefile"} <= written
-    assert written - held == set()
-    assert held - written - made == set()
+    assert written - held.keys() == set()
+    assert held.keys() - written - made == set()
+    assert [name for name in written if held[name] != (source / name).read_bytes()] == []
 
 
 def test_both_ways_lead_to_the_same_wheel(source: Path, wheel: Mapping[str, bytes]) -> None:
@@ -303,12 +305,17 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Return an environment into which the wheel was installed, by pip as it is set up here."""
+    """Return an environment into which the wheel was installed."""
+    return install(dist, tmp_path_factory)
+
+
+def install(dist: Path, tmp_path_factory: pytest.TempPathFactory, *options: str) -> Installed:
+    """Make an environment, and install the wheel and what it asks for by pip as it is set up here."""
     folder, home = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("home")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=100)
     environment = Installed(folder, home)
     [wheel] = dist.glob("*.whl")
-    environment.pip("install", "--quiet", "--no-compile", str(wheel))
+    environment.pip("install", "--quiet", "--no-compile", *options, str(wheel))
     return environment
 
 
@@ -369,9 +376,32 @@ def issuer(installed: Installed) -> Iterator[tuple[str, str]]:
 @pytest.mark.timeout(300)
 def test_it_signs_in(installed: Installed, issuer: tuple[str, str], tmp_path: Path) -> None:
     """In a terminal IPython, by the browser that BROWSER names, at the issuer that came with it."""
-    (tmp_path / "story.ipy").write_text(STORY.format(issuer=issuer[0], redirect_uri=issuer[1]))
-    browser = browser_command(tmp_path, "tests.support.alice")
-    told = installed.run("ipython", "--no-banner", str(tmp_path / "story.ipy"), BROWSER=browser)
+    check_story(installed, issuer, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_oldest_that_it_asks_for_serves(
+    dist: Path, issuer: tuple[str, str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, in_full: bool
+) -> None:
+    """Each requirement of the base names the oldest release that serves; in full, those are installed, and sign in."""
+    oldest = [
+        f"{each.name}=={bound.version}"
+        for each in requirements(setup_cfg()["options"]["install_requires"])
+        for bound in each.specifier
+        if bound.operator == ">="
+    ]
+    assert len(oldest) == len(BASE)
+    if in_full:
+        (tmp_path / "oldest.txt").write_text("\n".join(oldest))
+        check_story(install(dist, tmp_path_factory, "--constraint", str(tmp_path / "oldest.txt")), issuer, tmp_path)
+
+
+def check_story(installed: Installed, issuer: tuple[str, str], folder: Path) -> None:
+    """Sign in as Alice from IPython; *folder* gets the files that this needs."""
+    (folder / "story.ipy").write_text(STORY.format(issuer=issuer[0], redirect_uri=issuer[1]))
+    browser = browser_command(folder, "tests.support.alice")
+    told = installed.run("ipython", "--no-banner", str(folder / "story.ipy"), BROWSER=browser)
     assert told.returncode == 0, told.stdout + told.stderr
     assert told.stdout.splitlines()[-1] == "alice <AccessToken, hidden> auth0|alice"
     assert not JWT.search(told.stdout + told.stderr)
