@@ -28,6 +28,7 @@ from packaging.utils import canonicalize_name
 import ipyauth_magic
 from tests.support.ports import free_port
 from tests.support.scripted_tab import browser_command
+from tests.test_docs import FOR_DEVELOPERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ipyauth_magic", "fruit_service")
@@ -49,8 +50,6 @@ BASE = {"authlib", "bottle", "ipython", "joserfc", "python-dotenv", "requests", 
 """What the base installation asks for, and all of it."""
 SERVER_CONFIG = "etc/jupyter/jupyter_server_config.d/ipyauth_magic.json"
 """What enables the server extension."""
-FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dev", "dist", "docs"}
-"""Extras that no user needs."""
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.")
 
 WITHOUT_EXTRAS = """
