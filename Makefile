@@ -9,6 +9,7 @@
 #   make bench          our own share of a sign-in, beside other libraries
 #   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
 #   make picture        takes the picture of the README again
+#   make dist           wheel and source distribution, in dist/
 #   make clean          removes what all of these made
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check format bench bench-api picture clean
+.PHONY: demo lab test test-long test-ipython check format bench bench-api picture dist clean
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -66,6 +67,12 @@ bench: .venv/bench-ready
 bench-api: .venv/bench-api-ready
 	$(BIN)/python -m bench
 
+# What an older list of files named would be taken along: `egg-info` goes first.
+dist: .venv/dist-ready
+	rm -rf dist *.egg-info
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 clean:
 	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/*/node_modules
@@ -85,6 +92,10 @@ clean:
 
 .venv/bench-api-ready: .venv/ready
 	$(BIN)/python $(PIP_INSTALL) --editable '.[bench-api]'
+	touch $@
+
+.venv/dist-ready: .venv/ready
+	$(BIN)/python $(PIP_INSTALL) --editable '.[dist]'
 	touch $@
 
 .venv-ipython-%/ready: $(SOURCES)

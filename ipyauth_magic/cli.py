@@ -158,7 +158,7 @@ class _Command:
 
 
 def _login(command: _Command) -> int:
-    outlasts_this_process = command.store[0] in ("keyring", "file")
+    outlasts_this_process = command.store[0] not in ("memory", "none")
     if outlasts_this_process and command.kept.is_in_store is None:  # a sign-in would be for nothing
         raise StoreUnavailable(command.store[0], "it is locked, broken, or not yours to write")
     command.ask()

@@ -20,7 +20,7 @@ from ipyauth_magic.store.opening import NAMES
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
-FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dev"}
+FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dist", "dev"}
 """Extras that no user needs."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ..options import STORES
 from . import Store
 from .memory import SESSION, NoStore
 from .warning import Warn, issue_warning
 
-NAMES = ("none", "memory", "keyring", "file")
+NAMES = STORES
+"""What `store=` takes is what `--store` does."""
 
 
 def open_store(name: str, warn: Warn = issue_warning) -> Store:

@@ -263,9 +263,9 @@ def test_each_store_has_its_name(use: Callable[..., None]) -> None:
     """And an unknown name is refused by the list of those there are."""
     use(MemoryKeyring())
     stores: list[Store] = [open_store(name) for name in NAMES]
-    assert [type(store) for store in stores] == [NoStore, MemoryStore, KeyringStore, FileStore]
-    assert stores[1] is SESSION
-    with pytest.raises(ValueError, match="none, memory, keyring, file"):
+    assert [type(store) for store in stores] == [MemoryStore, KeyringStore, FileStore, NoStore]
+    assert stores[0] is SESSION
+    with pytest.raises(ValueError, match="memory, keyring, file, none"):
         open_store("disk")
 
 

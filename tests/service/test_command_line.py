@@ -9,13 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import requests
 
+from fruit_service.issuer.server import LocalIssuer
 from tests.support.ports import is_free
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +150,34 @@ def test_service_runs_from_a_dotenv_file_and_ends_quietly(tmp_path: Path, number
         assert [json.loads(line)["route"] for line in err.splitlines()] == ["/healthz"]
     [database] = tmp_path.rglob("fruits.sqlite")
     assert str(database) in printed
+
+
+@pytest.mark.parametrize("zone", ["AHEAD-14", "BEHIND+12"])
+def test_the_time_zone_changes_nothing(zone: str) -> None:
+    """A service in another zone than its issuer's counts the same seconds, and its log tells UTC."""
+    with LocalIssuer(port=0) as issuer:
+        options = ["--issuer", issuer.issuer, "--port", "0", "--database", "sqlite://", "--leeway", "60"]
+        with started("fruit_service", *options, lines=2, TZ=zone) as (process, printed):
+            began = time.time()
+            statuses = [status(address(printed), token_that_ended(issuer, ago)) for ago in (-60, 30, 120)]
+            process.terminate()
+            _, err = process.communicate(timeout=30)
+            told = [datetime.fromisoformat(json.loads(line)["time"]).timestamp() for line in err.splitlines()]
+    assert statuses == [200, 200, 401]
+    assert len(told) == 3
+    assert all(began - 1 <= moment <= time.time() for moment in told)
+
+
+def token_that_ended(issuer: LocalIssuer, ago: int) -> str:
+    """Return an access token that ended so many seconds ago."""
+    now = int(time.time())
+    claims = {"iss": issuer.issuer, "sub": "auth0|alice", "aud": issuer.audience, "scope": "read:usual-fruit"}
+    return issuer.sign({**claims, "azp": issuer.client_id, "iat": now - 600, "exp": now - ago})
+
+
+def status(service: str, token: str) -> int:
+    """Return how the service answers to *token*."""
+    return requests.get(f"{service}api/fruit", headers={"Authorization": f"Bearer {token}"}, timeout=20).status_code
 
 
 def test_wsgi_application_is_configured_by_the_environment() -> None:

@@ -66,6 +66,17 @@ def test_what_is_copied_exists(dockerfile: str) -> None:
     assert [source for sources in copies for source in sources if not (ROOT / source).exists()] == []
 
 
+def test_what_is_copied_is_let_in() -> None:
+    """By .dockerignore, and nothing else: neither an environment nor what the tests leave makes an image's context."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    copies = [rest.split()[:-1] for each in DOCKERFILES for name, rest in instructions(each) if name == "COPY"]
+    copied = {source for sources in copies for source in sources if not source.startswith(("-", "/"))}
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == copied
+    assert {"**/__pycache__", "**/*.sqlite"} <= set(rules)
+
+
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_extras_that_are_installed_exist(dockerfile: str) -> None:
     """In setup.cfg."""

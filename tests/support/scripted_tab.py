@@ -48,13 +48,11 @@ def note(folder: Path, *secrets: str) -> None:
         file.writelines(f"{secret}\n" for secret in secrets)
 
 
-def browser_command(folder: Path) -> str:
-    """Return what to set BROWSER to; *folder* gets an executable of one line."""
+def browser_command(folder: Path, module: str = "tests.support.scripted_tab") -> str:
+    """Return what to set BROWSER to, so that *module* opens the link; *folder* gets an executable of one line."""
     script = folder / "tab"
     root = Path(__file__).parents[2]
-    script.write_text(
-        f'#!/bin/sh\ncd "{root}" && {FOLDER}="{folder}" exec "{sys.executable}" -m tests.support.scripted_tab "$1"\n'
-    )
+    script.write_text(f'#!/bin/sh\ncd "{root}" && {FOLDER}="{folder}" exec "{sys.executable}" -m {module} "$1"\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return f"{script} %s &"
 
