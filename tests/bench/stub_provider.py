@@ -77,6 +77,7 @@ class StubProvider:
 
     def _tokens(self, nonce: str) -> dict[str, Any]:
         claims = {"aud": CLIENT_ID, "nonce": nonce, "at_hash": self._at_hash, "nickname": "alice"}
+        claims |= {"preferred_username": "alice", "tid": "tenant"}  # azure-identity takes no ID token without
         return {
             "access_token": self._access_token,
             "id_token": self._sign(claims, LIFETIME),

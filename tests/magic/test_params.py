@@ -45,6 +45,13 @@ def test_defaults_are_those_of_the_interface() -> None:
     assert params.expected_issuer == "https://tenant.eu.auth0.com/"
 
 
+def test_a_file_that_nobody_named_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that somebody else has filled decides nothing."""
+    (tmp_path / ".env").write_text("domain=evil.test\nclient_id=evil\nAUTH0_DOMAIN=evil.test\nAUTH0_CLIENT_ID=evil\n")
+    monkeypatch.chdir(tmp_path)
+    assert set(problems()) == {"domain", "client_id"}
+
+
 def test_the_guides_own_example(tmp_path: Path) -> None:
     """The file and the call of the guide work word for word."""
     (tmp_path / "ipyauth-Auth0-demo.env").write_text(
