@@ -193,7 +193,9 @@ def open_lab(output: Path, name: str) -> int:
     notebooks = output / "notebooks"
     copy_examples(notebooks, ports)
     with tempfile.TemporaryDirectory() as folder, services(Path(folder), ports):
-        print(f"Local issuer: http://localhost:{ports.issuer}/   Fruit API: http://127.0.0.1:{ports.fruit}/")
+        places = {"Local issuer": f"localhost:{ports.issuer}", "Fruit API": f"127.0.0.1:{ports.fruit}"}
+        places["Market"] = f"127.0.0.1:{ports.market}"
+        print("   ".join(f"{name}: http://{place}/" for name, place in places.items()))
         print(f"The notebooks are copies, in {notebooks}. Ctrl-C (twice) ends all of it.", flush=True)
         # hub.ipynb says at which port.
         command = [sys.executable, "-m", "jupyterlab", name, f"--port={ports.jupyter}", "--ServerApp.port_retries=0"]

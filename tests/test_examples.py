@@ -209,7 +209,9 @@ def started_script(tmp_path: Path, ports: Ports) -> Iterator[tuple[subprocess.Po
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             assert process.stderr is not None
-            link = next(url for line in process.stderr for url in links_in(line) if "/authorize?" in url)
+            links = (url for line in process.stderr for url in links_in(line) if "/authorize?" in url)
+            link = next(links, "")
+            assert link, "it ended without a link"
             yield process, link
         finally:
             process.kill()
