@@ -1,8 +1,8 @@
-"""The fruit story: local issuer, fruit API and JupyterLab with `demo.ipynb`.
+"""The fruit story: local issuer, two fruit APIs and JupyterLab with `demo.ipynb`, the other examples beside it.
 
 `python -m examples.demo` opens it in your browser. Where there is no display it plays the user itself: it runs the
 notebook in a headless Chromium, signs in as Alice, prints what each cell shows, and leaves the executed notebook and
-screenshots in `demo-output/`. `--lab` is always the interactive one, `--play` never.
+screenshots in `demo-output/`. `--lab` is always the interactive one, `--play` never; `--notebook` names another one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import nbformat
@@ -33,7 +33,11 @@ from tests.support.user_browser import STAY_OPEN, Person
 EXAMPLES = Path(__file__).parent
 ROOT = EXAMPLES.parent
 OUTPUT = ROOT / "demo-output"
-FILES = ("demo.ipynb", "ipyauth-Auth0-demo.env")
+FILES = tuple(sorted(each.name for what in ("*.ipynb", "*.env", "script.py") for each in EXAMPLES.glob(what)))
+"""What a newcomer gets a copy of: the notebooks, the files that they read, and the script."""
+
+NOTEBOOKS = tuple(name for name in FILES if name.endswith(".ipynb"))
+FIRST = "demo.ipynb"
 PICTURE = (
     "%load_ext ipyauth_magic",
     "%%auth0 -f ipyauth-Auth0-demo.env --flow code\nscope=read:exotic-fruit write:usual-fruit",
@@ -42,6 +46,10 @@ PICTURE = (
 )
 """The cells of the README's picture."""
 
+MARKET_LIFETIME = 10
+"""Seconds of an access token for the market, the second API: one can watch it end."""
+
+LINK = re.compile("Open the sign-in page|Open with the code filled in")
 STARTING = 60
 """Seconds within which each service must answer."""
 
@@ -52,19 +60,24 @@ class Ports:
 
     issuer: int = 9400
     fruit: int = 5000
+    market: int = 5001
     callback: int = 8765
+    jupyter: int = 8888
 
     @classmethod
     def available(cls) -> Ports:
         """Return the usual ports, with a free one in place of each that is taken."""
-        return cls(*(port if is_free(port) else free_port() for port in (cls.issuer, cls.fruit, cls.callback)))
+        return cls(*(port if is_free(port) else free_port() for port in astuple(cls())))
 
     def written_into(self, text: str) -> str:
         """Return *text*, of an example, with these ports in place of the usual ones."""
-        usual = Ports()
-        pairs = ((usual.issuer, self.issuer), (usual.fruit, self.fruit), (usual.callback, self.callback))
-        now = {f":{before}": f":{after}" for before, after in pairs}
+        now = {f":{before}": f":{after}" for before, after in zip(astuple(Ports()), astuple(self), strict=True)}
         return re.sub("|".join(now), lambda found: now[found[0]], text)
+
+    @property
+    def callback_urls(self) -> tuple[str, str]:
+        """The redirect URIs of the examples: a port of the kernel, and Jupyter's own."""
+        return f"http://127.0.0.1:{self.callback}/callback/", f"http://localhost:{self.jupyter}/callback/"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,14 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     way.add_argument("--lab", action="store_true", help="the interactive one, also without a display")
     way.add_argument("--play", action="store_true", help="play the user, also with a display")
     way.add_argument("--picture", type=Path, metavar="PNG", help="take the picture of the README")
+    parser.add_argument("--notebook", choices=NOTEBOOKS, default=FIRST, metavar="NAME", help="which one (%(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FOLDER", help="where the files go")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by it too the services end
     if options.lab or (has_display() and not options.play and not options.picture):
-        return open_lab(options.output)
+        return open_lab(options.output, options.notebook)
     if options.picture:
         return take_picture(options.picture)
-    return play(options.output)
+    return play(options.output, options.notebook)
 
 
 def has_display() -> bool:
@@ -94,37 +108,57 @@ def has_display() -> bool:
 
 @contextmanager
 def services(folder: Path, ports: Ports) -> Iterator[None]:
-    """Run the local issuer and the fruit API, with fresh fruits, until the end of the block."""
-    callback = f"http://127.0.0.1:{ports.callback}/callback/"
-    # Nobody reads a notebook within the 60 seconds that a token lasts by default.
-    issuer = ["fruit_service.issuer", "--port", str(ports.issuer), "--callback-url", callback, "--lifetime", "900"]
-    fruit = ["fruit_service", "--port", str(ports.fruit), "--issuer", f"http://localhost:{ports.issuer}/"]
-    fruit += ["--database", f"sqlite:///{(folder / 'fruit.sqlite').as_posix()}"]
+    """Run the local issuer and the two APIs, with fresh fruits, until the end of the block."""
     with ExitStack() as stack:
-        for command, url in (
-            (issuer, f"http://localhost:{ports.issuer}/.well-known/openid-configuration"),
-            (fruit, f"http://127.0.0.1:{ports.fruit}/readyz"),
-        ):
-            stack.enter_context(service(command, url, folder / f"{command[0]}.log"))
+        started = [stack.enter_context(each.running(folder)) for each in (issuer(ports), *apis(folder, ports))]
+        for wait in started:  # they start side by side
+            wait()
         yield
 
 
-@contextmanager
-def service(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
-    """Run one service until the end of the block, once *url* has answered."""
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    with log.open("wb") as lines:
-        process = subprocess.Popen([sys.executable, "-m", *command], stdout=lines, stderr=lines, env=environ)
-    try:
-        wait_for(url, process, log)
-        yield
-    finally:
-        process.terminate()
+def issuer(ports: Ports) -> Service:
+    """Return the local issuer, which knows both APIs."""
+    # Nobody reads a notebook within the 60 seconds that a token lasts by default.
+    command = ["fruit_service.issuer", "--port", str(ports.issuer), "--lifetime", "900"]
+    command += ["--api", f"api/market={MARKET_LIFETIME}"]
+    for url in ports.callback_urls:
+        command += ["--callback-url", url]
+    return Service("issuer", command, f"http://localhost:{ports.issuer}/.well-known/openid-configuration")
+
+
+def apis(folder: Path, ports: Ports) -> Iterator[Service]:
+    """Return the fruit API and the market, each with fruits of its own."""
+    for name, port, more in (("fruit", ports.fruit, []), ("market", ports.market, ["--leeway", "0"])):
+        command = ["fruit_service", "--port", str(port), "--issuer", f"http://localhost:{ports.issuer}/"]
+        command += ["--audience", f"api/{name}", "--database", f"sqlite:///{(folder / name).as_posix()}.sqlite", *more]
+        yield Service(name, command, f"http://127.0.0.1:{port}/readyz")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A command, and the URL that answers once it is ready."""
+
+    name: str
+    command: Sequence[str]
+    url: str
+
+    @contextmanager
+    def running(self, folder: Path) -> Iterator[Callable[[], None]]:
+        """Run it until the end of the block, its log in *folder*; yield what waits until it is ready."""
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+        log = folder / f"{self.name}.log"
+        with log.open("wb") as lines:
+            command = [sys.executable, "-m", *self.command]
+            process = subprocess.Popen(command, stdout=lines, stderr=lines, env=environ)
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield lambda: wait_for(self.url, process, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -153,15 +187,18 @@ def copy_examples(folder: Path, ports: Ports) -> None:
 # By hand
 
 
-def open_lab(output: Path) -> int:
-    """Open JupyterLab with a fresh copy of the notebook, until Ctrl-C."""
+def open_lab(output: Path, name: str) -> int:
+    """Open JupyterLab with fresh copies of the examples, *name* first, until Ctrl-C."""
     ports = Ports.available()
     notebooks = output / "notebooks"
     copy_examples(notebooks, ports)
     with tempfile.TemporaryDirectory() as folder, services(Path(folder), ports):
-        print(f"Local issuer: http://localhost:{ports.issuer}/   Fruit API: http://127.0.0.1:{ports.fruit}/")
-        print(f"The notebook is a copy: {notebooks / FILES[0]}. Ctrl-C (twice) ends all of it.", flush=True)
-        command = [sys.executable, "-m", "jupyterlab", FILES[0]]
+        places = {"Local issuer": f"localhost:{ports.issuer}", "Fruit API": f"127.0.0.1:{ports.fruit}"}
+        places["Market"] = f"127.0.0.1:{ports.market}"
+        print("   ".join(f"{name}: http://{place}/" for name, place in places.items()))
+        print(f"The notebooks are copies, in {notebooks}. Ctrl-C (twice) ends all of it.", flush=True)
+        # hub.ipynb says at which port.
+        command = [sys.executable, "-m", "jupyterlab", name, f"--port={ports.jupyter}", "--ServerApp.port_retries=0"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--allow-root")
         if not has_display():
@@ -185,14 +222,14 @@ def run_until_interrupted(command: Sequence[str], folder: Path) -> int:
 # Without hands
 
 
-def play(output: Path) -> int:
-    """Run the notebook cell by cell as a user would; return 0 if no cell failed."""
+def play(output: Path, name: str) -> int:
+    """Run notebook *name* cell by cell as a user would; return 0 if no cell failed."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    with played(size=(1100, 900)) as notebook:
+    with played(name, size=(1100, 900)) as notebook:
         failures = [cell for number, cell in code_cells(notebook) if not run(cell, number, output)]
         notebook.screenshot(output / "notebook.png")
-        nbformat.write(notebook.save(), output / FILES[0])
+        nbformat.write(notebook.save(), output / name)
     print(f"\nThe executed notebook and its screenshots are in {output}{os.sep}.")
     if failures:
         print(f"{len(failures)} cells failed.", file=sys.stderr)
@@ -200,15 +237,16 @@ def play(output: Path) -> int:
 
 
 @contextmanager
-def played(size: tuple[int, int], sources: Sequence[str] = ()) -> Iterator[Notebook]:
-    """Open a copy of the notebook, or one of *sources*, in JupyterLab and a headless Chromium, everything fresh."""
+def played(name: str, size: tuple[int, int], sources: Sequence[str] = ()) -> Iterator[Notebook]:
+    """Open a copy of notebook *name*, or one of *sources*, in JupyterLab and a headless Chromium, everything fresh."""
     ports = Ports.available()
     with tempfile.TemporaryDirectory() as temporary, services(Path(temporary), ports):
-        folder = Path(temporary) / "lab"
         # No BROWSER: the user is in front of another machine than the kernel, and follows the link.
-        with JupyterLab(folder, environ={"BROWSER": None}) as lab, chromium() as browser:
+        jupyter = JupyterLab(
+            Path(temporary) / "lab", host="localhost", port=ports.jupyter, extension=True, environ={"BROWSER": None}
+        )
+        with jupyter as lab, chromium() as browser:
             copy_examples(lab.root, ports)
-            name = "picture.ipynb" if sources else FILES[0]
             here = [ports.written_into(source) for source in sources]
             with lab.notebook(browser, name, sources=here, size=size) as notebook:
                 notebook.context.add_init_script(STAY_OPEN)
@@ -227,8 +265,7 @@ def run(cell: Cell, number: int, output: Path) -> bool:
     source = cell.source()
     print("\n" + "\n".join(f"In  | {line}" for line in source.splitlines()), flush=True)
     cell.start()
-    if "%auth0" in source:
-        sign_in(cell, output / f"cell-{number:02}")
+    sign_in(cell, output / f"cell-{number:02}")
     cell.wait()
     cell.screenshot(output / f"cell-{number:02}.png")
     print("\n".join(f"Out | {line}" for line in cell.text().splitlines() if line.strip()), flush=True)
@@ -236,13 +273,13 @@ def run(cell: Cell, number: int, output: Path) -> bool:
 
 
 def sign_in(cell: Cell, pictures: Path) -> None:
-    """Follow the link that *cell* shows, as Alice, who allows what is asked; take pictures on the way."""
-    link = cell.link("Open the sign-in page")
+    """Follow the link of *cell*, if it shows one, as Alice, who allows what is asked; take pictures on the way."""
+    link = cell.link(LINK)
     cell.wait_until(lambda: link.count() > 0 or cell.has_run())
     if cell.has_run():
         return
     cell.screenshot(pictures.with_name(pictures.name + "-waiting.png"))
-    tab = cell.open_link("Open the sign-in page")
+    tab = cell.open_link(LINK)
     tab.set_viewport_size({"width": 800, "height": 640})
     outcome = Photographer(tab, pictures).sign_in(patience=60)
     print(f"    ~ Alice signs in in the browser: {outcome}", flush=True)
@@ -279,7 +316,10 @@ class Photographer(Person):
 
 def take_picture(path: Path) -> int:
     """Take the picture of the README: a sign-in, its token and what it opens, in a real JupyterLab."""
-    with tempfile.TemporaryDirectory() as folder, played(size=(960, 1100), sources=PICTURE) as notebook:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        played("picture.ipynb", size=(960, 1100), sources=PICTURE) as notebook,
+    ):
         notebook.page.keyboard.press("Control+b")  # the file browser goes
         well = [run(cell, number, Path(folder)) for number, cell in code_cells(notebook)]
         notebook.cell(0).locator.scroll_into_view_if_needed()

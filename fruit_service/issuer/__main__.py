@@ -12,6 +12,7 @@ from ..serving import until_signal, wait
 from .people import CALLBACK_URLS
 from .server import LocalIssuer
 
+LIFETIME = number(1, 86_400)
 DESCRIPTION = "An Auth0-compatible OpenID provider on this machine, for demonstration. Ctrl-C ends it."
 
 
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with until_signal():
         try:
-            with LocalIssuer(options.port, options.callback_url or CALLBACK_URLS, options.lifetime) as issuer:
+            callback_urls = options.callback_url or CALLBACK_URLS
+            with LocalIssuer(options.port, callback_urls, options.lifetime, other_apis=dict(options.api)) as issuer:
                 print(f"Local issuer (for demonstration only): {issuer.issuer}", flush=True)
                 wait()
         except FruitError as error:
@@ -38,9 +40,25 @@ def _parser() -> argparse.ArgumentParser:
         "--callback-url", action="append", metavar="URL", help="an allowed redirect URI; repeat it for several"
     )
     parser.add_argument(
-        "--lifetime", type=number(1, 86_400), default=60, metavar="SECONDS", help="of access tokens (default 60)"
+        "--lifetime", type=LIFETIME, default=60, metavar="SECONDS", help="of access tokens (default 60)"
+    )
+    parser.add_argument(
+        "--api",
+        type=_api,
+        action="append",
+        default=[],
+        metavar="IDENTIFIER=SECONDS",
+        help="a further API with the same scopes, and how long its access tokens last; repeat it for several",
     )
     return parser
+
+
+def _api(text: str) -> tuple[str, int]:
+    """Read the identifier of an API and the lifetime of its access tokens."""
+    identifier, _, seconds = text.rpartition("=")
+    if not identifier:
+        raise argparse.ArgumentTypeError(f"{text!r} is not IDENTIFIER=SECONDS")
+    return identifier, LIFETIME(seconds)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class LocalAuthorizationServer(AuthorizationServer):
         return {
             "access_token": token,
             "token_type": "Bearer",
-            "expires_in": self.switches.access_token_lifetime,
+            "expires_in": self.switches.lifetime_for(audience),
             "scope": scope,
         }
 

@@ -142,6 +142,12 @@ class Directory:
     api: Api = FRUIT_API
     users: Mapping[str, User] = field(default_factory=lambda: USERS)
     other_clients: tuple[Client, ...] = ()
+    other_apis: tuple[Api, ...] = ()
+
+    @property
+    def apis(self) -> tuple[Api, ...]:
+        """Every API that it knows."""
+        return (self.api, *self.other_apis)
 
     def find_client(self, client_id: str) -> Client | None:
         """Return the client of that identifier."""
@@ -149,11 +155,12 @@ class Directory:
 
     def knows(self, audience: str) -> bool:
         """Tell whether *audience* is an API, or none is asked for."""
-        return audience in ("", self.api.identifier)
+        return audience in ("", *(api.identifier for api in self.apis))
 
     def scopes(self, audience: str) -> Mapping[str, str]:
         """Return the scopes that exist for *audience*, with what each means."""
-        return {**OPENID_SCOPES, **(self.api.scopes if audience == self.api.identifier else {})}
+        own = next((api.scopes for api in self.apis if api.identifier == audience), {})
+        return {**OPENID_SCOPES, **own}
 
     def grantable(self, scope: Iterable[str], audience: str) -> str:
         """Return what of *scope* exists for *audience*, in the order asked for."""

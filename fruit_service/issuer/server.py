@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from ..serving import LOOPBACK, Server, listen
 from .app import Endpoints
 from .grants import LocalAuthorizationServer
 from .interaction import Interaction
-from .people import CALLBACK_URLS, LOGOUT_URLS, Client, Directory
+from .people import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
 from .signing import Keys, Signer
 from .switches import Switches
 
@@ -27,6 +28,8 @@ class LocalIssuer:
             answers at once with the redirect. For tests.
         other_clients: identifiers of further clients, which are as the first one otherwise. For tests.
         logout_urls: where its clients may send a browser after logout (Auth0: Allowed Logout URLs).
+        other_apis: identifiers of further APIs, which have the same scopes; with how many seconds the access tokens for
+            each last (Auth0: Token Expiration of an API).
 
     Attributes:
         issuer: its issuer identifier, which is its URL.
@@ -43,14 +46,16 @@ class LocalIssuer:
         auto_approve: str | None = None,
         other_clients: Sequence[str] = (),
         logout_urls: Sequence[str] = LOGOUT_URLS,
+        other_apis: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._sockets = listen(LOOPBACK, port)
         self.port: int = self._sockets[0].getsockname()[1]
         self.issuer = f"http://localhost:{self.port}/"
         client = Client(redirect_uris=tuple(callback_urls), logout_urls=tuple(logout_urls))
         others = tuple(replace(client, client_id=each, name=each) for each in other_clients)
-        self._directory = Directory(client, other_clients=others)
-        self.switches = Switches(access_token_lifetime=lifetime)
+        apis = tuple(replace(FRUIT_API, identifier=each) for each in other_apis)
+        self._directory = Directory(client, other_clients=others, other_apis=apis)
+        self.switches = Switches(access_token_lifetime=lifetime, api_lifetimes=dict(other_apis))
         self._signer = Signer(self.issuer, self.switches)
         server = LocalAuthorizationServer(self._directory, self._signer)
         app = Endpoints(server, Interaction(server, auto_approve, skip_consent)).app()

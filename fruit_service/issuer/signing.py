@@ -110,7 +110,7 @@ class Signer:
             "sub": user.sub,
             "aud": [audience, self.issuer + "userinfo"] if "openid" in scope.split(" ") else audience,
             "iat": now,
-            "exp": now + self.switches.access_token_lifetime,
+            "exp": now + self.switches.lifetime_for(audience),
             "azp": client_id,
             "scope": scope,
         }

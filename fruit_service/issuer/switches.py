@@ -34,10 +34,10 @@ class Draft:
 class Switches:
     """The issuer's settings, to be changed at any time; what it has issued already stays as it was.
 
-    Lifetimes are in seconds. *device_interval* is what a device is told to wait between two polls; None leaves it out
-    of the response, which means 5 seconds (RFC 8628, section 3.2). *allow_offline_access* is Auth0's setting of an
-    API; *rotate_refresh_tokens* and *reuse_leeway* (for how many seconds a used refresh token is still good) are its
-    settings of an application.
+    Lifetimes are in seconds; *api_lifetimes* are of access tokens for APIs with one of their own. *device_interval*
+    is what a device is told to wait between two polls; None leaves it out of the response, which means 5 seconds (RFC
+    8628, section 3.2). *allow_offline_access* is Auth0's setting of an API; *rotate_refresh_tokens* and *reuse_leeway*
+    (for how many seconds a used refresh token is still good) are its settings of an application.
 
     *tamper* changes every ID token before it goes out. *watch* is called with the path of each request before it is
     answered, in one of the two threads that answer: it may note, wait, or turn another switch. *requests* counts them
@@ -45,6 +45,7 @@ class Switches:
     """
 
     access_token_lifetime: int = 60
+    api_lifetimes: dict[str, int] = field(default_factory=dict)
     refresh_token_lifetime: int = 30 * DAY
     device_code_lifetime: int = 900
     device_interval: int | None = 5
@@ -58,6 +59,10 @@ class Switches:
     _ahead: float = field(default=0, repr=False)
     _planned: defaultdict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def lifetime_for(self, audience: str) -> int:
+        """Return for how many seconds an access token for *audience* lasts."""
+        return self.api_lifetimes.get(audience, self.access_token_lifetime)
 
     def advance(self, seconds: float) -> None:
         """Put the issuer's clock ahead by *seconds*, or back."""

@@ -73,7 +73,7 @@ def test_issuer_says_where_it_is_and_ends_quietly(number: signal.Signals) -> Non
 
 
 def test_issuer_takes_callback_urls_and_lifetime() -> None:
-    """Its own page says which URLs are allowed."""
+    """Its own page says which URLs are allowed, and which APIs there are."""
     options = [
         "--port",
         "0",
@@ -83,12 +83,15 @@ def test_issuer_takes_callback_urls_and_lifetime() -> None:
         "http://b.test/cb",
         "--lifetime",
         "5",
+        "--api",
+        "api/market=10",
     ]
     with started("fruit_service.issuer", *options) as (_, printed):
         page = requests.get(address(printed), timeout=5).text
     assert "http://a.test/cb" in page
     assert "http://b.test/cb" in page
     assert "8765" not in page
+    assert "api/market" in page
 
 
 @pytest.mark.parametrize("module", ["fruit_service.issuer", "fruit_service"])
@@ -107,6 +110,8 @@ def test_taken_port_is_one_sentence(module: str) -> None:
     [
         ("fruit_service.issuer", ["--port", "x"]),
         ("fruit_service.issuer", ["--lifetime", "0"]),
+        ("fruit_service.issuer", ["--api", "api/market"]),
+        ("fruit_service.issuer", ["--api", "api/market=0"]),
         ("fruit_service", []),
         ("fruit_service", ["--issuer", "http://tenant.test/"]),
         ("fruit_service", ["--issuer", "https://tenant.test/", "--leeway", "x"]),

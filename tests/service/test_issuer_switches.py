@@ -59,6 +59,19 @@ def test_lifetimes_and_clock(issuer: LocalIssuer) -> None:
     assert statuses == [200, 401]
 
 
+def test_a_further_api_has_a_lifetime_of_its_own() -> None:
+    """And the same scopes; a token is for the one API that was asked for, also after a renewal."""
+    with LocalIssuer(port=0, auto_approve="alice", other_apis={"api/market": 7}) as issuer:
+        tokens = sign_in(issuer, audience="api/market")
+        again = refresh(issuer, tokens["refresh_token"]).json()
+        others = sign_in(issuer)
+        said = [claims(issuer, each["access_token"]) for each in (tokens, again, others)]
+    assert [each["expires_in"] for each in (tokens, again, others)] == [7, 7, 60]
+    assert [each["aud"][0] for each in said] == ["api/market", "api/market", "api/fruit"]
+    assert [each["exp"] - each["iat"] for each in said] == [7, 7, 60]
+    assert "read:usual-fruit" in said[0]["scope"].split()
+
+
 def test_answers_on_demand(issuer: LocalIssuer) -> None:
     """So many times, at that endpoint only; what was sent is not looked at, so the refresh token is good after."""
     token = sign_in(issuer)["refresh_token"]
