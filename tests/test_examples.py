@@ -64,6 +64,12 @@ STORIES = {
         "Signed in as alice.*left when shown",
         "The access token has ended. Run the %%auth0 cell again",
     ),
+    "cluster.ipynb": (
+        "Signed in as alice.*then renewed by itself",
+        "^2$",
+        r"<WorkerAuth ipyauth-magic-\w+>.*\(Counter\(\{200: 100\}\), 2\)",
+        "200 <WorkerAuthorization, hidden>.*There is no token here",
+    ),
 }
 """What a notebook shows, from its beginning to its end; these run in a kernel by itself."""
 
