@@ -5,6 +5,7 @@
 #   make test-long      the tests marked long, in full, and those of the tests' own harness
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, floors, docs, examples
+#   make docs           the documentation as a site, in build/site
 #   make format         rewrites what `check` would refuse
 #   make bench          our own share of a sign-in, beside other libraries
 #   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
@@ -18,7 +19,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check format bench bench-api picture clean
+.PHONY: demo lab test test-long test-ipython check docs format bench bench-api picture clean
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -52,6 +53,10 @@ check: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_floors.py tests/test_docs.py tests/test_examples.py
 
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo 'The site: build/site/index.html'
+
 format: .venv/ready
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -69,7 +74,7 @@ clean:
 
 .venv/ready: $(SOURCES)
 	$(call make_venv,.venv)
-	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev]'
+	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev,docs]'
 	# An editable installation leaves out the file that enables the server extension.
 	mkdir -p .venv/etc/jupyter/jupyter_server_config.d
 	cp ipyauth_magic/callback/jupyter_server_config.d/*.json .venv/etc/jupyter/jupyter_server_config.d/

@@ -20,7 +20,7 @@ from ipyauth_magic.store.opening import NAMES
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
-FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dev"}
+FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "docs", "dev"}
 """Extras that no user needs."""
 
 
@@ -63,7 +63,7 @@ def test_every_extra() -> None:
     """That brings a user something."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    documents = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    documents = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
     extras = set(config["options.extras_require"]) - FOR_DEVELOPERS
     assert extras
     assert [name for name in sorted(extras) if f"[{name}]" not in documents] == []
@@ -71,7 +71,7 @@ def test_every_extra() -> None:
 
 def test_links_between_documents_lead_somewhere() -> None:
     """Each relative link, and each picture, is a file."""
-    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     links = [
         (document, link)
         for document in documents
