@@ -11,6 +11,7 @@
 #   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
 #   make picture        takes the picture of the README again
 #   make clean          removes what all of these made
+#   make help           this list
 
 PYTHON ?= python3
 IPYTHONS := 7.34 8.39
@@ -19,7 +20,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check docs format bench bench-api picture clean
+.PHONY: demo lab test test-long test-ipython check docs format bench bench-api picture clean help
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -66,6 +67,10 @@ bench: .venv/bench-ready
 
 bench-api: .venv/bench-api-ready
 	$(BIN)/python -m bench
+
+# The list at the top, which is the only one.
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
 clean:
 	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
