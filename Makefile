@@ -7,8 +7,8 @@
 #   make check          format, lint, types, floors, docs, examples
 #   make docs           the documentation as a site, in build/site
 #   make format         rewrites what `check` would refuse
-#   make bench          our own share of a sign-in, beside other libraries
-#   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
+#   make bench          our own share of a sign-in, beside other libraries; writes docs/performance.md
+#   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
 #   make picture        takes the picture of the README again
 #   make clean          removes what all of these made
 #   make help           this list
@@ -64,9 +64,11 @@ format: .venv/ready
 
 bench: .venv/bench-ready
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.page
 
 bench-api: .venv/bench-api-ready
 	$(BIN)/python -m bench
+	$(BIN)/python -m tests.bench.page
 
 # The list at the top, which is the only one.
 help:
