@@ -6,6 +6,7 @@
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, floors, docs, examples
 #   make docs           the documentation as a site, in build/site
+#   make pages          writes the pages that are made from the code and from what was measured
 #   make format         rewrites what `check` would refuse
 #   make bench          our own share of a sign-in, beside other libraries; writes docs/performance.md
 #   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
@@ -20,7 +21,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check docs format bench bench-api picture clean help
+.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture clean help
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -57,6 +58,10 @@ check: .venv/ready
 docs: .venv/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo 'The site: build/site/index.html'
+
+pages: .venv/ready
+	$(BIN)/python -m docs.options
+	$(BIN)/python -m tests.bench.page
 
 format: .venv/ready
 	$(BIN)/ruff check --fix-only .
