@@ -77,14 +77,8 @@ def test_every_class_has_its_section() -> None:
     """In the order of the tree at the top of errors.py, and no other; the base is named above them."""
     order = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
     assert set(order) == ERRORS - {"IpyauthError"}
-    assert re.findall(r"^## (\w+)$", PAGE, re.MULTILINE) == order_of_page(order)
+    assert re.findall(r"^## (\w+)$", PAGE, re.MULTILINE) == order
     assert "`IpyauthError`" in PAGE
-
-
-def order_of_page(order: list[str]) -> list[str]:
-    """Return the classes as the page has them: those that a user meets before a sign-in fails, then the rest."""
-    last = ["SignOutIncomplete", "StoreUnavailable", "StoreBusy"]
-    return [name for name in order if name not in last] + last
 
 
 @pytest.mark.parametrize("said", [said_in_errors, said_elsewhere])
