@@ -60,7 +60,7 @@ docs: .venv/ready
 	@echo 'The site: build/site/index.html'
 
 pages: .venv/ready
-	$(BIN)/python -m docs.options
+	$(BIN)/python docs/options.py
 	$(BIN)/python -m tests.bench.page
 
 format: .venv/ready

@@ -1,4 +1,4 @@
-"""`python -m docs.options` writes docs/reference/options.md: what the magics and the command line take."""
+"""`python docs/options.py` writes docs/reference/options.md: what the magics and the command line take."""
 
 from __future__ import annotations
 

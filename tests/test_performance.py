@@ -55,7 +55,9 @@ def test_what_is_missed_stands_at_the_top(tmp_path: Any, monkeypatch: pytest.Mon
     for load in api["loads"]:  # a service of no speed at all
         load["per_second"] = 0.1 if load["server"] == "fruit service" else 1000.0
     worse = page(kept(tmp_path, monkeypatch, WARM), json.dumps(api))
-    assert "- GET over 64 connections, times the rate of flask: 0.00, where >= 2 is required\n" in worse
+    assert (
+        "- The fruit service, GET over 64 connections, times the rate of flask: 0.00, where >= 2 is required\n" in worse
+    )
 
 
 def test_that_nothing_is_missed_is_said_too(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

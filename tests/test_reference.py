@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import ipyauth_magic
-from docs.options import PAGE, page
 from ipyauth_magic import Auth, ParamsAuth0
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,8 @@ NAMED = re.findall(r"^::: (\S+)$", REFERENCE, re.MULTILINE)
 
 def test_the_options_are_those_of_the_code() -> None:
     """The page is what its script writes, to the letter; if not: `make pages`."""
-    assert PAGE.read_text(encoding="utf-8") == page()
+    script = runpy.run_path(str(ROOT / "docs" / "options.py"))
+    assert script["PAGE"].read_text(encoding="utf-8") == script["page"]()
 
 
 def test_what_is_named_is_there() -> None:

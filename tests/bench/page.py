@@ -29,7 +29,7 @@ SIGNING_IN = """\
 `make bench` measures it, all in one run, in turn, round by round, so that what else the machine does hits all alike;
 the figures are medians. Each contender is a process of its own. The provider is a stub that signs in at once with real
 keys and signatures, and the browser a process that follows redirects as quickly as one can: what is left is the
-library's own share. With a real browser and a real provider all of them take longer.
+library's own share. With a real browser and a real provider all of them take longer. Compare figures of one run only.
 
 What is compared is not the same work. requests-auth validates nothing; google-auth-oauthlib and msal fetch their
 tokens by a code. Ours verifies the ID token's signature and claims with `at_hash`, checks state, Host and Origin of
@@ -66,7 +66,9 @@ def _missed(found: Results, api: Mapping[str, Any]) -> str:
         if not row.holds
     ]
     missed += [
-        f"{goal.name}: {goal.value:.2f}, where {goal.required} is required" for goal in goals(api) if not goal.is_met
+        f"The fruit service, {goal.name}: {goal.value:.2f}, where {goal.required} is required"
+        for goal in goals(api)
+        if not goal.is_met
     ]
     lines = "".join(f"- {each}\n" for each in missed) or "No goal was missed.\n"
     return f"## Goals that are missed\n\n{lines}"
