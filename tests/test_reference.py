@@ -73,9 +73,10 @@ def methods(cls: type) -> Iterator[tuple[str, object]]:
 
 def classes_called(name: str) -> Iterator[type]:
     """Return the classes of ours that have this name."""
-    importlib.import_module("ipyauth_magic.session")
-    for module in [each for name, each in sys.modules.items() if name.startswith("ipyauth_magic.")]:
-        each = vars(module).get(name)
+    for module in ("session", "worker_auth"):
+        importlib.import_module(f"ipyauth_magic.{module}")
+    for home in [each for name, each in sys.modules.items() if name.startswith("ipyauth_magic.")]:
+        each = vars(home).get(name)
         if isinstance(each, type) and each.__module__.startswith("ipyauth_magic."):
             yield each
 
