@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,9 +82,9 @@ def test_every_class_has_its_section() -> None:
 
 
 @pytest.mark.parametrize("said", [said_in_errors, said_elsewhere])
-def test_every_sentence_has_its_row(said: object) -> None:
+def test_every_sentence_has_its_row(said: Callable[[], set[str]]) -> None:
     """Whoever searches the page for the words that he saw finds them."""
-    sentences = said()  # type: ignore[operator]
+    sentences = said()
     assert len(sentences) > 25
     seen = what_is_seen()
     assert sorted(sentence for sentence in sentences if sentence not in seen) == []
