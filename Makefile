@@ -5,12 +5,15 @@
 #   make test-long      the tests marked long, in full, and those of the tests' own harness
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, floors, docs, examples
+#   make docs           the documentation as a site, in build/site
+#   make pages          writes the pages that are made from the code and from what was measured
 #   make format         rewrites what `check` would refuse
-#   make bench          our own share of a sign-in, beside other libraries
-#   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk)
+#   make bench          our own share of a sign-in, beside other libraries; writes docs/performance.md
+#   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
 #   make picture        takes the picture of the README again
 #   make dist           wheel and source distribution, in dist/
 #   make clean          removes what all of these made
+#   make help           this list
 
 PYTHON ?= python3
 IPYTHONS := 7.34 8.39
@@ -22,7 +25,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check format bench bench-api picture dist clean
+.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture dist clean help
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -57,15 +60,29 @@ check: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(CHECKED:%=tests/test_%.py)
 
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo 'The site: build/site/index.html'
+
+pages: .venv/ready
+	$(BIN)/python docs/options.py
+	$(BIN)/python -m tests.bench.page
+
 format: .venv/ready
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 bench: .venv/bench-ready
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.page
 
 bench-api: .venv/bench-api-ready
 	$(BIN)/python -m bench
+	$(BIN)/python -m tests.bench.page
+
+# The list at the top, which is the only one.
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
 # What an older list of files named would be taken along: `egg-info` goes first.
 dist: .venv/dist-ready
@@ -80,7 +97,7 @@ clean:
 
 .venv/ready: $(SOURCES)
 	$(call make_venv,.venv)
-	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev]'
+	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev,docs]'
 	# An editable installation leaves out the file that enables the server extension.
 	mkdir -p .venv/etc/jupyter/jupyter_server_config.d
 	cp ipyauth_magic/callback/jupyter_server_config.d/*.json .venv/etc/jupyter/jupyter_server_config.d/

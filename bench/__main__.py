@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from fruit_service.issuer.server import LocalIssuer
 
 from .goals import goals
 from .load import Figures, Load, medians
+from .machine import circumstances
 from .servers import FASTAPI, FLASK, REFERENCE, ROOT, SERVICE, Serving, answer, serving
 
 CONNECTIONS = (1, 16, 64, 256)
@@ -31,6 +31,8 @@ KINDS = {
 }
 LIBRARIES = "bottle, waitress.server, requests, joserfc.jwk, joserfc.jws, sqlalchemy"
 """What the service imports of others, for the start."""
+PACKAGES = ("bottle", "waitress", "joserfc", "SQLAlchemy", "flask", "fastapi", "gunicorn", "uvicorn", "PyJWT")
+"""A figure is of these versions."""
 MILLION = 1_000_000
 SCOPE = "read:exotic-fruit write:exotic-fruit"
 
@@ -46,8 +48,7 @@ def main() -> None:
         loads = loading(token, settings, rounds, seconds)
         memory = holding(issuer, settings, requests)
     results = {
-        "python": platform.python_version(),
-        "processors": os.cpu_count(),
+        **circumstances(PACKAGES),
         "rounds": rounds,
         "seconds": seconds,
         "loads": loads,

@@ -18,11 +18,19 @@ class Goal:
     bound: float
     is_most: bool = False
 
+    @property
+    def is_met(self) -> bool:
+        """Whether the figure keeps to the bound."""
+        return self.value <= self.bound if self.is_most else self.value >= self.bound
+
+    @property
+    def required(self) -> str:
+        """The bound, with the side on which a figure is to be."""
+        return f"{'<=' if self.is_most else '>='} {self.bound}"
+
     def __str__(self) -> str:
         """Say whether it is met."""
-        met = self.value <= self.bound if self.is_most else self.value >= self.bound
-        sign = "<=" if self.is_most else ">="
-        return f"{'met   ' if met else 'MISSED'} {self.name}: {self.value:.2f} ({sign} {self.bound})"
+        return f"{'met   ' if self.is_met else 'MISSED'} {self.name}: {self.value:.2f} ({self.required})"
 
 
 def goals(results: Mapping[str, Any]) -> Iterator[Goal]:

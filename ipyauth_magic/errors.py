@@ -1,27 +1,29 @@
 """Every error a user can meet, as a tree; each class writes its own sentence.
 
-IpyauthError
-├── InvalidParams            parameters are missing or wrong, all named at once
-├── NotSignedIn              a token was asked for before any sign-in, or after a sign-out elsewhere
-├── SignInNeeded             the token has ended and only the user can get another
-├── ProviderError            the provider cannot be reached, or describes itself wrongly
-│   └── ProviderUnreachable  no answer came, or none in time: later it may
-├── SignOutIncomplete        the tokens are erased here, and something at the provider is left
-├── StoreUnavailable         the place asked for, to keep tokens in, is not there
-├── StoreBusy                another thread or process did not let go of a store's lock
-├── InsecureCluster          a token would go to the workers of a cluster over a network without TLS
-├── NoTokenHere              on a worker of a cluster: no token came from the notebook, or its block has ended
-└── SignInFailed             a sign-in was begun and gave no token
-    ├── PortTaken            no redirect URI's port is free
-    ├── NobodyCanAnswer      no browser, and nobody who could follow a link
-    ├── SignInTimeout        no response came in time
-    ├── SignInCancelled      the wait was ended from our side
-    ├── ProviderRefused      the provider answered with an error
-    │   └── UserNeeded       it was asked to answer without the user, and cannot
-    ├── InvalidResponse      a response breaks its standard
-    └── InvalidIdToken       the ID token failed a check
-        ├── UnknownKey       no key that the provider publishes is its own
-        └── OutOfTime        it is good at another time than this machine's clock shows
+`except IpyauthError` takes them all:
+
+    IpyauthError
+    ├── InvalidParams            parameters are missing or wrong, all named at once
+    ├── NotSignedIn              a token was asked for before any sign-in, or after a sign-out elsewhere
+    ├── SignInNeeded             the token has ended and only the user can get another
+    ├── ProviderError            the provider cannot be reached, or describes itself wrongly
+    │   └── ProviderUnreachable  no answer came, or none in time: later it may
+    ├── SignOutIncomplete        the tokens are erased here, and something at the provider is left
+    ├── StoreUnavailable         the place asked for, to keep tokens in, is not there
+    ├── StoreBusy                another thread or process did not let go of a store's lock
+    ├── InsecureCluster          a token would go to the workers of a cluster over a network without TLS
+    ├── NoTokenHere              on a worker of a cluster: no token came from the notebook, or its block has ended
+    └── SignInFailed             a sign-in was begun and gave no token
+        ├── PortTaken            no redirect URI's port is free
+        ├── NobodyCanAnswer      no browser, and nobody who could follow a link
+        ├── SignInTimeout        no response came in time
+        ├── SignInCancelled      the wait was ended from our side
+        ├── ProviderRefused      the provider answered with an error
+        │   └── UserNeeded       it was asked to answer without the user, and cannot
+        ├── InvalidResponse      a response breaks its standard
+        └── InvalidIdToken       the ID token failed a check
+            ├── UnknownKey       no key that the provider publishes is its own
+            └── OutOfTime        it is good at another time than this machine's clock shows
 """
 
 from __future__ import annotations

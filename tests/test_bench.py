@@ -10,6 +10,7 @@ from typing import Any
 
 from ipyauth_magic.magics import Auth0Magics
 from tests.bench.extensions.empty_magics import EmptyMagics
+from tests.bench.results import PLACE
 from tests.bench.table import MISSED, Row
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 def test_our_own_cases_run() -> None:
     """Every section has a line for each of our cases, with figures; a ratio that is missed is no failure."""
     command = [sys.executable, "-m", "tests.bench", "--quick", "--ours"]
+    kept = PLACE.read_bytes()
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     _, *sections = done.stdout.strip().split("\n\n")
@@ -33,6 +35,7 @@ def test_our_own_cases_run() -> None:
         lines = [line for line in section.splitlines()[1:] if not line.startswith("  (")]
         assert len([line for line in lines if re.match(r"  \S.*  +-?[0-9.]+", line)]) == len(lines) >= 2, section
     assert not re.search("fails|Traceback", done.stdout + done.stderr)
+    assert PLACE.read_bytes() == kept, "a short run is no measure, and is not kept"
 
 
 def test_the_bare_contender_writes_nothing_into_the_table() -> None:

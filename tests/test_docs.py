@@ -18,9 +18,11 @@ from ipyauth_magic.parameters import ALIASES, FIELDS
 from ipyauth_magic.store.opening import NAMES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAGICS = (ROOT / "docs" / "magics.md").read_text(encoding="utf-8")
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
-FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dist", "dev"}
+IN_PYTHON = (ROOT / "docs" / "guide" / "python.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dist", "docs", "dev"}
 """Extras that no user needs."""
 
 
@@ -31,18 +33,18 @@ def first_cells(text: str) -> str:
 
 @pytest.mark.parametrize("magic", ["auth0", "token"])
 def test_every_option_of_the_magics(magic: str) -> None:
-    """In the README's tables, short and long."""
+    """In the tables of the magics, short and long."""
     parser = getattr(Auth0Magics, magic).parser
     options = [option for action in parser._actions for option in action.option_strings]
     assert len(options) > 5
-    rows = first_cells(README)
+    rows = first_cells(MAGICS)
     assert [option for option in options if not re.search(rf"`{option}[ `]", rows)] == []
 
 
 def test_every_value_of_the_options() -> None:
     """Of `--flow` and `--store`."""
     for option, values in (("--flow", FLOWS), ("--store", NAMES)):
-        [row] = re.findall(rf"^\| `{option}.*$", README, re.MULTILINE)
+        [row] = re.findall(rf"^\| `{option}.*$", MAGICS, re.MULTILINE)
         assert [value for value in values if f"`{value}`" not in row] == []
 
 
@@ -52,10 +54,10 @@ def test_every_parameter() -> None:
 
 
 def test_every_keyword_of_auth() -> None:
-    """In the README and in a table."""
+    """In the guide and in a table."""
     keywords = [name for name, each in inspect.signature(Auth).parameters.items() if each.kind is each.KEYWORD_ONLY]
     assert keywords
-    assert [name for name in keywords if f"`{name}=`" not in README] == []
+    assert [name for name in keywords if f"`{name}=`" not in IN_PYTHON] == []
     assert [name for name in keywords if f"`{name}`" not in first_cells(PARAMETERS)] == []
 
 
@@ -63,7 +65,7 @@ def test_every_extra() -> None:
     """That brings a user something."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    documents = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    documents = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     extras = set(config["options.extras_require"]) - FOR_DEVELOPERS
     assert extras
     assert [name for name in sorted(extras) if f"[{name}]" not in documents] == []
@@ -71,10 +73,9 @@ def test_every_extra() -> None:
 
 def test_links_between_documents_lead_somewhere() -> None:
     """Each relative link, and each picture, is a file."""
-    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     links = [
         (document, link)
-        for document in documents
+        for document in DOCUMENTS
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
         if "://" not in link
     ]
@@ -88,7 +89,7 @@ def test_make_check_says_what_it_runs() -> None:
     [checked] = re.findall(r"^CHECKED := (.*)$", makefile, re.MULTILINE)
     words = checked.split()
     assert words == ["floors", "docs", "examples"]
-    for name in ("Makefile", "README.md", "CONTRIBUTING.md", "STYLE.md"):
+    for name in ("Makefile", "docs/start/two-commands.md", "CONTRIBUTING.md", "STYLE.md"):
         told = " ".join(re.findall(r"^.*make check.*\n.*", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
         assert [word for word in words if word not in told] == [], name
 

@@ -1,4 +1,4 @@
-"""The table that is printed: a section for each question, a line for each case."""
+"""The tables that are printed and written: a section for each question, a line for each case."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ class Row:
     required: str = ""
     holds: bool = True
 
-    def __str__(self) -> str:
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The figures, the ratio, and what is required."""
         ratio = "" if self.ratio is None else f"{self.ratio:.4f}" if self.ratio < 0.05 else f"{self.ratio:.2f}"
-        line = f"  {self.name:<{_NAME}}" + "".join(f"{each:>{_CELL}}" for each in (*self.figures, ratio, self.required))
+        return (*self.figures, ratio, self.required)
+
+    def __str__(self) -> str:
+        line = f"  {self.name:<{_NAME}}" + "".join(f"{each:>{_CELL}}" for each in self.cells)
         return (line if self.holds else f"{line}  {MISSED}").rstrip()
 
 
@@ -35,10 +40,13 @@ class Section:
     rows: list[Row] = field(default_factory=list)
     note: str = ""
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        """What stands above the cells of a row."""
+        return (*self.columns, "ratio", "required")
+
     def __str__(self) -> str:
-        head = f"{self.title:<{_NAME + 2}}" + "".join(
-            f"{each:>{_CELL}}" for each in (*self.columns, "ratio", "required")
-        )
+        head = f"{self.title:<{_NAME + 2}}" + "".join(f"{each:>{_CELL}}" for each in self.head)
         return "\n".join([head, *map(str, self.rows), *([f"  ({self.note})"] if self.note else [])])
 
 

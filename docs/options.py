@@ -1,0 +1,62 @@
+"""`python docs/options.py` writes docs/reference/options.md: what the magics and the command line take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ipyauth_magic.cli import PROGRAM, _parser
+from ipyauth_magic.magics import Auth0Magics
+
+PAGE = Path(__file__).parent / "reference" / "options.md"
+
+BEGINNING = """\
+# Options
+
+This page is written by `make pages` from the code's own options: change nothing here by hand. `%%auth0?` and `%token?`
+show the same in a notebook, `python -m ipyauth_magic --help` in a terminal. [Parameters](../parameters.md) explains
+what `KEY=VALUE` takes, [The command line](../command-line.md) what each command does.
+"""
+SETTINGS = """\
+## IPython's configuration
+
+In `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every other place goes
+before it.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: _parser()}
+    sections = [_section(name, parser) for name, parser in parsers.items()]
+    return "\n".join([BEGINNING, *sections, SETTINGS, _settings()])
+
+
+def _section(name: str, parser: argparse.ArgumentParser) -> str:
+    sentence = str(parser.description).strip().partition("\n")[0]
+    rows = [_row(action) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    return f"## `{name}`\n\n{sentence}\n\n{_table(('option', 'meaning', 'default'), rows)}"
+
+
+def _row(action: argparse.Action) -> tuple[str, str, str]:
+    name = str(action.metavar or action.dest.upper())
+    if action.option_strings:
+        words = [", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {name}")]
+    else:
+        words = [str(choice) for choice in action.choices or [name]]
+    default = "" if action.default in (None, False) else f"`{action.default}`"
+    return ", ".join(f"`{each}`" for each in words), str(action.help), default
+
+
+def _settings() -> str:
+    traits = {name: each for name, each in vars(Auth0Magics).items() if name in Auth0Magics.class_traits(config=True)}
+    return _table(("name", "meaning"), [(f"`c.Auth0Magics.{name}`", each.help) for name, each in traits.items()])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ["---"] * len(head), *rows))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,236 @@
+"""What the documentation shows is run: its cells in a shell, one page after the other; its commands are parsed."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import json
+import re
+import shlex
+import threading
+import webbrowser
+from collections.abc import Iterator
+from configparser import ConfigParser
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import IPython
+import keyring
+import pytest
+import requests
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from fruit_service import __main__ as fruit_service
+from fruit_service.issuer import __main__ as local_issuer
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import ParamsAuth0, cli
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.oauth import provider
+from ipyauth_magic.oauth.device_authorization import DeviceAuthorization
+from ipyauth_magic.store import memory
+from tests.service.running import running_service
+from tests.support.documents import ROOT, Block, blocks, documents
+from tests.support.keyrings import MemoryKeyring
+from tests.support.ports import free_port
+from tests.support.scripted_browser import ScriptedBrowser, send
+
+JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.")
+ALL = [block for document in documents() for block in blocks(document)]
+PAGES = sorted({block.document for block in ALL if block.kind in ("cell", "dotenv")})
+MOST_LEFT_OUT = 0.15
+"""Of the cells, how many may be marked."""
+
+
+@dataclass
+class UsersBrowser(ScriptedBrowser):
+    """Alice's browser: it follows a sign-in to its end, and loads any other page."""
+
+    def open_any(self, url: str, new: int = 0) -> bool:
+        """Open *url* as `webbrowser` would, while the caller goes on."""
+        if "/authorize?" in url:
+            self.open_in_thread(url)
+        else:
+            send("GET", url)
+        return True
+
+
+@dataclass
+class Places:
+    """What really listens, in place of what the documentation names."""
+
+    issuer: LocalIssuer
+    api: str
+    redirect_uri: str
+    log: list[str]
+    browser: UsersBrowser = field(default_factory=UsersBrowser)
+
+    def written_into(self, text: str) -> str:
+        """Return *text* with the placeholders of the documentation replaced."""
+        domain = self.issuer.issuer.rstrip("/")
+        for pattern, value in (
+            (r"https://tenant\.eu\.auth0\.com", domain),
+            (r"tenant\.eu\.auth0\.com", domain),
+            (r"http://localhost:9400", domain),
+            (r"YOUR_CLIENT_ID", self.issuer.client_id),
+            (r"http://127\.0\.0\.1:8765/callback/", self.redirect_uri),
+            (r"http://(?:127\.0\.0\.1|localhost):5000", self.api),
+            (r"https://\w+\.example\.com", self.api),
+            # The local issuer knows one API.
+            (r"\bapi/(?!fruit)\w+(?=[\s\"'])", self.issuer.audience),
+        ):
+            text = re.sub(pattern, lambda _, value=value: value, text)  # type: ignore[misc]
+        return text
+
+    def dotenv(self) -> str:
+        """Return a dotenv file with all that a sign-in needs."""
+        values = {
+            "domain": self.issuer.issuer.rstrip("/"),
+            "client_id": self.issuer.client_id,
+            "redirect_uri": self.redirect_uri,
+            "audience": self.issuer.audience,
+            "scope": "read:usual-fruit write:usual-fruit",
+        }
+        return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+@pytest.fixture(scope="module")
+def places() -> Iterator[Places]:
+    """The local issuer, where alice allows everything at once, and the fruit service."""
+    redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
+    log: list[str] = []
+    with (
+        LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice", lifetime=300) as issuer,
+        running_service(issuer.issuer, write_log=log.append) as api,
+    ):
+        issuer.switches.device_interval = 1
+        yield Places(issuer, api, redirect_uri, log)
+
+
+@pytest.fixture
+def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """The shell of somebody who tries what a page says, in a folder with a `demo.env`, at a machine of their own."""
+    for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "BROWSER", "HTTPS_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AUTH0_CALLBACK_URL", places.redirect_uri)  # where a page leaves the default
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    ring = MemoryKeyring()
+    monkeypatch.setattr(keyring, "get_keyring", lambda: ring)
+    program = webbrowser.GenericBrowser("scripted")
+    monkeypatch.setattr(program, "open", places.browser.open_any)
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    monkeypatch.setattr(Attempt, "_show_code", _with_another_device(Attempt._show_code))
+    memory._tokens.clear()
+    provider._providers.clear()
+    (tmp_path / "demo.env").write_text(places.dotenv(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    yield from _shell(tmp_path)
+    places.browser.join()
+
+
+def _shell(folder: Path) -> Iterator[InteractiveShell]:
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
+    InteractiveShell.clear_instance()
+    running = InteractiveShell.instance(config=config)
+    running.run_line_magic("load_ext", "ipyauth_magic")
+    try:
+        yield running
+    finally:
+        running.run_line_magic("unload_ext", "ipyauth_magic")
+        atexit.unregister(running.atexit_operations)
+        running.atexit_operations()
+        InteractiveShell.clear_instance()
+
+
+def _with_another_device(show_code):  # type: ignore[no-untyped-def]
+    """Return *show_code* with somebody who opens the link that it shows, on a telephone."""
+
+    def shown(self: Attempt, authorization: DeviceAuthorization) -> None:
+        show_code(self, authorization)
+        url = str(authorization.verification_uri_complete)
+        threading.Thread(target=requests.get, args=(url,), kwargs={"timeout": 20}, daemon=True).start()
+
+    return shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_cells_of_a_page_run(page: Path, reader: InteractiveShell, places: Places, tmp_path: Path) -> None:
+    """One after the other, as a reader would run them, with a dotenv file wherever the page shows one.
+
+    The API answers well what is sent to it.
+    """
+    places.log.clear()
+    for block in [each for each in ALL if each.document == page and not each.marked]:
+        text = places.written_into(block.text)
+        if block.kind == "dotenv":
+            (tmp_path / "demo.env").write_text(text, encoding="utf-8")
+            assert ParamsAuth0(dotenv_file="demo.env").client_id, block.place
+        if block.kind == "cell":
+            outcome = reader.run_cell(text, store_history=True)
+            assert outcome.success, f"{block.place}: {outcome.error_before_exec or outcome.error_in_exec!r}"
+    assert [line for line in places.log if json.loads(line)["status"] >= 400] == []
+
+
+@pytest.mark.parametrize("block", [each for each in ALL if each.kind == "shell"], ids=lambda block: block.place)
+def test_commands_are_ours_to_the_letter(block: Block) -> None:
+    """Targets of the Makefile, extras of the package, and options of its programs; within another command too."""
+    for command in block.commands:
+        check(command)
+        for inner in re.findall(r"\$\(([^()]*)\)", command):
+            check(inner)
+
+
+def check(command: str) -> None:
+    """Hold *command* to be one that works, if it is one of ours."""
+    words = shlex.split(re.sub(r"\s*[|>&].*", "", command))
+    if words[0] == "make":
+        check_targets([word for word in words[1:] if "=" not in word])
+    elif words[0] == "pip" or words[:3] == ["python", "-m", "pip"]:
+        check_extras(command)
+    elif words[:2] == ["python", "-m"]:
+        check_program(words[2], words[3:])
+
+
+def check_targets(targets: list[str]) -> None:
+    """Hold *targets* to be in the Makefile."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+
+
+def check_extras(command: str) -> None:
+    """Hold what *command* installs of ours to be there."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = [
+        extra for found in re.findall(r"(?:ipyauth-magic|\.)\[([\w,-]+)\]", command) for extra in found.split(",")
+    ]
+    assert [extra for extra in extras if extra not in config["options.extras_require"]] == []
+
+
+def check_program(name: str, arguments: list[str]) -> None:
+    """Hold *arguments* to be such as the program *name* takes."""
+    parsers: dict[str, argparse.ArgumentParser] = {
+        "ipyauth_magic": cli._parser(),
+        "fruit_service": fruit_service._parser(),
+        "fruit_service.issuer": local_issuer._parser(),
+    }
+    if name in parsers:
+        parsers[name].parse_args(arguments)  # exits, and says why, where it does not know them
+    else:
+        assert (ROOT / name.replace(".", "/")).exists() or (ROOT / f"{name.replace('.', '/')}.py").exists(), name
+
+
+def test_few_cells_are_left_out() -> None:
+    """Only what no test can do has the mark: another machine, a person's hand."""
+    cells = [block for block in ALL if block.kind == "cell"]
+    marked = [block.place for block in cells if block.marked]
+    assert len(cells) > 20
+    assert len(marked) <= MOST_LEFT_OUT * len(cells), marked
+
+
+def test_no_document_holds_a_token() -> None:
+    """Not in an example's output either."""
+    assert [path for path in documents() if JWT.search(path.read_text(encoding="utf-8"))] == []

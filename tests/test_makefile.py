@@ -1,0 +1,29 @@
+"""`make help` tells what there is to make."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_make_help_has_a_sentence_for_each_target() -> None:
+    """Each phony target, once, in one line with a few words; and nothing that is no target."""
+    [phony] = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    assert [program for program, _, _ in lines] == ["make"] * len(lines)
+    assert sorted(target for _, target, _ in lines) == sorted(phony.split())
+    assert [target for _, target, sentence in lines if len(sentence.split()) < 2] == []
+
+
+def test_every_target_is_phony_or_a_file() -> None:
+    """A target without its own file would be taken for made as soon as somebody names a file so."""
+    [phony] = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE)
+    assert set(targets) == set(phony.split())
