@@ -28,6 +28,7 @@ from playwright.sync_api import Page
 from tests.support.chromium import chromium
 from tests.support.lab import Cell, JupyterLab, Notebook
 from tests.support.ports import free_port, is_free
+from tests.support.scripted_browser import person_meant
 from tests.support.user_browser import STAY_OPEN, Person
 
 EXAMPLES = Path(__file__).parent
@@ -273,25 +274,29 @@ def run(cell: Cell, number: int, output: Path) -> bool:
 
 
 def sign_in(cell: Cell, pictures: Path) -> None:
-    """Follow the link of *cell*, if it shows one, as Alice, who allows what is asked; take pictures on the way."""
+    """Follow the link of *cell*, if it shows one, and allow what is asked; take pictures on the way.
+
+    As Alice, or as the `login_hint` of the link says.
+    """
     link = cell.link(LINK)
     cell.wait_until(lambda: link.count() > 0 or cell.has_run())
     if cell.has_run():
         return
     cell.screenshot(pictures.with_name(pictures.name + "-waiting.png"))
+    name = person_meant(link.first.get_attribute("href") or "")
     tab = cell.open_link(LINK)
     tab.set_viewport_size({"width": 800, "height": 640})
-    outcome = Photographer(tab, pictures).sign_in(patience=60)
-    print(f"    ~ Alice signs in in the browser: {outcome}", flush=True)
+    outcome = Photographer(tab, pictures, name).sign_in(patience=60)
+    print(f"    ~ {name} signs in in the browser: {outcome}", flush=True)
     tab.close()
 
 
 class Photographer(Person):
     """Someone who takes a picture of each page before answering it."""
 
-    def __init__(self, page: Page, pictures: Path) -> None:
-        """Look at *page*, and name the pictures after *pictures*."""
-        super().__init__(page)
+    def __init__(self, page: Page, pictures: Path, name: str) -> None:
+        """Look at *page* as *name*, and name the pictures after *pictures*."""
+        super().__init__(page, name)
         self._pictures = pictures
         self._pages: list[str] = []
 

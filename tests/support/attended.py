@@ -19,7 +19,7 @@ from jupyter_client.client import KernelClient
 from nbclient import NotebookClient
 
 from .form_browser import FormBrowser
-from .scripted_browser import ScriptedBrowser, query_of
+from .scripted_browser import ScriptedBrowser, person_meant
 
 LINKS = re.compile(r'href="(https?://[^"]+(?:/authorize\?|/activate\?user_code=)[^"]*)"')
 """Of a sign-in, and of a device's with its code filled in."""
@@ -36,7 +36,7 @@ class Visitor:
 
     def follow(self, url: str) -> None:
         """Open *url*, answer each page, and bring what the issuer answers to the redirect URI."""
-        name = query_of(url).get("login_hint", "alice").partition("@")[0].capitalize()
+        name = person_meant(url)
         browser = self._browser.open(url)
         while browser.arrival is None and (button := self._next(name)):
             self.answers.append(button)

@@ -149,6 +149,11 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query))
 
 
+def person_meant(url: str) -> str:
+    """Return whom the link of a sign-in means: the user of its `login_hint`, else Alice."""
+    return query_of(url).get("login_hint", "alice").partition("@")[0].capitalize()
+
+
 def links_in(text: str) -> list[str]:
     """Return the http addresses in *text*."""
     return re.findall(r"https?://[^\s\"'<>]+", text)
