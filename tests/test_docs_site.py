@@ -96,3 +96,10 @@ def test_make_docs_builds_as_strictly() -> None:
     configuration = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     assert configuration["theme"]["font"] is False
     assert configuration["site_dir"].startswith("build/")
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """Who reads the files of the repository finds what the site's navigation has."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md")} - {"docs/index.md"}
+    assert pages - set(re.findall(r"\]\(([^)#]+)\)", readme)) == set()
