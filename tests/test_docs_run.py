@@ -61,6 +61,7 @@ class Places:
 
     issuer: LocalIssuer
     api: str
+    market: str
     redirect_uri: str
     log: list[str]
     browser: UsersBrowser = field(default_factory=UsersBrowser)
@@ -75,9 +76,8 @@ class Places:
             (r"YOUR_CLIENT_ID", self.issuer.client_id),
             (r"http://127\.0\.0\.1:8765/callback/", self.redirect_uri),
             (r"http://(?:127\.0\.0\.1|localhost):5000", self.api),
+            (r"https://market\.example\.com", self.market),
             (r"https://\w+\.example\.com", self.api),
-            # The local issuer knows one API.
-            (r"\bapi/(?!fruit)\w+(?=[\s\"'])", self.issuer.audience),
         ):
             text = re.sub(pattern, lambda _, value=value: value, text)  # type: ignore[misc]
         return text
@@ -96,15 +96,17 @@ class Places:
 
 @pytest.fixture(scope="module")
 def places() -> Iterator[Places]:
-    """The local issuer, where alice allows everything at once, and the fruit service."""
+    """The local issuer, where alice allows everything at once, and the two APIs of the documentation."""
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     log: list[str] = []
+    known = {"callback_urls": (redirect_uri,), "lifetime": 300, "other_apis": {"api/market": 300}}
     with (
-        LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice", lifetime=300) as issuer,
+        LocalIssuer(port=0, auto_approve="alice", **known) as issuer,
         running_service(issuer.issuer, write_log=log.append) as api,
+        running_service(issuer.issuer, write_log=log.append, audience="api/market") as market,
     ):
         issuer.switches.device_interval = 1
-        yield Places(issuer, api, redirect_uri, log)
+        yield Places(issuer, api, market, redirect_uri, log)
 
 
 @pytest.fixture
