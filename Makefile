@@ -10,7 +10,7 @@
 #   make format         rewrites what `check` would refuse
 #   make bench          our own share of a sign-in, beside other libraries; writes docs/performance.md
 #   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
-#   make picture        takes the picture of the README again
+#   make picture        takes the pictures of the documentation again
 #   make dist           wheel and source distribution, in dist/
 #   make clean          removes what all of these made
 #   make help           this list
@@ -61,7 +61,7 @@ check: .venv/ready
 	$(BIN)/python -m pytest $(CHECKED:%=tests/test_%.py)
 
 docs: .venv/ready
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo 'The site: build/site/index.html'
 
 pages: .venv/ready

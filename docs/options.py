@@ -17,6 +17,9 @@ BEGINNING = """\
 This page is written by `make pages` from the code's own options: change nothing here by hand. `%%auth0?` and `%token?`
 show the same in a notebook, `python -m ipyauth_magic --help` in a terminal. [Parameters](../parameters.md) explains
 what `KEY=VALUE` takes, [The command line](../command-line.md) what each command does.
+
+`%load_ext ipyauth_magic` brings both magics, `%unload_ext ipyauth_magic` takes them away with all that they bound. Tab
+completes options, names of parameters, and known values. `%auth0 ...` on one line does what `%%auth0` does.
 """
 SETTINGS = """\
 ## IPython's configuration

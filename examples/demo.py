@@ -25,6 +25,7 @@ import nbformat
 import requests
 from playwright.sync_api import Page
 
+from examples import pictures
 from tests.support.chromium import chromium
 from tests.support.lab import Cell, JupyterLab, Notebook
 from tests.support.ports import free_port, is_free
@@ -42,8 +43,9 @@ FIRST = "demo.ipynb"
 PICTURE = (
     "%load_ext ipyauth_magic",
     "%%auth0 -f ipyauth-Auth0-demo.env --flow code\nscope=read:exotic-fruit write:usual-fruit",
-    "%token",
+    "token",
     'import requests\n\nrequests.get("http://127.0.0.1:5000/api/fruit", auth=auth).json()["fruits"]',
+    "%token",
 )
 """The cells of the README's picture."""
 
@@ -316,20 +318,26 @@ class Photographer(Person):
         return word
 
     def _take(self, number: int) -> None:
-        self.page.screenshot(path=self._pictures.with_name(f"{self._pictures.name}-page-{number}.png"))
+        path = self._pictures.with_name(f"{self._pictures.name}-page-{number}.png")
+        self.page.screenshot(path=path, full_page=True)
 
 
 def take_picture(path: Path) -> int:
     """Take the picture of the README: a sign-in, its token and what it opens, in a real JupyterLab."""
+    if Ports.available() != Ports():
+        raise SystemExit("Another program holds a port of the demonstration, and the pictures would show another one.")
     with (
         tempfile.TemporaryDirectory() as folder,
-        played("picture.ipynb", size=(960, 1100), sources=PICTURE) as notebook,
+        played("picture.ipynb", size=(1280, 1100), sources=PICTURE) as notebook,
     ):
         notebook.page.keyboard.press("Control+b")  # the file browser goes
+        notebook.page.set_viewport_size({"width": 900, "height": 1100})  # not before: its toolbar would not fit
         well = [run(cell, number, Path(folder)) for number, cell in code_cells(notebook)]
         notebook.cell(0).locator.scroll_into_view_if_needed()
-        notebook.screenshot(path, whole_page=False)
-    print(f"\n{path}")
+        notebook.page.screenshot(path=path, clip=pictures.part_of(notebook, last=3))
+        pictures.take_over(Path(folder), path.parent)
+    pictures.record(path.parent, PICTURE)
+    print(f"\n{path} and what belongs to it")
     return 0 if all(well) else 1
 
 

@@ -18,7 +18,7 @@ from ipyauth_magic.parameters import ALIASES, FIELDS
 from ipyauth_magic.store.opening import NAMES
 
 ROOT = Path(__file__).parents[1]
-MAGICS = (ROOT / "docs" / "magics.md").read_text(encoding="utf-8")
+OPTIONS = (ROOT / "docs" / "reference" / "options.md").read_text(encoding="utf-8")
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 IN_PYTHON = (ROOT / "docs" / "guide" / "python.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
@@ -31,21 +31,27 @@ def first_cells(text: str) -> str:
     return "\n".join(re.findall(r"^\| ([^|]*) \|", text, re.MULTILINE))
 
 
+def options_of(program: str) -> str:
+    """Return what the reference says of *program*, under its heading."""
+    return OPTIONS.partition(f"\n## {program}\n")[2].partition("\n## ")[0]
+
+
 @pytest.mark.parametrize("magic", ["auth0", "token"])
 def test_every_option_of_the_magics(magic: str) -> None:
-    """In the tables of the magics, short and long."""
+    """In the table of the magic, short and long."""
     parser = getattr(Auth0Magics, magic).parser
     options = [option for action in parser._actions for option in action.option_strings]
     assert len(options) > 5
-    rows = first_cells(MAGICS)
-    assert [option for option in options if not re.search(rf"`{option}[ `]", rows)] == []
+    rows = first_cells(options_of(f"`%%{magic}`" if magic == "auth0" else f"`%{magic}`"))
+    assert [option for option in options if not re.search(rf"[` ]{option}[ ,`]", rows)] == []
 
 
 def test_every_value_of_the_options() -> None:
     """Of `--flow` and `--store`."""
     for option, values in (("--flow", FLOWS), ("--store", NAMES)):
-        [row] = re.findall(rf"^\| `{option}.*$", MAGICS, re.MULTILINE)
-        assert [value for value in values if f"`{value}`" not in row] == []
+        for program in ("`%%auth0`", "`python -m ipyauth_magic`"):
+            [row] = re.findall(rf"^\| `{option} .*$", options_of(program), re.MULTILINE)
+            assert [value for value in values if not re.search(rf"\b{value}\b", row)] == []
 
 
 def test_every_parameter() -> None:

@@ -61,6 +61,7 @@ class Places:
 
     issuer: LocalIssuer
     api: str
+    market: str
     redirect_uri: str
     log: list[str]
     browser: UsersBrowser = field(default_factory=UsersBrowser)
@@ -75,9 +76,8 @@ class Places:
             (r"YOUR_CLIENT_ID", self.issuer.client_id),
             (r"http://127\.0\.0\.1:8765/callback/", self.redirect_uri),
             (r"http://(?:127\.0\.0\.1|localhost):5000", self.api),
+            (r"https://market\.example\.com", self.market),
             (r"https://\w+\.example\.com", self.api),
-            # The local issuer knows one API.
-            (r"\bapi/(?!fruit)\w+(?=[\s\"'])", self.issuer.audience),
         ):
             text = re.sub(pattern, lambda _, value=value: value, text)  # type: ignore[misc]
         return text
@@ -96,20 +96,22 @@ class Places:
 
 @pytest.fixture(scope="module")
 def places() -> Iterator[Places]:
-    """The local issuer, where alice allows everything at once, and the fruit service."""
+    """The local issuer, where alice allows everything at once, and the two APIs of the documentation."""
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     log: list[str] = []
+    known = {"callback_urls": (redirect_uri,), "lifetime": 300, "other_apis": {"api/market": 300}}
     with (
-        LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice", lifetime=300) as issuer,
+        LocalIssuer(port=0, auto_approve="alice", **known) as issuer,
         running_service(issuer.issuer, write_log=log.append) as api,
+        running_service(issuer.issuer, write_log=log.append, audience="api/market") as market,
     ):
         issuer.switches.device_interval = 1
-        yield Places(issuer, api, redirect_uri, log)
+        yield Places(issuer, api, market, redirect_uri, log)
 
 
 @pytest.fixture
 def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """The shell of somebody who tries what a page says, in a folder with a `demo.env`, at a machine of their own."""
+    """The shell of somebody who tries what a page says, at a machine of their own, in a folder with dotenv files."""
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "BROWSER", "HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTH0_CALLBACK_URL", places.redirect_uri)  # where a page leaves the default
@@ -124,6 +126,8 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     memory._tokens.clear()
     provider._providers.clear()
     (tmp_path / "demo.env").write_text(places.dotenv(), encoding="utf-8")
+    for file in (ROOT / "examples").glob("*.env"):
+        (tmp_path / file.name).write_text(places.written_into(file.read_text(encoding="utf-8")), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     yield from _shell(tmp_path)
     places.browser.join()
@@ -166,8 +170,8 @@ def test_the_cells_of_a_page_run(page: Path, reader: InteractiveShell, places: P
     for block in [each for each in ALL if each.document == page and not each.marked]:
         text = places.written_into(block.text)
         if block.kind == "dotenv":
-            (tmp_path / "demo.env").write_text(text, encoding="utf-8")
-            assert ParamsAuth0(dotenv_file="demo.env").client_id, block.place
+            (tmp_path / block.file).write_text(text, encoding="utf-8")
+            assert ParamsAuth0(dotenv_file=block.file).client_id, block.place
         if block.kind == "cell":
             outcome = reader.run_cell(text, store_history=True)
             assert outcome.success, f"{block.place}: {outcome.error_before_exec or outcome.error_in_exec!r}"
@@ -181,6 +185,22 @@ def test_commands_are_ours_to_the_letter(block: Block) -> None:
         check(command)
         for inner in re.findall(r"\$\(([^()]*)\)", command):
             check(inner)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make demo nothing",
+        "pip install 'ipyauth-magic[nothing]'",
+        "python -m ipyauth_magic login --nothing",
+        "python -m fruit_service --ports 5000",
+        "python -m nothing",
+    ],
+)
+def test_a_wrong_command_is_found(command: str) -> None:
+    """So that the test above says something."""
+    with pytest.raises((AssertionError, SystemExit)):
+        check(command)
 
 
 def check(command: str) -> None:

@@ -87,9 +87,19 @@ def test_the_mark_of_blocks_that_do_not_run_is_hidden(site: Path) -> None:
 
 
 def test_make_docs_builds_as_strictly() -> None:
-    """The target of the Makefile has warnings as errors, and the folder is one that git does not keep."""
+    """The target of the Makefile has warnings as errors, and the folder is one that git does not keep.
+
+    With `--quiet` MkDocs would not hear its own warnings.
+    """
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(r"^docs:.*\n\t.*mkdocs build --strict", makefile, re.MULTILINE)
+    assert re.search(r"^docs:.*\n\t.*mkdocs build --strict$", makefile, re.MULTILINE)
     configuration = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     assert configuration["theme"]["font"] is False
     assert configuration["site_dir"].startswith("build/")
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """Who reads the files of the repository finds what the site's navigation has."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md")} - {"docs/index.md"}
+    assert pages - set(re.findall(r"\]\(([^)#]+)\)", readme)) == set()

@@ -28,6 +28,7 @@ class Block:
     Attributes:
         kind: `cell` runs in a notebook, `shell` in a terminal, `dotenv` is a file of parameters; else `text`.
         marked: it says that it is not to be run.
+        file: of a dotenv block, the file that the sentence before it names last.
     """
 
     document: Path
@@ -35,6 +36,7 @@ class Block:
     kind: str
     text: str
     marked: bool
+    file: str = "demo.env"
 
     @property
     def place(self) -> str:
@@ -62,7 +64,9 @@ def blocks(document: Path) -> list[Block]:
         language, _, rest = fence["info"].strip().partition(" ")
         inner = textwrap.dedent(fence["text"])
         line = text.count("\n", 0, fence.start()) + 1
-        found.append(Block(document, line, _kind(language, inner), inner, MARK in rest.split()))
+        named = re.findall(r"`([\w.-]+\.env)`", text[: fence.start()].rstrip().rpartition("\n\n")[2])
+        file = named[-1] if named else Block.file
+        found.append(Block(document, line, _kind(language, inner), inner, MARK in rest.split(), file))
     return found
 
 
