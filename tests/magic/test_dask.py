@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import os
@@ -23,7 +24,7 @@ from ipyauth_magic import Auth, distributed, worker_auth
 from ipyauth_magic.distributed import Courier, is_safe
 from ipyauth_magic.errors import InsecureCluster, IpyauthError, NoTokenHere, NotSignedIn, SignInNeeded
 from ipyauth_magic.parcel import Parcel, new_secret, seal_secret
-from ipyauth_magic.worker_auth import TokenPlace, WorkerAuth, WorkerAuthorization
+from ipyauth_magic.worker_auth import TokenCaller, TokenPlace, WorkerAuth, WorkerAuthorization
 from tests.support.strict_api import StrictApi, strict_api
 
 DEADLINE = 30
@@ -462,6 +463,59 @@ class TestPlace:
         send(Parcel(2, worker_auth.AccessToken("same"), 60))
         thread.join(DEADLINE)
         assert (got, calls) == (["same"], [1])
+
+    def test_error_that_many_tasks_meet(self, place: TokenPlace) -> None:
+        """Each raises one of its own: the same one would grow by every traceback, until it cannot be pickled."""
+        self.fill(place, Parcel(1, error=NotSignedIn()))
+        met: list[IpyauthError] = []
+        for _ in range(2):
+            with pytest.raises(NotSignedIn) as raised:
+                place.token()
+            met.append(raised.value)
+        assert met[0] is not met[1]
+        assert str(met[0]) == str(met[1]) == str(NotSignedIn())
+
+    def test_last_word_while_another_thread_comes(self, place: TokenPlace) -> None:
+        """It is for those who wait, whoever else takes the token meanwhile; it is not for who comes later."""
+        calls: list[int | None] = []
+        send = self.fill(place, Parcel(1, worker_auth.AccessToken("only"), 60), calls)
+        met: list[type[IpyauthError]] = []
+
+        def wait() -> None:
+            try:
+                place.token(other_than="only")
+            except IpyauthError as error:
+                met.append(type(error))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: bool(calls))
+        with place._arrival:
+            send(Parcel(1, worker_auth.AccessToken("only"), 60, is_last=True))
+            assert place.token() == "only"
+        thread.join(worker_auth.PATIENCE / 2)
+        assert met == [SignInNeeded]
+
+        later = threading.Thread(target=wait)
+        later.start()
+        until(lambda: len(calls) > 1)
+        send(Parcel(2, worker_auth.AccessToken("new"), 60))
+        later.join(DEADLINE)
+        assert met == [SignInNeeded]
+
+    def test_nobody_answers(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A worker asks for a while only: the kernel may have died and left its plugin."""
+        monkeypatch.setattr(worker_auth, "PATIENCE", 0.3)
+        calls: list[object] = []
+        worker: Any = SimpleNamespace(address="a", log_event=lambda topic, message: calls.append(message))
+
+        async def ask() -> None:
+            caller = TokenCaller("topic", worker, place)
+            caller.begin()
+            await asyncio.wait_for(asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}), DEADLINE)
+
+        asyncio.run(ask())
+        assert len(calls) > 1
 
     def test_end_while_threads_wait(self, place: TokenPlace) -> None:
         """They wait no longer."""
