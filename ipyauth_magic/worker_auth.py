@@ -36,6 +36,8 @@ class WorkerAuth:
     Raises:
         NoTokenHere: on sending: not on a worker, the block has ended, or no good token comes from the kernel.
         SignInNeeded: the token has ended, and only the user can get another, in the notebook.
+        NotSignedIn: the user has signed out there.
+        ProviderError: the token has ended, and the provider cannot be reached.
     """
 
     def __init__(self, name: str) -> None:
