@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -157,18 +158,27 @@ class Courier(threading.Thread):
 
     def run(self) -> None:
         """Serve until stopped."""
-        self._refresh()
-        while True:
+        news: Call | str = "look"
+        while news != "stop":
             try:
-                news = self._news.get(timeout=self._until_due())
-            except queue.Empty:
-                news = "look"
-            if news == "stop":
-                return
-            if isinstance(news, Call):
-                self._answer(news)
-            elif self._refresh():
-                self._send()
+                self._work_off(news)
+            except Exception:  # nothing that we know of: the user sees it, and the workers are served on
+                self._tokens = None
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
+            news = self._next()
+
+    def _next(self) -> Call | str:
+        """Wait for what comes next, a renewal that is due included."""
+        try:
+            return self._news.get(timeout=self._until_due())
+        except queue.Empty:
+            return "look"
+
+    def _work_off(self, news: Call | str) -> None:
+        if isinstance(news, Call):
+            self._answer(news)
+        elif self._refresh():
+            self._send()
 
     def _answer(self, call: Call) -> None:
         """Send *call*'s worker what is good, and where that is something new, the others too."""

@@ -24,6 +24,7 @@ from ipyauth_magic import Auth, distributed, worker_auth
 from ipyauth_magic.distributed import Courier, is_safe
 from ipyauth_magic.errors import InsecureCluster, IpyauthError, NoTokenHere, NotSignedIn, SignInNeeded
 from ipyauth_magic.parcel import Parcel, new_secret, seal_secret
+from ipyauth_magic.token import TokenSet
 from ipyauth_magic.worker_auth import TokenCaller, TokenPlace, WorkerAuth, WorkerAuthorization
 from tests.support.strict_api import StrictApi, strict_api
 
@@ -187,6 +188,28 @@ def test_token_that_only_the_user_can_renew(
         assert time.monotonic() - begun < worker_auth.PATIENCE / 2
 
 
+def test_error_that_nobody_foresaw(
+    client: Client, make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user is shown what went wrong as the kernel looked for a token, and the workers are served on."""
+    auth = make_auth().sign_in()
+    shown: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: shown.append(failure.exc_type))
+    monkeypatch.setattr(distributed, "RETRY_AFTER", 0.1)
+
+    def breaks() -> TokenSet:
+        raise RuntimeError
+
+    with auth.on_dask(client) as on_workers:
+        assert call(client, api.url, on_workers).status_code == 200
+        with monkeypatch.context() as patch:
+            patch.setattr(auth._kept, "good", breaks)
+            second = auth.renewed_token(auth.tokens.access_token)
+            until(lambda: bool(shown))
+        until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second)
+    assert set(shown) == {RuntimeError}
+
+
 def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
     """Every worker forgets, also after an error; a task says what is the matter; nothing runs on in the kernel."""
     auth = make_auth().sign_in()
@@ -296,7 +319,7 @@ def test_cluster_with_tls(make_auth: Callable[..., Auth], api: StrictApi) -> Non
     auth = make_auth().sign_in()
     security = Security.temporary()
     with (
-        make_cluster(n_workers=1, security=security, protocol="tls://") as cluster,
+        make_cluster(n_workers=1, processes=False, security=security, protocol="tls://") as cluster,
         Client(cluster, security=security) as client,
         auth.on_dask(client) as on_workers,
     ):
@@ -475,8 +498,9 @@ class TestPlace:
         assert met[0] is not met[1]
         assert str(met[0]) == str(met[1]) == str(NotSignedIn())
 
-    def test_last_word_while_another_thread_comes(self, place: TokenPlace) -> None:
+    def test_last_word_while_another_thread_comes(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is for those who wait, whoever else takes the token meanwhile; it is not for who comes later."""
+        monkeypatch.setattr(worker_auth, "CALL_INTERVAL", 0.1)
         calls: list[int | None] = []
         send = self.fill(place, Parcel(1, worker_auth.AccessToken("only"), 60), calls)
         met: list[type[IpyauthError]] = []
