@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import queue
 import secrets
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from weakref import WeakMethod
 
+from distributed import Client
+
+from .background import run_in_thread
 from .clock import utc_now
 from .errors import InsecureCluster, IpyauthError
 from .kept_tokens import RETRY_AFTER, KeptTokens
@@ -21,11 +26,12 @@ from .token import TokenSet
 from .worker_auth import TokenPlugin, WorkerAuth, take_parcel, take_refusal
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from .auth import Auth
 
 _SAFE_PROTOCOLS = frozenset({"tls", "wss", "gateway", "inproc"})
+FAREWELL = 10.0
+"""Seconds for which the end of a block waits for workers that do not answer."""
+
 _LONGEST_PAUSE = 30.0
 """Seconds without a look at the clock: a machine that slept must not think that no time has passed."""
 
@@ -39,24 +45,42 @@ def worker_auth(auth: Auth, kept: KeptTokens, client: Client, without_tls: bool)
     if not without_tls:
         check_connections(client)
     name = f"ipyauth-magic-{secrets.token_hex(8)}"
-    courier = Courier(name, kept, client, without_tls)
-    client.subscribe_topic(name, lambda event: courier.hear(event[1]))
-    courier.start()
+    address, courier = _contact(client), Courier(name, kept, client, without_tls)
     try:
+        courier.start()
+        client.subscribe_topic(name, courier.ear())
         with auth.followed_by(courier.look):
-            client.register_plugin(TokenPlugin(name), name=name)
+            _register(client, name)
             yield WorkerAuth(name)
     finally:
         courier.stop()
-        _take_away(client, name)
+        # In a thread: neither a worker that hangs nor an interrupt keeps the others from forgetting.
+        with suppress(TimeoutError):
+            run_in_thread(lambda: _take_away(client, name, address), f"{name}-end", timeout=FAREWELL)
 
 
-def _take_away(client: Client, name: str) -> None:
-    """Have every worker forget; where the cluster is gone, so is what it knew."""
-    if client.status != "running":
-        return
-    client.unsubscribe_topic(name)
-    client.unregister_worker_plugin(name)
+def _register(client: Client, name: str) -> None:
+    """Have every worker make a place, now and later."""
+    try:
+        client.register_plugin(TokenPlugin(name), name=name)
+    except OSError:  # a worker that dies just now breaks it off, for all
+        client.register_plugin(TokenPlugin(name), name=name)
+
+
+def _take_away(client: Client, name: str, address: str) -> None:
+    """Have every worker forget; one that has died knows nothing any more, nor does a cluster that is gone."""
+    with suppress(Exception):
+        client.unsubscribe_topic(name)
+        client.unregister_worker_plugin(name)
+    if client.status in ("closing", "closed"):  # within the block, and the cluster may go on without it
+        options = {"security": client.security, "set_as_default": False, "timeout": FAREWELL / 5}
+        with suppress(Exception), Client(address, **options) as another:
+            another.unregister_worker_plugin(name)
+
+
+def _contact(client: Client) -> str:
+    """Return the address at which *client* has found its scheduler."""
+    return str(client.scheduler.address) if client.scheduler is not None else ""
 
 
 def check_connections(client: Client) -> None:
@@ -66,7 +90,7 @@ def check_connections(client: Client) -> None:
         InsecureCluster: a connection goes over a network without TLS.
     """
     info = client.scheduler_info(n_workers=-1)
-    for address in (info["address"], *info["workers"]):
+    for address in (_contact(client), info["address"], *info["workers"]):
         if not is_safe(address):
             raise InsecureCluster(address)
 
@@ -106,6 +130,16 @@ class Courier(threading.Thread):
         self._tokens: TokenSet | None = None
         self._parcel = Parcel(serial=0)
 
+    def ear(self) -> Callable[[tuple[float, Any]], None]:
+        """Return a handler of events that does not keep this courier, with all it knows: a client lets none go."""
+        hear = WeakMethod(self.hear)
+
+        def handle(event: tuple[float, Any]) -> None:
+            if (alive := hear()) is not None:
+                alive(event[1])
+
+        return handle
+
     def hear(self, message: Any) -> None:
         """Take a worker's message; what is none of theirs is left."""
         try:
@@ -124,18 +158,27 @@ class Courier(threading.Thread):
 
     def run(self) -> None:
         """Serve until stopped."""
-        self._refresh()
-        while True:
+        news: Call | str = "look"
+        while news != "stop":
             try:
-                news = self._news.get(timeout=self._until_due())
-            except queue.Empty:
-                news = "look"
-            if news == "stop":
-                return
-            if isinstance(news, Call):
-                self._answer(news)
-            elif self._refresh():
-                self._send()
+                self._work_off(news)
+            except Exception:  # nothing that we know of: the user sees it, and the workers are served on
+                self._tokens = None
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
+            news = self._next()
+
+    def _next(self) -> Call | str:
+        """Wait for what comes next, a renewal that is due included."""
+        try:
+            return self._news.get(timeout=self._until_due())
+        except queue.Empty:
+            return "look"
+
+    def _work_off(self, news: Call | str) -> None:
+        if isinstance(news, Call):
+            self._answer(news)
+        elif self._refresh():
+            self._send()
 
     def _answer(self, call: Call) -> None:
         """Send *call*'s worker what is good, and where that is something new, the others too."""

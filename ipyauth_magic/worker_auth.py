@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
@@ -36,6 +36,8 @@ class WorkerAuth:
     Raises:
         NoTokenHere: on sending: not on a worker, the block has ended, or no good token comes from the kernel.
         SignInNeeded: the token has ended, and only the user can get another, in the notebook.
+        NotSignedIn: the user has signed out there.
+        ProviderError: the token has ended, and the provider cannot be reached.
     """
 
     def __init__(self, name: str) -> None:
@@ -87,6 +89,7 @@ class TokenPlace:
         self._private_key = ECKey.generate_key("P-256", private=True)
         self._secret: OctKey | None = None
         self._parcel = Parcel(serial=0)
+        self._arrivals = 0
         self._good_until = 0.0
         self._is_closed = False
         self._callers: dict[str, TokenCaller] = {}
@@ -129,6 +132,7 @@ class TokenPlace:
             parcel = Parcel.opened(sealed, self._secret)
             if parcel.serial >= self._parcel.serial:
                 self._parcel, self._good_until = parcel, time.monotonic() + parcel.lasts
+                self._arrivals += 1
                 self._arrival.notify_all()
 
     def refuse(self, error: IpyauthError) -> None:
@@ -141,25 +145,28 @@ class TokenPlace:
         """Return a token that is still good, and *other_than* one that was refused; wait for it if need be."""
         ends_at = time.monotonic() + PATIENCE
         with self._arrival:
-            self._parcel = replace(self._parcel, is_last=False)  # that was said to somebody else, some time ago
+            since = self._arrivals
             # By the serial: a token of the same second may be the same to the letter.
             refused = self._parcel.serial if other_than is not None and self._parcel.token == other_than else None
-            while (token := self._good(refused)) is None:
+            while (token := self._good(refused, since)) is None:
                 if (left := ends_at - time.monotonic()) <= 0:
                     raise NoTokenHere(PATIENCE)
                 self._call(refused)
                 self._arrival.wait(min(left, CALL_INTERVAL))
             return token
 
-    def _good(self, refused: int | None) -> AccessToken | None:
-        """Return the token if it is good, and not the one of the serial *refused*; raise what else has come."""
+    def _good(self, refused: int | None, since: int) -> AccessToken | None:
+        """Return the token if it is good, and not the one of the serial *refused*; raise what else has come.
+
+        What came before the arrival *since* answers somebody else.
+        """
         parcel = self._parcel
         if self._is_closed:
             raise NoTokenHere
         if parcel.error is not None:
-            raise parcel.error
+            raise copy(parcel.error)  # an error that is raised again grows by the frames of each time
         if parcel.serial == refused:
-            if parcel.is_last:
+            if parcel.is_last and self._arrivals > since:
                 raise SignInNeeded
             return None
         return parcel.token if time.monotonic() < self._good_until else None
@@ -183,7 +190,10 @@ class TokenCaller:
         self._calling: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Ask until the kernel has answered: before a worker is connected, what it says is dropped."""
+        """Ask until the kernel has answered: before a worker is connected, what it says is dropped.
+
+        For a while only: a kernel that died has left its plugin to the scheduler.
+        """
         self._calling = asyncio.get_running_loop().create_task(self._call_until_answered())
 
     def end(self) -> None:
@@ -197,8 +207,8 @@ class TokenCaller:
         self._worker.log_event(self._topic, message)
 
     async def _call_until_answered(self) -> None:
-        pause = 0.02
-        while not self._place.has_anything:
+        pause, ends_at = 0.02, time.monotonic() + PATIENCE
+        while not self._place.has_anything and time.monotonic() < ends_at:
             self.call()
             await asyncio.sleep(pause)
             pause = min(2 * pause, CALL_INTERVAL)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import itertools
+import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -16,11 +20,12 @@ import requests
 from distributed import Client, LocalCluster, Security
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, worker_auth
-from ipyauth_magic.distributed import is_safe
+from ipyauth_magic import Auth, distributed, worker_auth
+from ipyauth_magic.distributed import Courier, is_safe
 from ipyauth_magic.errors import InsecureCluster, IpyauthError, NoTokenHere, NotSignedIn, SignInNeeded
 from ipyauth_magic.parcel import Parcel, new_secret, seal_secret
-from ipyauth_magic.worker_auth import TokenPlace, WorkerAuth, WorkerAuthorization
+from ipyauth_magic.token import TokenSet
+from ipyauth_magic.worker_auth import TokenCaller, TokenPlace, WorkerAuth, WorkerAuthorization
 from tests.support.strict_api import StrictApi, strict_api
 
 DEADLINE = 30
@@ -183,6 +188,28 @@ def test_token_that_only_the_user_can_renew(
         assert time.monotonic() - begun < worker_auth.PATIENCE / 2
 
 
+def test_error_that_nobody_foresaw(
+    client: Client, make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user is shown what went wrong as the kernel looked for a token, and the workers are served on."""
+    auth = make_auth().sign_in()
+    shown: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: shown.append(failure.exc_type))
+    monkeypatch.setattr(distributed, "RETRY_AFTER", 0.1)
+
+    def breaks() -> TokenSet:
+        raise RuntimeError
+
+    with auth.on_dask(client) as on_workers:
+        assert call(client, api.url, on_workers).status_code == 200
+        with monkeypatch.context() as patch:
+            patch.setattr(auth._kept, "good", breaks)
+            second = auth.renewed_token(auth.tokens.access_token)
+            until(lambda: bool(shown))
+        until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second)
+    assert set(shown) == {RuntimeError}
+
+
 def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
     """Every worker forgets, also after an error; a task says what is the matter; nothing runs on in the kernel."""
     auth = make_auth().sign_in()
@@ -199,14 +226,80 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
     assert client.submit(len, "the client works on").result(DEADLINE) == 19
 
 
+def test_nothing_is_kept_after_the_block(client: Client, make_auth: Callable[..., Auth]) -> None:
+    """A client lets no handler of events go; what knew the token is gone all the same."""
+    with make_auth().sign_in().on_dask(client):
+        pass
+
+    def is_gone() -> bool:
+        gc.collect()
+        return not any(isinstance(each, Courier) for each in gc.get_objects())
+
+    until(is_gone)
+
+
+def test_interrupt_as_the_block_begins(
+    client: Client, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left running, neither here nor there."""
+    auth = make_auth().sign_in()
+
+    def interrupted(step: Callable[..., Any]) -> Callable[..., None]:
+        def run(*args: object, **options: object) -> None:
+            step(*args, **options)
+            raise KeyboardInterrupt
+
+        return run
+
+    for who, name in ((Courier, "start"), (client, "subscribe_topic"), (client, "register_plugin")):
+        with monkeypatch.context() as patch:
+            patch.setattr(who, name, interrupted(getattr(who, name)))
+            with pytest.raises(KeyboardInterrupt), auth.on_dask(client):
+                pass
+    assert set(map(tuple, client.run(places).values())) == {()}
+    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
+    assert auth._followers == []
+
+
+def test_worker_that_hangs_or_dies(
+    make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the block begins or ends: what comes in its place serves, the end waits not for long, and is no error."""
+    auth = make_auth().sign_in()
+    with make_cluster(n_workers=1) as cluster, Client(cluster) as client:
+
+        def stop() -> int:
+            [process] = client.run(os.getpid).values()
+            os.kill(process, signal.SIGSTOP)
+            return int(process)
+
+        def stop_and_kill_soon() -> None:
+            threading.Timer(0.3, os.kill, (stop(), signal.SIGKILL)).start()
+
+        stop_and_kill_soon()
+        with auth.on_dask(client) as on_workers:
+            client.wait_for_workers(1, DEADLINE)
+            assert call(client, api.url, on_workers).status_code == 200
+            stop_and_kill_soon()
+        client.wait_for_workers(1, DEADLINE)
+        monkeypatch.setattr(distributed, "FAREWELL", 0.5)
+        with auth.on_dask(client):
+            process, begun = stop(), time.monotonic()
+        assert time.monotonic() - begun < DEADLINE / 3
+        os.kill(process, signal.SIGCONT)
+        until(lambda: set(map(tuple, client.run(places).values())) == {()})
+
+
 def test_client_that_is_closed_within_the_block(make_auth: Callable[..., Auth]) -> None:
-    """The block ends all the same."""
+    """The block ends all the same, and the cluster, which goes on, forgets."""
     auth = make_auth().sign_in()
     with make_cluster(n_workers=1, processes=False) as cluster:
         client = Client(cluster)
-        with auth.on_dask(client):
+        with auth.on_dask(client) as on_workers:
+            assert places() == [on_workers._name]
             client.close()
-    assert places() == []
+        assert places() == []
+        assert on_workers._name not in cluster.scheduler.worker_plugins
 
 
 def test_workers_that_are_threads_of_the_kernel(make_auth: Callable[..., Auth], api: StrictApi) -> None:
@@ -226,7 +319,7 @@ def test_cluster_with_tls(make_auth: Callable[..., Auth], api: StrictApi) -> Non
     auth = make_auth().sign_in()
     security = Security.temporary()
     with (
-        make_cluster(n_workers=1, security=security, protocol="tls://") as cluster,
+        make_cluster(n_workers=1, processes=False, security=security, protocol="tls://") as cluster,
         Client(cluster, security=security) as client,
         auth.on_dask(client) as on_workers,
     ):
@@ -274,13 +367,21 @@ def test_which_connections_are_safe(address: str, safe: bool) -> None:
     assert is_safe(address) is safe
 
 
-@pytest.mark.parametrize("addresses", [("tcp://10.0.0.1:1", "tls://a:1"), ("tcp://127.0.0.1:1", "tcp://10.0.0.2:1")])
-def test_cluster_without_tls(make_auth: Callable[..., Auth], addresses: tuple[str, str]) -> None:
-    """It is refused, whether the scheduler or a worker is far away, and the address is named."""
-    scheduler, worker = addresses
-    info = {"address": scheduler, "workers": {worker: {}}}
-    client: Any = SimpleNamespace(asynchronous=False, scheduler_info=lambda n_workers: info)
-    with pytest.raises(InsecureCluster, match=r"10\.0\.0\..*without_tls=True"), make_auth().sign_in().on_dask(client):
+@pytest.mark.parametrize("far_away", range(3))
+def test_cluster_without_tls(make_auth: Callable[..., Auth], far_away: int) -> None:
+    """It is refused where the scheduler, as it was found or by its own word, or a worker is far away; which is said."""
+    addresses = ["tls://10.0.0.9:1", "tls://10.0.0.9:2", "tls://10.0.0.9:3"]
+    addresses[far_away] = "tcp://10.0.0.1:1"
+    found, scheduler, worker = addresses
+    client: Any = SimpleNamespace(
+        asynchronous=False,
+        scheduler=SimpleNamespace(address=found),
+        scheduler_info=lambda n_workers: {"address": scheduler, "workers": {worker: {}}},
+    )
+    with (
+        pytest.raises(InsecureCluster, match=r"10\.0\.0\.1:1.*without_tls=True"),
+        make_auth().sign_in().on_dask(client),
+    ):
         pass
 
 
@@ -385,6 +486,60 @@ class TestPlace:
         send(Parcel(2, worker_auth.AccessToken("same"), 60))
         thread.join(DEADLINE)
         assert (got, calls) == (["same"], [1])
+
+    def test_error_that_many_tasks_meet(self, place: TokenPlace) -> None:
+        """Each raises one of its own: the same one would grow by every traceback, until it cannot be pickled."""
+        self.fill(place, Parcel(1, error=NotSignedIn()))
+        met: list[IpyauthError] = []
+        for _ in range(2):
+            with pytest.raises(NotSignedIn) as raised:
+                place.token()
+            met.append(raised.value)
+        assert met[0] is not met[1]
+        assert str(met[0]) == str(met[1]) == str(NotSignedIn())
+
+    def test_last_word_while_another_thread_comes(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is for those who wait, whoever else takes the token meanwhile; it is not for who comes later."""
+        monkeypatch.setattr(worker_auth, "CALL_INTERVAL", 0.1)
+        calls: list[int | None] = []
+        send = self.fill(place, Parcel(1, worker_auth.AccessToken("only"), 60), calls)
+        met: list[type[IpyauthError]] = []
+
+        def wait() -> None:
+            try:
+                place.token(other_than="only")
+            except IpyauthError as error:
+                met.append(type(error))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: bool(calls))
+        with place._arrival:
+            send(Parcel(1, worker_auth.AccessToken("only"), 60, is_last=True))
+            assert place.token() == "only"
+        thread.join(worker_auth.PATIENCE / 2)
+        assert met == [SignInNeeded]
+
+        later = threading.Thread(target=wait)
+        later.start()
+        until(lambda: len(calls) > 1)
+        send(Parcel(2, worker_auth.AccessToken("new"), 60))
+        later.join(DEADLINE)
+        assert met == [SignInNeeded]
+
+    def test_nobody_answers(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A worker asks for a while only: the kernel may have died and left its plugin."""
+        monkeypatch.setattr(worker_auth, "PATIENCE", 0.3)
+        calls: list[object] = []
+        worker: Any = SimpleNamespace(address="a", log_event=lambda topic, message: calls.append(message))
+
+        async def ask() -> None:
+            caller = TokenCaller("topic", worker, place)
+            caller.begin()
+            await asyncio.wait_for(asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}), DEADLINE)
+
+        asyncio.run(ask())
+        assert len(calls) > 1
 
     def test_end_while_threads_wait(self, place: TokenPlace) -> None:
         """They wait no longer."""
