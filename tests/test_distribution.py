@@ -337,7 +337,7 @@ def test_it_is_loaded_without_any_extra(installed: Installed) -> None:
     assert loaded.returncode == 0, loaded.stderr
     assert "pip install 'ipyauth-magic[httpx]'" in loaded.stdout
     assert "pip install 'ipyauth-magic[keyring]'" in loaded.stdout
-    served = installed.run("python", "-m", "fruit_service", "--with-issuer")
+    served = installed.run("python", "-m", "fruit_service", "--issuer", "https://issuer.test/", "--port", "0")
     assert served.returncode == 2
     assert "pip install 'ipyauth-magic[service]'" in served.stderr
 
