@@ -7,6 +7,7 @@ import atexit
 import json
 import re
 import shlex
+import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
@@ -129,6 +130,8 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     for file in (ROOT / "examples").glob("*.env"):
         (tmp_path / file.name).write_text(places.written_into(file.read_text(encoding="utf-8")), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    # A shell takes the place of `__main__` and leaves an empty one behind, from which no process can be spawned.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     yield from _shell(tmp_path)
     places.browser.join()
 

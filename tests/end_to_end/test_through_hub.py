@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from fruit_service.issuer.server import LocalIssuer
 from tests.service.running import running_service
@@ -132,11 +132,32 @@ def test_the_users_own_server_has_to_let_them_in_anew(hub: JupyterHub, site: Sit
     """Its cookie gone, the Hub logs the user in on the way, and the fragment survives."""
     cell = hers.run(site.cell("--force --flow code"))
     waiting(cell)
-    tab = cell.open_link()
     hers.context.clear_cookies(path="/user/alice/")
+    tab = cell.open_link()
     assert Person(tab, "Alice").sign_in() == "done", tab.locator("body").inner_text()
     cell.wait_for_text("Signed in as alice").wait()
     tab.close()
+
+
+def test_a_browser_that_is_logged_out_on_the_way(hub: JupyterHub, site: Site, hers: Notebook) -> None:
+    """Its cookie gone between page and post, the page says that it was not let through; the link serves once more."""
+    cell = hers.run(site.cell("--force --flow code"))
+    waiting(cell)
+
+    def log_out(route: Route) -> None:
+        if route.request.method == "POST":
+            hers.context.clear_cookies(path="/user/alice/")
+        route.continue_()
+
+    hers.context.route("**/user/alice/callback/", log_out)
+    tab = cell.open_link()
+    assert Person(tab, "Alice").sign_in() == "failed"
+    assert "This was not let through" in tab.locator("main").inner_text()
+    tab.close()
+    hers.context.unroute("**/user/alice/callback/")
+    assert cell.is_running()
+    hers.page.bring_to_front()
+    sign_in(hers, cell, "Alice")
 
 
 def test_behind_jupyter_server_proxy(hub: JupyterHub, site: Site, hers: Notebook, artefacts: Path) -> None:

@@ -164,12 +164,13 @@ def test_time_runs_and_the_focus_stays(notebook: Notebook, local_site: Site, art
         assert live.focused() == name
     live.cell.screenshot(artefacts / "focus.png")
     cells = len(notebook)
-    box, first = live.root.bounding_box(), live.seconds_left()
+    box = live.root.bounding_box()
     live.root.evaluate(
         "root => { window.changed = []; new MutationObserver(all => window.changed.push(...all.map(each =>"
         " each.type + ' in ' + each.target.parentNode.className)))"
         ".observe(root, {subtree: true, childList: true, characterData: true, attributes: true}); }"
     )
+    first = live.seconds_left()
     live.cell.wait_until(lambda: live.seconds_left() <= first - 3, timeout=30)
     changed = notebook.page.evaluate("window.changed")
     assert len(changed) >= 3

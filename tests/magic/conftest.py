@@ -169,6 +169,8 @@ def shell(
     config.HistoryManager.hist_file = str(tmp_path / "history.sqlite")
     config.InteractiveShell.colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
     InteractiveShell.clear_instance()
+    # A shell takes the place of `__main__` and leaves an empty one behind, from which no process can be spawned.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     running = InteractiveShell.instance(config=config)
     running.run_line_magic("load_ext", "ipyauth_magic")
     try:

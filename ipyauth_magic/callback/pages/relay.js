@@ -38,14 +38,21 @@ const notLetIn = {
   message: "Follow the link in the notebook once more, in a browser that is signed in to Jupyter.",
 };
 
+// Has Jupyter set its cookie anew. A browser that it does not know any more is sent to a log-in, which only a person
+// can follow: a hub would lead this request round in a circle.
+async function cookieIsThere() {
+  try {
+    return (await fetch(location.pathname, { cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" })).ok;
+  } catch {
+    return false;
+  }
+}
+
 async function relay(response, where) {
   try {
     let answer = await post(response, where);
     const isRefused = () => answer.status === 403 && main.dataset.xsrfToken;
-    if (isRefused()) {
-      await fetch(location.pathname, { cache: "no-store", referrerPolicy: "no-referrer" }); // brings the cookie
-      answer = await post(response, where);
-    }
+    if (isRefused() && (await cookieIsThere())) answer = await post(response, where);
     show(isRefused() ? notLetIn : await answer.json());
   } catch {
     show({
