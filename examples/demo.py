@@ -229,11 +229,12 @@ def play(output: Path, name: str) -> int:
     """Run notebook *name* cell by cell as a user would; return 0 if no cell failed."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
+    print("A script plays the user, in a browser without a window: what it does begins with ~.", flush=True)
     with played(name, size=(1100, 900)) as notebook:
         failures = [cell for number, cell in code_cells(notebook) if not run(cell, number, output)]
         notebook.screenshot(output / "notebook.png")
         nbformat.write(notebook.save(), output / name)
-    print(f"\nThe executed notebook and its screenshots are in {output}{os.sep}.")
+    print(f"\nThe executed notebook and its screenshots are in {output}{os.sep}: see notebook.png first.")
     if failures:
         print(f"{len(failures)} cells failed.", file=sys.stderr)
     return 1 if failures else 0
