@@ -166,16 +166,14 @@ def _error(error: HTTPError) -> str:
 
 
 def _answer(body: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
-    """Return *body* for Bottle to send, with the headers of all our answers and more.
+    """Return *body* for Bottle to send, with the headers of all our answers and *headers*.
 
-    On the response that Bottle has made already, and in bytes: another response, and a look for the charset of each
-    text, would be the dearest part of an answer from memory.
+    On the response that Bottle has made already, and in bytes: to make another one, and to look for the charset of a
+    text, would cost each answer as much as the look at its token.
     """
     response = bottle.response
     if status != 200:
         response.status = status
-    for name, value in HEADERS.items():
-        response.set_header(name, value)
-    for name, value in headers.items():
+    for name, value in (*HEADERS.items(), *headers.items()):
         response.set_header(name, value)
     return body.encode()
