@@ -234,7 +234,7 @@ def play(output: Path, name: str) -> int:
         failures = [cell for number, cell in code_cells(notebook) if not run(cell, number, output)]
         notebook.screenshot(output / "notebook.png")
         nbformat.write(notebook.save(), output / name)
-    print(f"\nThe executed notebook and its screenshots are in {output}{os.sep}: see notebook.png first.")
+    print(f"\nThe executed notebook: {output / name}; beside it the screenshots, by the number of the cell.")
     if failures:
         print(f"{len(failures)} cells failed.", file=sys.stderr)
     return 1 if failures else 0
