@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import json
 import re
 import shlex
-import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
@@ -15,12 +13,10 @@ from configparser import ConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import IPython
 import keyring
 import pytest
 import requests
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from fruit_service import __main__ as fruit_service
 from fruit_service.issuer import __main__ as local_issuer
@@ -35,6 +31,7 @@ from tests.support.documents import ROOT, Block, blocks, documents
 from tests.support.keyrings import MemoryKeyring
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser, send
+from tests.support.shells import loaded_shell
 
 JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.")
 ALL = [block for document in documents() for block in blocks(document)]
@@ -130,26 +127,9 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     for file in (ROOT / "examples").glob("*.env"):
         (tmp_path / file.name).write_text(places.written_into(file.read_text(encoding="utf-8")), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    # A shell takes the place of `__main__` and leaves an empty one behind, from which no process can be spawned.
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    yield from _shell(tmp_path)
-    places.browser.join()
-
-
-def _shell(folder: Path) -> Iterator[InteractiveShell]:
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
-    InteractiveShell.clear_instance()
-    running = InteractiveShell.instance(config=config)
-    running.run_line_magic("load_ext", "ipyauth_magic")
-    try:
+    with loaded_shell() as running:
         yield running
-    finally:
-        running.run_line_magic("unload_ext", "ipyauth_magic")
-        atexit.unregister(running.atexit_operations)
-        running.atexit_operations()
-        InteractiveShell.clear_instance()
+    places.browser.join()
 
 
 def _with_another_device(show_code):  # type: ignore[no-untyped-def]

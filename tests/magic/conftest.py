@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import IPython
 import keyring
 import keyring.backends.fail
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
@@ -25,6 +22,7 @@ from ipyauth_magic.store import memory
 from ipyauth_magic.token import TokenSet
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.shells import loaded_shell
 
 
 @pytest.fixture(autouse=True)
@@ -164,19 +162,6 @@ def shell(
 ) -> Iterator[InteractiveShell]:
     """A real IPython shell with the extension loaded; with a history, in a file of its own, if a test asks for it."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    config = Config()
-    config.HistoryManager.enabled = getattr(request, "param", "") == "with history"  # its thread takes a second to end
-    config.HistoryManager.hist_file = str(tmp_path / "history.sqlite")
-    config.InteractiveShell.colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
-    InteractiveShell.clear_instance()
-    # A shell takes the place of `__main__` and leaves an empty one behind, from which no process can be spawned.
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    running = InteractiveShell.instance(config=config)
-    running.run_line_magic("load_ext", "ipyauth_magic")
-    try:
+    has_history = getattr(request, "param", "") == "with history"
+    with loaded_shell(tmp_path / "history.sqlite" if has_history else None) as running:
         yield running
-    finally:
-        running.run_line_magic("unload_ext", "ipyauth_magic")
-        atexit.unregister(running.atexit_operations)
-        running.atexit_operations()
-        InteractiveShell.clear_instance()
