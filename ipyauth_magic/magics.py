@@ -51,7 +51,7 @@ class Auth0Magics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.names: dict[str, Auth] = {}
-        self.latest_settings: Settings | None = None
+        self._latest: tuple[Namespace, ParamsAuth0] | None = None
         super().__init__(shell=shell)
 
     @magic_arguments("%auth0")
@@ -112,10 +112,15 @@ class Auth0Magics(Magics):
         params = self.params(options, cell)
         for warning in warnings_about(options, params.warnings):
             print(f"Warning: {warning}", file=sys.stderr)
-        self.latest_settings = _settings(options, params)
+        self._latest = options, params
         auth = self._auth(options, params)
         self._sign_in(auth, options)
         self._bind(options.token_name, options.auth_name, auth)
+
+    @property
+    def latest_settings(self) -> Settings | None:
+        """What the last cell was to sign in for, and how, also if that failed; None before any."""
+        return _settings(*self._latest) if self._latest else None
 
     def _sign_in(self, auth: Auth, options: Namespace) -> None:
         from .display.panel import panel

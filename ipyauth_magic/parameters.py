@@ -157,7 +157,8 @@ def is_loopback_url(url: str) -> bool:
 def port_of(url: str) -> int:
     """Return the port of *url*, that of its scheme where it names none."""
     parts = urlsplit(url)
-    return parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
+    port = parts.port
+    return port if port is not None else 443 if parts.scheme == "https" else 80
 
 
 def _response_type(value: str) -> str:

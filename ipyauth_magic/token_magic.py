@@ -69,8 +69,8 @@ def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
 
 def _settings(magics: Auth0Magics, name: str | None) -> Settings:
     """Return what *name* signed in for, and how; without a name the last cell's, also of one that failed."""
-    if name is None and magics.latest_settings is not None:
-        return magics.latest_settings
+    if name is None and (latest := magics.latest_settings) is not None:
+        return latest
     found = _find(magics, name)
     if not isinstance(found, Auth):
         raise UsageError("That token comes from no sign-in of this session.")

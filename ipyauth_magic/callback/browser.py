@@ -6,9 +6,8 @@ import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from .jupyter import this_environment
+from .jupyter import where_no_browser_is
 
 if TYPE_CHECKING:
     from webbrowser import BaseBrowser
@@ -35,7 +34,7 @@ def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
 
     *tell* is called with None once it is open, or with the reason why it is not.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.startswith(("http://", "https://")):
         raise ValueError("only http and https URLs are opened")
 
     def open_it() -> None:
@@ -73,7 +72,7 @@ def _browsers() -> list[BaseBrowser]:
     # Read here: `webbrowser` reads BROWSER once in a process, and `%env BROWSER=...` may come later.
     if named := [each for each in os.environ.get("BROWSER", "").split(os.pathsep) if each.strip()]:
         return [_named(each) for each in named]
-    if (where := this_environment().where) is not None:
+    if (where := where_no_browser_is()) is not None:
         raise NoBrowser(f"the kernel runs {where}, and your browser does not")
     try:
         browser = webbrowser.get()

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,17 @@ _FILE_LIMIT = 64 * 1024
 
 def this_environment() -> Environment:
     """Return where this process runs."""
-    is_container = any(os.path.exists(mark) for mark in _CONTAINER_MARKS)
-    return Environment.of(os.environ, sys.modules, own_server(), is_container)
+    return Environment.of(os.environ, sys.modules, own_server(), _is_in_container())
+
+
+def where_no_browser_is() -> str | None:
+    """Return the place of this process, in words, if it is one where the user's browser never runs; else None."""
+    return Environment.of(os.environ, sys.modules).where
+
+
+@cache  # a process stays where it is
+def _is_in_container() -> bool:
+    return any(os.path.exists(mark) for mark in _CONTAINER_MARKS)
 
 
 def own_server() -> JupyterServer | None:

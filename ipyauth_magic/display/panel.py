@@ -33,7 +33,7 @@ class Panel(Protocol):
 
 def current_shell() -> Any:
     """Return IPython's running shell, or None outside IPython."""
-    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    get_ipython = getattr(sys.modules.get("IPython.core.getipython"), "get_ipython", None)
     return get_ipython() if get_ipython else None
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidIdToken, OutOfTime, UnknownKey
@@ -172,6 +173,7 @@ def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[K
     raise refusal("signature", "its signature is wrong")
 
 
+@cache
 def _registry(algorithm: str) -> JWSRegistry:
     """Return joserfc's rules for one algorithm, with our limits, and unknown header parameters let be (RFC 7515, 4)."""
     from joserfc.jws import JWSRegistry

@@ -49,7 +49,7 @@ class Provider:
     def of(cls, issuer: str) -> Provider:
         """Return the session's provider of *issuer*."""
         with _providers_lock:
-            return _providers.setdefault(issuer, cls(issuer))
+            return _providers.get(issuer) or _providers.setdefault(issuer, cls(issuer))
 
     @classmethod
     def known_metadata(cls) -> list[ProviderMetadata]:
