@@ -7,6 +7,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_history_is_clean(
     result = shell.run_cell(cell(), store_history=True)
     assert result.success
     shell.history_manager.writeout_cache()
-    with sqlite3.connect(tmp_path / "history.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as database:
         rows = [row[0] for row in database.execute("select source || source_raw from history")]
     assert any("%%auth0" in row for row in rows)
     user_browser.join()
