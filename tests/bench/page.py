@@ -34,7 +34,9 @@ library's own share. With a real browser and a real provider all of them take lo
 What is compared is not the same work. requests-auth validates nothing; google-auth-oauthlib and msal fetch their
 tokens by a code. Ours verifies the ID token's signature and claims with `at_hash`, checks state, Host and Origin of
 what arrives, and tells the tab how it ended. *Bottle on waitress, bare* is the least that a listener of our libraries
-can do: one page, one response, no check.
+can do: one page, one response, no check. What ours takes beyond it goes, in about equal parts, into finding out where
+the kernel runs and what to ask for; the thread in which the browser is opened, because that may take seconds; the
+pages' and answers' headers; reading and verifying the ID token; and keeping the tokens and showing the card.
 """
 API = """\
 ## The fruit service
