@@ -94,7 +94,8 @@ def _view(auth: Auth) -> dict[str, str]:
     tokens = auth.tokens
     sections, said = sections_of(tokens)
     card = auth.card()
-    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (card.note, said))))
+    why = "" if card.mood == "good" else card.note  # advice for the next sign-in stands on the sign-in's own card
+    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (why, said))))
     left = (tokens.expires_at - utc_now()).total_seconds()
     return token_view(card, sections, left, (tokens.expires_at - tokens.obtained_at).total_seconds())
 

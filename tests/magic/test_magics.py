@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic import sign_ins
 from ipyauth_magic.auth import Auth
 from ipyauth_magic.magics import Auth0Magics
 from ipyauth_magic.parameters import port_of
@@ -213,6 +214,17 @@ def test_token_shows_claims_and_no_secret(shell: InteractiveShell, cell: Cell, u
         assert shell.user_ns["auth"].tokens.claims["nonce"] not in text
     assert "<progress" in bundle["text/html"]
     assert not any(word in bundle["text/html"] for word in ("<script", "<style", "<svg", " id=", "onclick"))
+
+
+def test_advice_for_the_next_sign_in_is_given_once(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the card of the sign-in, and not each time that somebody looks at the token."""
+    monkeypatch.setattr(sign_ins, "_advised", None)
+    assert "--flow code" in run(shell, cell())[1]
+    _, _, _, [shown] = run(shell, "%token")
+    assert "Signed in as alice" in shown.data["text/plain"]
+    assert "--flow code" not in shown.data["text/plain"]
 
 
 def test_token_as_json(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
