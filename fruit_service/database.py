@@ -75,7 +75,7 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
             raise BadConfig(_cannot_open(error)) from error
         self._is_postgresql = self.engine.dialect.name == "postgresql"
-        self._hanging = Hanging()
+        self._hanging = Hanging("fruit-database", "The fruits cannot be reached now.")
         self.changes = self._changes()
 
     @property
@@ -145,6 +145,7 @@ class Database:
 
 def set_up_schema(connection: Connection) -> bool:
     """Make the tables where they are missing; tell whether the fruits are new."""
+    _check_encoding(connection)
     is_new = not inspect(connection).has_table(fruit.name)
     metadata.create_all(connection)
     version = connection.scalar(select(schema.c.version))
@@ -155,6 +156,15 @@ def set_up_schema(connection: Connection) -> bool:
             f"The database is of a newer fruit service (schema {version}; this one knows {SCHEMA_VERSION}): update it."
         )
     return is_new
+
+
+def _check_encoding(connection: Connection) -> None:
+    """Refuse a PostgreSQL that cannot hold every name; SQLite always can."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise BadConfig("The PostgreSQL database is not in UTF8: make it by `CREATE DATABASE ... ENCODING 'UTF8'`.")
 
 
 def _engine(url: URL) -> Engine:

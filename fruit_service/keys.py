@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, RSAKey
 
 from .errors import Unavailable
+from .hanging import Hanging
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_INTERVAL = 30
@@ -34,6 +35,8 @@ TIMEOUT = (3, 5)
 """To connect, and to wait for data, in seconds."""
 MAX_DURATION = 10
 """In which a whole document must be read, in seconds."""
+MAX_FETCH = 30
+"""Seconds for discovery and keys together, whatever drips."""
 MAX_DOCUMENT = 1024 * 1024
 MIN_RSA_BITS = 2048
 """RFC 7518, section 3.3."""
@@ -55,6 +58,7 @@ class IssuerKeys:
         self._keys: Mapping[str, Key] = {}
         self._good_until = float("-inf")
         self._state = threading.Condition()
+        self._hanging = Hanging("fruit-keys-request", "the issuer does not come to an end")
         self._fetching = False
         self._waited_until = 0.0
         self._fetches = 0
@@ -84,7 +88,9 @@ class IssuerKeys:
 
     def _current(self) -> Mapping[str, Key]:
         if not self._is_answered():
-            self._keys = {}
+            with self._state:
+                if not self._is_answered():  # a fetch may have ended meanwhile
+                    self._keys = {}
         return self._keys
 
     def _is_answered(self) -> bool:
@@ -124,7 +130,7 @@ class IssuerKeys:
         first = not self._is_answered()
         keys: Mapping[str, Key] | None = None
         try:
-            keys = import_keys(self._jwks())
+            keys = import_keys(self._hanging.within(MAX_FETCH, self._jwks))
         except Exception as error:  # the thread must end with `_fetching` reset, whatever the issuer answers
             _log.warning("The keys of %s cannot be fetched: %s", self._issuer, error)
             self._jwks_uri = None

@@ -20,7 +20,9 @@ class Lists:
         """Return the fruits in *baskets* as a JSON object, in that order."""
         text = self._texts.get(baskets)
         if text is None:
-            text = self._texts[baskets] = json.dumps({basket: self.fruits[basket] for basket in baskets})
+            shown = {basket: self.fruits[basket] for basket in baskets}
+            # Escaped, it would have up to three times the bytes.
+            text = self._texts[baskets] = json.dumps(shown, ensure_ascii=False)
         return text
 
     def with_more(self, added: Fruits) -> Lists:

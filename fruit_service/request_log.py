@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,9 +27,10 @@ _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,36}")
 
 
 def to_stderr(line: str) -> None:
-    """Write *line* to standard error, at once and in one piece."""
-    sys.stderr.write(line)
-    sys.stderr.flush()
+    """Write *line* to standard error, at once and in one piece; where that cannot be, the request is answered still."""
+    with suppress(OSError, ValueError):  # a full disk, a collector that is gone, a stream that is closed
+        sys.stderr.write(line)
+        sys.stderr.flush()
 
 
 class RequestLog:

@@ -43,6 +43,9 @@ OTHER_FILES = 200
 ACCEPTED_AT_ONCE = 256
 GRACE = 0.3
 """How long a server that ends waits for requests on connections that it has, in seconds."""
+SEND_BYTES = 1024 * 1024
+"""Above the largest answer, two full baskets of the longest names: a thread hands it over whole, and waitress does not
+collapse under load."""
 MAX_BODY = 64 * 1024
 """What a request body may hold, in bytes."""
 
@@ -205,12 +208,6 @@ class _AnswerTask(WSGITask):
 
 
 class _Parser(HTTPRequestParser):
-    """A request being read, which knows since when."""
-
-    def __init__(self, adj: Any) -> None:
-        super().__init__(adj)
-        self.began = time.monotonic()
-
     def parse_header(self, header_plus: bytes) -> None:
         """Take an address that is none for a bad request: waitress would drop the connection, and print it."""
         try:
@@ -223,6 +220,17 @@ class _Channel(HTTPChannel):
     task_class = _AnswerTask
     error_task_class = _JsonErrorTask
     parser_class = _Parser
+    reading_since: float | None = None
+    """When the first byte came of what is not a whole request yet."""
+
+    def received(self, data: bytes) -> bool:
+        """Read on; for waitress each empty line before a request is one of its own, and would begin the time anew."""
+        if self.reading_since is None:
+            self.reading_since = time.monotonic()
+        is_over = bool(super().received(data))
+        if self.requests:
+            self.reading_since = None
+        return is_over
 
 
 class _Listener(TcpWSGIServer):
@@ -248,7 +256,7 @@ class _Listener(TcpWSGIServer):
         latest = time.monotonic() - MAX_REQUEST_DURATION
         for channel in cast(Any, self.active_channels).values():
             # A byte a second keeps waitress's own timeout away for ever.
-            if channel.request is not None and not channel.requests and channel.request.began < latest:
+            if not channel.requests and channel.reading_since is not None and channel.reading_since < latest:
                 channel.will_close = True
 
 
@@ -267,8 +275,7 @@ def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
         warnings.filterwarnings("ignore", "send_bytes will be removed", DeprecationWarning)
         return Adjustments(
             sockets=list(sockets),
-            # Above the largest answer: the thread hands it over whole, and waitress does not collapse under load.
-            send_bytes=256 * 1024,
+            send_bytes=SEND_BYTES,
             # With select(), one descriptor above 1,023 ends the process.
             asyncore_use_poll=True,
             connection_limit=connection_limit(),

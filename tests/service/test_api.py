@@ -14,7 +14,12 @@ import pytest
 import requests
 from joserfc import jws
 
+from fruit_service import baskets
+from fruit_service.access_token import MAX_LENGTH as MAX_TOKEN
+from fruit_service.errors import BadRequest
 from fruit_service.issuer.server import LocalIssuer
+from fruit_service.lists import Lists
+from fruit_service.serving import SEND_BYTES
 from tests.support.key_publisher import KeyPublisher
 from tests.support.scripted_browser import send
 
@@ -166,6 +171,9 @@ def test_token_without_a_scope_that_serves_is_told_which(api: Api, method: str, 
         {"usual": ["p" * 65]},
         {"usual": ["pl\u0000um"]},
         {"usual": ["pl\num"]},
+        {"usual": ["\tplum\n"]},
+        {"usual": ["\x85plum\x1f"]},
+        {"usual": ["\u0958" * 33]},  # composed, each is two
         {"usual": ["\ud800"]},
     ],
 )
@@ -175,6 +183,21 @@ def test_body_of_another_shape_is_refused(api: Api, body: Any) -> None:
     assert response.status_code == 400
     assert list(response.json()) == ["msg"]
     assert api.get("read:usual-fruit").json()["fruits"]["usual"] == STARTING["usual"]
+
+
+def test_long_name_is_refused_before_it_is_composed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To compose 32,000 accents takes most of a second, in which nobody else is answered."""
+    monkeypatch.setattr(baskets, "_tidy", lambda name: pytest.fail("it was composed"))
+    with pytest.raises(BadRequest, match="64 characters"):
+        baskets.checked({"usual": ["a" + "\u0315\u0300" * 16_000]})
+
+
+def test_largest_answer_is_sent_in_one_piece() -> None:
+    """Two full baskets of the longest names, and a token as large as may be: else throughput collapses."""
+    names = ["\U0001f34e" * 60 + f"{number:04}" for number in range(baskets.MAX_FRUITS)]
+    lists = Lists(dict.fromkeys(baskets.BASKETS, names))
+    assert len(names[0]) == baskets.MAX_NAME
+    assert len(lists.json(baskets.BASKETS).encode()) + MAX_TOKEN + 4096 < SEND_BYTES
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 300_000, 2_000_000])
@@ -275,6 +298,7 @@ def test_page_for_people(api: Api) -> None:
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     words = [api.issuer.issuer, "read:usual-fruit", "read:exotic-fruit", "write:usual-fruit", "write:exotic-fruit"]
     words += [name for names in STARTING.values() for name in names]
+    words += ["Get a token", "%%auth0", "Authorization"]
     assert [word for word in words if word not in response.text] == []
     assert requests.get(f"{api.address}/pages/style.css", timeout=5).headers["Content-Type"].startswith("text/css")
 

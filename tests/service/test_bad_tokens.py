@@ -7,11 +7,18 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
+from fruit_service.app import create_app
+from fruit_service.config import Config
+from fruit_service.keys import IssuerKeys
+from fruit_service.serving import Server, listen
+from fruit_service.store import FruitStore
 from tests.support.bad_inputs import Case, Fixtures, build_token, cases, jwks, substituted
 from tests.support.key_publisher import KeyPublisher
 
@@ -77,6 +84,25 @@ def test_every_token_of_the_corpus_gets_its_answer(
     assert "Traceback" not in captured.err
     with pytest.raises(BlockingIOError):
         canary.accept()
+
+
+def test_a_token_ends_with_its_key(publisher: KeyPublisher, fixtures: Fixtures) -> None:
+    """The issuer publishes another one in its place: what was verified by the old one is refused, though known."""
+    [good] = [case for case in cases("api_token") if case.expect["http"] == [200]][:1]
+    publisher.jwks = jwks(good, fixtures)
+    headers = {"Authorization": f"Bearer {build_token(good, fixtures)}"}
+    store, keys = FruitStore("sqlite://"), IssuerKeys(publisher.issuer, refresh_interval=0.05)
+    sockets = listen(["127.0.0.1"], 0)
+    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/api/fruit"
+    app = create_app(Config(issuer=publisher.issuer), store, keys, lambda line: None)
+    with closing(store), closing(keys), Server(app, sockets):
+        assert requests.get(url, headers=headers, timeout=20).status_code == 200
+        [key] = publisher.jwks["keys"][:1]
+        publisher.jwks = {"keys": [{**fixtures.jwk("K2"), "kid": key["kid"]}]}
+        end = time.monotonic() + 20
+        while requests.get(url, headers=headers, timeout=20).status_code == 200 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert requests.get(url, headers=headers, timeout=20).status_code == 401
 
 
 def request_bytes(case: Case, token: str, fixtures: Fixtures) -> bytes:

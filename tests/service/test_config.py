@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from fruit_service import __main__ as service
+from fruit_service.access_token import Rules
 from fruit_service.config import Config, dotenv
 from fruit_service.errors import BadConfig
 
@@ -86,3 +89,18 @@ def test_dotenv_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes
         dotenv(path)
     with pytest.raises(BadConfig):
         dotenv(tmp_path)
+
+
+def test_every_option_is_what_a_token_is_held_against(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the command line to the rules."""
+    seen: list[Config] = []
+    monkeypatch.setattr(service, "_serve", lambda config, stack: seen.append(config))
+    monkeypatch.setattr(service, "wait", lambda: None)
+    monkeypatch.setattr(service, "until_signal", nullcontext)
+    line = "--issuer https://tenant.test/ --audience api/other --leeway 7 --token-profile rfc9068 --algorithms ES256"
+    assert (
+        service.main([*line.split(), "--threads", "3", "--host", "::1", "--port", "0", "--database", "sqlite://"]) == 0
+    )
+    [config] = seen
+    assert (config.threads, config.host, config.port, config.database) == (3, "::1", 0, "sqlite://")
+    assert config.rules == Rules("https://tenant.test/", "api/other", ("ES256",), "rfc9068", 7)

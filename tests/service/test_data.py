@@ -16,12 +16,13 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from fruit_service import store as store_module
+from fruit_service.baskets import MAX_FRUITS
 from fruit_service.changes import LOOK_INTERVAL, SqliteChanges
 from fruit_service.database import fruit
-from fruit_service.errors import BadConfig, Unavailable
+from fruit_service.errors import BadConfig, BasketFull, Unavailable
 from fruit_service.store import FruitStore
 from tests.support.postgres import Postgres
 
@@ -307,3 +308,40 @@ def test_passwords_are_told_to_nobody() -> None:
         FruitStore("postgresql+psycopg://fruit:hunter2@127.0.0.1:1/fruit")
     assert "127.0.0.1" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_postgresql_commits_to_the_disk_whatever_its_default() -> None:
+    """An acknowledged write is on disk; and the limit holds while many write at once."""
+    with Postgres() as server:
+        server.run("ALTER SYSTEM SET synchronous_commit = off")
+        server.run("SELECT pg_reload_conf()")
+        with opened(server.url) as store, writing(store) as connection:
+            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        assert most_after_a_rush(server.url) == MAX_FRUITS
+
+
+def most_after_a_rush(url: str) -> int:
+    """Fill a basket almost, let eight stores add to it at once, and return how many fruits are there."""
+    with ExitStack() as stack:
+        stores = [stack.enter_context(opened(url)) for _ in range(8)]
+        have = len(stores[0].fruits(["usual"])["usual"])
+        stores[0].add({"usual": [f"first {number}" for number in range(MAX_FRUITS - have - 4)]})
+        ready = threading.Barrier(len(stores))
+
+        def rush(number: int) -> None:
+            ready.wait(20)
+            for each in range(4):
+                with contextlib.suppress(BasketFull):
+                    stores[number].add({"usual": [f"rush {number} {each}"]})
+
+        with ThreadPoolExecutor(len(stores)) as pool:
+            list(pool.map(rush, range(len(stores))))
+        return len(stores[0].fruits(["usual"])["usual"])
+
+
+def test_postgresql_that_cannot_hold_every_name_is_refused() -> None:
+    """At the start, and not by a 500 when the first apple comes."""
+    with Postgres() as server:
+        server.run("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        with pytest.raises(BadConfig, match="UTF8"):
+            FruitStore(server.url.replace("/postgres", "/latin"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -200,6 +201,42 @@ def test_slow_issuer_holds_nobody_for_long(publisher: KeyPublisher, monkeypatch:
     assert keys.find("k1") is not None
     assert time.monotonic() - began < 2
     release.set()
+
+
+def test_fetch_that_does_not_end_is_given_up(publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever holds it up, as headers that drip: the next fetch finds the issuer in order again."""
+    let_go = threading.Event()
+    documents = keys_module.get_json
+    monkeypatch.setattr(keys_module, "get_json", lambda url: let_go.wait(60) and {})
+    monkeypatch.setattr(keys_module, "MAX_FETCH", 0.2)
+    monkeypatch.setattr(keys_module, "RETRY_INTERVAL", 0)
+    keys = IssuerKeys(publisher.issuer)
+    with pytest.raises(Unavailable):
+        keys.find("k1")
+    monkeypatch.setattr(keys_module, "get_json", documents)
+    monkeypatch.setattr(keys_module, "MAX_FETCH", 30)
+    assert found_in_time(keys)
+    let_go.set()
+
+
+def found_in_time(keys: IssuerKeys, deadline: float = 20) -> bool:
+    """Ask for k1 until it is there."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        with suppress(Unavailable):
+            return keys.find("k1") is not None
+    return False
+
+
+def test_keys_that_come_while_old_ones_are_dropped_stay(
+    publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that saw that the day was over, and goes on when another's fetch has ended."""
+    keys = IssuerKeys(publisher.issuer)
+    assert keys.find("k1")
+    answers = iter([False, True])
+    monkeypatch.setattr(keys, "_is_answered", lambda: next(answers))
+    assert "k1" in keys._current()
 
 
 def test_dripping_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

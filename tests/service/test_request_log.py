@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -74,6 +77,19 @@ def test_request_id_of_a_proxy_is_taken_over(issuer: LocalIssuer, given: str, is
     identifier = answer.headers["X-Request-Id"]
     assert json.loads(lines[0])["request_id"] == identifier
     assert (identifier == given) is is_taken
+
+
+def test_log_that_cannot_be_written_holds_nobody_up(issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk behind standard error: what is asked is answered."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    with running_service(issuer.issuer) as address:
+        for path, status in (("/healthz", 200), ("/api/fruit", 401), ("/nothing", 404)):
+            assert requests.get(f"{address}{path}", timeout=20).status_code == status
 
 
 def test_log_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,13 +130,25 @@ def test_request_that_never_ends_does_not_keep_it_from_ending() -> None:
     connection.close()
 
 
-def test_dripping_client_is_cut(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+@pytest.mark.parametrize(
+    ("begun", "drop"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Slow: ", b"x"),
+        (b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 60000\r\n\r\n", b"x"),
+        (b"", b"\r\n"),  # for waitress each is a request of its own, and an empty one
+        (b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", b"\r\n"),
+    ],
+    ids=["header", "body", "empty lines", "empty lines after a request"],
+)
+def test_dripping_client_is_cut(monkeypatch: pytest.MonkeyPatch, port: int, begun: bytes, drop: bytes) -> None:
     """A byte now and then keeps waitress's own timeout away; a request has its time, and then it is over."""
     monkeypatch.setattr(serving, "MAX_REQUEST_DURATION", 1)
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Slow: ")
+        connection.sendall(begun)
+        if begun.endswith(b"a.test\r\n\r\n"):
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         connection.settimeout(0.1)
-        assert is_cut(connection, b"x")
+        assert is_cut(connection, drop)
 
 
 def is_cut(connection: socket.socket, drop: bytes, deadline: float = 20) -> bool:
@@ -145,7 +157,7 @@ def is_cut(connection: socket.socket, drop: bytes, deadline: float = 20) -> bool
     while time.monotonic() < end:
         try:
             connection.sendall(drop)
-            if connection.recv(1) == b"":
+            if connection.recv(65536) == b"":
                 return True
         except TimeoutError:
             continue
