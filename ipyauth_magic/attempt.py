@@ -126,6 +126,11 @@ class Attempt:
         return self._is_cancelled or self.tokens is not None or self.error is not None
 
     @property
+    def is_ending_well(self) -> bool:
+        """Whether it has tokens that are just being handed on: who asks for some now waits for these."""
+        return self.tokens is not None and not self._is_cancelled and not self._is_finished
+
+    @property
     def _is_cancelled(self) -> bool:
         return self._cancelled_at < math.inf
 

@@ -272,6 +272,8 @@ class Auth:
     def _begin(self, timeout: float, open_browser: bool, unattended: bool = False) -> Attempt:
         """Return the attempt under way, with this caller's time and browser, or a new one."""
         attempt = self._attempt
+        if attempt is not None and attempt.is_ending_well:
+            return attempt
         if attempt is not None and not attempt.is_over:
             sign_ins.take_over(attempt)
             attempt.give_time(timeout)

@@ -151,6 +151,10 @@ class ParamsAuth0:
         gathering.read(keywords)
         if cell is not None:
             gathering.read_cell(cell)
+        if (
+            configuration is not None
+        ):  # which file, it may say; what stands in the file goes before all else that it says
+            gathering.read(configuration.part("dotenv_file", "dotenv_folder"))
         gathering.read_dotenv_file()
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         gathering.read(_Source("environment", environment))
@@ -216,6 +220,10 @@ class _Source:
     origin: str
     values: Mapping[str, Any]
     may_hold_other_things: bool = False
+
+    def part(self, *names: str) -> _Source:
+        """Return what it says of *names*."""
+        return _Source(self.origin, {name: self.values[name] for name in names if name in self.values})
 
 
 class _Gathering:

@@ -195,6 +195,35 @@ def test_two_threads_share_one_sign_in(params: MakeParams, user_browser: Scripte
     assert len(user_browser.opened) == 1
 
 
+def test_who_comes_while_tokens_are_handed_on_waits_for_them(
+    params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last check of the response and the store: no second tab, and the first one's tokens are not lost."""
+    a = Auth(params())
+    begun, go_on = threading.Event(), threading.Event()
+    changed = a._changed
+
+    def slowly(attempt: Attempt) -> None:
+        if attempt.tokens is not None:
+            begun.set()
+            go_on.wait(20)
+        changed(attempt)
+
+    monkeypatch.setattr(a, "_changed", slowly)
+    tokens: list[str] = []
+    threads = [threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(20)
+    threads[1].start()
+    threads[1].join(0.3)  # time to go wrong
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
+    assert len(user_browser.opened) == 1
+
+
 def test_the_link_is_shown_without_a_browser(params: MakeParams, no_browser: None, capsys: Any) -> None:
     """On standard error of a script, with the reason; the wait goes on and ends by its timeout."""
     with pytest.raises(SignInTimeout):

@@ -93,6 +93,18 @@ def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert params.scope == "openid profile configured"
 
 
+def test_configuration_may_name_the_dotenv_file(tmp_path: Path) -> None:
+    """What stands in the file goes before the rest of the configuration; a file that is missing is an error."""
+    (tmp_path / "x.env").write_text("client_id=file\ndomain=file.auth0.com\n")
+    named = {"dotenv_file": "x.env", "dotenv_folder": str(tmp_path), "client_id": "configured"}
+    params = ParamsAuth0.from_magic({}, None, named)
+    assert (params.client_id, params.domain) == ("file", "file.auth0.com")
+    (tmp_path / "y.env").write_text("client_id=other\ndomain=file.auth0.com\n")
+    assert ParamsAuth0.from_magic({"dotenv_file": "y.env"}, None, named).client_id == "other"
+    with pytest.raises(InvalidParams, match=r"nope\.env"):
+        ParamsAuth0.from_magic({}, "domain=a.auth0.com\nclient_id=x\n", {"dotenv_file": "nope.env"})
+
+
 def test_every_problem_is_named_at_once() -> None:
     """One error names what is missing, unknown and bad, each with the place to mend it."""
     found = problems(domain="ftp://x", redirect_uri="http://evil.example/", scoope="x", max_age="soon")
