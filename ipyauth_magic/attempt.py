@@ -19,7 +19,7 @@ from .callback.browser import open_in_browser
 from .callback.jupyter import this_environment
 from .callback.listener import SLICE, Listener, open_listener
 from .environment import Way, ways_to
-from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInFailed, SignInTimeout
+from .errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
 from .grant import Grant
 from .oauth.code import sign_in_with_code
 from .oauth.device import Pauses, sign_in_with_device
@@ -39,7 +39,9 @@ class Attempt:
     """A sign-in under way; used from any thread. Its port is held when this returns; `start` or `result` does the rest.
 
     Args:
-        changed: called in the thread that runs the grant when the link is known, and when it has ended, well or not.
+        changed: called in the thread that runs the grant when the link is known, and when it has ended, well or not;
+            shows it, so that an error there ends nothing.
+        keep: called there with the tokens, before anybody is told; an error there ends the sign-in.
         open_browser: open the link in the user's browser as soon as it is known.
         ways: how the response may come, in the order in which they are tried; by default as the surroundings say.
         unattended: nobody can follow a link, so a browser that does not open ends it.
@@ -59,6 +61,7 @@ class Attempt:
         open_browser: bool = False,
         unattended: bool = False,
         grant: Grant | None = None,
+        keep: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
         self.params = params
         self.grant = grant or Grant.of(params.response_type, renewable=False)
@@ -70,6 +73,7 @@ class Attempt:
         self.wants_browser = open_browser and self.grant.flow != "device"  # the user is on another device
         self._unattended = unattended
         self._changed = changed
+        self._keep_elsewhere = keep
         self._cancelled_at = self._code_ends_at = math.inf
         # Not an event: an interrupt may leave an event's lock held, and whoever sets it next would wait forever.
         self._news: SimpleQueue[None] = SimpleQueue()
@@ -288,12 +292,12 @@ class Attempt:
             return
         self.tokens = tokens
         self.url = self.device_authorization = None  # state and nonce stand in it, or the code
-        self._has_url.set()  # first: who waits for it may hold what `_tell` needs
+        self._has_url.set()  # first: who waits for it may hold what `_keep_elsewhere` needs
+        self._keep_elsewhere(self)
         self._tell()
 
     def _end(self, error: BaseException) -> None:
-        if isinstance(error, SignInFailed) or error.__suppress_context__:
-            error.__cause__ = error.__context__ = None  # their frames hold parts of the response
+        error.__cause__ = error.__context__ = None  # their frames hold parts of the response, or tokens
         self.tokens = None  # it was interrupted while they were stored
         self.error = error
         self.url = self.device_authorization = None

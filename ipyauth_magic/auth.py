@@ -209,7 +209,10 @@ class Auth:
         if self._adopt_good_tokens() and not renew:
             return True
         try:
-            self._kept.renewed(self._kept.current)
+            ended = self._kept.current
+            if self.is_signed_in and not renew:
+                return True  # they have come just now
+            self._kept.renewed(ended)
         except OutOfTime:
             raise  # the user's next sign-in would meet the same clock
         except (NotSignedIn, SignInNeeded):
@@ -235,7 +238,7 @@ class Auth:
             ways = self.ways()
             sign_ins.make_room(ways)
             grant = replace(self.grant, silent=True, subject=str(self.tokens.claims["sub"]))
-            attempt = Attempt(self.params, timeout, ways, self._changed, True, True, grant)
+            attempt = Attempt(self.params, timeout, ways, self._changed, True, True, grant, self._take)
             self._attempt = attempt
         _cancel_if(given_up, attempt)
         try:
@@ -272,25 +275,31 @@ class Auth:
     def _begin(self, timeout: float, open_browser: bool, unattended: bool = False) -> Attempt:
         """Return the attempt under way, with this caller's time and browser, or a new one."""
         attempt = self._attempt
-        if attempt is not None and attempt.is_ending_well:
-            return attempt
         if attempt is not None and not attempt.is_over:
             sign_ins.take_over(attempt)
             attempt.give_time(timeout)
             if open_browser:
                 attempt.open_browser()
             return attempt
+        # Asked in this order: its tokens may come between, but are not taken while the caller holds the lock.
+        if attempt is not None and attempt.is_ending_well:
+            return attempt
         ways = self.ways()
         sign_ins.make_room(ways)
-        self._attempt = Attempt(self.params, timeout, ways, self._changed, open_browser, unattended, self.grant)
+        self._attempt = Attempt(
+            self.params, timeout, ways, self._changed, open_browser, unattended, self.grant, self._take
+        )
         return self._attempt
 
-    def _changed(self, attempt: Attempt) -> None:
-        """Take the tokens that *attempt* brought, and redraw the cards; runs in the thread of its grant."""
+    def _take(self, attempt: Attempt) -> None:
+        """Take the tokens that *attempt* brought, unless it was stopped; runs in the thread of its grant."""
         with self._lock:
             if attempt.tokens is not None and self._attempt is attempt:
                 self._kept.take(attempt.tokens)
                 sign_ins.remember(self)
+
+    def _changed(self, attempt: Attempt) -> None:
+        """Redraw the cards of *attempt*; runs in the thread of its grant."""
         if attempt.is_over:
             sign_ins.take_over(attempt)
         self._redraw_cards()
@@ -637,7 +646,7 @@ class Auth:
             if attempt is None or attempt.is_over:
                 ways = self.ways()
                 sign_ins.make_room(ways)
-                attempt = Attempt(self.params, CARD_TIMEOUT, ways, self._changed, grant=self.grant)
+                attempt = Attempt(self.params, CARD_TIMEOUT, ways, self._changed, grant=self.grant, keep=self._take)
                 self._attempt = attempt
                 sign_ins.offer(attempt)
             attempt.start()

@@ -98,9 +98,14 @@ class KeptTokens:
         return self._store.holds(self._key)
 
     def take(self, tokens: TokenSet) -> None:
-        """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back."""
+        """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back.
+
+        What the store raises is raised, and the tokens are not kept.
+        """
         with self._alone_if_can_be():
-            self._save(tokens)
+            self._store.save(self._key, tokens)
+            self._note_whether_stored()
+            self._set(tokens)
             self._failure = None
 
     def adopt(self) -> bool:

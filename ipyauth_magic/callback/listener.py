@@ -333,7 +333,7 @@ class Listener:
         try:
             parameters = parse_response(query)
         except MalformedResponse as error:
-            return self._page(pages.not_ours(str(error)), status=400)
+            return self._page(pages.not_ours(str(error)), "outcome.js", 400)
         if "state" not in parameters:
             return self._page(pages.RELAY, "relay.js")
         if refusal := self._take(parameters, in_query=True):
@@ -353,7 +353,7 @@ class Listener:
         if outcome == pages.DONE:
             # 303, not 200: the browser would keep the form with the token in its session files.
             return _response(b"", 303, [*pages.COMMON_HEADERS, ("Location", urljoin(self._parts.path, _OUTCOME))])
-        return self._page(outcome, status=400, then_close=is_final)
+        return self._page(outcome, "outcome.js", 400, then_close=is_final)
 
     def _outcome_of(self, request: Any) -> tuple[pages.Outcome, bool]:
         """Return what to tell about the response in the body of *request*, and whether it was taken."""

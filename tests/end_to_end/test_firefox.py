@@ -9,6 +9,7 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.callback import listener
 from ipyauth_magic.errors import ProviderRefused
 from ipyauth_magic.params import ParamsAuth0
 from tests.end_to_end.test_sign_in_lab import kept
@@ -108,6 +109,23 @@ def test_what_it_keeps(attempt: Attempt, tmp_path: Path) -> None:
         tokens = attempt.result()
     assert kept(own.profile, query_of(link)["state"]), "the search finds nothing at all"
     for token in (tokens.access_token, tokens.id_token):
+        assert not kept(own.profile, token)
+        assert not kept(own.profile, token.split(".")[2])
+
+
+@pytest.mark.parametrize("attempt", [EACH[3]], indirect=True)
+def test_what_it_keeps_of_a_refused_form(attempt: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No part of a token either: the page takes the form's place."""
+    arrived: list[dict[str, str]] = []
+    parse = listener.parse_response
+    monkeypatch.setattr(listener, "parse_response", lambda text: arrived.append(parse(text)) or dict(arrived[-1]))
+    with Firefox(tmp_path) as own:
+        own.open(str(attempt.url).replace("state=", "state=another"))
+        own.press("Alice")
+        own.press("Allow")
+        assert "another sign-in" in own.text("main.failed")
+    assert kept(own.profile, "state=another"), "the search finds nothing at all"
+    for token in (arrived[0]["access_token"], arrived[0]["id_token"]):
         assert not kept(own.profile, token)
         assert not kept(own.profile, token.split(".")[2])
 

@@ -11,6 +11,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,8 @@ from ipyauth_magic.callback import listener
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInNeeded, SignInTimeout
 from ipyauth_magic.grant import Grant
 from ipyauth_magic.store import memory
-from ipyauth_magic.token import AccessToken
+from ipyauth_magic.store.memory import MemoryStore
+from ipyauth_magic.token import AccessToken, TokenSet
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.web import Web, serving
@@ -201,15 +203,14 @@ def test_who_comes_while_tokens_are_handed_on_waits_for_them(
     """Between the last check of the response and the store: no second tab, and the first one's tokens are not lost."""
     a = Auth(params())
     begun, go_on = threading.Event(), threading.Event()
-    changed = a._changed
+    take = a._take
 
     def slowly(attempt: Attempt) -> None:
-        if attempt.tokens is not None:
-            begun.set()
-            go_on.wait(20)
-        changed(attempt)
+        begun.set()
+        go_on.wait(20)
+        take(attempt)
 
-    monkeypatch.setattr(a, "_changed", slowly)
+    monkeypatch.setattr(a, "_take", slowly)
     tokens: list[str] = []
     threads = [threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(2)]
     threads[0].start()
@@ -222,6 +223,84 @@ def test_who_comes_while_tokens_are_handed_on_waits_for_them(
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
     assert len(user_browser.opened) == 1
+
+
+def test_who_looks_just_as_the_tokens_come_waits_for_them(
+    params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come between any two looks at the sign-in under way."""
+    a = Auth(params())
+    go_on = threading.Event()
+    user_browser.before = lambda url: bool(go_on.wait(20))
+
+    def then_they_come(look: Callable[[Attempt], bool]) -> Callable[[Attempt], bool]:
+        def look_first(attempt: Attempt) -> bool:
+            seen = look(attempt)
+            if threading.current_thread() is second:
+                go_on.set()
+                assert wait_for(lambda: attempt.tokens is not None)
+            return seen
+
+        return look_first
+
+    for name in ("is_over", "is_ending_well"):
+        monkeypatch.setattr(Attempt, name, property(then_they_come(getattr(Attempt, name).fget)))
+    tokens: list[str] = []
+    first, second = (threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(2))
+    first.start()
+    assert wait_for(lambda: user_browser.opened)
+    second.start()
+    for thread in (first, second):
+        thread.join(20)
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
+    assert len(user_browser.opened) == 1
+
+
+def wait_for(is_so: Callable[[], object]) -> bool:
+    """Wait until *is_so*; tell whether it came."""
+    deadline = time.monotonic() + 20
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return bool(is_so())
+
+
+class _Broken(MemoryStore):
+    """A store of the user's own that does not work."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    def save(self, key: str, tokens: TokenSet) -> None:
+        if self.where == "save":
+            raise OSError("the disk is full")
+        super().save(key, tokens)
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        if self.where == "lock":
+            raise OSError("the disk is full")
+        return super().lock(key)
+
+
+@pytest.mark.parametrize("where", ["save", "lock"])
+@pytest.mark.parametrize("flow", ["implicit", "code"])
+def test_a_store_that_raises_ends_the_sign_in(
+    where: str, flow: str, params: MakeParams, user_browser: ScriptedBrowser
+) -> None:
+    """With its own error; the tab agrees with the cell, and nobody is signed in."""
+    store = _Broken(where)
+    a = Auth(params(response_mode="fragment"), flow=flow, store=store)
+    with pytest.raises(OSError, match="the disk is full") as caught:
+        a.sign_in()
+    user_browser.join()
+    assert user_browser.answers[-1].status == 400
+    assert not a.is_signed_in
+    assert a not in sign_ins.all_sign_ins()
+    assert caught.value.__context__ is None
+    store.where = ""
+    assert a.sign_in().is_signed_in
+    assert user_browser.answers[-1].status == 200
 
 
 def test_the_link_is_shown_without_a_browser(params: MakeParams, no_browser: None, capsys: Any) -> None:

@@ -1,4 +1,4 @@
-// Wipes the address bar, and closes the tab of a sign-in that is done.
+// Wipes the address bar, and with it the form that the browser would keep; closes the tab of a sign-in that is done.
 "use strict";
 
 history.replaceState(null, "", location.pathname);
