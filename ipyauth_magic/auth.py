@@ -388,6 +388,10 @@ class Auth:
         sign_ins.remember(self)
         return True
 
+    def holds(self, value: object) -> bool:
+        """Tell whether *value* is the access token here, ended or not."""
+        return self._kept.is_known and isinstance(value, str) and self.tokens.access_token == value
+
     def is_like(self, other: Auth) -> bool:
         """Tell whether this is a sign-in for just what *other* is for."""
 

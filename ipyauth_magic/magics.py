@@ -51,6 +51,8 @@ class Auth0Magics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.names: dict[str, Auth] = {}
+        self._bound: dict[str, object] = {}
+        """What the variables were given: the user may have put something else there since."""
         self._latest: tuple[Namespace, ParamsAuth0] | None = None
         super().__init__(shell=shell)
 
@@ -139,15 +141,18 @@ class Auth0Magics(Magics):
         return ParamsAuth0.from_magic(line_parameters(options), cell, configuration)
 
     def _bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
-        """Put the token and *auth* in the user's namespace, out of sight of `%whos`."""
-        self.shell.push({token_name: auth.access_token, auth_name: auth}, interactive=False)
+        """Put the token and *auth* in the user's namespace."""
+        self._push({token_name: auth.access_token, auth_name: auth})
         self.names.update({token_name: auth, auth_name: auth})
 
     def rebind(self, auth: Auth) -> None:
         """Put the new token of *auth* in the variables that hold its token."""
-        for name in self._own_names(auth):
-            if self.shell.user_ns[name] is not auth:
-                self.shell.push({name: auth.access_token}, interactive=False)
+        self._push({name: auth.access_token for name in self._own_names(auth) if self.shell.user_ns[name] is not auth})
+
+    def _push(self, variables: dict[str, object]) -> None:
+        """Give the user *variables*, out of sight of `%whos`."""
+        self.shell.push(variables, interactive=False)
+        self._bound.update(variables)
 
     def drop_names(self, auth: Auth | None = None) -> None:
         """Take the variables away that we made for *auth*, or for all, unless the user gave them another value."""
@@ -155,16 +160,16 @@ class Auth0Magics(Magics):
             del self.names[name]
             self.shell.drop_by_id({name: self.shell.user_ns[name]})
 
-    def _own_names(self, auth: Auth | None = None) -> list[str]:
-        from .token import AccessToken
+    def sign_in_of(self, name: str) -> Auth | None:
+        """Return the sign-in whose variable *name* is, if its token, of whatever time, or the `Auth` is still in it."""
+        auth, value = self.names.get(name), self.shell.user_ns.get(name)
+        if auth is None or value is None:
+            return None
+        return auth if value is auth or value is self._bound.get(name) or auth.holds(value) else None
 
-        namespace = self.shell.user_ns
-        return [
-            name
-            for name, named in self.names.items()
-            if (auth is None or named is auth)
-            and (namespace.get(name) is named or isinstance(namespace.get(name), AccessToken))
-        ]
+    def _own_names(self, auth: Auth | None = None) -> list[str]:
+        mine = {name: named for name in self.names if (named := self.sign_in_of(name)) is not None}
+        return [name for name, named in mine.items() if auth is None or named is auth]
 
     def _auth(self, options: Namespace, params: ParamsAuth0) -> Auth:
         from .auth import Auth

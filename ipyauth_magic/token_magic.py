@@ -14,7 +14,6 @@ from .display.panel import panel, show
 from .display.waiting import way_of_response
 from .errors import NotSignedIn
 from .sign_ins import all_sign_ins
-from .token import AccessToken
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -59,10 +58,10 @@ def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
     value = magics.shell.user_ns.get(name)
     if isinstance(value, Auth):
         return value
-    if isinstance(value, AccessToken) and name in magics.names:
-        return magics.names[name]
+    if (own := magics.sign_in_of(name)) is not None:
+        return own
     if isinstance(value, str):
-        same = [auth for auth in all_sign_ins() if auth.tokens.access_token == value]
+        same = [auth for auth in all_sign_ins() if auth.holds(value)]
         return same[-1] if same else value
     raise UsageError(f"{name[:60]} holds no token and no Auth.")
 
@@ -129,7 +128,7 @@ def _foreign(options: Namespace, text: str) -> dict[str, Any] | None:
 def _list(magics: Auth0Magics) -> None:
     rows = []
     for auth in all_sign_ins():
-        names = ", ".join(name for name, named in magics.names.items() if named is auth) or "no variable"
+        names = ", ".join(name for name in magics.names if magics.sign_in_of(name) is auth) or "no variable"
         what = (auth.logged_as, auth.params.audience or "no API", auth.scope, f"{auth.time_to_exp} left")
         rows.append((names, ", ".join(what)))
     title = "Sign-ins of this session" if rows else "Nobody has signed in in this session"

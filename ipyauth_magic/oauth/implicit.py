@@ -12,8 +12,9 @@ from ..grant import Grant
 from ..params import ParamsAuth0
 from ..token import TokenSet
 from .authorization import authorization_request, authorization_response, expected_id_token
-from .messages import MAX_LIFETIME, ImplicitResponse
+from .messages import ImplicitResponse
 from .provider import Provider
+from .token_response import lifetime
 
 
 def sign_in_with_implicit(
@@ -52,8 +53,5 @@ def sign_in_with_implicit(
 
 def _token_set(response: ImplicitResponse, claims: dict[str, Any], received_at: datetime) -> TokenSet:
     """Return the tokens with their end: `expires_in` from now, or else the ID token's own."""
-    lifetime = response.expires_in
-    if lifetime is None:
-        lifetime = max(0, min(int(claims["exp"] - received_at.timestamp()), MAX_LIFETIME))
-    expires_at = received_at + timedelta(seconds=lifetime)
+    expires_at = received_at + timedelta(seconds=lifetime(response.expires_in, claims, received_at))
     return TokenSet(response.access_token, response.id_token, response.scope, expires_at, received_at, claims)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..errors import InvalidResponse, IpyauthError, ProviderRefused, ProviderUnreachable
+from ..errors import InvalidResponse, IpyauthError, OutOfTime, ProviderRefused, ProviderUnreachable
 from ..token import AccessToken, IdToken, RefreshToken, TokenSet
 from .messages import MAX_LIFETIME
 
@@ -63,14 +63,19 @@ class TokenResponse:
 
 
 def token_set(response: TokenResponse, claims: Mapping[str, Any], asked_at: datetime) -> TokenSet:
-    """Return the tokens of a first *response*, asked for at *asked_at*, with an ID token that said *claims*."""
+    """Return the tokens of a first *response*, asked for at *asked_at*, with an ID token that said *claims*.
+
+    Raises:
+        InvalidResponse: it has no ID token.
+        OutOfTime: nobody says how long the access token is good, but an ID token that is over.
+    """
     if response.id_token is None:
         raise no_id_token()
     return TokenSet(
         access_token=response.access_token,
         id_token=response.id_token,
         scope=response.scope,
-        expires_at=_expires_at(response, claims, asked_at),
+        expires_at=_expires_at(lifetime(response.expires_in, claims, asked_at), asked_at),
         obtained_at=asked_at,
         claims=claims,
         refresh_token=response.refresh_token,
@@ -81,14 +86,22 @@ def renewed(tokens: TokenSet, response: TokenResponse, claims: Mapping[str, Any]
     """Return *tokens* after a refresh that gave *response* (OpenID Connect Core, 12.2).
 
     The provider may leave out the ID token, and the refresh token where it does not rotate: the old ones go on.
-    *claims* are the new ID token's; the old one's where there is none.
+    *claims* are the new ID token's; the old one's where there is none. Where neither says how long the new access token
+    is good, it is as long as the old one was.
+
+    Raises:
+        OutOfTime: the new ID token alone says how long, and is over.
     """
+    if response.expires_in is None and response.id_token is None:
+        seconds = int((tokens.expires_at - tokens.obtained_at).total_seconds())
+    else:
+        seconds = lifetime(response.expires_in, claims, asked_at)
     return replace(
         tokens,
         access_token=response.access_token,
         id_token=response.id_token or tokens.id_token,
         scope=response.scope,
-        expires_at=_expires_at(response, claims, asked_at),
+        expires_at=_expires_at(seconds, asked_at),
         obtained_at=asked_at,
         claims={**{name: tokens.claims[name] for name in ("nonce",) if name in tokens.claims}, **claims},
         refresh_token=response.refresh_token or tokens.refresh_token,
@@ -133,12 +146,23 @@ def _expires_in(value: object) -> int | None:
     raise InvalidResponse("expires_in", "its expires_in is not a number of seconds from 1")
 
 
-def _expires_at(response: TokenResponse, claims: Mapping[str, Any], asked_at: datetime) -> datetime:
-    """Return when the access token ends: `expires_in` from when it was asked for, or else with the ID token.
+def lifetime(expires_in: int | None, claims: Mapping[str, Any], at: datetime) -> int:
+    """Return the seconds from *at* in which an access token is good: *expires_in*, or else what its ID token has left.
+
+    Raises:
+        OutOfTime: the ID token, which passed within its leeway, has nothing left.
+    """
+    if expires_in is not None:
+        return expires_in
+    left = int(claims["exp"] - at.timestamp())
+    if left < 1:
+        raise OutOfTime("exp", "it has expired")
+    return min(left, MAX_LIFETIME)
+
+
+def _expires_at(lifetime: int, asked_at: datetime) -> datetime:
+    """Return when the access token ends, counted from when it was asked for.
 
     It was made later than that, but its issuer may have left out the fractions of its second (RFC 7519, section 2).
     """
-    lifetime = response.expires_in
-    if lifetime is None:
-        lifetime = max(0, min(int(claims["exp"] - asked_at.timestamp()), MAX_LIFETIME))
     return asked_at.replace(microsecond=0) + timedelta(seconds=lifetime)

@@ -283,6 +283,23 @@ def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: Script
     assert len(user_browser.opened) == 2
 
 
+def test_a_variable_given_another_token_is_not_taken_for_what_it_was(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """What it holds now is what `%token` shows; forgetting or renewing the first sign-in leaves it alone."""
+    run(shell, cell("-t one -a first"))
+    run(shell, cell("-t two -a second scope=email"))
+    run(shell, "one = second.access_token")
+    assert run(shell, "%token one --json")[0].result["scope"].endswith("email")
+    run(shell, "%token first --renew")
+    assert shell.user_ns["one"] == shell.user_ns["second"].access_token
+    run(shell, "%token first --clear")
+    assert shell.user_ns["one"] == shell.user_ns["second"].access_token
+    run(shell, "%token one --clear")
+    assert "second" not in shell.user_ns
+    assert "two" not in shell.user_ns
+
+
 def test_token_finds_what_its_name_stands_for(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ipyauth_magic.errors import InvalidResponse, ProviderRefused, ProviderUnreachable
+from ipyauth_magic.errors import InvalidResponse, OutOfTime, ProviderRefused, ProviderUnreachable
 from ipyauth_magic.oauth.token_response import TokenResponse, refusal, renewed, token_set
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,6 +75,24 @@ def test_a_first_response_becomes_tokens() -> None:
     assert token_set(parsed(expires_in=None), CLAIMS, NOW).expires_at == NOW + timedelta(hours=1)
     with pytest.raises(InvalidResponse):
         token_set(parsed(id_token=None), CLAIMS, NOW)
+
+
+def test_an_id_token_that_is_over_tells_no_lifetime() -> None:
+    """It passes within its leeway; a token with no second left is no sign-in."""
+    over = {**CLAIMS, "exp": NOW.timestamp() - 30}
+    assert token_set(parsed(), over, NOW).expires_at == NOW + timedelta(seconds=60)
+    for late in (over, {**CLAIMS, "exp": NOW.timestamp()}):
+        with pytest.raises(OutOfTime):
+            token_set(parsed(expires_in=None), late, NOW)
+        with pytest.raises(OutOfTime):
+            renewed(token_set(parsed(), CLAIMS, NOW), parsed(expires_in=None), late, NOW)
+
+
+def test_a_refresh_that_tells_no_lifetime_gives_the_old_one() -> None:
+    """The old ID token's end is past by then, and would have the token renewed at each use."""
+    first, later = token_set(parsed(), CLAIMS, NOW), NOW + timedelta(hours=2)
+    new = renewed(first, parsed(id_token=None, expires_in=None), first.claims, later)
+    assert new.expires_at == later + timedelta(seconds=60)
 
 
 def test_what_a_refresh_leaves_out_goes_on() -> None:
