@@ -116,6 +116,7 @@ class Auth:
         self._followers: list[Callable[[], None]] = []
         if (shell := current_shell()) is not None:
             guard_inspector(shell)
+            sign_ins.end_with(shell)
 
     # Signing in
 
@@ -235,11 +236,8 @@ class Auth:
     def _sign_in_silently(self, timeout: float, given_up: Event | None) -> bool:
         """Ask the provider to sign in without asking the user (OpenID Connect Core, 3.1.2.1); tell if that served."""
         with self._lock:
-            ways = self.ways()
-            sign_ins.make_room(ways)
             grant = replace(self.grant, silent=True, subject=str(self.tokens.claims["sub"]))
-            attempt = Attempt(self.params, timeout, ways, self._changed, True, True, grant, self._take)
-            self._attempt = attempt
+            attempt = self._begin_anew(grant, timeout, open_browser=True, unattended=True)
         _cancel_if(given_up, attempt)
         try:
             attempt.result()
@@ -284,12 +282,17 @@ class Auth:
         # Asked in this order: its tokens may come between, but are not taken while the caller holds the lock.
         if attempt is not None and attempt.is_ending_well:
             return attempt
+        return self._begin_anew(self.grant, timeout, open_browser, unattended)
+
+    def _begin_anew(
+        self, grant: Grant, timeout: float, open_browser: bool = False, unattended: bool = False
+    ) -> Attempt:
         ways = self.ways()
         sign_ins.make_room(ways)
-        self._attempt = Attempt(
-            self.params, timeout, ways, self._changed, open_browser, unattended, self.grant, self._take
-        )
-        return self._attempt
+        attempt = Attempt(self.params, timeout, ways, self._changed, open_browser, unattended, grant, self._take)
+        sign_ins.begun(attempt)
+        self._attempt = attempt
+        return attempt
 
     def _take(self, attempt: Attempt) -> None:
         """Take the tokens that *attempt* brought, unless it was stopped; runs in the thread of its grant."""
@@ -301,7 +304,7 @@ class Auth:
     def _changed(self, attempt: Attempt) -> None:
         """Redraw the cards of *attempt*; runs in the thread of its grant."""
         if attempt.is_over:
-            sign_ins.take_over(attempt)
+            sign_ins.ended(attempt)
         self._redraw_cards()
         self._refresh_widget()
 
@@ -648,10 +651,7 @@ class Auth:
         with self._lock:
             attempt = self._attempt
             if attempt is None or attempt.is_over:
-                ways = self.ways()
-                sign_ins.make_room(ways)
-                attempt = Attempt(self.params, CARD_TIMEOUT, ways, self._changed, grant=self.grant, keep=self._take)
-                self._attempt = attempt
+                attempt = self._begin_anew(self.grant, CARD_TIMEOUT)
                 sign_ins.offer(attempt)
             attempt.start()
         return attempt

@@ -22,13 +22,13 @@ class Errand(threading.Thread):
     def __init__(self, work: Callable[[], None], name: str) -> None:
         super().__init__(target=work, name=name, daemon=True)
         self._ends: list[Callable[[], None]] = []
-        self._is_given_up = False
+        self.is_given_up = False
         self._ends_lock = threading.Lock()
 
     def give_up(self) -> None:
         """End what it waits for, and whatever else it would wait for after."""
         with self._ends_lock:
-            self._is_given_up = True
+            self.is_given_up = True
             ends = list(self._ends)
         for end in ends:
             end()
@@ -38,7 +38,7 @@ class Errand(threading.Thread):
         """Have *end* called if it is to be given up before the block has ended."""
         with self._ends_lock:
             self._ends.append(end)
-            is_given_up = self._is_given_up
+            is_given_up = self.is_given_up
         if is_given_up:
             end()
         try:
@@ -46,6 +46,12 @@ class Errand(threading.Thread):
         finally:
             with self._ends_lock:
                 self._ends.remove(end)
+
+
+def is_given_up() -> bool:
+    """Tell whether the current thread is an errand that was given up."""
+    thread = threading.current_thread()
+    return isinstance(thread, Errand) and thread.is_given_up
 
 
 @contextmanager

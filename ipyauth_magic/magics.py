@@ -289,9 +289,10 @@ def unload(shell: InteractiveShell) -> None:
     if "ipyauth_magic.auth" in sys.modules:
         from .display.inspection import unguard_inspector
         from .display.tracebacks import unguard_tracebacks
-        from .sign_ins import end_offers, end_session
+        from .sign_ins import end_all, end_session, outlive
 
         unguard_inspector(shell)
         unguard_tracebacks(shell)
-        end_offers("the extension was unloaded")
+        outlive(shell)
+        end_all("the extension was unloaded")
         end_session()

@@ -1,11 +1,12 @@
-"""The sign-ins of this session: those that gave tokens, and those that cards offer."""
+"""The sign-ins of this session: those that gave tokens, those under way, and those of them that cards offer."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Collection
-from typing import TYPE_CHECKING
-from weakref import ref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet, ref
 
 from .store import memory
 
@@ -20,6 +21,7 @@ KEPT = 100
 _lock = threading.Lock()
 _signed_in: list[Auth] = []
 _advised: ref[Auth] | None = None
+_under_way: WeakSet[Attempt] = WeakSet()
 _offered: set[Attempt] = set()
 """Cards hold a port for a sign-in that nobody waits for, and give it up for one that somebody does wait for."""
 
@@ -58,6 +60,12 @@ def end_session() -> None:
     memory.forget_all()
 
 
+def begun(attempt: Attempt) -> None:
+    """List *attempt*, until it has `ended`."""
+    with _lock:
+        _under_way.add(attempt)
+
+
 def offer(attempt: Attempt) -> None:
     """Let *attempt* wait for whoever follows its card's link."""
     with _lock:
@@ -70,6 +78,13 @@ def take_over(attempt: Attempt) -> None:
         _offered.discard(attempt)
 
 
+def ended(attempt: Attempt) -> None:
+    """List *attempt* no longer."""
+    with _lock:
+        _offered.discard(attempt)
+        _under_way.discard(attempt)
+
+
 def make_room(ways: Collection[Way]) -> None:
     """End the offers that hold a port of *ways*."""
     ports = {way.port for way in ways} - {None}
@@ -78,15 +93,33 @@ def make_room(ways: Collection[Way]) -> None:
     _end(in_the_way, "another sign-in took its place")
 
 
-def end_offers(reason: str) -> None:
-    """End every offer, and free the ports."""
+def end_all(reason: str) -> None:
+    """End every sign-in under way, and free the ports."""
     with _lock:
-        offered = list(_offered)
-    _end(offered, reason)
+        under_way = list(_under_way)
+    _end(under_way, reason)
+
+
+def end_with(shell: Any) -> None:
+    """End every sign-in under way when the kernel of *shell* is shut down, so that no link stays in a notebook."""
+    if shell.has_trait("exit_now"):
+        shell.observe(_kernel_ends, "exit_now")
+
+
+def outlive(shell: Any) -> None:
+    """Do so no longer."""
+    with suppress(ValueError):  # there may never have been a sign-in
+        shell.unobserve(_kernel_ends, "exit_now")
+
+
+def _kernel_ends(change: Any) -> None:
+    if change.new:
+        end_all("the kernel was shut down")
 
 
 def _end(attempts: list[Attempt], reason: str) -> None:
     for attempt in attempts:
-        take_over(attempt)
+        ended(attempt)
         attempt.cancel(reason)
+    for attempt in attempts:
         attempt.join()

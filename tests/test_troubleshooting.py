@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "ipyauth_magic").rglob("*.py"))}
 ERRORS = {name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, Exception)}
-SPEAK = {"Problem", "_problem", "_missing", "UsageError", "not_ours", "cancel", "end_offers", "_end"}
+SPEAK = {"Problem", "_problem", "_missing", "UsageError", "not_ours", "cancel", "end_all", "_end"}
 """What else takes words that a user reads: parts of `InvalidParams`, a magic's line, the tab, why a wait ended."""
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..background import Errand
 from ..callback.listener import Awaited, Listener
-from ..errors import ProviderError, ProviderRefused, UserNeeded
+from ..errors import IpyauthError, ProviderError, ProviderRefused, UserNeeded
 from ..grant import Grant
 from ..params import ParamsAuth0
 from ..token import AccessToken
@@ -128,7 +128,7 @@ def _discovery_meanwhile(
     def discover() -> None:
         try:
             _check_metadata(provider.metadata(), request, endpoint)
-        except ProviderError as error:
+        except IpyauthError as error:
             listener.cancel(error)
 
     discovery = Errand(discover, "ipyauth-discovery")

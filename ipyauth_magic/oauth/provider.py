@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ProviderError, ProviderUnreachable, UnknownKey
+from ..background import SLICE, is_given_up
+from ..errors import ProviderError, ProviderUnreachable, SignInCancelled, UnknownKey
 from ..token import AuthorizationHeader
 from .http import Answer, ask, fetch_json
 from .id_token import Expected, import_keys, verify_id_token
@@ -62,11 +64,23 @@ class Provider:
 
         Raises:
             ProviderError: it cannot be reached, or its document cannot be used.
+            SignInCancelled: the errand that asks was given up meanwhile.
         """
-        with self._lock:
+        with self._alone():
             if self._metadata is None or not self.is_ready:
                 self._metadata = self._load()
             return self._metadata
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one who asks; an errand that is given up waits for nobody else's question."""
+        while not self._lock.acquire(timeout=SLICE):
+            if is_given_up():
+                raise SignInCancelled
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _load(self) -> ProviderMetadata:
         try:
@@ -95,7 +109,7 @@ class Provider:
         try:
             return verify_id_token(id_token, self._keys, expected, now)
         except UnknownKey:
-            with self._lock:
+            with self._alone():
                 self._fetch_keys(metadata.jwks_uri)
             return verify_id_token(id_token, self._keys, expected, now)
 

@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import nbformat
+import pytest
 from playwright.sync_api import Browser, expect
 
 from ipyauth_magic.display.card import ACCENTS, Card, Link
@@ -139,6 +140,25 @@ def test_an_interrupt_ends_the_wait_and_the_next_try_works(
     waiting(cell)
     signed_in(notebook, cell)
     cell.wait_for_text("Signed in as alice").wait()
+
+
+@pytest.mark.parametrize("what", ["card", "cell"])
+def test_the_end_of_the_kernel_takes_the_link_away(
+    what: str, lab: JupyterLab, browser: Browser, local_site: Site
+) -> None:
+    """Nobody waits any more: no link, no state and no nonce stay on the page or in the notebook."""
+    path = lab.write_notebook(f"{what}.ipynb", ["%load_ext ipyauth_magic"])
+    (path.parent / "ipyauth-Auth0-demo.env").write_text(local_site.dotenv())
+    with lab.notebook(browser, path.name) as notebook:
+        notebook.cell(0).start().wait()
+        cell = notebook.run(GUIDE if what == "card" else local_site.cell())
+        asked = query_of(waiting(cell))
+        notebook.shut_down_kernel()
+        cell.wait_until(lambda: cell.link().count() == 0)
+        assert wait_until_free(local_site.port)
+        assert "Waiting" not in cell.text()
+        saved = str(notebook.save())
+    assert not [each for each in (asked["state"], asked["nonce"], LINK) if each in saved]
 
 
 def test_a_refusal_reads_the_same_in_cell_and_tab(notebook: Notebook, site: Site, artefacts: Path) -> None:

@@ -38,7 +38,7 @@ MakeParams = Callable[..., ParamsAuth0]
 def no_earlier_sign_ins() -> Iterator[None]:
     """Each test begins a session of its own."""
     yield
-    sign_ins.end_offers("the test is over")
+    sign_ins.end_all("the test is over")
     sign_ins.end_session()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
@@ -120,6 +121,24 @@ def test_cancelling_the_task_ends_the_sign_in(
 
     asyncio.run(main())
     assert isinstance(auth._attempt.error if auth._attempt else None, SignInCancelled)
+    assert wait_until_free(int(own_issuer.callback_urls[0].split(":")[2].split("/")[0]))
+
+
+def test_unloading_ends_one_that_goes_on_in_the_background(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], no_browser: None, shell: InteractiveShell
+) -> None:
+    """The task hears of it, and the port is free."""
+    auth = make_auth()
+
+    async def main() -> None:
+        task = asyncio.create_task(auth.sign_in_async(timeout=60))
+        while auth._attempt is None or auth._attempt.url is None:
+            await asyncio.sleep(0.01)
+        shell.run_line_magic("unload_ext", "ipyauth_magic")
+        with pytest.raises(SignInCancelled, match="was unloaded"):
+            await task
+
+    asyncio.run(main())
     assert wait_until_free(int(own_issuer.callback_urls[0].split(":")[2].split("/")[0]))
 
 

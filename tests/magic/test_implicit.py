@@ -485,6 +485,30 @@ def wait_until_nothing_is_left(port: int, before: Collection[threading.Thread]) 
 
 
 @pytest.mark.parametrize("named_by", ["domain", "issuer"])
+def test_an_interrupt_leaves_nothing_that_waits_for_another_sign_in(named_by: str, redirect_uri: str) -> None:
+    """Another one has asked the provider, who does not answer: whoever waits for what that brings is given up too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        other = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri="http://127.0.0.1:0/"), 30)
+        other.start()
+        connection, _ = silent.accept()
+        assert connection.recv(3) == b"GET"
+        before = threading.enumerate()
+        attempt = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri=redirect_uri), 30)
+        attempt.start()
+        time_to_wait = time.monotonic() + 20
+        name = "ipyauth-discovery" if named_by == "domain" else "ipyauth-sign-in"
+        while not [each for each in threading.enumerate() if each not in before and each.name == name]:
+            assert time.monotonic() < time_to_wait
+            time.sleep(0.01)
+        attempt.cancel("it was interrupted")
+        assert wait_until_nothing_is_left(0, before) == []
+        other.cancel("the test is over")
+        connection.close()
+    other.join()
+
+
+@pytest.mark.parametrize("named_by", ["domain", "issuer"])
 def test_an_interrupt_leaves_nothing_that_waits_for_a_silent_provider(named_by: str, redirect_uri: str) -> None:
     """It takes the request and never answers; a second later no thread waits for it, and no connection is open."""
     before = threading.enumerate()

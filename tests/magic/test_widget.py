@@ -37,7 +37,7 @@ MakeAuth = Callable[..., Auth]
 def no_earlier_sign_ins() -> Iterator[None]:
     """Each test begins a session of its own."""
     yield
-    sign_ins.end_offers("the test is over")
+    sign_ins.end_all("the test is over")
     sign_ins.end_session()
 
 
@@ -289,7 +289,7 @@ def test_unloading_ends_it(page: Page, make_auth: MakeAuth) -> None:
     a = make_auth()
     page.press(page.show(a), "sign_in")
     page.link()
-    sign_ins.end_offers("the extension was unloaded")
+    sign_ins.end_all("the extension was unloaded")
     assert wait_until_free(port(a))
 
 

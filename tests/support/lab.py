@@ -338,6 +338,11 @@ class Notebook:
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.wait_until_ready()
 
+    def shut_down_kernel(self) -> None:
+        """Shut the kernel down by the menu."""
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+
     def save(self) -> nbformat.NotebookNode:
         """Save with Ctrl+S and return the notebook as it is in its file."""
         before = self.path.stat().st_mtime_ns
