@@ -29,6 +29,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.token import AccessToken, TokenSet
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.threads import joined
 from tests.support.web import Web, serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -190,8 +191,7 @@ def test_two_threads_share_one_sign_in(params: MakeParams, user_browser: Scripte
     threads = [threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(30)
+    joined(threads)
     assert len(set(tokens)) == 1
     assert len(tokens) == 4
     assert len(user_browser.opened) == 1
@@ -218,8 +218,7 @@ def test_who_comes_while_tokens_are_handed_on_waits_for_them(
     threads[1].start()
     threads[1].join(0.3)  # time to go wrong
     go_on.set()
-    for thread in threads:
-        thread.join(20)
+    joined(threads)
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
     assert len(user_browser.opened) == 1
@@ -250,8 +249,7 @@ def test_who_looks_just_as_the_tokens_come_waits_for_them(
     first.start()
     assert wait_for(lambda: user_browser.opened)
     second.start()
-    for thread in (first, second):
-        thread.join(20)
+    joined((first, second))
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
     assert len(user_browser.opened) == 1

@@ -16,6 +16,7 @@ from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
 from ipyauth_magic.oauth.http import Answer
 from ipyauth_magic.oauth.provider import Provider
 from tests.support.scripted_browser import ScriptedBrowser, query_of
+from tests.support.threads import joined
 from tests.support.web import Web, serving
 
 
@@ -54,8 +55,7 @@ def test_many_threads_renew_once(own_issuer: LocalIssuer, make_auth: Callable[..
     threads = [threading.Thread(target=lambda: tokens.append(auth.access_token)) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(30)
+    joined(threads)
     assert len(tokens) == 8
     assert len(set(tokens)) == 1
     assert make_auth().sign_in().access_token == tokens[0]

@@ -1,0 +1,21 @@
+"""Threads that must end; where one does not, its stack is told."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from threading import Thread
+
+
+def joined(threads: Iterable[Thread], deadline: float = 30) -> None:
+    """Wait until *threads* have ended, *deadline* seconds for all; else fail, and tell where every thread stands."""
+    ends_at = time.monotonic() + deadline
+    threads = list(threads)
+    for thread in threads:
+        thread.join(max(0.0, ends_at - time.monotonic()))
+    late = [thread.name for thread in threads if thread.is_alive()]
+    stacks = sys._current_frames() if late else {}
+    told = ["".join(traceback.format_stack(frame)) for frame in stacks.values()]
+    assert not late, "\n\n".join([f"{', '.join(late)} did not end", *told])
