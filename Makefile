@@ -47,7 +47,7 @@ test-long: .venv/ready
 test-ipython: $(IPYTHONS:%=test-ipython-%)
 
 # What knows no IPython is the same on each.
-NO_IPYTHON := arrivals bad_inputs code command_line dask dask_day device dotenv_file environment grant httpx id_token \
+NO_IPYTHON := arrivals code command_line dask dask_day device dotenv_file environment httpx id_token \
 	listener messages params parcel provider rendezvous renewal renewal_mishaps several_sign_ins sockets store_file \
 	store_keyring store_lock store_record token_response userinfo working_day
 

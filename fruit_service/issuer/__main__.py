@@ -36,9 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=number(0, 65_535), default=9400, metavar="PORT", help="0: a free one (default 9400)"
     )
-    parser.add_argument(
-        "--callback-url", action="append", metavar="URL", help="an allowed redirect URI; repeat it for several"
-    )
+    parser.add_argument("--callback-url", action="extend", nargs="+", metavar="URL", help="the allowed redirect URIs")
     parser.add_argument(
         "--lifetime", type=LIFETIME, default=60, metavar="SECONDS", help="of access tokens (default 60)"
     )

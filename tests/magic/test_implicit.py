@@ -211,6 +211,24 @@ def test_a_domain_where_nobody_listens_ends_the_wait(redirect_uri: str) -> None:
     attempt.join()
 
 
+def test_auth0s_own_endpoint_is_opened_at_once(redirect_uri: str) -> None:
+    """With `domain` nobody waits for the discovery document, which may be slow."""
+    go_on = threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        go_on.wait(30)
+        yield b"{}"
+
+    with serving() as web:
+        web.answers["/.well-known/openid-configuration"] = (200, {}, slow)
+        attempt = Attempt(ParamsAuth0(domain=web.url, client_id="c", redirect_uri=redirect_uri), 30)
+        attempt.wait_for_url(20)
+        assert str(attempt.url).startswith(f"{web.url}/authorize?")
+        attempt.cancel("the test is over")
+        go_on.set()
+        attempt.join()
+
+
 def test_a_provider_that_hangs_does_not_stretch_the_timeout(redirect_uri: str) -> None:
     """Discovery goes on meanwhile; the wait ends when it should."""
     over = threading.Event()

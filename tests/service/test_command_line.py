@@ -73,7 +73,7 @@ def test_issuer_says_where_it_is_and_ends_quietly(number: signal.Signals) -> Non
 
 
 def test_issuer_takes_callback_urls_and_lifetime() -> None:
-    """Its own page says which URLs are allowed, and which APIs there are."""
+    """Its own page says which URLs are allowed, one after another or each with its option, and which APIs there are."""
     options = [
         "--port",
         "0",
@@ -81,6 +81,7 @@ def test_issuer_takes_callback_urls_and_lifetime() -> None:
         "http://a.test/cb",
         "--callback-url",
         "http://b.test/cb",
+        "http://c.test/cb",
         "--lifetime",
         "5",
         "--api",
@@ -90,6 +91,7 @@ def test_issuer_takes_callback_urls_and_lifetime() -> None:
         page = requests.get(address(printed), timeout=5).text
     assert "http://a.test/cb" in page
     assert "http://b.test/cb" in page
+    assert "http://c.test/cb" in page
     assert "8765" not in page
     assert "api/market" in page
 
