@@ -10,6 +10,7 @@ from .lab import Cell, Notebook
 from .user_browser import Person
 
 LINK = "Open the sign-in page"
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 
 
 def waiting(cell: Cell) -> str:
@@ -38,8 +39,10 @@ def token_of(notebook: Notebook, expression: str = "token") -> str:
 
 
 def both_themes(notebook: Notebook, folder: Path, **cells: Cell) -> None:
-    """Leave pictures of *cells* in the light and in the dark."""
+    """Leave pictures of *cells* in the light and in the dark, in both of which every word can be read."""
     for theme in ("Dark", "Light"):
         notebook.theme(f"JupyterLab {theme}")
         for name, cell in cells.items():
+            faintest = cell.locator.locator(".jp-OutputArea").first.evaluate(CONTRAST)
+            assert faintest["ratio"] >= 4.5, f"{name} in the {theme}: {faintest}"
             cell.screenshot(folder / f"{name}-{theme.lower()}.png")
