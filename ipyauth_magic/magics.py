@@ -158,6 +158,7 @@ class Auth0Magics(Magics):
         """Take the variables away that we made for *auth*, or for all, unless the user gave them another value."""
         for name in self._own_names(auth):
             del self.names[name]
+            self._bound.pop(name, None)
             self.shell.drop_by_id({name: self.shell.user_ns[name]})
 
     def sign_in_of(self, name: str) -> Auth | None:
@@ -269,8 +270,10 @@ def load(shell: InteractiveShell) -> None:
     add_completion(shell)
     if "ipyauth_magic.auth" in sys.modules:  # else no Auth is there yet, and the first one guards the shell
         from .display.inspection import guard_inspector
+        from .sign_ins import end_with
 
         guard_inspector(shell)
+        end_with(shell)
 
 
 def unload(shell: InteractiveShell) -> None:

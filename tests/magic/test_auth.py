@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 import requests
+from traitlets import Bool, HasTraits
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0, auth, parameters, sign_ins
 from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.callback import listener
-from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInNeeded, SignInTimeout
+from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
 from ipyauth_magic.grant import Grant
 from ipyauth_magic.store import memory
 from ipyauth_magic.store.memory import MemoryStore
@@ -299,6 +300,41 @@ def test_a_store_that_raises_ends_the_sign_in(
     store.where = ""
     assert a.sign_in().is_signed_in
     assert user_browser.answers[-1].status == 200
+
+
+class _Kernel(HasTraits):
+    exit_now = Bool(False)
+
+
+def test_the_end_of_the_kernel_ends_what_waits(params: MakeParams, no_browser: None) -> None:
+    """Cards and calls; the ports are free then. A kernel that is left is not listened to any more."""
+    kernel, left = _Kernel(), _Kernel()
+    for each in (kernel, kernel, left):
+        sign_ins.end_with(each)
+    sign_ins.outlive(left)
+    sign_ins.outlive(left)
+    sign_ins.outlive(_Kernel())
+    uris = [f"http://127.0.0.1:{free_port()}/callback/" for _ in range(2)]
+    card, called = (Auth(params(redirect_uri=uri)) for uri in uris)
+    card.offer()
+    ended: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            called.sign_in()
+        except SignInCancelled as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert wait_for(lambda: called.attempt is not None and called.attempt.url)
+    left.exit_now = True
+    assert card.attempt is not None
+    assert not card.attempt.is_over
+    kernel.exit_now = True
+    joined([thread])
+    assert [str(each).count("the kernel was shut down") for each in (*ended, card.attempt.error)] == [1, 1]
+    assert all(wait_until_free(int(uri.split(":")[2].split("/")[0])) for uri in uris)
 
 
 def test_the_link_is_shown_without_a_browser(params: MakeParams, no_browser: None, capsys: Any) -> None:
