@@ -12,9 +12,8 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 
-from .background import Errand
+from .background import Bell, Errand
 from .callback.browser import open_in_browser
 from .callback.jupyter import this_environment
 from .callback.listener import SLICE, Listener, open_listener
@@ -75,8 +74,7 @@ class Attempt:
         self._changed = changed
         self._keep_elsewhere = keep
         self._cancelled_at = self._code_ends_at = math.inf
-        # Not an event: an interrupt may leave an event's lock held, and whoever sets it next would wait forever.
-        self._news: SimpleQueue[None] = SimpleQueue()
+        self._news = Bell()
         self._has_url = threading.Event()
         self._is_finished = False
         self._lock = threading.Lock()
@@ -215,7 +213,7 @@ class Attempt:
             self._finish()
         if self._thread is not None:
             self._thread.give_up()
-        self._news.put(None)
+        self._news.ring()
 
     def join(self, timeout: float = 2.0) -> None:
         """Wait until thread, sockets and port of an ended attempt are gone; about *timeout* seconds at the most.
@@ -241,19 +239,13 @@ class Attempt:
         while not self._is_finished:
             self._check_end()
             self._tick_if_due(tick, SLICE)
+        self._news.ring()  # another one who waits is to hear it at once too
 
     def _tick_if_due(self, tick: Callable[[Attempt], None], wait: float = 0.0) -> None:
         """Call *tick* if there is news, for which it waits *wait* seconds, or if a second has passed."""
-        if self._has_news(wait) or time.monotonic() >= self._next_tick:
+        if self._news.wait(wait) or time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + 1.0
             tick(self)
-
-    def _has_news(self, wait: float) -> bool:
-        try:
-            self._news.get(block=wait > 0, timeout=wait)
-        except Empty:
-            return False
-        return True
 
     def _check_end(self) -> None:
         """Leave a thread behind that is held up by the provider, when nobody may wait any longer."""
@@ -309,7 +301,7 @@ class Attempt:
 
     def _finish(self) -> None:
         self._is_finished = True
-        self._news.put(None)
+        self._news.ring()
         self._has_url.set()
 
     def _open_url(self, url: str) -> None:
@@ -321,7 +313,7 @@ class Attempt:
         if wanted:
             open_in_browser(url, self._browser_said)
         self._has_url.set()
-        self._news.put(None)
+        self._news.ring()
         self._tell()
 
     def _show_code(self, authorization: DeviceAuthorization) -> None:
@@ -341,7 +333,7 @@ class Attempt:
         self.why_no_browser = why_not
         if self._unattended:
             self._listener.cancel(NobodyCanAnswer(why_not))
-        self._news.put(None)
+        self._news.ring()
 
 
 def ways_here(params: ParamsAuth0, bind: str | None = None, paste: bool = False) -> tuple[Way, ...]:

@@ -7,13 +7,34 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 T = TypeVar("T")
 
 SLICE = 0.2
 """Seconds of one wait: on Windows a longer one would hold back an interrupt."""
+
+
+class Bell:
+    """Wakes who waits for news; rung before, it wakes at once. Who is woken looks for himself what is new.
+
+    A bare lock, whose one step no interrupt can halve, unlike those of an event or a condition. Not a queue: where
+    another thread takes what woke it, `SimpleQueue.get` of Python 3.11 may wait on for ever, whatever its timeout.
+    """
+
+    def __init__(self) -> None:
+        self._silence = threading.Lock()
+        self._silence.acquire()
+
+    def ring(self) -> None:
+        """Wake one waiter, or the next one to come."""
+        with suppress(RuntimeError):  # it has been rung, and nobody has heard it yet
+            self._silence.release()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it rings, *timeout* seconds at the most; tell whether it did."""
+        return self._silence.acquire(timeout=timeout)
 
 
 class Errand(threading.Thread):

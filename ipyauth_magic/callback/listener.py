@@ -17,13 +17,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
+from ..background import Bell
 from ..environment import Way
 from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
 from ..oauth.messages import MalformedResponse, parse_pasted, parse_response
@@ -117,10 +117,10 @@ class Listener:
         self._awaited: Awaited | None = None
         self._server: _Server | None = None
         # One lock and one signal for all that the waiting thread, the workers and the caller tell each other.
-        # The wait is for a queue, and takes the bare lock: an interrupt amidst a condition would leave its lock held.
+        # The wait is for a bell, and takes the bare lock: an interrupt amidst a condition would leave its lock held.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._news: SimpleQueue[None] = SimpleQueue()
+        self._news = Bell()
         self._timeout = 0.0
         self._deadline = 0.0
         self._parameters: dict[str, str] | None = None
@@ -215,11 +215,10 @@ class Listener:
                 left = self._deadline - time.monotonic()
                 if left <= 0:
                     raise SignInTimeout(self._timeout, self.redirect_uri)
-            with suppress(Empty):
-                self._news.get(timeout=min(left, SLICE))
+            self._news.wait(min(left, SLICE))
 
     def _notify(self) -> None:
-        self._news.put(None)
+        self._news.ring()
         self._changed.notify_all()
 
     def _check_cancelled(self) -> None:
