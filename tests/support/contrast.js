@@ -1,4 +1,5 @@
-// Returns the text with the least contrast against what is behind it (WCAG 2.2, 1.4.3), and its ratio.
+// Returns the text with the least contrast against what is behind it (WCAG 2.2, 1.4.3), and its ratio. What is disabled
+// does not count there.
 (root) => {
   const parsed = (text) => {
     const [red, green, blue, alpha = 1] = text.match(/[\d.]+/g).map(Number);
@@ -26,6 +27,7 @@
   const own = (element) => [...element.childNodes].filter((node) => node.nodeType === 3 && node.data.trim());
   const found = [...root.querySelectorAll("*")]
     .filter((element) => own(element).length && element.getClientRects().length)
+    .filter((element) => !element.closest(":disabled, [aria-disabled=true]"))
     .map((element) => {
       const [light, dark] = colours(element).map(luminance).sort((a, b) => b - a);
       return { ratio: (light + 0.05) / (dark + 0.05), text: own(element)[0].data.trim() };
