@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import nbformat
@@ -190,10 +190,16 @@ def copy_examples(folder: Path, ports: Ports) -> None:
 # By hand
 
 
+def folder_for_copies(output: Path) -> Path:
+    """Return a folder in *output* that is not there yet: what a user changed, or has open, in an earlier one stays."""
+    names = chain(["notebooks"], (f"notebooks-{number}" for number in count(2)))
+    return next(folder for name in names if not (folder := output / name).exists())
+
+
 def open_lab(output: Path, name: str) -> int:
     """Open JupyterLab with fresh copies of the examples, *name* first, until Ctrl-C."""
     ports = Ports.available()
-    notebooks = output / "notebooks"
+    notebooks = folder_for_copies(output)
     copy_examples(notebooks, ports)
     with tempfile.TemporaryDirectory() as folder, services(Path(folder), ports):
         places = {"Local issuer": f"localhost:{ports.issuer}", "Fruit API": f"127.0.0.1:{ports.fruit}"}
@@ -201,7 +207,8 @@ def open_lab(output: Path, name: str) -> int:
         print("   ".join(f"{name}: http://{place}/" for name, place in places.items()))
         print(f"The notebooks are copies, in {notebooks}. Ctrl-C (twice) ends all of it.", flush=True)
         # hub.ipynb says at which port.
-        command = [sys.executable, "-m", "jupyterlab", name, f"--port={ports.jupyter}", "--ServerApp.port_retries=0"]
+        command = [sys.executable, "-m", "jupyterlab", f"--port={ports.jupyter}", "--ServerApp.port_retries=0"]
+        command.append(f"--LabApp.default_url=/lab/tree/{name}")  # not as an argument: the printed link leads there too
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--allow-root")
         if not has_display():
@@ -227,8 +234,10 @@ def run_until_interrupted(command: Sequence[str], folder: Path) -> int:
 
 def play(output: Path, name: str) -> int:
     """Run notebook *name* cell by cell as a user would; return 0 if no cell failed."""
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
+    output.mkdir(parents=True, exist_ok=True)
+    for path in output.iterdir():
+        if path.is_file():  # the folders are the user's copies, of `--lab`
+            path.unlink()
     print("A script plays the user, in a browser without a window: what it does begins with ~.", flush=True)
     with played(name, size=(1100, 900)) as notebook:
         failures = [cell for number, cell in code_cells(notebook) if not run(cell, number, output)]

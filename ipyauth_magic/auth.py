@@ -19,7 +19,7 @@ from .display.card import Card
 from .display.inspection import guard_inspector
 from .display.panel import Output, Panel, card_of, current_shell, in_notebook, panel, somebody_can_answer
 from .display.tracebacks import guard_tracebacks
-from .display.waiting import duration, signed_in_card
+from .display.waiting import duration, scopes_in_words, signed_in_card
 from .errors import (
     InvalidIdToken,
     InvalidResponse,
@@ -544,7 +544,8 @@ class Auth:
             left = (tokens.expires_at - utc_now()).total_seconds()
             issuer, audience = self.params.expected_issuer, self.params.audience
             renewable = tokens.refresh_token is not None
-            card = signed_in_card(tokens.logged_as, issuer, audience, tokens.scope, tokens.expires_at, left, renewable)
+            scope = scopes_in_words(tokens.scope, self.params.scope)
+            card = signed_in_card(tokens.logged_as, issuer, audience, scope, tokens.expires_at, left, renewable)
             return replace(card, note=self._advice())
         title = f"The sign-in of {tokens.logged_as} has ended" if tokens else "Not signed in"
         if attempt is not None and attempt.error is not None:

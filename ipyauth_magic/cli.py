@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .clock import utc_now
 from .display.card import Card
-from .display.waiting import signed_in_card
+from .display.waiting import scopes_in_words, signed_in_card
 from .errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, StoreUnavailable
 from .grant import Grant
 from .kept_tokens import KeptTokens
@@ -203,9 +203,8 @@ def _status_card(command: _Command, tokens: TokenSet | None, serves: bool) -> Ca
         rows = [("Provider", params.expected_issuer), ("Scopes", params.scope), store]
         return Card("still", "Not signed in", rows, note=f"Run: {command.login_line()}")
     left = (tokens.expires_at - utc_now()).total_seconds()
-    card = signed_in_card(
-        tokens.logged_as, params.expected_issuer, params.audience, tokens.scope, tokens.expires_at, left
-    )
+    scope = scopes_in_words(tokens.scope, params.scope)
+    card = signed_in_card(tokens.logged_as, params.expected_issuer, params.audience, scope, tokens.expires_at, left)
     rows = [*card.rows, ("Renewable", "yes" if tokens.refresh_token else "no"), store]
     if serves:
         return Card(card.mood, card.title, rows)

@@ -135,8 +135,9 @@ class PortTaken(SignInFailed):
         why = f" ({reason})" if reason else ""
         jupyter = " 8888 is mostly Jupyter's own port." if 8888 in ports else ""
         super().__init__(
-            f"{port} taken or cannot be used{why}, so the response could not arrive.{jupyter} Free it, or give another "
-            "redirect_uri that is listed in the application's Allowed Callback URLs."
+            f"{port} taken or cannot be used{why}, so the response could not arrive.{jupyter} Free it (another "
+            "notebook may be waiting there), or give another redirect_uri that is listed in the application's Allowed "
+            "Callback URLs."
         )
         self.ports = tuple(ports)
 
@@ -160,7 +161,8 @@ class SignInTimeout(SignInFailed):
     def __init__(self, seconds: float, redirect_uri: str | None) -> None:
         super().__init__(
             f"No response came within {seconds:g} seconds. If the provider showed an error page instead of "
-            f"coming back, add this exact line to the application's Allowed Callback URLs:\n    {redirect_uri}"
+            f"coming back, check `client_id`, and add this exact line to the application's Allowed Callback URLs:\n"
+            f"    {redirect_uri}"
             if redirect_uri
             else f"Nobody entered the code within {seconds:g} seconds. Run the cell again for a new one."
         )
@@ -181,8 +183,13 @@ class ProviderRefused(SignInFailed):
         self.error = plain(error, 60) or "unspecified"
         self.error_description = plain(error_description, 300) if error_description else None
         said = f"{self.error}: {self.error_description.rstrip('.')}" if self.error_description else self.error
-        remedy = REMEDIES.get(self.error, "Check the application's settings at the provider, then try again.")
-        super().__init__(f"The provider refused the sign-in ({said}). {remedy}")
+        super().__init__(f"The provider refused the sign-in ({said}). {self._remedy()}")
+
+    def _remedy(self) -> str:
+        # Auth0's words, and its code, for what RFC 8707 (2) calls invalid_target.
+        is_about_api = self.error == "access_denied" and (self.error_description or "").startswith("Service not found")
+        error = "invalid_target" if is_about_api else self.error
+        return REMEDIES.get(error, "Check the application's settings at the provider, then try again.")
 
 
 class UserNeeded(ProviderRefused):

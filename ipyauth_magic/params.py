@@ -295,7 +295,8 @@ class _Gathering:
         if name is not None and not (source.may_hold_other_things and name.startswith("dotenv_")):
             return name
         if name is None and not source.may_hold_other_things:
-            self._problem(given_name, f"is not a parameter; did you mean `{nearest_name(given_name)}`?", source)
+            near = nearest_name(given_name.partition("=")[0])
+            self._problem(given_name, f"is not a parameter; did you mean `{near}`?", source)
         elif name is None and looks_misspelt(given_name):
             near = nearest_name(given_name)
             self.warnings.append(f"{source.origin}: `{plain(given_name, 60)}` is left alone; did you mean `{near}`?")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from examples.demo import FILES, NOTEBOOKS, Ports, copy_examples
+from examples.demo import FILES, NOTEBOOKS, Ports, copy_examples, folder_for_copies
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
 from tests.service.running import running_service
@@ -251,3 +251,12 @@ def test_the_script_is_stopped_by_ctrl_c(tmp_path: Path, ports: Ports) -> None:
     assert err.splitlines()[-1] == "Stopped. Nobody is signed in; run it again when you want to."
     assert "Traceback" not in err
     assert wait_until_free(ports.callback)
+
+
+def test_what_a_user_changed_in_a_copy_stays(tmp_path: Path) -> None:
+    """Each start has a folder of its own: an earlier one may be open in another JupyterLab."""
+    folders = []
+    for _ in range(3):
+        folders.append(folder_for_copies(tmp_path))
+        folders[-1].mkdir()
+    assert [folder.name for folder in folders] == ["notebooks", "notebooks-2", "notebooks-3"]

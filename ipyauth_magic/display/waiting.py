@@ -18,6 +18,9 @@ PASTE = (
     "and paste it where you are asked for it."
 )
 
+_OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+"""OpenID Connect Core, 5.4 and 11."""
+
 
 def waiting_card(
     url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool, way: Way | None
@@ -80,6 +83,15 @@ def signed_in_card(
         ("Valid until", f"{local_time(expires_at)} ({_left(left, renewable)})"),
     ]
     return Card("good", f"Signed in as {logged_as}", rows)
+
+
+def scopes_in_words(granted: str, requested: str) -> str:
+    """Return the *granted* scopes, and which of those *requested* of the API were not (RFC 6749, 3.3).
+
+    Those of OpenID Connect are left out there: some providers grant them under other names.
+    """
+    missing = [each for each in requested.split() if each not in {*granted.split(), *_OPENID_SCOPES}]
+    return f"{granted} (not granted: {' '.join(missing)})" if missing else granted
 
 
 def way_of_response(flow: str, response_mode: str, ways: Sequence[Way]) -> str:

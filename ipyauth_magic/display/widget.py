@@ -27,6 +27,7 @@ from ..errors import IpyauthError, NotSignedIn
 from ..text import plain
 from .claims import sections_of
 from .qr import qr_image
+from .waiting import scopes_in_words
 
 if TYPE_CHECKING:
     from ..attempt import Attempt
@@ -159,7 +160,7 @@ def lasting_state(auth: Auth) -> dict[str, Any]:
         return state | {"who": "", "expires_at": "", "renewable": False}
     return state | {
         "who": plain(tokens.logged_as),
-        "scope": plain(tokens.scope, 600),
+        "scope": plain(scopes_in_words(tokens.scope, auth.params.scope), 600),
         "expires_at": tokens.expires_at.isoformat(),
         "renewable": tokens.refresh_token is not None,
     }

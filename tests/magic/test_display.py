@@ -19,6 +19,7 @@ from ipyauth_magic.display.waiting import (
     countdown_text,
     device_card,
     duration,
+    scopes_in_words,
     signed_in_card,
     waiting_card,
     way_of_response,
@@ -189,3 +190,17 @@ def test_plain_text_has_a_limit() -> None:
     """And one line."""
     assert plain("a\nb\tc") == "a b c"
     assert len(plain("x" * 1000, 300)) == 300
+
+
+@pytest.mark.parametrize(
+    ("granted", "requested", "shown"),
+    [
+        ("openid a b", "openid a b", "openid a b"),
+        ("b a openid c", "openid a b", "b a openid c"),
+        ("openid a", "openid profile email a b c", "openid a (not granted: b c)"),
+        ("", "openid", ""),
+    ],
+)
+def test_scopes_that_were_not_granted(granted: str, requested: str, shown: str) -> None:
+    """OpenID's own may come under other names."""
+    assert scopes_in_words(granted, requested) == shown

@@ -171,6 +171,23 @@ def test_a_refusal_is_one_line_in_every_traceback_mode(
     assert "token" not in shell.user_ns
 
 
+def test_an_api_that_is_not_known_points_at_the_audience(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """Auth0 has no code of its own for it, but words."""
+    message = failure(shell, cell("audience=api/fruits"))
+    assert "access_denied: Service not found: api/fruits" in message
+    assert "Check `audience`" in message
+
+
+def test_a_scope_that_was_not_granted_is_named(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """On the card, where it would be overlooked else."""
+    _, printed, _, _ = run(shell, cell('scope="read:usual-fruits read:exotic-fruit"'))
+    assert "read:exotic-fruit (not granted: read:usual-fruits)" in printed
+
+
 def test_a_taken_port_is_one_line(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
     """It names the port; no browser opens."""
     with held("127.0.0.1") as port:

@@ -110,6 +110,7 @@ def test_every_problem_is_named_at_once() -> None:
     found = problems(domain="ftp://x", redirect_uri="http://evil.example/", scoope="x", max_age="soon")
     assert set(found) == {"domain", "client_id", "redirect_uri", "scoope", "max_age"}
     assert "did you mean `scope`?" in found["scoope"]
+    assert "did you mean `domain`?" in problems(**{"domain=http://a.auth0.com": "x"})["domain=http://a.auth0.com"]
     assert "(from keyword)" in found["domain"]
     assert "AUTH0_CLIENT_ID" in found["client_id"]
 
