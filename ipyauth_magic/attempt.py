@@ -74,6 +74,7 @@ class Attempt:
         self._changed = changed
         self._keep_elsewhere = keep
         self._cancelled_at = self._code_ends_at = math.inf
+        self._cancelled: SignInCancelled | None = None
         self._news = Bell()
         self._has_url = threading.Event()
         self._is_finished = False
@@ -204,7 +205,7 @@ class Attempt:
 
     def cancel(self, reason: str) -> None:
         """End it now; the port is free soon after, `join` tells when."""
-        error = SignInCancelled(reason)
+        error = self._cancelled = self._cancelled or SignInCancelled(reason)
         self._cancelled_at = min(self._cancelled_at, time.monotonic())
         self._listener.cancel(error)
         if self._claim():  # nobody runs it, so nobody else gives the port back
@@ -266,7 +267,7 @@ class Attempt:
             else:
                 sign_in_with_implicit(*what, self._listener, self._open_url, self._keep, self._finish)
         except IpyauthError as error:
-            self._end(error)
+            self._end(self._cancelled or error)  # whoever cancels shuts the provider's connection, which fails then
         except Exception as error:
             _logger.exception("A sign-in ended by a defect")
             self._end(error)

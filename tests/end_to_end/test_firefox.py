@@ -9,13 +9,12 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
-from ipyauth_magic.callback import listener
 from ipyauth_magic.errors import ProviderRefused
-from ipyauth_magic.params import ParamsAuth0
 from tests.end_to_end.test_sign_in_lab import kept
 from tests.support.firefox import Firefox
 from tests.support.lab import JupyterLab
 from tests.support.machine import NO_BROWSER
+from tests.support.offered import arrivals, offered
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import query_of
 from tests.support.site import Site
@@ -42,19 +41,8 @@ def issuer(firefox: Firefox) -> Iterator[LocalIssuer]:
 def attempt(issuer: LocalIssuer, request: pytest.FixtureRequest) -> Iterator[Attempt]:
     """A sign-in whose link is known."""
     redirect_uri, *mode = request.param
-    params = ParamsAuth0(
-        domain=issuer.issuer.rstrip("/"),
-        client_id=issuer.client_id,
-        redirect_uri=redirect_uri,
-        audience=issuer.audience,
-        scope="read:usual-fruit",
-        **dict(mode),
-    )
-    attempt = Attempt(params, 120)
-    attempt.wait_for_url(30)
-    yield attempt
-    attempt.cancel("the test is over")
-    attempt.join()
+    with offered(issuer, redirect_uri, **dict(mode)) as attempt:
+        yield attempt
 
 
 MODES = {
@@ -116,9 +104,7 @@ def test_what_it_keeps(attempt: Attempt, tmp_path: Path) -> None:
 @pytest.mark.parametrize("attempt", [EACH[3]], indirect=True)
 def test_what_it_keeps_of_a_refused_form(attempt: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No part of a token either: the page takes the form's place."""
-    arrived: list[dict[str, str]] = []
-    parse = listener.parse_response
-    monkeypatch.setattr(listener, "parse_response", lambda text: arrived.append(parse(text)) or dict(arrived[-1]))
+    arrived = arrivals(monkeypatch)
     with Firefox(tmp_path) as own:
         own.open(str(attempt.url).replace("state=", "state=another"))
         own.press("Alice")

@@ -10,9 +10,8 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.attempt import Attempt
-from ipyauth_magic.callback import listener
-from ipyauth_magic.params import ParamsAuth0
 from tests.end_to_end.test_sign_in_lab import kept
+from tests.support.offered import arrivals, offered
 from tests.support.ports import free_port
 from tests.support.user_browser import UserBrowser
 
@@ -21,20 +20,11 @@ from tests.support.user_browser import UserBrowser
 def attempt() -> Iterator[Attempt]:
     """A sign-in that waits for a form."""
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
-    with LocalIssuer(port=0, callback_urls=(redirect_uri,)) as issuer:
-        params = ParamsAuth0(
-            domain=issuer.issuer.rstrip("/"),
-            client_id=issuer.client_id,
-            redirect_uri=redirect_uri,
-            audience=issuer.audience,
-            scope="read:usual-fruit",
-            response_mode="form_post",
-        )
-        attempt = Attempt(params, 120)
-        attempt.wait_for_url(30)
+    with (
+        LocalIssuer(port=0, callback_urls=(redirect_uri,)) as issuer,
+        offered(issuer, redirect_uri, response_mode="form_post") as attempt,
+    ):
         yield attempt
-        attempt.cancel("the test is over")
-        attempt.join()
 
 
 @pytest.mark.parametrize("changed", ["state", "nonce"])
@@ -42,9 +32,7 @@ def test_a_refused_form_post_leaves_no_token(
     changed: str, attempt: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the wait goes on (another `state`) or ends (another `nonce`): the page takes the form's place."""
-    arrived: list[dict[str, str]] = []
-    parse = listener.parse_response
-    monkeypatch.setattr(listener, "parse_response", lambda text: arrived.append(parse(text)) or dict(arrived[-1]))
+    arrived = arrivals(monkeypatch)
     user = UserBrowser(tmp_path / "user", profile=tmp_path / "profile")
     link = str(attempt.url).replace(f"{changed}=", f"{changed}=another")
     subprocess.run([user.command.removesuffix(" %s &"), link], check=False, timeout=90)

@@ -30,7 +30,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.token import AccessToken, TokenSet
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
-from tests.support.threads import joined
+from tests.support.threads import joined, wait_for
 from tests.support.web import Web, serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -254,14 +254,6 @@ def test_who_looks_just_as_the_tokens_come_waits_for_them(
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
     assert len(user_browser.opened) == 1
-
-
-def wait_for(is_so: Callable[[], object]) -> bool:
-    """Wait until *is_so*; tell whether it came."""
-    deadline = time.monotonic() + 20
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return bool(is_so())
 
 
 class _Broken(MemoryStore):

@@ -38,8 +38,7 @@ def test_who_is_woken_for_nothing_waits_no_longer_than_he_said(alone: None) -> N
     """Somebody else takes the news, and it is past the time before the one who was woken can look."""
     bell, heard = Bell(), []
     waiter = threading.Thread(target=lambda: heard.append(bell.wait(0.1)))
-    waiter.start()
-    time.sleep(0.02)  # he waits; were he late, he would be woken no less
+    waiter.start()  # comes back when he waits: until then he gives nobody the turn
     bell.ring()
     bell.wait(0)
     ends_at = time.monotonic() + 0.3

@@ -105,6 +105,14 @@ def test_signing_in_from_async_code(make_auth: Callable[..., Auth]) -> None:
     assert auth.is_signed_in
 
 
+async def waiting(auth: Auth) -> asyncio.Task[Auth]:
+    """Sign in in the background, and come back once the link is known."""
+    task = asyncio.create_task(auth.sign_in_async(timeout=60))
+    while auth._attempt is None or auth._attempt.url is None:
+        await asyncio.sleep(0.01)
+    return task
+
+
 def test_cancelling_the_task_ends_the_sign_in(
     own_issuer: LocalIssuer, make_auth: Callable[..., Auth], no_browser: None
 ) -> None:
@@ -112,9 +120,7 @@ def test_cancelling_the_task_ends_the_sign_in(
     auth = make_auth()
 
     async def main() -> None:
-        task = asyncio.create_task(auth.sign_in_async(timeout=60))
-        while auth._attempt is None or auth._attempt.url is None:
-            await asyncio.sleep(0.01)
+        task = await waiting(auth)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -131,9 +137,7 @@ def test_unloading_ends_one_that_goes_on_in_the_background(
     auth = make_auth()
 
     async def main() -> None:
-        task = asyncio.create_task(auth.sign_in_async(timeout=60))
-        while auth._attempt is None or auth._attempt.url is None:
-            await asyncio.sleep(0.01)
+        task = await waiting(auth)
         shell.run_line_magic("unload_ext", "ipyauth_magic")
         with pytest.raises(SignInCancelled, match="was unloaded"):
             await task

@@ -32,6 +32,7 @@ from ipyauth_magic.params import ParamsAuth0
 from ipyauth_magic.token import TokenSet
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of, send
+from tests.support.threads import wait_for
 from tests.support.web import serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -503,6 +504,21 @@ def wait_until_nothing_is_left(port: int, before: Collection[threading.Thread]) 
 
 
 @pytest.mark.parametrize("named_by", ["domain", "issuer"])
+def test_who_cancels_is_told_of_no_other_failure(named_by: str, redirect_uri: str) -> None:
+    """The provider's connection is shut then, which is not the reason."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        named = {named_by: f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        attempt = Attempt(ParamsAuth0(**named, client_id="c", redirect_uri=redirect_uri), 30)
+        attempt.start()
+        connection, _ = silent.accept()
+        attempt.cancel("it was cleared")
+        attempt.join()
+        connection.close()
+    with pytest.raises(SignInCancelled, match="it was cleared"):
+        attempt.result()
+
+
+@pytest.mark.parametrize("named_by", ["domain", "issuer"])
 def test_an_interrupt_leaves_nothing_that_waits_for_another_sign_in(named_by: str, redirect_uri: str) -> None:
     """Another one has asked the provider, who does not answer: whoever waits for what that brings is given up too."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -514,11 +530,8 @@ def test_an_interrupt_leaves_nothing_that_waits_for_another_sign_in(named_by: st
         before = threading.enumerate()
         attempt = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri=redirect_uri), 30)
         attempt.start()
-        time_to_wait = time.monotonic() + 20
         name = "ipyauth-discovery" if named_by == "domain" else "ipyauth-sign-in"
-        while not [each for each in threading.enumerate() if each not in before and each.name == name]:
-            assert time.monotonic() < time_to_wait
-            time.sleep(0.01)
+        assert wait_for(lambda: [each for each in threading.enumerate() if each not in before and each.name == name])
         attempt.cancel("it was interrupted")
         assert wait_until_nothing_is_left(0, before) == []
         other.cancel("the test is over")

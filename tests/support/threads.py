@@ -1,11 +1,11 @@
-"""Threads that must end; where one does not, its stack is told."""
+"""What threads must come to: their end, where else their stacks are told, or some state."""
 
 from __future__ import annotations
 
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Thread
 
 
@@ -19,3 +19,11 @@ def joined(threads: Iterable[Thread], deadline: float = 30) -> None:
     stacks = sys._current_frames() if late else {}
     told = ["".join(traceback.format_stack(frame)) for frame in stacks.values()]
     assert not late, "\n\n".join([f"{', '.join(late)} did not end", *told])
+
+
+def wait_for(is_so: Callable[[], object], deadline: float = 20) -> bool:
+    """Wait until *is_so*, *deadline* seconds at the most; tell whether it came."""
+    ends_at = time.monotonic() + deadline
+    while not (came := bool(is_so())) and time.monotonic() < ends_at:
+        time.sleep(0.005)
+    return came

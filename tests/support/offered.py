@@ -1,0 +1,44 @@
+"""A sign-in whose link a browser may follow, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.callback import listener
+from ipyauth_magic.oauth.messages import parse_response
+from ipyauth_magic.params import ParamsAuth0
+
+
+@contextmanager
+def offered(issuer: LocalIssuer, redirect_uri: str, **more: str) -> Iterator[Attempt]:
+    """Give a sign-in at *issuer* whose link is known, with *more* parameters; end it after the block."""
+    params = ParamsAuth0(
+        domain=issuer.issuer.rstrip("/"),
+        client_id=issuer.client_id,
+        redirect_uri=redirect_uri,
+        audience=issuer.audience,
+        scope="read:usual-fruit",
+        **more,
+    )
+    attempt = Attempt(params, 120)
+    attempt.wait_for_url(30)
+    yield attempt
+    attempt.cancel("the test is over")
+    attempt.join()
+
+
+def arrivals(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Return a list that will hold what listeners are sent, taken or refused."""
+    arrived: list[dict[str, str]] = []
+
+    def parse(text: str) -> dict[str, str]:
+        arrived.append(parse_response(text))
+        return dict(arrived[-1])
+
+    monkeypatch.setattr(listener, "parse_response", parse)
+    return arrived
