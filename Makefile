@@ -4,7 +4,7 @@
 #   make test           all tests (a real Chromium and an independent provider among them)
 #   make test-long      the tests marked long, in full, and those of the tests' own harness
 #   make test-ipython   the magics on older IPythons
-#   make check          format, lint, types, floors, docs, examples
+#   make check          format, lint, types, layers, docs, examples
 #   make docs           the documentation as a site, in build/site
 #   make pages          writes the pages that are made from the code and from what was measured
 #   make format         rewrites what `check` would refuse
@@ -19,7 +19,7 @@ PYTHON ?= python3
 IPYTHONS := 7.34 8.39
 
 # The tests that `check` runs.
-CHECKED := floors docs examples
+CHECKED := layers docs examples
 
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check

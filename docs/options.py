@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ipyauth_magic.cli import PROGRAM, _parser
-from ipyauth_magic.magics import Auth0Magics
+from ipyauth_magic.ipython.magics import Auth0Magics
 
 PAGE = Path(__file__).parent / "reference" / "options.md"
 

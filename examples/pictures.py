@@ -23,10 +23,15 @@ IMAGES = ROOT / "docs" / "images"
 RECORD = "sources.json"
 """Of each picture its own digest, and those of its sources."""
 
-_CARD = tuple(f"ipyauth_magic/display/{name}.py" for name in ("card", "waiting", "panel"))
+_CARD = tuple(f"ipyauth_magic/display/{name}.py" for name in ("card", "cards", "panel"))
 SOURCES: Mapping[str, Sequence[str]] = {
-    "sign-in.png": (*_CARD, "ipyauth_magic/token.py", "fruit_service/baskets.py", "examples/ipyauth-Auth0-demo.env"),
-    "token.png": (*_CARD, "ipyauth_magic/display/claims.py", "ipyauth_magic/token_magic.py"),
+    "sign-in.png": (
+        *_CARD,
+        "ipyauth_magic/protocol/tokens.py",
+        "fruit_service/baskets.py",
+        "examples/ipyauth-Auth0-demo.env",
+    ),
+    "token.png": (*_CARD, "ipyauth_magic/display/claims.py", "ipyauth_magic/ipython/token_magic.py"),
     "allow.png": (
         "fruit_service/pages/style.css",
         "fruit_service/issuer/pages/frame.html",

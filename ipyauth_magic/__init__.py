@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from .auth import Auth
     from .errors import IpyauthError
-    from .params import ParamsAuth0
+    from .settings.params import ParamsAuth0
 
 __version__ = "0.1.0"
 __all__ = ["Auth", "IpyauthError", "ParamsAuth0", "__version__", "load_ipython_extension", "unload_ipython_extension"]
 
 # Imported when they are used: %load_ext is to cost nothing.
-_HOMES = {"Auth": "auth", "ParamsAuth0": "params", "IpyauthError": "errors"}
+_HOMES = {"Auth": "auth", "ParamsAuth0": "settings.params", "IpyauthError": "errors"}
 
 
 def __getattr__(name: str) -> Any:
@@ -48,7 +48,7 @@ def __dir__() -> list[str]:
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     """Name the server extension that takes responses for the kernels of a Jupyter server; Jupyter calls this."""
-    return [{"module": f"{__name__}.callback.server_extension"}]
+    return [{"module": f"{__name__}.callback.jupyter_extension"}]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -56,13 +56,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     if sys.platform == "emscripten":
         print("ipyauth_magic cannot work in JupyterLite: a kernel in the browser cannot listen for a response.")
         return
-    from .magics import load
+    from .ipython.magics import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take away all that loading and signing in left, tokens included."""
-    from .magics import unload
+    from .ipython.magics import unload
 
     unload(shell)

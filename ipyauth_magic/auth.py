@@ -10,16 +10,12 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
-from . import sign_ins
-from .attempt import Attempt, ways_here
-from .background import run_out_of_sight
 from .callback.browser import why_no_browser
-from .clock import utc_now
 from .display.card import Card
-from .display.inspection import guard_inspector
+from .display.cards import duration, scopes_in_words, signed_in_card
 from .display.panel import Output, Panel, card_of, current_shell, in_notebook, panel, somebody_can_answer
-from .display.tracebacks import guard_tracebacks
-from .display.waiting import duration, scopes_in_words, signed_in_card
+from .display.repr_masking import guard_inspector
+from .display.traceback_masking import guard_tracebacks
 from .errors import (
     InvalidIdToken,
     InvalidResponse,
@@ -33,24 +29,28 @@ from .errors import (
     SignInTimeout,
     StoreBusy,
 )
-from .grant import FLOWS, RESPONSE_TYPES, Grant
-from .kept_tokens import KeptTokens
-from .oauth.provider import Provider
-from .params import ParamsAuth0
+from .flows import session as sign_ins
+from .flows.clock import utc_now
+from .flows.sign_in import Attempt, ways_here
+from .flows.token_source import KeptTokens
+from .protocol.grant import FLOWS, RESPONSE_TYPES, Grant
+from .protocol.tokens import AccessToken, AuthorizationHeader, IdToken, TokenSet
+from .provider.provider import Provider
+from .provider.threads import run_out_of_sight
+from .settings.params import ParamsAuth0
 from .store import Store
 from .store.opening import open_store
 from .text import plain
-from .token import AccessToken, AuthorizationHeader, IdToken, TokenSet
 
 if TYPE_CHECKING:
     import httpx
     import requests
     from distributed import Client
 
+    from .callback.routes import Way
+    from .clients.dask.worker import WorkerAuth
+    from .clients.requests_session import TokenSession
     from .display.widget import AuthWidget
-    from .environment import Way
-    from .session import TokenSession
-    from .worker_auth import WorkerAuth
 
 T = TypeVar("T")
 
@@ -442,7 +442,7 @@ class Auth:
             NotSignedIn: nobody is signed in, here or in the store.
             SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
         """
-        from .sign_out import sign_out
+        from .flows.sign_out import sign_out
 
         sign_out(self.params, self.grant, self._end(self._kept.take_out), open_browser)
 
@@ -472,7 +472,7 @@ class Auth:
 
     def _try_once_more(self, response: requests.Response, **kwargs: Any) -> requests.Response:
         """Answer a 401 that says `invalid_token` with another token, once (RFC 6750, 3.1)."""
-        from .second_try import second_try
+        from .clients.retry import second_try
 
         return second_try(self, response, kwargs)
 
@@ -493,7 +493,7 @@ class Auth:
             InsecureCluster: the cluster's connections go over a network without TLS.
         """
         try:
-            from .distributed import worker_auth
+            from .clients.dask.kernel import worker_auth
         except ImportError as error:
             raise ImportError("Dask is not installed here: run `pip install 'ipyauth-magic[dask]'`.") from error
         return worker_auth(self, self._kept, client, without_tls)
@@ -512,7 +512,7 @@ class Auth:
 
         URLs may be relative to *base_url*.
         """
-        from .session import TokenSession
+        from .clients.requests_session import TokenSession
 
         return TokenSession(self, base_url)
 
@@ -523,7 +523,7 @@ class Auth:
             ImportError: httpx is not installed; the extra is named.
         """
         try:
-            from .httpx_auth import TokenAuth
+            from .clients.httpx_auth import TokenAuth
         except ImportError as error:
             raise ImportError("httpx is not installed here: run `pip install 'ipyauth-magic[httpx]'`.") from error
         return TokenAuth(self)

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .clock import utc_now
 from .display.card import Card
-from .display.waiting import scopes_in_words, signed_in_card
+from .display.cards import scopes_in_words, signed_in_card
 from .errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, StoreUnavailable
-from .grant import Grant
-from .kept_tokens import KeptTokens
-from .options import BadOption, check_options, line_parameters, warnings_about
-from .params import ParamsAuth0
+from .flows.clock import utc_now
+from .flows.token_source import KeptTokens
+from .protocol.grant import Grant
+from .protocol.tokens import AccessToken, TokenSet
+from .settings.options import BadOption, check_options, line_parameters, warnings_about
+from .settings.params import ParamsAuth0
 from .store import Store
 from .store.opening import open_store
-from .token import AccessToken, TokenSet
 
 if TYPE_CHECKING:
     from .auth import Auth

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_floors import PACKAGE, floors
+from tests.test_layers import PACKAGE, floors
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def test_the_list_of_a_package_is_complete(package: str) -> None:
 
 
 def test_the_list_tells_the_floors() -> None:
-    """The number beside a module is that of the table in test_floors.py."""
+    """The number beside a module is that of the table in test_layers.py."""
     table = {f"{PACKAGE}/{module.replace('.', '/')}.py": floor for module, floor in floors().items()}
     told = {each.path: each.floor for each in listed(PACKAGE) if each.path.endswith(".py")}
     assert told == {path: table[path] for path in told}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ipyauth_magic.magics import Auth0Magics
+from ipyauth_magic.ipython.magics import Auth0Magics
 from tests.bench.extensions.empty_magics import EmptyMagics
 from tests.bench.results import PLACE
 from tests.bench.table import MISSED, Row

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ipyauth_magic import Auth
-from ipyauth_magic.grant import FLOWS
-from ipyauth_magic.magics import Auth0Magics
-from ipyauth_magic.oauth.implicit import sign_in_with_implicit
-from ipyauth_magic.oauth.pkce import code_challenge
-from ipyauth_magic.parameters import ALIASES, FIELDS
+from ipyauth_magic.flows.implicit import sign_in_with_implicit
+from ipyauth_magic.ipython.magics import Auth0Magics
+from ipyauth_magic.protocol.grant import FLOWS
+from ipyauth_magic.protocol.pkce import code_challenge
+from ipyauth_magic.settings.parameters import ALIASES, FIELDS
 from ipyauth_magic.store.opening import NAMES
 
 ROOT = Path(__file__).parents[1]

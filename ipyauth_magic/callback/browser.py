@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .jupyter import where_no_browser_is
+from .environment import where_no_browser_is
 
 if TYPE_CHECKING:
     from webbrowser import BaseBrowser

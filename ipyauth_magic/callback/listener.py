@@ -23,14 +23,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
-from ..background import Bell
-from ..environment import Way
 from ..errors import IpyauthError, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
-from ..oauth.messages import MalformedResponse, parse_pasted, parse_response
-from ..token import Received
+from ..protocol.messages import MalformedResponse, parse_pasted, parse_response
+from ..protocol.tokens import Received
+from ..provider.threads import Bell
 from . import pages
-from .rendezvous import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, Announced, Rendezvous
-from .sockets import BoundUri, PortInUse, bind_redirect_uri, stop_listening
+from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, Announced, Rendezvous
+from .ports import BoundUri, PortInUse, bind_redirect_uri, stop_listening
+from .routes import Way
 
 if TYPE_CHECKING:
     from bottle import Bottle, HTTPResponse

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..protocol.tokens import TokenSet
 from ..text import plain
-from ..token import TokenSet
 from .card import Card, Row, escaped, table
-from .waiting import duration, local_time
+from .cards import duration, local_time
 
 ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
 """Claims that tie a token to one request; they tell a reader nothing."""

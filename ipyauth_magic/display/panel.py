@@ -7,12 +7,12 @@ import sys
 import uuid
 from typing import Any, Protocol
 
-from ..attempt import Attempt
+from ..flows.sign_in import Attempt
 from ..text import plain
 from .card import Card, escaped
-from .pasting import read_in_notebook, read_in_terminal
+from .cards import countdown_text, device_card, over_card, patience_text, waiting_card
+from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
-from .waiting import countdown_text, device_card, over_card, patience_text, waiting_card
 
 BLANK = {"text/html": "", "text/plain": ""}
 """Shows nothing."""

@@ -25,13 +25,13 @@ from IPython.display import display
 
 from ..errors import IpyauthError, NotSignedIn
 from ..text import plain
+from .cards import scopes_in_words
 from .claims import sections_of
 from .qr import qr_image
-from .waiting import scopes_in_words
 
 if TYPE_CHECKING:
-    from ..attempt import Attempt
     from ..auth import Auth
+    from ..flows.sign_in import Attempt
 
 _logger = logging.getLogger("ipyauth_magic")
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ..token import TokenSet
+    from ..protocol.tokens import TokenSet
 
 
 class Store(Protocol):

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import StoreUnavailable
-from ..token import TokenSet
-from .folder import PrivateFolder, data_folder
+from ..protocol.tokens import TokenSet
+from .encryption import Seal
 from .key import checked
 from .lock import TIMEOUT, Lock, LockFile
 from .memory import MemoryStore
-from .record import LIMIT, Record, decode, encode
-from .sealing import Seal
+from .private_directory import PrivateFolder, data_folder
+from .serialization import LIMIT, Record, decode, encode
 from .system_keyring import KeyringFailed
 from .warning import Warn, issue_warning, warn_once
 

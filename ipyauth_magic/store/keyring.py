@@ -7,12 +7,12 @@ import secrets
 import sys
 from contextlib import AbstractContextManager, suppress
 
-from ..token import TokenSet
-from .folder import PrivateFolder, data_folder
+from ..protocol.tokens import TokenSet
 from .key import checked
 from .lock import TIMEOUT, Lock, LockFile
 from .memory import MemoryStore
-from .record import Record, decode, encode
+from .private_directory import PrivateFolder, data_folder
+from .serialization import Record, decode, encode
 from .system_keyring import KeyringFailed, SystemKeyring
 from .warning import Warn, issue_warning, warn_once
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreBusy
 
 if TYPE_CHECKING:
-    from .folder import PrivateFolder
+    from .private_directory import PrivateFolder
 
 TIMEOUT = 75.0
 """Seconds; longer than a renewal takes, with four answers of the provider at their limit of 15 seconds each."""

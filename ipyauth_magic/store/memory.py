@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager
 
-from ..token import TokenSet
+from ..protocol.tokens import TokenSet
 from .key import store_key
 from .lock import Lock
 

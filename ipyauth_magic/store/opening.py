@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..options import STORES
+from ..settings.options import STORES
 from . import Store
 from .memory import SESSION, NoStore
 from .warning import Warn, issue_warning

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-from ..params import IpyauthWarning
+from ..settings.params import IpyauthWarning
 
 Warn = Callable[[str], None]
 """Shows the user a sentence."""

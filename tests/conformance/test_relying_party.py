@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from ipyauth_magic.errors import InvalidIdToken, InvalidResponse, IpyauthError, ProviderError, SignInNeeded
-from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.provider.provider import Provider
 from tests.conformance.refusals import Draft, Visit, Visits, signed_by_a_stranger, visiting, without
 
 JWKS = "/.well-known/jwks.json"

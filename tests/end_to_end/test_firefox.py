@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.errors import ProviderRefused
+from ipyauth_magic.flows.sign_in import Attempt
 from tests.end_to_end.test_sign_in_lab import kept
 from tests.support.firefox import Firefox
 from tests.support.lab import JupyterLab

@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from ipyauth_magic import Auth, ParamsAuth0
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.errors import ProviderRefused, SignInNeeded
-from ipyauth_magic.grant import Grant
-from ipyauth_magic.oauth import provider as provider_module
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
 from tests.support.provider import OidcProvider

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from ipyauth_magic.display.card import ACCENTS, Card, Link
+from ipyauth_magic.display.cards import device_card
 from ipyauth_magic.display.claims import token_view
-from ipyauth_magic.display.waiting import device_card
 from tests.support.lab import JupyterLab, Notebook
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import query_of

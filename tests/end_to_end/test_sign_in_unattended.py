@@ -91,7 +91,7 @@ def test_nbconvert_stops_at_the_cell(prompt_site: Site, environ: dict[str, str],
     run = nbconvert(tmp_path / "book.ipynb", environ)
     assert run.returncode != 0
     assert NOBODY in run.stderr
-    assert "ipyauth_magic/magics.py" not in run.stderr
+    assert "ipyauth_magic/ipython/magics.py" not in run.stderr
     assert not (tmp_path / "done.ipynb").exists()
     assert time.monotonic() - began < 60
 

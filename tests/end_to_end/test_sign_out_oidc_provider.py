@@ -10,7 +10,7 @@ import requests
 
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import NotSignedIn, ProviderError
-from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.provider.provider import Provider
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor, hidden_fields
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.attempt import Attempt
+from ipyauth_magic.flows.sign_in import Attempt
 from tests.end_to_end.test_sign_in_lab import kept
 from tests.support.offered import arrivals, offered
 from tests.support.ports import free_port

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ipyauth_magic.callback.jupyter_handoff import Rendezvous, find
 from ipyauth_magic.callback.listener import Awaited, Listener, open_listener
-from ipyauth_magic.callback.rendezvous import Rendezvous, find
-from ipyauth_magic.environment import Environment, JupyterServer, Way, ways_to
+from ipyauth_magic.callback.routes import Environment, JupyterServer, Way, ways_to
 from ipyauth_magic.errors import PortTaken, SignInFailed
-from ipyauth_magic.oauth.messages import MalformedResponse, parse_pasted
+from ipyauth_magic.protocol.messages import MalformedResponse, parse_pasted
 from tests.support.listening import Waiting
 from tests.support.ports import free_port, is_free
 from tests.support.scripted_browser import FORM, Answer, send

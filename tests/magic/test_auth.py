@@ -20,14 +20,16 @@ import requests
 from traitlets import Bool, HasTraits
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0, auth, parameters, sign_ins
-from ipyauth_magic.attempt import Attempt
+from ipyauth_magic import Auth, ParamsAuth0, auth
 from ipyauth_magic.callback import listener
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
-from ipyauth_magic.grant import Grant
+from ipyauth_magic.flows import session as sign_ins
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
+from ipyauth_magic.settings import parameters
 from ipyauth_magic.store import memory
 from ipyauth_magic.store.memory import MemoryStore
-from ipyauth_magic.token import AccessToken, TokenSet
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.threads import joined, wait_for

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ipyauth_magic.background import Bell
+from ipyauth_magic.provider.threads import Bell
 from tests.support.threads import joined
 
 

@@ -23,7 +23,6 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyauth_magic import ParamsAuth0
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.errors import (
     InvalidIdToken,
     InvalidParams,
@@ -32,11 +31,12 @@ from ipyauth_magic.errors import (
     ProviderError,
     ProviderRefused,
 )
-from ipyauth_magic.kept_tokens import KeptTokens
-from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.flows.token_source import KeptTokens
+from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
+from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.file import FileStore
 from ipyauth_magic.store.memory import MemoryStore
-from ipyauth_magic.token import AccessToken, IdToken, RefreshToken, TokenSet
 from tests.support.bad_inputs import Case, Fixtures, build_token, cases, jwks, substituted
 from tests.support.ports import is_free
 from tests.support.scripted_browser import FORM, query_of

@@ -11,14 +11,14 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.auth import Auth
 from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused
-from ipyauth_magic.grant import Grant
-from ipyauth_magic.oauth.pkce import code_challenge, new_code_verifier
-from ipyauth_magic.oauth.provider import Provider
-from ipyauth_magic.params import ParamsAuth0
-from ipyauth_magic.token import TokenSet
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.protocol.pkce import code_challenge, new_code_verifier
+from ipyauth_magic.protocol.tokens import TokenSet
+from ipyauth_magic.provider.provider import Provider
+from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
 DISCOVERY = "/.well-known/openid-configuration"

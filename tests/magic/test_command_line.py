@@ -423,7 +423,7 @@ def test_asking_who_it_is_loads_little(machine: Machine) -> None:
 def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
     """But for the names of variables; `--help` and docs/command-line.md tell each of them."""
     from ipyauth_magic.cli import _parser
-    from ipyauth_magic.magics import Auth0Magics
+    from ipyauth_magic.ipython.magics import Auth0Magics
 
     def options(parser: object) -> set[str]:
         found = {name for action in parser._actions for name in action.option_strings}  # type: ignore[attr-defined]

@@ -8,8 +8,8 @@ import IPython
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyauth_magic.oauth.provider import Provider
-from ipyauth_magic.parameters import KNOWN_VALUES
+from ipyauth_magic.provider.provider import Provider
+from ipyauth_magic.settings.parameters import KNOWN_VALUES
 from tests.magic.test_id_token import RSA, published
 from tests.support.web import serving
 

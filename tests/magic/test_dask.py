@@ -20,12 +20,14 @@ import requests
 from distributed import Client, LocalCluster, Security
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, distributed, worker_auth
-from ipyauth_magic.distributed import Courier, is_safe
+from ipyauth_magic import Auth
+from ipyauth_magic.clients.dask import kernel as distributed
+from ipyauth_magic.clients.dask import worker as worker_auth
+from ipyauth_magic.clients.dask.kernel import Courier, is_safe
+from ipyauth_magic.clients.dask.message import Parcel, new_secret, seal_secret
+from ipyauth_magic.clients.dask.worker import TokenCaller, TokenPlace, WorkerAuth, WorkerAuthorization
 from ipyauth_magic.errors import InsecureCluster, IpyauthError, NoTokenHere, NotSignedIn, SignInNeeded
-from ipyauth_magic.parcel import Parcel, new_secret, seal_secret
-from ipyauth_magic.token import TokenSet
-from ipyauth_magic.worker_auth import TokenCaller, TokenPlace, WorkerAuth, WorkerAuthorization
+from ipyauth_magic.protocol.tokens import TokenSet
 from tests.support.strict_api import StrictApi, strict_api
 
 DEADLINE = 30
@@ -389,8 +391,8 @@ def test_worker_that_joins_without_tls(make_auth: Callable[..., Auth], client: C
     """It is sent no token, but why; the user's word lets it be."""
     auth = make_auth().sign_in()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ipyauth_magic.distributed.check_connections", lambda client: None)
-        patch.setattr("ipyauth_magic.distributed.is_safe", lambda address: False)
+        patch.setattr("ipyauth_magic.clients.dask.kernel.check_connections", lambda client: None)
+        patch.setattr("ipyauth_magic.clients.dask.kernel.is_safe", lambda address: False)
         with auth.on_dask(client) as on_workers, pytest.raises(NoTokenHere, match="has no TLS"):
             call(client, api.url, on_workers)
         assert not api.arrivals
@@ -414,7 +416,7 @@ def test_client_that_is_asynchronous(make_auth: Callable[..., Auth]) -> None:
 
 def test_without_dask(make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra to install is named."""
-    monkeypatch.setitem(sys.modules, "ipyauth_magic.distributed", None)
+    monkeypatch.setitem(sys.modules, "ipyauth_magic.clients.dask.kernel", None)
     with pytest.raises(ImportError, match=r"ipyauth-magic\[dask\]"):
         make_auth().on_dask(SimpleNamespace())  # type: ignore[arg-type]
 

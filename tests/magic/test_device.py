@@ -13,7 +13,6 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.errors import (
     InvalidIdToken,
     InvalidResponse,
@@ -23,11 +22,12 @@ from ipyauth_magic.errors import (
     SignInCancelled,
     SignInTimeout,
 )
-from ipyauth_magic.grant import Grant
-from ipyauth_magic.oauth.device import Pauses, sign_in_with_device
-from ipyauth_magic.oauth.device_authorization import DeviceAuthorization
-from ipyauth_magic.oauth.provider import Provider
-from ipyauth_magic.token import TokenSet
+from ipyauth_magic.flows.device import Pauses, sign_in_with_device
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
+from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.protocol.tokens import TokenSet
+from ipyauth_magic.provider.provider import Provider
 from tests.support.form_browser import FormBrowser
 
 CODES, TOKENS = "/oauth/device/code", "/oauth/token"

@@ -12,10 +12,9 @@ from html import escape
 import pytest
 import segno
 
+from ipyauth_magic.callback.routes import Environment, ways_to
 from ipyauth_magic.display.card import Card, Code, Link
-from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
-from ipyauth_magic.display.qr import qr_image, qr_text
-from ipyauth_magic.display.waiting import (
+from ipyauth_magic.display.cards import (
     countdown_text,
     device_card,
     duration,
@@ -24,7 +23,8 @@ from ipyauth_magic.display.waiting import (
     waiting_card,
     way_of_response,
 )
-from ipyauth_magic.environment import Environment, ways_to
+from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
+from ipyauth_magic.display.qr import qr_image, qr_text
 from ipyauth_magic.text import plain
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\x07"

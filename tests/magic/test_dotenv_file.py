@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ipyauth_magic import ParamsAuth0
-from ipyauth_magic.dotenv_file import UnreadableDotenv, parse_dotenv, read_dotenv
 from ipyauth_magic.errors import InvalidParams
+from ipyauth_magic.settings.dotenv import UnreadableDotenv, parse_dotenv, read_dotenv
 
 
 def test_a_missing_file_is_an_error_that_names_the_folder(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipyauth_magic.environment import Environment, JupyterServer, Way, ways_to
+from ipyauth_magic.callback.routes import Environment, JupyterServer, Way, ways_to
 from ipyauth_magic.errors import InvalidParams
 
 LOCAL = "http://127.0.0.1:8765/callback/"

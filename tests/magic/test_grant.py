@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ipyauth_magic import Auth, ParamsAuth0
-from ipyauth_magic.grant import Grant
+from ipyauth_magic.protocol.grant import Grant
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -74,7 +74,7 @@ def test_the_magic_takes_the_flow(shell: object, cell: Callable[..., str], user_
 
 def test_implicit_is_advised_against_once(params: MakeParams, user_browser: ScriptedBrowser) -> None:
     """One card of a session says in one line why `--flow code` is better; it goes on saying it."""
-    from ipyauth_magic import sign_ins
+    from ipyauth_magic.flows import session as sign_ins
 
     sign_ins._advised = None
     first, second = Auth(params()).sign_in(), Auth(params(scope="write:usual-fruit")).sign_in()

@@ -151,6 +151,6 @@ def test_without_httpx_the_extra_is_named(
 ) -> None:
     """The import is made where it is used."""
     monkeypatch.setitem(sys.modules, "httpx", None)
-    monkeypatch.delitem(sys.modules, "ipyauth_magic.httpx_auth", raising=False)
+    monkeypatch.delitem(sys.modules, "ipyauth_magic.clients.httpx_auth", raising=False)
     with pytest.raises(ImportError, match=r"ipyauth-magic\[httpx\]"):
         Auth(params()).httpx()

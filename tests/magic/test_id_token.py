@@ -15,7 +15,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
 from ipyauth_magic.errors import InvalidIdToken, UnknownKey
-from ipyauth_magic.oauth.id_token import Expected, at_hash, import_keys, verify_id_token
+from ipyauth_magic.protocol.id_token import Expected, at_hash, import_keys, verify_id_token
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STAMP = int(NOW.timestamp())

@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.callback import pages
 from ipyauth_magic.errors import (
     InvalidIdToken,
@@ -26,10 +25,12 @@ from ipyauth_magic.errors import (
     SignInCancelled,
     SignInTimeout,
 )
-from ipyauth_magic.oauth import implicit, provider
-from ipyauth_magic.oauth.provider import Provider
-from ipyauth_magic.params import ParamsAuth0
-from ipyauth_magic.token import TokenSet
+from ipyauth_magic.flows import implicit
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.tokens import TokenSet
+from ipyauth_magic.provider import provider
+from ipyauth_magic.provider.provider import Provider
+from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of, send
 from tests.support.threads import wait_for
@@ -336,15 +337,15 @@ def test_where_nothing_else_can_be_waited_for_the_caller_runs_the_grant(params: 
 @pytest.mark.parametrize(
     "where",
     [
-        "ipyauth_magic.attempt.sign_in_with_implicit",
-        "ipyauth_magic.attempt.open_in_browser",
+        "ipyauth_magic.flows.sign_in.sign_in_with_implicit",
+        "ipyauth_magic.flows.sign_in.open_in_browser",
         "ipyauth_magic.callback.listener.Listener.serve",
         "ipyauth_magic.callback.listener._Server.start",
         "ipyauth_magic.callback.listener.Listener._wait_for_response",
-        "ipyauth_magic.oauth.provider.Provider.verify",
-        "ipyauth_magic.oauth.implicit._token_set",
-        "ipyauth_magic.attempt.Attempt._keep",
-        "ipyauth_magic.attempt.Attempt._tell of the tokens",
+        "ipyauth_magic.provider.provider.Provider.verify",
+        "ipyauth_magic.flows.implicit._token_set",
+        "ipyauth_magic.flows.sign_in.Attempt._keep",
+        "ipyauth_magic.flows.sign_in.Attempt._tell of the tokens",
     ],
 )
 @pytest.mark.usefixtures("known_provider")
@@ -377,7 +378,10 @@ def test_an_interrupt_anywhere_leaves_nothing(
     while our_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert our_threads() == []
-    assert {frame.frame.f_globals["__name__"] for frame in caught.traceback} <= {__name__, "ipyauth_magic.attempt"}
+    assert {frame.frame.f_globals["__name__"] for frame in caught.traceback} <= {
+        __name__,
+        "ipyauth_magic.flows.sign_in",
+    }
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     with pytest.raises(SignInCancelled):
@@ -441,7 +445,7 @@ def test_a_clock_that_is_wrong_is_named(params: MakeParams, sign_in: SignIn, mon
     for minutes, ok in ((-0.5, True), (0.5, True), (20, False), (-20, False)):
         shifted = datetime.now(UTC) + timedelta(minutes=minutes)
         monkeypatch.setattr(
-            "ipyauth_magic.attempt.sign_in_with_implicit",
+            "ipyauth_magic.flows.sign_in.sign_in_with_implicit",
             lambda *args, shifted=shifted: implicit.sign_in_with_implicit(*args, now=lambda: shifted),
         )
         if ok:

@@ -20,7 +20,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.display.tracebacks import take_off_sending_frames
+from ipyauth_magic.display.traceback_masking import take_off_sending_frames
 from tests.magic.test_magics import run
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser

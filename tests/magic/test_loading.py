@@ -24,7 +24,7 @@ def test_nothing_heavy_is_imported() -> None:
     """Neither requests, authlib, joserfc, cryptography, bottle, waitress, dotenv, nor http.server."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
     new = done.stdout.split()
-    assert "ipyauth_magic.magics" in new
+    assert "ipyauth_magic.ipython.magics" in new
     assert not [name for name in new for heavy in HEAVY.split() if name == heavy or name.startswith(heavy + ".")]
     assert len([name for name in new if name.startswith("ipyauth_magic")]) <= 4
 

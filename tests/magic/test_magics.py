@@ -13,13 +13,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import sign_ins
 from ipyauth_magic.auth import Auth
-from ipyauth_magic.magics import Auth0Magics
-from ipyauth_magic.parameters import port_of
-from ipyauth_magic.params import ParamsAuth0
+from ipyauth_magic.flows import session as sign_ins
+from ipyauth_magic.ipython.magics import Auth0Magics
+from ipyauth_magic.protocol.tokens import AccessToken
+from ipyauth_magic.protocol.urls import port_of
+from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory
-from ipyauth_magic.token import AccessToken
 from tests.magic.test_sockets import held
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, links_in

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ipyauth_magic.errors import InvalidResponse, ProviderRefused
-from ipyauth_magic.oauth.messages import AuthorizationRequest, MalformedResponse, parse_response
+from ipyauth_magic.protocol.messages import AuthorizationRequest, MalformedResponse, parse_response
 from tests.support.scripted_browser import query_of
 
 ISSUER = "https://issuer.test/"

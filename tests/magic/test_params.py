@@ -12,8 +12,8 @@ import pytest
 
 from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.errors import InvalidParams
-from ipyauth_magic.parameters import FIELDS, PASSED_ON, looks_misspelt, nearest_name
-from ipyauth_magic.params import IpyauthWarning
+from ipyauth_magic.settings.parameters import FIELDS, PASSED_ON, looks_misspelt, nearest_name
+from ipyauth_magic.settings.params import IpyauthWarning
 
 GOOD = {"domain": "tenant.eu.auth0.com", "client_id": "abc"}
 

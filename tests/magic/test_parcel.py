@@ -9,6 +9,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey
 
 from ipyauth_magic import errors
+from ipyauth_magic.clients.dask.message import Parcel, new_secret, open_secret, seal_secret
 from ipyauth_magic.errors import (
     InsecureCluster,
     InvalidParams,
@@ -23,8 +24,7 @@ from ipyauth_magic.errors import (
     SignInTimeout,
     StoreUnavailable,
 )
-from ipyauth_magic.parcel import Parcel, new_secret, open_secret, seal_secret
-from ipyauth_magic.token import AccessToken
+from ipyauth_magic.protocol.tokens import AccessToken
 
 TOKEN = AccessToken("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.signature")
 

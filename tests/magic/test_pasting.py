@@ -11,14 +11,14 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ipyauth_magic.display import pasting
-from ipyauth_magic.display.pasting import read_in_notebook
+from ipyauth_magic.display import prompt as pasting
+from ipyauth_magic.display.prompt import read_in_notebook
 
 ROOT = Path(__file__).parents[2]
 ASK = """
 import sys
 from pathlib import Path
-from ipyauth_magic.display.pasting import read_in_terminal
+from ipyauth_magic.display.prompt import read_in_terminal
 
 over = Path(sys.argv[1])
 try:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ipyauth_magic.callback.jupyter import own_server, this_environment
-from ipyauth_magic.callback.rendezvous import ABANDONED, Rendezvous, find, is_marked, mark
-from ipyauth_magic.environment import JupyterServer
+from ipyauth_magic.callback.environment import own_server, this_environment
+from ipyauth_magic.callback.jupyter_handoff import ABANDONED, Rendezvous, find, is_marked, mark
+from ipyauth_magic.callback.routes import JupyterServer
 
 STATE = "a-state-that-nobody-guesses"
 
@@ -56,7 +56,7 @@ def test_each_secret_is_its_own_and_does_not_show() -> None:
 
 def test_it_goes_with_its_process(folder: Path) -> None:
     """Also when nobody withdrew it."""
-    script = f"from ipyauth_magic.callback.rendezvous import Rendezvous; Rendezvous(1).announce({STATE!r})"
+    script = f"from ipyauth_magic.callback.jupyter_handoff import Rendezvous; Rendezvous(1).announce({STATE!r})"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert list(folder.iterdir()) == []
 

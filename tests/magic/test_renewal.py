@@ -13,8 +13,8 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
-from ipyauth_magic.oauth.http import Answer
-from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.provider.http import Answer
+from ipyauth_magic.provider.provider import Provider
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 from tests.support.threads import joined
 from tests.support.web import Web, serving

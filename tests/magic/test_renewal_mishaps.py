@@ -19,7 +19,6 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.issuer.switches import Draft
 from ipyauth_magic import Auth
-from ipyauth_magic import kept_tokens as kept_tokens_module
 from ipyauth_magic.errors import (
     InvalidIdToken,
     NotSignedIn,
@@ -31,12 +30,13 @@ from ipyauth_magic.errors import (
     SignOutIncomplete,
     StoreBusy,
 )
-from ipyauth_magic.oauth.provider import KEPT_FOR, RETRY_AFTER, Provider
-from ipyauth_magic.sign_ins import all_sign_ins
+from ipyauth_magic.flows import token_source as kept_tokens_module
+from ipyauth_magic.flows.session import all_sign_ins
+from ipyauth_magic.protocol.tokens import TokenSet
+from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
 from ipyauth_magic.store import keyring as keyring_module
 from ipyauth_magic.store import warning
 from ipyauth_magic.store.memory import MemoryStore
-from ipyauth_magic.token import TokenSet
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import strict_api

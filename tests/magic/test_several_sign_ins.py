@@ -13,9 +13,9 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.errors import IpyauthError, PortTaken
-from ipyauth_magic.token import TokenSet
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.tokens import TokenSet
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of

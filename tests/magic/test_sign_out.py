@@ -15,8 +15,8 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
-from ipyauth_magic.oauth.http import Answer
-from ipyauth_magic.oauth.provider import Provider
+from ipyauth_magic.provider.http import Answer
+from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port

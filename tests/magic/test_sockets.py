@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from ipyauth_magic.callback import sockets
-from ipyauth_magic.callback.sockets import PortInUse, bind_redirect_uri
+from ipyauth_magic.callback import ports as sockets
+from ipyauth_magic.callback.ports import PortInUse, bind_redirect_uri
 from ipyauth_magic.errors import PortTaken
 from tests.support.listening import open_listener
 from tests.support.ports import free_port
@@ -106,7 +106,7 @@ def test_the_port_can_be_bound_again_at_once_after_a_kill() -> None:
     """SO_REUSEADDR: a restarted kernel does not wait for connections that linger."""
     port = free_port()
     program = (
-        "import os, sys; from ipyauth_magic.callback.sockets import bind_redirect_uri;"
+        "import os, sys; from ipyauth_magic.callback.ports import bind_redirect_uri;"
         f"bound = bind_redirect_uri('http://127.0.0.1:{port}/'); print('bound', flush=True);"
         "bound.sockets[0].accept(); print('accepted', flush=True); sys.stdin.read()"
     )

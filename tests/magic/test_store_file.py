@@ -18,14 +18,14 @@ import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 
 from ipyauth_magic.errors import StoreUnavailable
-from ipyauth_magic.params import IpyauthWarning
+from ipyauth_magic.settings.params import IpyauthWarning
 from ipyauth_magic.store import file as file_module
 from ipyauth_magic.store import warning
+from ipyauth_magic.store.encryption import KEY_NAME
 from ipyauth_magic.store.file import FileStore
-from ipyauth_magic.store.folder import data_folder
 from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.store.opening import open_store
-from ipyauth_magic.store.sealing import KEY_NAME
+from ipyauth_magic.store.private_directory import data_folder
 from ipyauth_magic.store.system_keyring import SERVICE
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.machine import environment

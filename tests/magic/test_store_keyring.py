@@ -17,7 +17,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from ipyauth_magic.errors import StoreUnavailable
-from ipyauth_magic.params import IpyauthWarning
+from ipyauth_magic.settings.params import IpyauthWarning
 from ipyauth_magic.store import Store, warning
 from ipyauth_magic.store import keyring as keyring_module
 from ipyauth_magic.store.file import FileStore

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ipyauth_magic.params import ParamsAuth0
+from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken
+from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store.key import checked, store_key
-from ipyauth_magic.store.record import LIMIT, Record, decode, encode
-from ipyauth_magic.token import AccessToken, IdToken, RefreshToken
+from ipyauth_magic.store.serialization import LIMIT, Record, decode, encode
 from tests.support.stored import KEY, token_set
 
 WRITTEN = encode(KEY, Record(token_set())) or b""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from ipyauth_magic.token import AccessToken, AuthorizationHeader, IdToken, TokenSet
+from ipyauth_magic.protocol.tokens import AccessToken, AuthorizationHeader, IdToken, TokenSet
 
 SECRET = "eyJhbGciOiJub25lIn0.c2VjcmV0.c2lnbmF0dXJl"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ipyauth_magic.errors import InvalidResponse, OutOfTime, ProviderRefused, ProviderUnreachable
-from ipyauth_magic.oauth.token_response import TokenResponse, refusal, renewed, token_set
+from ipyauth_magic.protocol.token_response import TokenResponse, refusal, renewed, token_set
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = {"access_token": "at", "token_type": "Bearer", "expires_in": 60, "id_token": "a.b.c", "refresh_token": "rt"}

@@ -18,11 +18,12 @@ import pytest
 from nbclient import NotebookClient
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0, auth, sign_ins
-from ipyauth_magic.callback.sockets import port_of
+from ipyauth_magic import Auth, ParamsAuth0, auth
 from ipyauth_magic.display import widget
 from ipyauth_magic.display.widget import AuthWidget
 from ipyauth_magic.errors import NotSignedIn, SignInNeeded
+from ipyauth_magic.flows import session as sign_ins
+from ipyauth_magic.protocol.urls import port_of
 from tests.magic.test_leaks import assert_silent, secrets_in
 from tests.magic.test_sockets import held
 from tests.support.ports import free_port, is_free, wait_until_free

@@ -19,7 +19,7 @@ from keyring.backends.fail import Keyring as NoKeyring
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
-from ipyauth_magic.oauth.provider import KEPT_FOR, Provider
+from ipyauth_magic.provider.provider import KEPT_FOR, Provider
 from tests.support.machine import environment
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import StrictApi, strict_api

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ipyauth_magic.callback import listener
-from ipyauth_magic.environment import Environment, ways_to
+from ipyauth_magic.callback.routes import Environment, ways_to
 
 
 def open_listener(*redirect_uris: str) -> listener.Listener:

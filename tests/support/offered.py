@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.attempt import Attempt
 from ipyauth_magic.callback import listener
-from ipyauth_magic.oauth.messages import parse_response
-from ipyauth_magic.params import ParamsAuth0
+from ipyauth_magic.flows.sign_in import Attempt
+from ipyauth_magic.protocol.messages import parse_response
+from ipyauth_magic.settings.params import ParamsAuth0
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 from ipyauth_magic.store.file import FileStore
-from ipyauth_magic.token import AccessToken, IdToken, RefreshToken, TokenSet
 
 KEY = "0123456789abcdef" * 4
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""The token on the workers of a Dask cluster."""

@@ -1,0 +1,79 @@
+"""A `requests.Session` that sends a token to one origin, and lets no error show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from ..display.traceback_masking import take_off_sending_frames
+
+if TYPE_CHECKING:
+    from ..auth import Auth
+
+Origin = tuple[str, str, int | None]
+"""Scheme, host and port (RFC 6454, section 4)."""
+
+
+class TokenSession(requests.Session):
+    """Sends the token of *auth* to the origin of *base_url*, or to the first one used, and to no other.
+
+    A redirect to another origin goes there without the token. URLs may be relative to *base_url*.
+
+    Raises:
+        ValueError: *base_url* is no http(s) URL.
+    """
+
+    def __init__(self, auth: Auth, base_url: str | None = None) -> None:
+        super().__init__()
+        self._token_auth = auth
+        self._base_url = base_url
+        self._origin = _origin(base_url) if base_url else None
+        if base_url and self._origin is None:
+            raise ValueError("base_url must begin with https:// or http://")
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Return *request* prepared, with the token if it goes to the session's origin and brings no other auth."""
+        if self._base_url is not None and isinstance(request.url, str):
+            request.url = urljoin(self._base_url, request.url)
+        prepared = super().prepare_request(request)
+        origin = _origin(str(prepared.url))
+        if self._origin is None:
+            self._origin = origin
+        if request.auth is None and self.auth is None and origin == self._origin:
+            prepared.prepare_auth(self._token_auth)
+        return prepared
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send *request*; what goes wrong is raised without the frames in which the header stands."""
+        try:
+            return super().send(request, **kwargs)
+        except requests.RequestException as error:
+            caught = error
+        take_off_sending_frames(caught)
+        raise caught
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Take the token off a redirect that leaves the origin; `requests` lets it follow to https on the same host."""
+        if _origin(str(prepared_request.url)) != self._origin:
+            prepared_request.headers.pop("Authorization", None)
+            return
+        super().rebuild_auth(prepared_request, response)
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("A session that sends a token is not copied or pickled; make one with auth.session().")
+
+
+def _origin(url: str) -> Origin | None:
+    """Return the origin of *url*, or None if it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None
+
+
+_DEFAULT_PORTS: Mapping[str, int] = {"https": 443, "http": 80}

@@ -1,0 +1,147 @@
+"""What is shown while a sign-in waits, and how it ended.
+
+The panel with the link stands still: replacing it each second would take the keyboard's focus from the link and make
+the URL impossible to select. Only the countdown beside it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from ..callback.routes import Way
+from .card import Card, Code, Link, Row
+
+PASTE = (
+    "Follow the link and sign in. Then copy the address at which your browser ends, also if it shows an error there, "
+    "and paste it where you are asked for it."
+)
+
+_OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+"""OpenID Connect Core, 5.4 and 11."""
+
+
+def waiting_card(
+    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool, way: Way | None
+) -> Card:
+    """Return the card with the link, or without it while the provider's endpoints are looked up."""
+    if url is None:
+        return Card("waiting", "Sign in", note="Asking the provider for its address…")
+    return Card(
+        "waiting",
+        f"Sign in at {urlsplit(url).netloc}",
+        rows=[("Scopes", scope), *_how_it_comes(way)],
+        link=Link("Open the sign-in page", url),
+        note=PASTE if way and way.paste else _what_happens(redirect_uri, why_no_browser, browser_wanted),
+    )
+
+
+def over_card(is_good: bool) -> Card:
+    """Return the card of a sign-in that ended while a box still asks for its response."""
+    title = "You are signed in" if is_good else "The sign-in failed"
+    return Card("good" if is_good else "bad", title, note="Press Enter in the empty box to go on.")
+
+
+def device_card(user_code: str, verification_uri: str, verification_uri_complete: str | None, scope: str) -> Card:
+    """Return the card with the code for another device, and the link that holds it, if the provider gives one."""
+    complete = verification_uri_complete
+    return Card(
+        "waiting",
+        f"Sign in at {urlsplit(verification_uri).netloc}",
+        rows=[("Scopes", scope)],
+        link=Link("Open with the code filled in", complete) if complete else Link("Open the page", verification_uri),
+        note="If the page shows a code, compare it with this one. Once you have allowed it, this goes on by itself.",
+        code=Code(user_code, verification_uri),
+    )
+
+
+def countdown_text(seconds: float) -> str:
+    """Return how long the wait still lasts, for a notebook that shows it anew each second."""
+    return f"Waiting for the sign-in: {_clock(seconds)} left. Interrupt the kernel to stop."
+
+
+def patience_text(seconds: float) -> str:
+    """Return how long the wait may last, for a terminal where the line stays as it is."""
+    return f"Waiting for the sign-in, {_clock(seconds)} at the most. Ctrl-C stops it."
+
+
+def signed_in_card(
+    logged_as: str,
+    issuer: str,
+    audience: str | None,
+    scope: str,
+    expires_at: datetime,
+    left: float,
+    renewable: bool = False,
+) -> Card:
+    """Return the card of a good sign-in; the end is an absolute time, which stays right in a saved notebook."""
+    rows = [
+        ("Provider", issuer),
+        ("API", audience or "none: the access token is opaque"),
+        ("Scopes", scope),
+        ("Valid until", f"{local_time(expires_at)} ({_left(left, renewable)})"),
+    ]
+    return Card("good", f"Signed in as {logged_as}", rows)
+
+
+def scopes_in_words(granted: str, requested: str) -> str:
+    """Return the *granted* scopes, and which of those *requested* of the API were not (RFC 6749, 3.3).
+
+    Those of OpenID Connect are left out there: some providers grant them under other names.
+    """
+    missing = [each for each in requested.split() if each not in {*granted.split(), *_OPENID_SCOPES}]
+    return f"{granted} (not granted: {' '.join(missing)})" if missing else granted
+
+
+def way_of_response(flow: str, response_mode: str, ways: Sequence[Way]) -> str:
+    """Return how the provider's answer reaches the kernel by the first of *ways*, and why so."""
+    if flow == "device":
+        return (
+            "Nothing comes to this machine: the kernel asks the provider every few seconds whether the code has been "
+            "entered, on whatever device, and gets the tokens itself."
+        )
+    what = "a code" if flow == "code" else "the tokens"
+    then = " The kernel exchanges the code for the tokens itself." if flow == "code" else ""
+    how = {"query": "in the query", "fragment": "in the fragment", "form_post": "by form_post"}[response_mode]
+    if ways[0].is_forwarded and response_mode == "query":
+        how = "in the fragment, or in the query where the provider offers nothing else"
+    return f"The response, {what}, comes {how}. {ways[0].reason}{then} {ways[0].advice}".strip()
+
+
+def local_time(moment: datetime) -> str:
+    """Return *moment* in the local time zone, with its offset."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()
+
+
+def duration(seconds: float) -> str:
+    """Return *seconds* as `HH:MM:SS`, `00:00:00` for less than none."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
+
+
+def _left(left: float, renewable: bool) -> str:
+    if renewable:
+        return "then renewed by itself" if left > 0 else "it is renewed when it is used next"
+    return f"{duration(left)} left when shown"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _how_it_comes(way: Way | None) -> list[Row]:
+    """Return what the user should know of *way*; nothing where the browser simply finds the kernel."""
+    if way is None or (way.listen_at == way.redirect_uri and not (way.paste or way.bind or way.advice)):
+        return []
+    return [("Comes back", way.reason), *([("Or", way.advice)] if way.advice else [])]
+
+
+def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:
+    back = f"The provider sends you back to {redirect_uri}"
+    if why_no_browser:
+        return f"Follow the link: {why_no_browser}. {back}"
+    if browser_wanted:
+        return f"A browser tab opens by itself; if none does, follow the link. {back}"
+    return f"Follow the link. {back}"

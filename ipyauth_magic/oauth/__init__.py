@@ -1,1 +1,0 @@
-"""The protocol, in the RFCs' words."""

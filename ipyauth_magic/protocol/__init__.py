@@ -1,0 +1,1 @@
+"""The protocol in the RFCs' words: values and pure rules."""

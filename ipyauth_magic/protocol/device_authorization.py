@@ -1,0 +1,81 @@
+"""The device authorization response: what the user is to enter, and where (RFC 8628, section 3.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidResponse
+from .messages import MAX_LIFETIME
+from .metadata import is_safe_url
+from .tokens import Masked
+
+DEFAULT_INTERVAL = 5
+"""Seconds between two polls where the provider names none (section 3.2)."""
+
+_LONGEST_INTERVAL = 300
+_PRINTABLE = re.compile(r"[\x20-\x7e]{1,4096}")
+
+
+class DeviceCode(Masked):
+    """A `device_code`: a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class DeviceAuthorization:
+    """What the user does elsewhere, and how long it may take.
+
+    Attributes:
+        user_code: to be entered at `verification_uri`.
+        verification_uri_complete: a link with the code in it, or None.
+        expires_in: seconds.
+        interval: seconds between two polls.
+    """
+
+    device_code: DeviceCode
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str | None
+    expires_in: int
+    interval: float
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> DeviceAuthorization:
+        """Return the response in *document*.
+
+        Raises:
+            InvalidResponse: something is missing, or is no address that is safe to open.
+        """
+        # `verification_url` is what a draft called it, and what Google still sends.
+        uri = document.get("verification_uri", document.get("verification_url"))
+        complete = document.get("verification_uri_complete")
+        if not is_safe_url(uri):
+            raise InvalidResponse("verification_uri", "it has no verification_uri that is safe to open")
+        return cls(
+            device_code=DeviceCode(_text(document, "device_code")),
+            user_code=_text(document, "user_code")[:100],
+            verification_uri=str(uri),
+            verification_uri_complete=str(complete) if is_safe_url(complete) else None,
+            expires_in=_seconds(document, "expires_in", MAX_LIFETIME),
+            interval=_seconds(document, "interval", _LONGEST_INTERVAL, DEFAULT_INTERVAL),
+        )
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
+        raise InvalidResponse(name, f"it has no {name}")
+    return value
+
+
+def _seconds(document: Mapping[str, Any], name: str, most: int, default: int | None = None) -> int:
+    value = document.get(name, default)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise InvalidResponse(name, f"its {name} is not a number of seconds")
+    return max(1, min(int(value), most))

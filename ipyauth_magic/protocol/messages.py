@@ -1,0 +1,208 @@
+"""Authorization request and response: built, parsed, and checked against each other."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+from ..errors import InvalidResponse, ProviderRefused
+from .tokens import AccessToken, IdToken, Received
+
+_TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space: it ends a header's value
+_CODE_CHARACTERS = re.compile(r"[\x20-\x7e]+")  # RFC 6749, A.11
+_MAX_PARAMETERS = 100
+PASTE_LIMIT = 64 * 1024
+"""Characters; a response with two large tokens has a tenth of it."""
+
+MAX_LIFETIME = 10 * 365 * 24 * 3600
+"""Seconds; a longer lifetime is taken as this one."""
+
+
+class MalformedResponse(ValueError):
+    """A body or query that is no authorization response at all."""
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """What we ask of the authorization endpoint (RFC 6749, 4.1.1 and 4.2.1; OpenID Connect Core, 3.1.2.1 and 3.2.2.1).
+
+    `state` ties the response to this request; `nonce` ties the ID token to it; the code grant's `code_challenge`
+    ties the token request to it (RFC 7636, 4.3).
+    """
+
+    response_type: str
+    response_mode: str
+    client_id: str
+    redirect_uri: str
+    scope: str
+    issuer: str
+    audience: str | None = None
+    passed_on: tuple[tuple[str, str], ...] = ()
+    code_challenge: str | None = None
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    def url(self, authorization_endpoint: str) -> str:
+        """Return the URL that the user's browser is to open (RFC 6749, 3.1)."""
+        parameters = [
+            ("response_type", self.response_type),
+            ("response_mode", self.response_mode),
+            ("client_id", self.client_id),
+            ("redirect_uri", self.redirect_uri),
+            ("scope", self.scope),
+            ("state", self.state),
+            ("nonce", self.nonce),
+            *(
+                [("code_challenge", self.code_challenge), ("code_challenge_method", "S256")]
+                if self.code_challenge
+                else []
+            ),
+            *([("audience", self.audience)] if self.audience else []),
+            *self.passed_on,
+        ]
+        separator = "&" if "?" in authorization_endpoint else "?"
+        # Authlib's prepare_grant_uri does the same, and costs tens of milliseconds of imports before the browser opens.
+        return f"{authorization_endpoint}{separator}{urlencode(parameters)}"
+
+    def validate_code(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> Received:
+        """Return the authorization code in *parameters*, whose `state` the listener has compared already.
+
+        Args:
+            parameters: of the response, each name once.
+            iss_promised: the provider's metadata says that its responses carry `iss` (RFC 9207, 2.4).
+
+        Raises:
+            ProviderRefused: the provider answered with an error (RFC 6749, 4.1.2.1).
+            InvalidResponse: something is missing or wrong (RFC 6749, 4.1.2).
+        """
+        self._check_origin_and_error(parameters, iss_promised)
+        code = parameters.get("code")
+        if not code:
+            raise InvalidResponse("code", "it has no code")
+        if not _CODE_CHARACTERS.fullmatch(code):
+            raise InvalidResponse("code", "its code holds characters that no code has")
+        return Received(code)
+
+    def validate(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> ImplicitResponse:
+        """Return the implicit response in *parameters*, whose `state` the listener has compared already.
+
+        Args:
+            parameters: of the response, each name once.
+            iss_promised: the provider's metadata says that its responses carry `iss` (RFC 9207, 2.4).
+
+        Raises:
+            ProviderRefused: the provider answered with an error (RFC 6749, 4.2.2.1).
+            InvalidResponse: something is missing or wrong (RFC 6749, 4.2.2; OpenID Connect Core, 3.2.2.5).
+        """
+        self._check_origin_and_error(parameters, iss_promised)
+        self._check_token_type(parameters)
+        return ImplicitResponse(
+            access_token=AccessToken(_required_token(parameters, "access_token")),
+            id_token=IdToken(_required_token(parameters, "id_token")),
+            expires_in=_expires_in(parameters),
+            scope=" ".join(parameters.get("scope", "").split()) or self.scope,
+        )
+
+    def _check_origin_and_error(self, parameters: Mapping[str, str], iss_promised: bool) -> None:
+        self._check_iss(parameters, iss_promised)  # first: a foreign error is no answer either
+        if "error" in parameters:
+            raise ProviderRefused(parameters["error"], parameters.get("error_description"))
+
+    def _check_iss(self, parameters: Mapping[str, str], promised: bool) -> None:
+        if "iss" in parameters and parameters["iss"] != self.issuer:
+            raise InvalidResponse("iss", "it names another issuer (RFC 9207)")
+        # An ID token names its issuer, and is verified: a provider need not say it twice (RFC 9207, section 4).
+        if promised and "iss" not in parameters and "id_token" not in parameters:
+            raise InvalidResponse("iss", "it does not name its issuer, though the provider promises to (RFC 9207)")
+
+    @staticmethod
+    def _check_token_type(parameters: Mapping[str, str]) -> None:
+        if not parameters.get("token_type"):
+            raise InvalidResponse("token_type", "it has no token_type")
+        if parameters["token_type"].lower() != "bearer":
+            raise InvalidResponse("token_type", "its token_type is not Bearer")
+
+
+@dataclass(frozen=True)
+class ImplicitResponse:
+    """A successful response of the implicit grant (RFC 6749, 4.2.2); nothing in it is verified yet.
+
+    Attributes:
+        expires_in: seconds, or None where the provider does not say.
+        scope: the granted scopes: the requested ones where the response is silent (RFC 6749, 3.3).
+    """
+
+    access_token: AccessToken
+    id_token: IdToken
+    expires_in: int | None
+    scope: str
+
+
+def parse_response(encoded: str) -> dict[str, str]:
+    """Return the parameters of a form-encoded response, each name once.
+
+    Raises:
+        MalformedResponse: it is not form-encoded UTF-8, empty, too long, or names a parameter twice
+            (RFC 6749, 3.1: parameters MUST NOT be included more than once).
+    """
+    try:
+        pairs = parse_qsl(
+            encoded, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise MalformedResponse("This is not a response of a provider.") from error
+    if not pairs:
+        raise MalformedResponse("This is not a response of a provider.")
+    _check_once(name for name, _ in pairs)
+    return dict(pairs)
+
+
+def parse_pasted(text: str) -> tuple[dict[str, str], bool]:
+    """Return the parameters of a response that somebody copied, and whether they stood in a query.
+
+    Args:
+        text: the URL at which a browser ended, or the end of it, from anywhere on.
+
+    Raises:
+        MalformedResponse: it holds no response, or is longer than any.
+    """
+    text = "".join(text.split())  # a terminal may have broken the line
+    if "=" not in text or len(text) > PASTE_LIMIT:
+        raise MalformedResponse(
+            "Copy the whole address at which the browser ended, from the address bar to its last sign."
+        )
+    before, hash_sign, fragment = text.partition("#")
+    query = before.partition("?")[2]
+    # Some providers add an empty fragment to a response in the query.
+    if hash_sign and ("state=" in fragment or not query):
+        return parse_response(fragment), False
+    return parse_response(query or before.lstrip("?&")), bool(query)
+
+
+def _check_once(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise MalformedResponse("The response names a parameter twice.")
+        seen.add(name)
+
+
+def _required_token(parameters: Mapping[str, str], name: str) -> str:
+    token = parameters.get(name)
+    if not token:
+        raise InvalidResponse(name, f"it has no {name}")
+    if not _TOKEN_CHARACTERS.fullmatch(token):
+        raise InvalidResponse(name, f"its {name} holds characters that no token has")
+    return token
+
+
+def _expires_in(parameters: Mapping[str, str]) -> int | None:
+    text = parameters.get("expires_in")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
+        raise InvalidResponse("expires_in", "its expires_in is not a number of seconds from 1")
+    return min(int(text), MAX_LIFETIME)

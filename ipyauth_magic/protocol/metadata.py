@@ -1,0 +1,122 @@
+"""What a provider says of itself (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ProviderError
+from ..text import plain
+from .urls import LOOPBACK_HOSTS
+
+OPTIONAL_ENDPOINTS = (
+    "token_endpoint",
+    "device_authorization_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+    "end_session_endpoint",
+)
+"""Endpoints that only some grants and answers need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
+
+
+@dataclass(frozen=True)
+class ProviderMetadata:
+    """The members of a discovery document that we use, verbatim.
+
+    Attributes:
+        optional_endpoints: those of `OPTIONAL_ENDPOINTS` that the document names, by their names in it.
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    jwks_uri: str
+    optional_endpoints: Mapping[str, str] = field(default_factory=dict)
+    scopes_supported: tuple[str, ...] = ()
+    response_modes_supported: tuple[str, ...] = ("query", "fragment")
+    code_challenge_methods_supported: tuple[str, ...] = ()
+    id_token_signing_alg_values_supported: tuple[str, ...] = ()
+    authorization_response_iss_parameter_supported: bool = False
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], issuer: str) -> ProviderMetadata:
+        """Return the metadata in *document*, which must be that of *issuer* (Discovery, 4.3).
+
+        Raises:
+            ProviderError: another issuer, or an endpoint that is missing or not safe to use.
+        """
+        if document.get("issuer") != issuer:
+            raise ProviderError(
+                f"The provider calls itself `{plain(document.get('issuer'), 200)}`, not `{issuer}`. "
+                "Check `domain` or `issuer`, to the last slash."
+            )
+        algorithms = document.get("id_token_signing_alg_values_supported")
+        return cls(
+            issuer=issuer,
+            authorization_endpoint=_endpoint(document, "authorization_endpoint"),
+            jwks_uri=_endpoint(document, "jwks_uri"),
+            optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
+            scopes_supported=_texts(document.get("scopes_supported")),
+            response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
+            code_challenge_methods_supported=_texts(document.get("code_challenge_methods_supported")),
+            id_token_signing_alg_values_supported=_texts(algorithms),
+            authorization_response_iss_parameter_supported=(
+                document.get("authorization_response_iss_parameter_supported") is True
+            ),
+        )
+
+    def check_pkce(self) -> None:
+        """Check that a code can be bound to its request by S256 (RFC 7636, 4.2; RFC 8414, 2); who says nothing, may.
+
+        Raises:
+            ProviderError: the provider names other methods only.
+        """
+        methods = self.code_challenge_methods_supported
+        if methods and "S256" not in methods:
+            raise ProviderError(
+                "The provider does not offer PKCE with S256, without which a code may be stolen on its way. "
+                "Ask its operator to enable it, or use --flow device."
+            )
+
+    def endpoint(self, name: str) -> str:
+        """Return the optional endpoint *name*, as `token_endpoint`.
+
+        Raises:
+            ProviderError: the provider does not offer it.
+        """
+        if name not in self.optional_endpoints:
+            raise ProviderError(f"The provider does not offer what this needs: its discovery document has no {name}.")
+        return self.optional_endpoints[name]
+
+
+def discovery_url(issuer: str) -> str:
+    """Return where *issuer* publishes its metadata (Discovery, 4.1)."""
+    return issuer.removesuffix("/") + "/.well-known/openid-configuration"
+
+
+def is_safe_url(url: object) -> bool:
+    """Tell whether *url* is https, or http on this machine, with a host and without a user."""
+    if not isinstance(url, str) or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or parts.fragment or any(c in url for c in '\\"<>^`{|}$'):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+
+
+def _endpoint(document: Mapping[str, Any], name: str) -> str:
+    url = document.get(name)
+    if url is None:
+        raise ProviderError(f"The provider's discovery document has no {name}. Check `domain` or `issuer`.")
+    if not is_safe_url(url):
+        raise ProviderError(f"The provider's {name} is not used, because it is no https address: `{plain(url, 200)}`.")
+    return str(url)
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()

@@ -1,0 +1,103 @@
+"""Tokens that do not show themselves, and the set that a sign-in gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, Self
+
+
+class Masked(str):
+    """A `str` whose `repr` shows no part of it.
+
+    `print`, `format` and `json` give the value, because a header needs it. `copy` works; `pickle` is
+    refused, because a pickle is a file that nobody knows to hold a secret.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, hidden>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is a secret and is not pickled; sign in where it is needed.")
+
+
+class AccessToken(Masked):
+    """An access token (RFC 6749, 1.4): a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
+class IdToken(Masked):
+    """An ID token (OpenID Connect Core, section 2): a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
+class RefreshToken(Masked):
+    """A refresh token (RFC 6749, 1.5): a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
+class Received(Masked):
+    """A parameter of an authorization response, which may be a token or a code: a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
+class AuthorizationHeader(Masked):
+    """The value of an `Authorization` header (RFC 6750, 2.1): a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+    @classmethod
+    def bearer(cls, token: str) -> Self:
+        """Return `Bearer` and the token."""
+        return cls(f"Bearer {token}")
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """What a sign-in gives: the tokens, what they allow, and until when.
+
+    Attributes:
+        access_token: for the API; opaque to us.
+        id_token: who signed in, verified.
+        scope: the granted scopes, space separated.
+        expires_at: when the access token ends; aware, UTC.
+        obtained_at: when it came, or was asked for; aware, UTC.
+        claims: the verified claims of the ID token.
+        refresh_token: gets the next access token without the user; None where the grant gave none.
+    """
+
+    access_token: AccessToken
+    id_token: IdToken
+    scope: str
+    expires_at: datetime
+    obtained_at: datetime
+    claims: Mapping[str, Any] = field(repr=False)
+    refresh_token: RefreshToken | None = None
+
+    def is_expired(self, now: datetime, leeway: timedelta | None = None) -> bool:
+        """Tell whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`)."""
+        if leeway is None:
+            leeway = min(timedelta(seconds=30), (self.expires_at - self.obtained_at) / 10)
+        return now + leeway >= self.expires_at
+
+    @property
+    def logged_as(self) -> str:
+        """The user's name: `nickname`, else `name`, else `email`, else `sub`."""
+        for name in ("nickname", "name", "email"):
+            value = self.claims.get(name)
+            if isinstance(value, str) and value.strip():
+                return value
+        return str(self.claims["sub"])

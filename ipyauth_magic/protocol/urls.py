@@ -1,0 +1,31 @@
+"""URLs: loopback hosts, ports and origins."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def is_loopback_url(url: str) -> bool:
+    """Tell whether *url* names this machine by a loopback address or `localhost`."""
+    try:
+        return urlsplit(url).hostname in LOOPBACK_HOSTS
+    except ValueError:
+        return False
+
+
+def port_of(url: str) -> int:
+    """Return the port of *url*, that of its scheme where it names none."""
+    parts = urlsplit(url)
+    port = parts.port
+    return _DEFAULT_PORTS.get(parts.scheme, 80) if port is None else port
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of *url* as a browser writes it (RFC 6454, 6.2): lower case, without a default port."""
+    parts = urlsplit(url)
+    default_port = f":{_DEFAULT_PORTS.get(parts.scheme, '')}"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"

@@ -1,0 +1,1 @@
+"""The provider: HTTP with limits, its metadata and keys, its endpoints."""

@@ -1,0 +1,167 @@
+"""HTTP to a provider, with limits: no redirect, no proxy for loopback, 1 MiB and 15 seconds at the most."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ProviderError, ProviderUnreachable
+from ..protocol.urls import is_loopback_url
+from .connections import Connections, adapter
+from .threads import ended_by_giving_up, run_in_thread
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 10.0
+"""Seconds; their sum bounds a whole answer, in whatever drips it comes."""
+
+MAX_ANSWER = 1024 * 1024
+"""Bytes."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a provider answered: the status, the media type in lower case, and the body, which may hold tokens."""
+
+    url: str
+    status: int
+    media_type: str
+    body: bytes = field(repr=False)
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the JSON object in the body.
+
+        Raises:
+            ProviderError: there is none.
+        """
+        try:
+            document = json.loads(self.body.decode("utf-8"))
+        except (ValueError, RecursionError):
+            # Without its cause: the exception of a broken answer holds the answer, and so perhaps a token.
+            raise self._no_json("JSON") from None
+        if not isinstance(document, dict):
+            raise self._no_json("a JSON object")
+        return document
+
+    def _no_json(self, what: str) -> ProviderError:
+        return ProviderError(f"The provider's answer at {self.url} is not {what}. Check `domain` or `issuer`.")
+
+
+def fetch_json(url: str) -> dict[str, Any]:
+    """Return the JSON object at *url*.
+
+    Raises:
+        ProviderUnreachable: no answer came, or the provider is busy.
+        ProviderError: with a sentence that says what happened and what to set.
+    """
+    answer = ask("GET", url)
+    if answer.status >= 500 or answer.status == 429:
+        raise ProviderUnreachable(
+            f"The provider is busy (it answered {answer.status} at {url}). Try again in a moment."
+        )
+    if answer.status != 200:
+        raise ProviderError(f"The provider answered {answer.status} at {url}, where 200 was expected.")
+    return answer.json_object()
+
+
+def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorization: str | None = None) -> Answer:
+    """Return what the provider answers at *url*, whatever the status.
+
+    Args:
+        method: of HTTP, as `POST`.
+        url: an endpoint of the provider, verbatim.
+        form: sent as the body, form encoded (RFC 6749, appendix B).
+        authorization: value of the `Authorization` header.
+
+    Raises:
+        ProviderUnreachable: no answer came, or none in time.
+        ProviderError: the answer is too large, or the machine's settings for proxy and certificates do not serve.
+    """
+    # In a thread: a timeout of requests begins anew with each byte, and headers too may come in drips.
+    connections = Connections()
+
+    def work() -> Answer:
+        return _ask(method, url, form, authorization, connections)
+
+    try:
+        with ended_by_giving_up(connections.end):
+            return run_in_thread(work, "ipyauth-fetch", CONNECT_TIMEOUT + READ_TIMEOUT)
+    except TimeoutError as error:
+        raise ProviderUnreachable(f"The provider's answer at {url} takes too long.") from error
+
+
+def _ask(
+    method: str, url: str, form: Mapping[str, str] | None, authorization: str | None, connections: Connections
+) -> Answer:
+    import requests
+    import urllib3.exceptions
+
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    if authorization:
+        headers["Authorization"] = authorization
+    try:
+        with (
+            _session(url, connections) as session,
+            session.request(
+                method,
+                url,
+                data=form,
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                headers=headers,
+            ) as response,
+        ):
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            return Answer(url, response.status_code, media_type, _read(response))
+    except requests.exceptions.SSLError as error:
+        raise ProviderError(
+            f"The provider's certificate cannot be verified at {url}. Behind a proxy that signs by itself, set "
+            "REQUESTS_CA_BUNDLE to the file of its certificate authority."
+        ) from _cause(error, form, authorization)
+    except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
+        raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from _cause(
+            error, form, authorization
+        )
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise ProviderUnreachable(
+            f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
+        ) from _cause(error, form, authorization)
+    except OSError as error:  # requests' own word for a bundle that is not there
+        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no usable file: {error}.") from error
+
+
+def _cause(error: Exception, form: object, authorization: object) -> Exception | None:
+    """Return *error* as the cause to tell, unless a token or a code was sent: it stands in its frames and request."""
+    return error if form is None and authorization is None else None
+
+
+def _session(url: str, connections: Connections) -> requests.Session:
+    """Return a session that takes proxies and certificates from the environment, and nothing else.
+
+    `trust_env` would also send a password of `.netrc`, and a loopback request through a proxy.
+    """
+    import requests
+    from requests.utils import get_environ_proxies
+
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter(connections))
+    session.trust_env = False
+    if not is_loopback_url(url):
+        session.proxies = dict(get_environ_proxies(url))
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    return session
+
+
+def _read(response: requests.Response) -> bytes:
+    """Return the body as it came: a compressed one could be a thousand times larger than it seems."""
+    body = response.raw.read(MAX_ANSWER + 1, decode_content=False)
+    if len(body) > MAX_ANSWER:
+        raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")
+    return bytes(body)

@@ -1,0 +1,71 @@
+"""The options of a sign-in, on a magic's line and on the command line: which values they take, and KEY=VALUE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..protocol.grant import FLOWS, RESPONSE_TYPES
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+STORES = ("memory", "keyring", "file", "none")
+
+
+class BadOption(ValueError):
+    """An option that cannot be used so; `str` gives a sentence."""
+
+
+def check_options(options: Namespace) -> None:
+    """Check what argparse does not.
+
+    Raises:
+        BadOption: a value that an option does not take, or two options that contradict each other.
+    """
+    if not re.fullmatch(r"[0-9]{1,4}", options.timeout) or not 1 <= int(options.timeout) <= 3600:
+        raise BadOption("--timeout takes a whole number of seconds from 1 to 3600.")
+    if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
+        raise BadOption("--bind takes the address of a network interface, as 0.0.0.0.")
+    _check_choice("--flow", options.flow, FLOWS)
+    _check_choice("--store", options.store, STORES)
+    if options.renewable and options.no_renewable:
+        raise BadOption("--renewable and --no-renewable contradict each other.")
+
+
+def line_parameters(options: Namespace) -> dict[str, str]:
+    """Return the parameters among *options*: each KEY=VALUE, and the options that stand for one.
+
+    Raises:
+        BadOption: a word is no KEY=VALUE, or a parameter is given twice.
+    """
+    parameters: dict[str, str] = {}
+    for word in options.parameters:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise BadOption(f"`{name[:60]}` is neither an option nor KEY=VALUE.")
+        if name in parameters:
+            raise BadOption(f"{name[:60]} is given twice.")
+        parameters[name] = value
+    for option in ("dotenv_file", "dotenv_folder"):
+        if value := getattr(options, option):
+            if option in parameters:
+                raise BadOption(f"{option} is given twice.")
+            parameters[option] = value
+    if options.flow in RESPONSE_TYPES:
+        parameters["response_type"] = RESPONSE_TYPES[options.flow]
+    return parameters
+
+
+def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[str]:
+    """Return what the user should know before the sign-in: what stands out in *options*, and *params_warnings*."""
+    warnings = list(params_warnings)
+    if options.bind:
+        warnings.append(f"--bind {options.bind}: whoever reaches that address reaches the listener too")
+    return warnings
+
+
+def _check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise BadOption(f"{option} takes {' or '.join(choices)}.")
