@@ -21,8 +21,10 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from ..protocol.messages import MalformedResponse, parse_response
 from . import pages
-from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, Rendezvous, find, mark
-from .listener import BODY_LIMIT, FORM, OUTCOME_TIMEOUT
+from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, HandOff, lookup, mark
+from .receiver import FORM
+from .server import ANSWER_LIMIT as OUTCOME_TIMEOUT
+from .server import BODY_LIMIT
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -65,12 +67,12 @@ class CallbackHandler(JupyterHandler):
         except (MalformedResponse, UnicodeDecodeError):
             return pages.not_ours("It is malformed."), 400
         # Files may be slow: a home folder of a hub lies on a network.
-        rendezvous = await asyncio.to_thread(find, state)
+        rendezvous = await asyncio.to_thread(lookup, state)
         if rendezvous is None:
             return NOBODY_WAITS, 404
         return await self._hand_over(rendezvous)
 
-    async def _hand_over(self, rendezvous: Rendezvous) -> tuple[pages.Outcome, int]:
+    async def _hand_over(self, rendezvous: HandOff) -> tuple[pages.Outcome, int]:
         where = "query" if self.request.headers.get(QUERY_HEADER) == "query" else "fragment"
         request = HTTPRequest(
             f"http://127.0.0.1:{rendezvous.port}{HANDOVER_PATH}",

@@ -34,13 +34,13 @@ _FILE_LIMIT = 1024
 
 
 @dataclass(frozen=True)
-class Rendezvous:
+class HandOff:
     """Where the listener of a kernel is, and what proves that somebody may hand it a response."""
 
     port: int
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
-    def announce(self, state: str, folder: Path | None = None) -> Announced:
+    def publish(self, state: str, folder: Path | None = None) -> Published:
         """Let the Jupyter server find this by *state*, until the result is withdrawn.
 
         Raises:
@@ -50,26 +50,26 @@ class Rendezvous:
         _sweep(place.path)
         name = _name_of(state)
         place.replace(name, json.dumps({"port": self.port, "secret": self.secret}).encode())
-        announced = Announced(place, name)
-        atexit.register(announced.withdraw)
-        return announced
+        published = Published(place, name)
+        atexit.register(published.unpublish)
+        return published
 
 
 @dataclass(frozen=True)
-class Announced:
+class Published:
     """A rendezvous that the Jupyter server can find."""
 
     place: PrivateFolder
     name: str
 
-    def withdraw(self) -> None:
+    def unpublish(self) -> None:
         """Take it away; any number of times."""
         with suppress(OSError):
             self.place.remove(self.name)
-        atexit.unregister(self.withdraw)
+        atexit.unregister(self.unpublish)
 
 
-def find(state: str, folder: Path | None = None) -> Rendezvous | None:
+def lookup(state: str, folder: Path | None = None) -> HandOff | None:
     """Return the rendezvous of the kernel that waits for a response with *state*; None if none does.
 
     A file that is not this user's alone does not count.
@@ -82,7 +82,7 @@ def find(state: str, folder: Path | None = None) -> Rendezvous | None:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     is_sound = isinstance(port, int) and 0 < port < 65536 and isinstance(secret, str)
-    return Rendezvous(port, secret) if is_sound else None
+    return HandOff(port, secret) if is_sound else None
 
 
 def runtime_folder() -> Path | None:
@@ -94,15 +94,15 @@ def runtime_folder() -> Path | None:
     return Path(jupyter_runtime_dir())
 
 
-def mark(folder: Path) -> Announced:
+def mark(folder: Path) -> Published:
     """Let the kernels of this Jupyter server know that it hands responses over, until the result is withdrawn.
 
     Raises:
         OSError: the runtime folder cannot be written to, or belongs to somebody else.
     """
-    marker = Announced(PrivateFolder(folder), _marker_of(os.getpid()))
+    marker = Published(PrivateFolder(folder), _marker_of(os.getpid()))
     marker.place.replace(marker.name, b"{}")
-    atexit.register(marker.withdraw)
+    atexit.register(marker.unpublish)
     return marker
 
 

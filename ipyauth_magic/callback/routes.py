@@ -89,7 +89,7 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """How the response to one redirect URI reaches the kernel, and why so.
 
     Attributes:
@@ -121,13 +121,13 @@ class Way:
         return self.through_server or self.listen_at not in (None, self.redirect_uri)
 
 
-def ways_to(
+def routes_to(
     redirect_uris: Sequence[str],
     environment: Environment,
     response_mode: str = "fragment",
     bind: str | None = None,
     paste: bool = False,
-) -> tuple[Way, ...]:
+) -> tuple[Route, ...]:
     """Return the ways to try, in order: those of *redirect_uris*, and last the ones where only the user can help.
 
     Args:
@@ -154,13 +154,13 @@ _NO_FORM_POST = Problem(
 )
 
 
-def _way(redirect_uri: str, environment: Environment, bind: str | None, paste: bool) -> Way:
+def _way(redirect_uri: str, environment: Environment, bind: str | None, paste: bool) -> Route:
     parts = urlsplit(redirect_uri)
     return (
         _through_jupyter(parts, environment)
         or _through_proxy(parts, environment, paste)
         or _by_listener(parts, environment, bind, paste)
-        or Way(
+        or Route(
             redirect_uri,
             f"Nothing at {parts.netloc} is known to lead to this kernel, so you bring the response yourself.",
             paste=True,
@@ -176,7 +176,7 @@ _INSTALL = (
 )
 
 
-def _through_jupyter(parts: SplitResult, environment: Environment) -> Way | None:
+def _through_jupyter(parts: SplitResult, environment: Environment) -> Route | None:
     """Return the way through the Jupyter server, if the redirect URI leads there."""
     server, hub = environment.server, environment.hub_prefix
     by_hub = hub is not None and parts.path.endswith(_HUB_PATH)
@@ -185,12 +185,12 @@ def _through_jupyter(parts: SplitResult, environment: Environment) -> Way | None
     redirect_uri = parts.geturl()
     if server is None or not server.hands_over:
         reason = f"Jupyter itself serves {redirect_uri}, and knows nothing of this kernel's sign-in."
-        return Way(redirect_uri, reason, paste=True, advice=_INSTALL)
+        return Route(redirect_uri, reason, paste=True, advice=_INSTALL)
     if by_hub:
         reason = "JupyterHub leads your browser to your own server, whose extension hands the response to this kernel."
     else:
         reason = "The redirect URI is Jupyter's own, whose extension hands the response to this kernel."
-    return Way(redirect_uri, reason, through_server=True)
+    return Route(redirect_uri, reason, through_server=True)
 
 
 def _is_of_server(parts: SplitResult, server: JupyterServer | None, hub_prefix: str | None) -> bool:
@@ -201,7 +201,7 @@ def _is_of_server(parts: SplitResult, server: JupyterServer | None, hub_prefix: 
     return parts.hostname not in LOOPBACK_HOSTS or parts.port == server.port
 
 
-def _through_proxy(parts: SplitResult, environment: Environment, paste: bool) -> Way | None:
+def _through_proxy(parts: SplitResult, environment: Environment, paste: bool) -> Route | None:
     """Return the way through a proxy that forwards a port of this machine, if the redirect URI names one."""
     by_template = environment.proxy_uri is not None
     found = _match_template(parts.geturl(), environment.proxy_uri) if environment.proxy_uri else None
@@ -212,7 +212,7 @@ def _through_proxy(parts: SplitResult, environment: Environment, paste: bool) ->
     listen_at = f"http://127.0.0.1:{found[1]}{found[2] or '/'}"
     proxy = "VSCODE_PROXY_URI says that it" if by_template else "A proxy, as jupyter-server-proxy has it,"
     reason = f"{proxy} forwards the redirect URI to port {found[1]} of this machine, where this kernel listens."
-    return Way(parts.geturl(), reason, listen_at, paste=paste)
+    return Route(parts.geturl(), reason, listen_at, paste=paste)
 
 
 def _match_template(redirect_uri: str, proxy_uri: str) -> re.Match[str] | None:
@@ -223,22 +223,22 @@ def _match_template(redirect_uri: str, proxy_uri: str) -> re.Match[str] | None:
     return re.fullmatch(f"{re.escape(before)}([1-9][0-9]{{0,4}}){after}((?:/.*)?)", redirect_uri)
 
 
-def _by_listener(parts: SplitResult, environment: Environment, bind: str | None, paste: bool) -> Way | None:
+def _by_listener(parts: SplitResult, environment: Environment, bind: str | None, paste: bool) -> Route | None:
     """Return the way to a port of our own, if the browser may reach it."""
     redirect_uri = parts.geturl()
     if parts.hostname not in LOOPBACK_HOSTS:
         if not bind or not parts.port:
             return None
         reason = f"This kernel listens on {bind}, and {parts.netloc} is published as its port."
-        return Way(redirect_uri, reason, redirect_uri, bind, paste=paste)
+        return Route(redirect_uri, reason, redirect_uri, bind, paste=paste)
     if bind:
         reason = f"This kernel listens on {bind}, where a published port leads your browser."
-        return Way(redirect_uri, reason, redirect_uri, bind, paste=paste)
+        return Route(redirect_uri, reason, redirect_uri, bind, paste=paste)
     if environment.where:
         reason = f"The kernel runs {environment.where}, so your browser does not find it at {parts.netloc}."
-        return Way(redirect_uri, reason, redirect_uri, paste=True, advice=_elsewhere(environment))
+        return Route(redirect_uri, reason, redirect_uri, paste=True, advice=_elsewhere(environment))
     reason = "It reaches a listener of this kernel, at the redirect URI, from a browser on this machine."
-    return Way(redirect_uri, reason, redirect_uri, paste=paste, advice=_forward_line(parts, environment))
+    return Route(redirect_uri, reason, redirect_uri, paste=paste, advice=_forward_line(parts, environment))
 
 
 def _elsewhere(environment: Environment) -> str:

@@ -1,1 +1,63 @@
-"""Objects that put the token on requests: requests, httpx, the workers of a Dask cluster."""
+"""Objects that put the token on requests: for requests, httpx, and the workers of a Dask cluster.
+
+Each is imported when it is asked for, and names the extra to install where its library is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+    from distributed import Client
+
+    from ..flows.token_source import TokenSource
+    from .dask.worker import WorkerAuth
+    from .requests_auth import RequestsAuth
+    from .requests_session import TokenSession
+
+    Subscribe = Callable[[Callable[[], None]], AbstractContextManager[None]]
+
+
+def requests_auth(source: TokenSource) -> RequestsAuth:
+    """Return an auth object of `requests`."""
+    from .requests_auth import RequestsAuth
+
+    return RequestsAuth(source)
+
+
+def session(source: TokenSource, base_url: str | None) -> TokenSession:
+    """Return a `requests.Session` that sends the token to one origin."""
+    from .requests_session import TokenSession
+
+    return TokenSession(source, base_url)
+
+
+def httpx_auth(source: TokenSource) -> httpx.Auth:
+    """Return an auth object of httpx.
+
+    Raises:
+        ImportError: httpx is not installed; the extra is named.
+    """
+    try:
+        from .httpx_auth import TokenAuth
+    except ImportError as error:
+        raise ImportError("httpx is not installed here: run `pip install 'ipyauth-magic[httpx]'`.") from error
+    return TokenAuth(source)
+
+
+def worker_auth(
+    source: TokenSource, subscribe: Subscribe, client: Client, without_tls: bool
+) -> AbstractContextManager[WorkerAuth]:
+    """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
+
+    Raises:
+        ImportError: Dask is not installed; the extra is named.
+    """
+    try:
+        from .dask.kernel import worker_auth
+    except ImportError as error:
+        raise ImportError("Dask is not installed here: run `pip install 'ipyauth-magic[dask]'`.") from error
+    return worker_auth(source, subscribe, client, without_tls)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from ..callback.routes import Way
+from ..callback.routes import Route
+from ..protocol.flow import Flow
 from .card import Card, Code, Link, Row
 
 PASTE = (
@@ -23,7 +24,7 @@ _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "o
 
 
 def waiting_card(
-    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool, way: Way | None
+    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool, route: Route | None
 ) -> Card:
     """Return the card with the link, or without it while the provider's endpoints are looked up."""
     if url is None:
@@ -31,9 +32,9 @@ def waiting_card(
     return Card(
         "waiting",
         f"Sign in at {urlsplit(url).netloc}",
-        rows=[("Scopes", scope), *_how_it_comes(way)],
+        rows=[("Scopes", scope), *_how_it_comes(route)],
         link=Link("Open the sign-in page", url),
-        note=PASTE if way and way.paste else _what_happens(redirect_uri, why_no_browser, browser_wanted),
+        note=PASTE if route and route.paste else _what_happens(redirect_uri, why_no_browser, browser_wanted),
     )
 
 
@@ -94,19 +95,15 @@ def scopes_in_words(granted: str, requested: str) -> str:
     return f"{granted} (not granted: {' '.join(missing)})" if missing else granted
 
 
-def way_of_response(flow: str, response_mode: str, ways: Sequence[Way]) -> str:
-    """Return how the provider's answer reaches the kernel by the first of *ways*, and why so."""
-    if flow == "device":
-        return (
-            "Nothing comes to this machine: the kernel asks the provider every few seconds whether the code has been "
-            "entered, on whatever device, and gets the tokens itself."
-        )
-    what = "a code" if flow == "code" else "the tokens"
-    then = " The kernel exchanges the code for the tokens itself." if flow == "code" else ""
+def route_of_response(flow: Flow, response_mode: str, routes: Sequence[Route]) -> str:
+    """Return how the provider's answer reaches the kernel by the first of *routes*, and why so."""
+    if not routes:
+        return flow.explanation
     how = {"query": "in the query", "fragment": "in the fragment", "form_post": "by form_post"}[response_mode]
-    if ways[0].is_forwarded and response_mode == "query":
+    if routes[0].is_forwarded and response_mode == "query":
         how = "in the fragment, or in the query where the provider offers nothing else"
-    return f"The response, {what}, comes {how}. {ways[0].reason}{then} {ways[0].advice}".strip()
+    sentences = (f"The response, {flow.response}, comes {how}.", routes[0].reason, flow.explanation, routes[0].advice)
+    return " ".join(filter(None, sentences))
 
 
 def local_time(moment: datetime) -> str:
@@ -131,11 +128,11 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def _how_it_comes(way: Way | None) -> list[Row]:
-    """Return what the user should know of *way*; nothing where the browser simply finds the kernel."""
-    if way is None or (way.listen_at == way.redirect_uri and not (way.paste or way.bind or way.advice)):
+def _how_it_comes(route: Route | None) -> list[Row]:
+    """Return what the user should know of *route*; nothing where the browser simply finds the kernel."""
+    if route is None or (route.listen_at == route.redirect_uri and not (route.paste or route.bind or route.advice)):
         return []
-    return [("Comes back", way.reason), *([("Or", way.advice)] if way.advice else [])]
+    return [("Comes back", route.reason), *([("Or", route.advice)] if route.advice else [])]
 
 
 def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:

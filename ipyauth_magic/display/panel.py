@@ -7,12 +7,13 @@ import sys
 import uuid
 from typing import Any, Protocol
 
-from ..flows.sign_in import Attempt
+from ..flows.sign_in import Progress, SignIn, State
 from ..text import plain
 from .card import Card, escaped
-from .cards import countdown_text, device_card, over_card, patience_text, waiting_card
+from .cards import countdown_text, over_card, patience_text
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
+from .view import progress_card
 
 BLANK = {"text/html": "", "text/plain": ""}
 """Shows nothing."""
@@ -21,11 +22,17 @@ BLANK = {"text/html": "", "text/plain": ""}
 class Panel(Protocol):
     """Shows one sign-in from its link to its end."""
 
-    def tick(self, attempt: Attempt) -> None:
-        """Show what is new about *attempt*."""
+    def can_be_answered(self) -> bool:
+        """Tell whether a person sees it and may follow a link."""
 
-    def ask(self, attempt: Attempt) -> None:
-        """Ask the user for the URL at which the browser ended, until it serves or *attempt* is over."""
+    def tick(self, progress: Progress) -> None:
+        """Show what is new."""
+
+    def ask(self, sign_in: SignIn) -> None:
+        """Ask the user for the address at which the browser ended, until it serves or *sign_in* is over."""
+
+    def clear(self) -> None:
+        """Take the link away."""
 
     def end(self, card: Card | None) -> None:
         """Replace the link, so that none stays in a saved notebook, by *card* or by nothing."""
@@ -38,28 +45,19 @@ def current_shell() -> Any:
 
 
 def in_notebook() -> bool:
-    """Tell whether a kernel shows outputs, which can be replaced; a terminal cannot."""
+    """Tell whether outputs are shown by a kernel's front end, where they can be replaced; a terminal's lines stay."""
     return getattr(current_shell(), "kernel", None) is not None
 
 
-def somebody_can_answer() -> bool:
+def person_can_answer() -> bool:
     """Tell whether a person may follow a link: not under nbclient, nbconvert or papermill."""
     kernel = getattr(current_shell(), "kernel", None)
     return kernel is None or bool(getattr(kernel, "_allow_stdin", True))
 
 
 def panel(owns_cell: bool = False) -> Panel:
-    """Return the panel that suits where this runs; *owns_cell*: nobody else shows anything in the cell's output."""
+    """Return the panel for a notebook or a terminal; *owns_cell*: no other code shows anything in the cell's output."""
     return NotebookPanel(owns_cell) if in_notebook() else TextPanel()
-
-
-def card_of(attempt: Attempt) -> Card:
-    """Return the card of a sign-in under way."""
-    scope = attempt.grant.scope(attempt.params.scope)
-    if (asked := attempt.device_authorization) is not None:
-        return device_card(asked.user_code, asked.verification_uri, asked.verification_uri_complete, scope)
-    browser = (attempt.why_no_browser, attempt.wants_browser)
-    return waiting_card(attempt.url, attempt.redirect_uri, scope, *browser, attempt.way)
 
 
 def show(bundle: dict[str, str]) -> None:
@@ -82,34 +80,40 @@ class NotebookPanel:
         self._countdown = Output()
         self._shown: Card | None = None
 
-    def tick(self, attempt: Attempt) -> None:
+    def can_be_answered(self) -> bool:
+        """Tell whether a person may follow the link: not under nbclient, nbconvert or papermill."""
+        return person_can_answer()
+
+    def tick(self, progress: Progress) -> None:
         """Show the link once it is known, and the time left."""
-        card = card_of(attempt)
+        card = progress_card(progress)
         if card != self._shown:
             self._shown = card
             self._card.show(card.bundle())
-        text = f"{self._refusal} {countdown_text(attempt.seconds_left)}".strip()
+        text = f"{self._refusal} {countdown_text(progress.seconds_left)}".strip()
         self._countdown.show({"text/html": f'<div style="opacity:0.8">{escaped(text)}</div>', "text/plain": text})
 
-    def ask(self, attempt: Attempt) -> None:
+    def ask(self, sign_in: SignIn) -> None:
         """Ask in a box that shows nothing, as a password's; the countdown goes on."""
-        while not attempt.is_over:
+        while not sign_in.progress.is_over:
             try:
-                text = read_in_notebook(lambda: attempt.is_over, lambda: self._tick_beside_box(attempt))
+                text = read_in_notebook(
+                    lambda: sign_in.progress.is_over, lambda: self._tick_beside_box(sign_in.progress)
+                )
             except KeyboardInterrupt:
                 self._drop_box()
                 raise
-            if text is None or (refusal := attempt.paste(text)) is None:
+            if text is None or (refusal := sign_in.source.paste(text)) is None:
                 return
             self._refusal = refusal
-            self.tick(attempt)
+            self.tick(sign_in.progress)
 
-    def _tick_beside_box(self, attempt: Attempt) -> None:
-        if attempt.is_over:
-            self._card.show(over_card(attempt.error is None).bundle())
+    def _tick_beside_box(self, progress: Progress) -> None:
+        if progress.is_over:
+            self._card.show(over_card(progress.state is State.DONE).bundle())
             self._countdown.show(BLANK)
         else:
-            self.tick(attempt)
+            self.tick(progress)
 
     def _drop_box(self) -> None:
         """Take the box of a user who interrupted away: JupyterLab leaves it there, dead, unless all the output goes."""
@@ -118,6 +122,10 @@ class NotebookPanel:
 
             clear_output()
             self._begin()
+
+    def clear(self) -> None:
+        """Take link and countdown away."""
+        self.end(None)
 
     def end(self, card: Card | None) -> None:
         """Replace link and countdown by *card*, or by nothing."""
@@ -152,27 +160,34 @@ class TextPanel:
         self._has_reason = False
         self._stream = sys.stderr if current_shell() is None else sys.stdout
 
-    def tick(self, attempt: Attempt) -> None:
+    def can_be_answered(self) -> bool:
+        """Tell whether a person may follow the link: every terminal has one, for all that is known here."""
+        return person_can_answer()
+
+    def tick(self, progress: Progress) -> None:
         """Show the link once it is known, and once that no browser opens it."""
-        if attempt.url is None:
+        if progress.url is None:
             return
-        reason = attempt.why_no_browser
+        reason = progress.why_no_browser
         if not self._has_link:
-            card = card_of(attempt)
-            parts = (card.text(), self._qr(card), f"  {patience_text(attempt.seconds_left)}")
+            card = progress_card(progress)
+            parts = (card.text(), self._qr(card), f"  {patience_text(progress.seconds_left)}")
             self._print("\n".join(filter(None, parts)))
             self._has_link = True
         elif reason and not self._has_reason:
             self._print(f"  Follow the link: {reason}.")
         self._has_reason = bool(reason)
 
-    def ask(self, attempt: Attempt) -> None:
+    def ask(self, sign_in: SignIn) -> None:
         """Ask in a line that shows nothing, if there is a terminal."""
-        while not attempt.is_over:
-            text = read_in_terminal(self._stream, lambda: attempt.is_over)
-            if text is None or (refusal := attempt.paste(text)) is None:
+        while not sign_in.progress.is_over:
+            text = read_in_terminal(self._stream, lambda: sign_in.progress.is_over)
+            if text is None or (refusal := sign_in.source.paste(text)) is None:
                 return
             self._print(f"  {plain(refusal, 600)}")
+
+    def clear(self) -> None:
+        """Do nothing: lines of a terminal stay."""
 
     def end(self, card: Card | None) -> None:
         """Show *card*."""

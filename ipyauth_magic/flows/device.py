@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from ..errors import IpyauthError, ProviderRefused, ProviderUnreachable, SignInCancelled, SignInTimeout
+from ..callback.routes import Route
+from ..errors import ProviderRefused, ProviderUnreachable
 from ..protocol.device_authorization import DeviceAuthorization
-from ..protocol.grant import Grant
+from ..protocol.flow import Grant
 from ..protocol.id_token import Expected
 from ..protocol.token_response import TokenResponse, no_id_token, token_set
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
-from .clock import utc_now
+from . import clock
+from .sign_in import SignIn
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -23,81 +26,78 @@ SLOW_DOWN = 5
 """Seconds that `slow_down` adds to the interval, for this and all later polls (section 3.5)."""
 
 LONGEST_PAUSE = 60
-"""Seconds between two polls while the connection is lost, each pause twice the last (section 3.5); or twice the
-interval, where that is more."""
+"""Seconds between two polls while the connection is lost, or twice the interval, where that is more (section 3.5)."""
 
 
-class Pauses:
-    """The pauses between two polls; used from any thread, as a listener is, and ended as one is."""
+@dataclass(frozen=True)
+class Polling:
+    """A device authorization, and when to ask for its tokens next.
 
-    redirect_uri = ""
-    has_response = False
+    Attributes:
+        interval: seconds between two polls, as the provider wants it now.
+        pause: seconds before the next poll; longer than the interval while the connection is lost.
+    """
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._cancelled: IpyauthError | None = None
-        self._timeout = self._ends_at = 0.0
-
-    def give_time(self, timeout: float) -> None:
-        """Let the wait end *timeout* seconds from now, whatever was said before."""
-        with self._changed:
-            self._timeout, self._ends_at = timeout, time.monotonic() + timeout
-            self._changed.notify_all()
-
-    def pause(self, seconds: float) -> None:
-        """Wait *seconds*.
-
-        Raises:
-            SignInTimeout: the wait as a whole has ended.
-            IpyauthError: what `cancel` was called with.
-        """
-        until = time.monotonic() + seconds
-        with self._changed:
-            while self._cancelled is None and time.monotonic() < min(until, self._ends_at):
-                self._changed.wait(min(until, self._ends_at) - time.monotonic())
-            if self._cancelled is not None:
-                raise self._cancelled
-            if time.monotonic() >= self._ends_at:
-                raise SignInTimeout(self._timeout, None)
-
-    def cancel(self, error: IpyauthError) -> None:
-        """End the wait by *error*."""
-        with self._changed:
-            self._cancelled = self._cancelled or error
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """End the wait, if it has not ended."""
-        self.cancel(SignInCancelled())
-
-    def join(self, timeout: float = 0.0) -> None:
-        """End the wait; nothing is left behind."""
-        self.close()
+    authorization: DeviceAuthorization
+    interval: float
+    pause: float
 
 
-def sign_in_with_device(
-    params: ParamsAuth0,
-    grant: Grant,
-    provider: Provider,
-    pauses: Pauses,
-    show: Callable[[DeviceAuthorization], None],
-    accept: Callable[[TokenSet], None],
-    now: Callable[[], datetime] = utc_now,
-) -> None:
-    """Give *accept* verified tokens for *params*; the user enters the code that *show* is given.
+def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
+    """Return the code for the user to enter, and the first pause (sections 3.1 and 3.2).
 
     Raises:
-        SignInFailed: refused, timed out, cancelled, or a response that cannot be trusted.
+        SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
-    scope = grant.scope(params.scope)
-    form = {"client_id": params.client_id, "scope": scope, **dict(params.passed_on)}
-    begun = time.monotonic()
-    document = provider.request_device_authorization(form | ({"audience": params.audience} if params.audience else {}))
+    form = {"client_id": params.client_id, "scope": grant.scope(params.scope), **dict(params.passed_on)}
+    if params.audience:
+        form["audience"] = params.audience
+    document = provider.request_device_authorization(form)
     authorization = DeviceAuthorization.from_document(document)
-    show(authorization)
-    document, asked_at = _poll(params, provider, authorization, begun + authorization.expires_in, pauses, now)
-    response = TokenResponse.from_document(document, scope)
+    return Polling(authorization, authorization.interval, authorization.interval)
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The token response, not verified yet, and when it was asked for."""
+
+    document: Mapping[str, Any] = field(repr=False)
+    asked_at: datetime
+
+
+def poll(
+    polling: Polling, params: ParamsAuth0, provider: Provider, now: Callable[[], datetime]
+) -> Granted | Polling:
+    """Ask once for the tokens; return the response, or the next pause (sections 3.4 and 3.5).
+
+    Raises:
+        SignInFailed: the provider refused, or its answer cannot be trusted.
+    """
+    form = {
+        "grant_type": GRANT_TYPE,
+        "device_code": polling.authorization.device_code,
+        "client_id": params.client_id,
+    }
+    asked_at = now()
+    try:
+        return Granted(provider.request_tokens(form, params.resource), asked_at)
+    except ProviderUnreachable:
+        return replace(polling, pause=min(polling.pause * 2, max(LONGEST_PAUSE, polling.interval * 2)))
+    except ProviderRefused as error:
+        return _after(error, polling)
+
+
+def tokens(
+    granted: Granted, params: ParamsAuth0, grant: Grant, provider: Provider, now: Callable[[], datetime]
+) -> TokenSet:
+    """Return the verified tokens of *granted*.
+
+    Raises:
+        SignInFailed: the response cannot be trusted.
+        ProviderError: the keys for the verification cannot be had.
+    """
+    response = TokenResponse.from_document(granted.document, grant.scope(params.scope))
     if response.id_token is None:
         raise no_id_token()
     expected = Expected(
@@ -110,39 +110,61 @@ def sign_in_with_device(
         algorithms=provider.metadata().id_token_signing_alg_values_supported,
     )
     claims = provider.verify(response.id_token, expected, now())
-    accept(token_set(response, claims, asked_at))
+    return token_set(response, claims, granted.asked_at)
 
 
-def _poll(
-    params: ParamsAuth0,
-    provider: Provider,
-    authorization: DeviceAuthorization,
-    ends_at: float,
-    pauses: Pauses,
-    now: Callable[[], datetime],
-) -> tuple[dict[str, object], datetime]:
-    """Return the answer to the first token request that the user's consent lets succeed (sections 3.4 and 3.5).
+def _after(error: ProviderRefused, polling: Polling) -> Polling:
+    """Return the next pause after *error*; raise it where the user cannot succeed any more."""
+    if error.error == "slow_down":
+        interval = polling.interval + SLOW_DOWN
+        return replace(polling, interval=interval, pause=interval)
+    if error.error == "authorization_pending":
+        return replace(polling, pause=polling.interval)
+    raise error
 
-    With it comes when that was asked.
-    """
-    form = {
-        "grant_type": GRANT_TYPE,
-        "device_code": authorization.device_code,
-        "client_id": params.client_id,
-    }
-    interval = pause = authorization.interval
-    while True:
-        pauses.pause(max(0.0, min(pause, ends_at - time.monotonic())))
-        if time.monotonic() >= ends_at:
-            raise ProviderRefused("expired_token", None)
-        asked_at = now()
-        try:
-            return provider.request_tokens(form, params.resource), asked_at
-        except ProviderUnreachable:
-            pause = min(pause * 2, max(LONGEST_PAUSE, interval * 2))
-        except ProviderRefused as error:
-            if error.error == "slow_down":
-                interval += SLOW_DOWN
-            elif error.error != "authorization_pending":
-                raise
-            pause = interval
+
+class DevicePoll:
+    """Shows a code for another device, and polls until the user has entered it (a `ResponseSource`)."""
+
+    redirect_uri = ""
+    route: Route | None = None
+    port: int | None = None
+
+    def __init__(self, params: ParamsAuth0, grant: Grant) -> None:
+        self._params = params
+        self._grant = grant
+        self._provider = Provider.of(params.expected_issuer)
+        self.scope = grant.scope(params.scope)
+
+    def start(self, sign_in: SignIn) -> None:
+        """Ask for a code and poll, in a thread."""
+        sign_in.run(lambda: self._run(sign_in), "ipyauth-sign-in")
+
+    def tokens(self, response: Granted) -> TokenSet:
+        """Return the verified tokens of *response*."""
+        return tokens(response, self._params, self._grant, self._provider, clock.utc_now)
+
+    def paste(self, text: str) -> str | None:
+        """Do nothing: there is nothing to paste."""
+        return None
+
+    def close(self, linger: bool) -> None:
+        """Do nothing: no port is held, and the thread ends at the sign-in's end."""
+
+    def join(self, timeout: float) -> None:
+        """Do nothing: no port is held."""
+
+    def _run(self, sign_in: SignIn) -> None:
+        first = begin(self._params, self._grant, self._provider)
+        polling: Polling | Granted = first
+        asked = first.authorization
+        code_ends_at = time.monotonic() + asked.expires_in
+        sign_in.show_link(asked.verification_uri_complete or asked.verification_uri, asked)
+        while isinstance(polling, Polling):
+            sign_in.pause(max(0.0, min(polling.pause, code_ends_at - time.monotonic())))
+            if sign_in.progress.is_over:
+                return
+            if time.monotonic() >= code_ends_at:
+                raise ProviderRefused("expired_token")
+            polling = poll(polling, self._params, self._provider, clock.utc_now)
+        sign_in.complete(polling)

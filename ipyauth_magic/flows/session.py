@@ -1,125 +1,108 @@
-"""The sign-ins of this session: those that gave tokens, those under way, and those of them that cards offer."""
+"""The sign-ins of this process: those with tokens, those under way, and the ports that cards hold."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet, ref
 
+from ..callback.routes import Route
+from ..errors import SignInCancelled
 from ..store import memory
-
-if TYPE_CHECKING:
-    from ..auth import Auth
-    from ..callback.routes import Way
-    from .sign_in import Attempt
+from .sign_in import SignIn
+from .token_source import TokenSource
 
 KEPT = 100
-"""So many sign-ins are listed at the most; an older one lives on in whatever variable holds it."""
-
-_lock = threading.Lock()
-_signed_in: list[Auth] = []
-_advised: ref[Auth] | None = None
-_under_way: WeakSet[Attempt] = WeakSet()
-_offered: set[Attempt] = set()
-"""Cards hold a port for a sign-in that nobody waits for, and give it up for one that somebody does wait for."""
+"""Most sign-ins that are listed; an older one lives on in the variable that holds it."""
 
 
-def remember(auth: Auth) -> None:
-    """Make *auth* the latest sign-in."""
-    with _lock:
-        _signed_in[:] = [*(each for each in _signed_in if each is not auth), auth][-KEPT:]
+class Holder(Protocol):
+    """Holds tokens; `Authenticator` is one."""
+
+    def leave(self, forget: Callable[[TokenSource], Any]) -> Any:
+        """Be no sign-in of the session any more, and let *forget* forget the tokens."""
 
 
-def is_to_be_advised(auth: Auth) -> bool:
-    """Tell whether *auth* is the one sign-in of the session whose card may give advice."""
-    global _advised
-    with _lock:
-        if _advised is None:
-            _advised = ref(auth)
-        return _advised() is auth
+H = TypeVar("H", bound=Holder)
 
 
-def forget(auth: Auth) -> None:
-    """Leave *auth* out from now on."""
-    with _lock:
-        _signed_in[:] = [each for each in _signed_in if each is not auth]
+class Session(Generic[H]):
+    """What the sign-ins of one process know of each other; thread-safe."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._signed_in: list[H] = []
+        self._advised: ref[H] | None = None
+        self._under_way: WeakSet[SignIn] = WeakSet()
+        # A card holds a port for a link that may never be followed, and gives it to a sign-in that a caller waits for.
+        self._offered: WeakSet[SignIn] = WeakSet()
 
-def all_sign_ins() -> list[Auth]:
-    """Return the sign-ins that have tokens, ended ones too, the latest last."""
-    with _lock:
-        return list(_signed_in)
+    def remember(self, holder: H) -> None:
+        """Make *holder* the latest that has tokens."""
+        with self._lock:
+            others = [each for each in self._signed_in if each is not holder]
+            self._signed_in = [*others, holder][-KEPT:]
 
+    def forget(self, holder: H) -> None:
+        """List *holder* no longer."""
+        with self._lock:
+            self._signed_in = [each for each in self._signed_in if each is not holder]
 
-def end_session() -> None:
-    """Forget every token of the session; what a store keeps for other sessions stays there."""
-    for auth in all_sign_ins():
-        auth.leave()
-    memory.forget_all()
+    def signed_in(self) -> list[H]:
+        """Return those that have tokens, ended ones too, the latest last."""
+        with self._lock:
+            return list(self._signed_in)
 
+    def may_advise(self, holder: H) -> bool:
+        """Tell whether *holder* is the one of the session whose card may give advice."""
+        with self._lock:
+            if self._advised is None:
+                self._advised = ref(holder)
+            return self._advised() is holder
 
-def begun(attempt: Attempt) -> None:
-    """List *attempt*, until it has `ended`."""
-    with _lock:
-        _under_way.add(attempt)
+    def begin(self, sign_in: SignIn, is_offer: bool) -> None:
+        """List *sign_in* as under way; *is_offer*: no caller waits for it."""
+        with self._lock:
+            self._under_way.add(sign_in)
+            if is_offer:
+                self._offered.add(sign_in)
 
+    def take_over(self, sign_in: SignIn) -> None:
+        """Let *sign_in* keep its port: a caller waits for it now."""
+        with self._lock:
+            self._offered.discard(sign_in)
 
-def offer(attempt: Attempt) -> None:
-    """Let *attempt* wait for whoever follows its card's link."""
-    with _lock:
-        _offered.add(attempt)
+    def release_ports(self, routes: Collection[Route], but_for: SignIn | None) -> None:
+        """End the offers of cards that hold a port of *routes*, *but_for* one."""
+        ports = {route.port for route in routes} - {None}
+        with self._lock:
+            offered = [each for each in self._offered if each is not but_for and not each.progress.is_over and each.source.port in ports]
+        self._end(offered, "another sign-in took its place")
 
+    def end_all(self, reason: str) -> None:
+        """End every sign-in under way, and free the ports."""
+        with self._lock:
+            under_way = [each for each in self._under_way if not each.progress.is_over]
+        self._end(under_way, reason)
 
-def take_over(attempt: Attempt) -> None:
-    """Somebody waits for *attempt* now: it keeps its port."""
-    with _lock:
-        _offered.discard(attempt)
+    def forget_tokens(self) -> None:
+        """Forget every token of the process; the files of a store stay for other processes."""
+        for holder in self.signed_in():
+            holder.leave(TokenSource.leave)
+        memory.forget_all()
 
+    def on_exit(self, change: Any) -> None:
+        """End every sign-in when the kernel is shut down (an observer of its `exit_now`)."""
+        if change.new:
+            self.end_all("the kernel was shut down")
 
-def ended(attempt: Attempt) -> None:
-    """List *attempt* no longer."""
-    with _lock:
-        _offered.discard(attempt)
-        _under_way.discard(attempt)
-
-
-def make_room(ways: Collection[Way]) -> None:
-    """End the offers that hold a port of *ways*."""
-    ports = {way.port for way in ways} - {None}
-    with _lock:
-        in_the_way = [attempt for attempt in _offered if attempt.port in ports]
-    _end(in_the_way, "another sign-in took its place")
-
-
-def end_all(reason: str) -> None:
-    """End every sign-in under way, and free the ports."""
-    with _lock:
-        under_way = list(_under_way)
-    _end(under_way, reason)
-
-
-def end_with(shell: Any) -> None:
-    """End every sign-in under way when the kernel of *shell* is shut down, so that no link stays in a notebook."""
-    if shell.has_trait("exit_now"):
-        shell.observe(_kernel_ends, "exit_now")
-
-
-def outlive(shell: Any) -> None:
-    """Do so no longer."""
-    with suppress(ValueError):  # there may never have been a sign-in
-        shell.unobserve(_kernel_ends, "exit_now")
-
-
-def _kernel_ends(change: Any) -> None:
-    if change.new:
-        end_all("the kernel was shut down")
-
-
-def _end(attempts: list[Attempt], reason: str) -> None:
-    for attempt in attempts:
-        ended(attempt)
-        attempt.cancel(reason)
-    for attempt in attempts:
-        attempt.join()
+    def _end(self, sign_ins: Collection[SignIn], reason: str) -> None:
+        with self._lock:
+            for sign_in in sign_ins:
+                self._under_way.discard(sign_in)
+                self._offered.discard(sign_in)
+        for sign_in in sign_ins:
+            sign_in.cancel(SignInCancelled(reason))
+        for sign_in in sign_ins:
+            sign_in.source.join(2.0)

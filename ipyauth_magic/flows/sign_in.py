@@ -1,9 +1,4 @@
-"""One sign-in under way: the grant that runs, the link to follow, and how it ended.
-
-A card's grant runs in a thread, so that the card does not block the kernel. So does one that may wait for the
-provider's answers, so that whoever waits for the thread can be interrupted at any moment. Where nothing but the
-listener can be waited for, whoever asks for the result runs the grant: a thread costs more than checking the response.
-"""
+"""One sign-in under way: completed by the thread that brings its response, while the caller only waits."""
 
 from __future__ import annotations
 
@@ -11,342 +6,285 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Protocol
 
+from ..callback import pages
 from ..callback.browser import open_in_browser
-from ..callback.environment import this_environment
-from ..callback.listener import SLICE, Listener, open_listener
-from ..callback.routes import Way, ways_to
+from ..callback.routes import Route
 from ..errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
 from ..protocol.device_authorization import DeviceAuthorization
-from ..protocol.grant import Grant
 from ..protocol.tokens import TokenSet
-from ..provider.provider import Provider
-from ..provider.threads import Bell, Errand
-from ..settings.params import ParamsAuth0
-from .code import sign_in_with_code
-from .device import Pauses, sign_in_with_device
-from .implicit import sign_in_with_implicit
-
-GRACE = 0.5
-"""Seconds in which the thread ends by itself, unless the provider holds it up."""
+from ..provider.threads import SLICE, Wakeup
 
 _logger = logging.getLogger("ipyauth_magic")
 
+DEFECT = "The sign-in failed in the notebook. Look there."
 
-class Attempt:
-    """A sign-in under way; used from any thread. Its port is held when this returns; `start` or `result` does the rest.
+
+class State(Enum):
+    """How far a sign-in is."""
+
+    WAITING = "waiting"
+    COMPLETING = "completing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The facts of a sign-in under way, for a card, a terminal or the widget.
+
+    Attributes:
+        scope: what is asked for, space separated.
+        redirect_uri: in use, with its real port; empty where there is none.
+        route: how the response comes; None where none comes.
+        url: the link for the user; None before it is known, and after the end.
+        device: the code for another device, in the device flow.
+        wants_browser: a browser is to be opened.
+        why_no_browser: the reason, if none could be opened.
+        ends_at: when the wait for the response ends, by `time.monotonic()`.
+        code_ends_at: when the code for another device ends.
+        error: why it failed.
+    """
+
+    state: State
+    scope: str
+    redirect_uri: str = ""
+    route: Route | None = None
+    url: str | None = field(default=None, repr=False)
+    device: DeviceAuthorization | None = field(default=None, repr=False)
+    wants_browser: bool = False
+    why_no_browser: str | None = None
+    ends_at: float = math.inf
+    code_ends_at: float = math.inf
+    error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.state in (State.DONE, State.FAILED)
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the wait ends by itself, or the code does."""
+        return max(0.0, min(self.ends_at, self.code_ends_at) - time.monotonic())
+
+
+class ResponseSource(Protocol):
+    """What asks the provider, and brings its response to a sign-in: `Redirect`, or `DevicePoll`."""
+
+    scope: str
+    redirect_uri: str
+    route: Route | None
+    port: int | None
+
+    def start(self, sign_in: SignIn) -> None:
+        """Show *sign_in* the link for the user, and have its `complete` called with the response."""
+
+    def tokens(self, response: Any) -> TokenSet:
+        """Return the verified tokens for *response*."""
+
+    def paste(self, text: str) -> str | None:
+        """Take the response in *text*; return a sentence that says what is wrong with it, or None."""
+
+    def close(self, linger: bool) -> None:
+        """Give the port back, at once or as soon as the tab has been told; nothing is brought any more."""
+
+    def join(self, timeout: float) -> None:
+        """Wait until the port is free and the server gone, at most *timeout* seconds."""
+
+
+class SignIn:
+    """One sign-in; used from any thread.
+
+        WAITING ── complete() ──▶ COMPLETING ──▶ DONE
+           │                          │
+           └────── cancel() ──────────┴────────▶ FAILED
+
+    The thread that brings the response calls `complete`, which turns it into tokens, saves them, and returns what the
+    tab is told. The caller's thread only waits.
 
     Args:
-        changed: called in the thread that runs the grant when the link is known, and when it has ended, well or not;
-            shows it, so that an error there ends nothing.
-        keep: called there with the tokens, before anybody is told; an error there ends the sign-in.
-        open_browser: open the link in the user's browser as soon as it is known.
-        ways: how the response may come, in the order in which they are tried; by default as the surroundings say.
-        unattended: nobody can follow a link, so a browser that does not open ends it.
-        grant: how tokens are asked for; by default that of *params*, without a refresh token.
-
-    Raises:
-        PortTaken: no redirect URI's port is free.
-        InvalidParams: the response mode does not go with any way.
+        source: asks the provider and brings the response; it holds the port already.
+        timeout: seconds to wait for the response.
+        save: called with the tokens before anything is told of them; an error there fails the sign-in.
+        changed: called from any thread when the progress has changed; it must not block.
+        unattended: no person can follow a link, so a browser that does not open ends the sign-in.
     """
 
     def __init__(
         self,
-        params: ParamsAuth0,
+        source: ResponseSource,
         timeout: float,
-        ways: Sequence[Way] | None = None,
-        changed: Callable[[Attempt], None] = lambda attempt: None,
-        open_browser: bool = False,
+        *,
+        save: Callable[[TokenSet], None] = lambda tokens: None,
+        changed: Callable[[], None] = lambda: None,
         unattended: bool = False,
-        grant: Grant | None = None,
-        keep: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
-        self.params = params
-        self.grant = grant or Grant.of(params.response_type, renewable=False)
-        self.url: str | None = None
+        self.source = source
+        self.progress = Progress(State.WAITING, source.scope, source.redirect_uri, source.route)
         self.tokens: TokenSet | None = None
-        self.error: BaseException | None = None
-        self.why_no_browser: str | None = None
-        self.device_authorization: DeviceAuthorization | None = None
-        self.wants_browser = open_browser and self.grant.flow != "device"  # the user is on another device
-        self._unattended = unattended
+        self._save = save
         self._changed = changed
-        self._keep_elsewhere = keep
-        self._cancelled_at = self._code_ends_at = math.inf
-        self._cancelled: SignInCancelled | None = None
-        self._news = Bell()
-        self._has_url = threading.Event()
-        self._is_finished = False
+        self._unattended = unattended
         self._lock = threading.Lock()
-        self._listener: Listener | Pauses = (
-            Pauses() if self.grant.flow == "device" else open_listener(ways or ways_here(params))
-        )
-        self._next_tick = 0.0
-        self._is_running = False
-        self._thread: Errand | None = None
+        self._waiters: list[Wakeup] = []
+        self._is_started = False
         self.give_time(timeout)
 
-    def start(self) -> None:
-        """Let it run in a thread of its own; its link is soon known."""
-        if self._claim():
-            thread = Errand(self._run, "ipyauth-sign-in")
-            try:
-                thread.start()
-            except BaseException:
-                self._listener.close()
-                raise
-            self._thread = thread
-
-    @property
-    def redirect_uri(self) -> str:
-        """The redirect URI in use, with its real port; empty where there is none."""
-        return self._listener.redirect_uri
-
-    @property
-    def way(self) -> Way | None:
-        """How the response comes; None where none does."""
-        return self._listener.way if isinstance(self._listener, Listener) else None
-
-    @property
-    def port(self) -> int | None:
-        """The port that it holds; None where it holds none."""
-        return self._listener.port if isinstance(self._listener, Listener) else None
-
-    def paste(self, text: str) -> str | None:
-        """Take the response in *text*, the URL at which the user's browser ended.
-
-        Return a sentence that says what is wrong with it, or None once it is taken: `result` tells how it ends.
-        """
-        if not isinstance(self._listener, Listener) or self.is_over:
-            return None
-        refusal = self._listener.take_pasted(text)
-        return f"{refusal.title}. {refusal.message}" if refusal else None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended, or is about to."""
-        return self._is_cancelled or self.tokens is not None or self.error is not None
-
-    @property
-    def is_ending_well(self) -> bool:
-        """Whether it has tokens that are just being handed on: who asks for some now waits for these."""
-        return self.tokens is not None and not self._is_cancelled and not self._is_finished
-
-    @property
-    def _is_cancelled(self) -> bool:
-        return self._cancelled_at < math.inf
-
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until the wait ends by itself, or the code to be entered does."""
-        return max(0.0, min(self._ends_at, self._code_ends_at) - time.monotonic())
-
-    def open_browser(self) -> None:
-        """Open the link in the user's browser as soon as it is known, once; `why_no_browser` tells if that failed."""
+    def start(self, open_browser: bool = False) -> None:
+        """Ask the provider, once; with *open_browser* the link opens in the user's browser as soon as it is known."""
         with self._lock:
-            if self.wants_browser or self.grant.flow == "device":
-                return
-            self.wants_browser = True
-            url = self.url
-        if url is not None:
-            open_in_browser(url, self._browser_said)
+            is_first, self._is_started = not self._is_started, True
+            is_new = open_browser and not self.progress.wants_browser
+            if is_new:
+                self.progress = replace(self.progress, wants_browser=True)
+            url = self.progress.url
+        if is_new and url is not None:
+            open_in_browser(url, self._browser_opened)
+        if is_first:
+            try:
+                self.source.start(self)
+            except BaseException as error:
+                self.cancel(error if isinstance(error, IpyauthError) else SignInCancelled("it was interrupted"))
+                raise
 
-    def give_time(self, timeout: float) -> None:
-        """Let it end *timeout* seconds from now, whatever was said before."""
-        self._timeout, self._ends_at = timeout, time.monotonic() + timeout
-        self._listener.give_time(timeout)
+    def wait(self, tick: Callable[[Progress], None] = lambda progress: None) -> TokenSet:
+        """Wait for the end, and return the tokens; an interrupt cancels the sign-in.
 
-    def result(
-        self,
-        tick: Callable[[Attempt], None] = lambda attempt: None,
-        ask: Callable[[Attempt], None] | None = None,
-    ) -> TokenSet:
-        """Wait for the end and return the tokens; *tick* is called with news and once a second.
-
-        An interrupt ends the wait and the attempt.
-
-        Args:
-            tick: shows how it stands.
-            ask: called once the link is known; asks the user to `paste` the response, for as long as it is not over.
+        A caller's thread does nothing else while a sign-in is under way, so this is the one place where an interrupt
+        can strike. *tick* is called at once, with each change, and once a second.
 
         Raises:
             IpyauthError: why there are no tokens.
         """
+        next_tick = 0.0
         try:
-            if ask is not None:
-                self._ask(tick, ask)
-            if self._waits_for_listener_only and isinstance(self._listener, Listener) and self._claim():
-                self._listener.meanwhile = lambda: self._tick_if_due(tick)
-                self._run()
-            else:
-                self.start()
-            self._watch(tick)
-        except BaseException as error:
-            self.cancel("it was interrupted")
-            self.join(0.4)
-            raise _without_frames(error) from None
-        if self.tokens is not None:
-            return self.tokens
-        raise (self.error or SignInCancelled()).with_traceback(None)  # for the reason of `_without_frames`
-
-    def _ask(self, tick: Callable[[Attempt], None], ask: Callable[[Attempt], None]) -> None:
-        self.start()
-        while not self._has_url.wait(SLICE):
-            self._check_end()
-        tick(self)
-        if not self.is_over:
-            ask(self)
-
-    def wait_for_url(self, timeout: float) -> None:
-        """Start it, and wait until the link is known or the attempt is over; at most *timeout* seconds."""
-        self.start()
-        self._has_url.wait(timeout)
-
-    def cancel(self, reason: str) -> None:
-        """End it now; the port is free soon after, `join` tells when."""
-        error = self._cancelled = self._cancelled or SignInCancelled(reason)
-        self._cancelled_at = min(self._cancelled_at, time.monotonic())
-        self._listener.cancel(error)
-        if self._claim():  # nobody runs it, so nobody else gives the port back
-            self.error = error
-            self._listener.close()
-            self._finish()
-        if self._thread is not None:
-            self._thread.give_up()
-        self._news.ring()
-
-    def join(self, timeout: float = 2.0) -> None:
-        """Wait until thread, sockets and port of an ended attempt are gone; about *timeout* seconds at the most.
-
-        A thread that still waits for the provider's answer does not hold the port back.
-        """
-        if self._thread is not None:
-            self._thread.join(timeout / 2)
-        self._listener.close()
-        self._listener.join(timeout / 2)
-
-    def _claim(self) -> bool:
-        """Tell whether the caller is the one who is to run it."""
-        with self._lock:
-            claimed, self._is_running = not self._is_running, True
-        return claimed
-
-    @property
-    def _waits_for_listener_only(self) -> bool:
-        return self.grant.flow == "implicit" and Provider.of(self.params.expected_issuer).is_ready
-
-    def _watch(self, tick: Callable[[Attempt], None]) -> None:
-        while not self._is_finished:
-            self._check_end()
-            self._tick_if_due(tick, SLICE)
-        self._news.ring()  # another one who waits is to hear it at once too
-
-    def _tick_if_due(self, tick: Callable[[Attempt], None], wait: float = 0.0) -> None:
-        """Call *tick* if there is news, for which it waits *wait* seconds, or if a second has passed."""
-        if self._news.wait(wait) or time.monotonic() >= self._next_tick:
-            self._next_tick = time.monotonic() + 1.0
-            tick(self)
-
-    def _check_end(self) -> None:
-        """Leave a thread behind that is held up by the provider, when nobody may wait any longer."""
-        now = time.monotonic()
-        if now > self._cancelled_at + GRACE:
-            raise SignInCancelled
-        if now > self._ends_at + GRACE and not self._listener.has_response:
-            raise SignInTimeout(self._timeout, self.redirect_uri or None)
-
-    def _run(self) -> None:
-        try:
-            provider = Provider.of(self.params.expected_issuer)
-            what = (self.params, self.grant, provider)
-            if isinstance(self._listener, Pauses):
-                sign_in_with_device(*what, self._listener, self._show_code, self._accept)
-            elif self.grant.flow == "code":
-                sign_in_with_code(*what, self._listener, self._open_url, self._keep, self._finish)
-            else:
-                sign_in_with_implicit(*what, self._listener, self._open_url, self._keep, self._finish)
-        except IpyauthError as error:
-            self._end(self._cancelled or error)  # whoever cancels shuts the provider's connection, which fails then
-        except Exception as error:
-            _logger.exception("A sign-in ended by a defect")
-            self._end(error)
+            with self._waiter() as wakeup:
+                while not self.progress.is_over:
+                    left = self.progress.ends_at - time.monotonic()
+                    if left <= 0:
+                        self.cancel(SignInTimeout(self._timeout, self.progress.redirect_uri or None))
+                    elif next_tick == 0.0 or wakeup.wait(min(left, SLICE)) or time.monotonic() >= next_tick:
+                        next_tick = time.monotonic() + 1.0
+                        tick(self.progress)
         except BaseException:
-            self._end(SignInCancelled("it was interrupted"))
+            self.cancel(SignInCancelled("it was interrupted"))
             raise
+        if self.tokens is None:
+            raise self.progress.error or SignInCancelled()
+        return self.tokens
 
-    def _accept(self, tokens: TokenSet) -> None:
-        self._keep(tokens)
-        self._finish()
+    def wait_for_link(self, timeout: float) -> None:
+        """Wait until the link is known or the sign-in is over, at most *timeout* seconds."""
+        self.pause(timeout, until=lambda: self.progress.url is not None)
 
-    def _keep(self, tokens: TokenSet) -> None:
-        """Have *tokens* stored; whoever waits for them does not have them yet, and may still be interrupted."""
-        if self._is_cancelled:
-            return
-        self.tokens = tokens
-        self.url = self.device_authorization = None  # state and nonce stand in it, or the code
-        self._has_url.set()  # first: who waits for it may hold what `_keep_elsewhere` needs
-        self._keep_elsewhere(self)
-        self._tell()
+    def pause(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Wait *seconds*, or less if the sign-in is over or *until* returns True."""
+        ends_at = time.monotonic() + seconds
+        with self._waiter() as wakeup:
+            while not self.progress.is_over and not until() and (left := ends_at - time.monotonic()) > 0:
+                wakeup.wait(min(left, SLICE))
 
-    def _end(self, error: BaseException) -> None:
-        error.__cause__ = error.__context__ = None  # their frames hold parts of the response, or tokens
-        self.tokens = None  # it was interrupted while they were stored
-        self.error = error
-        self.url = self.device_authorization = None
-        self._has_url.set()
-        try:
-            self._tell()
-        finally:
-            self._finish()
+    def complete(self, response: Any) -> pages.Outcome | None:
+        """Turn *response* into tokens and save them; return what the tab is told.
 
-    def _finish(self) -> None:
-        self._is_finished = True
-        self._news.ring()
-        self._has_url.set()
-
-    def _open_url(self, url: str) -> None:
+        Return None, and do nothing, if another response came before: the first one is final.
+        """
         with self._lock:
-            if self._is_cancelled:
+            if self.progress.state is not State.WAITING:
+                return None
+            # From here on the limits of the provider's answers count.
+            self.progress = replace(self.progress, state=State.COMPLETING, ends_at=math.inf)
+        try:
+            tokens = self.source.tokens(response)
+            if self.progress.state is State.COMPLETING:
+                self._save(tokens)
+            self._end(None, tokens)
+        except BaseException as error:
+            self._fail(error)
+        failure = self.progress.error  # of a `cancel` too, if that was faster
+        if failure is None:
+            return pages.DONE
+        return pages.failed(str(failure) if isinstance(failure, IpyauthError) else DEFECT)
+
+    def cancel(self, error: BaseException) -> None:
+        """End it by *error*, unless it is over. The port is free at once; a response that is being completed is lost."""
+        self._end(error)
+
+    def show_link(self, url: str, device: DeviceAuthorization | None = None) -> None:
+        """Make *url* the link for the user, and open it in the browser if that is wanted."""
+        with self._lock:
+            if self.progress.is_over:
                 return
-            self.url = url
-            wanted = self.wants_browser
-        if wanted:
-            open_in_browser(url, self._browser_said)
-        self._has_url.set()
-        self._news.ring()
+            code_ends_at = time.monotonic() + device.expires_in if device else math.inf
+            self.progress = replace(self.progress, url=url, device=device, code_ends_at=code_ends_at)
+            opens = self.progress.wants_browser and device is None  # else the user is on another device
+        if opens:
+            open_in_browser(url, self._browser_opened)
         self._tell()
 
-    def _show_code(self, authorization: DeviceAuthorization) -> None:
-        self._code_ends_at = time.monotonic() + authorization.expires_in
-        self.device_authorization = authorization
-        self._open_url(authorization.verification_uri_complete or authorization.verification_uri)
+    def give_time(self, timeout: float) -> None:
+        """Let the wait for the response end *timeout* seconds from now."""
+        with self._lock:
+            self._timeout = timeout
+            if self.progress.state is State.WAITING:
+                self.progress = replace(self.progress, ends_at=time.monotonic() + timeout)
+
+    def run(self, work: Callable[[], None], name: str) -> None:
+        """Do *work* in a daemon thread called *name*; an error there ends the sign-in."""
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self._fail(error)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+
+    def _browser_opened(self, why_not: str | None) -> None:
+        if why_not is not None:
+            with self._lock:
+                self.progress = replace(self.progress, why_no_browser=why_not)
+            if self._unattended:
+                self.cancel(NobodyCanAnswer(why_not))
+            self._tell()
+
+    def _fail(self, error: BaseException) -> None:
+        if not isinstance(error, IpyauthError):
+            _logger.exception("A sign-in ended by a defect", exc_info=error)
+        self._end(error)
+
+    def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:
+        """Make the state final, unless it is; wake every waiter, and give the port back."""
+        with self._lock:
+            if self.progress.is_over:
+                return
+            has_response = self.progress.state is State.COMPLETING
+            state = State.DONE if error is None else State.FAILED
+            # State and nonce stand in the link, and a code in the device authorization.
+            self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
+            self.tokens = tokens
+        self._tell()
+        self.source.close(linger=has_response)
 
     def _tell(self) -> None:
+        for wakeup in list(self._waiters):
+            wakeup.set()
         try:
-            self._changed(self)
+            self._changed()
         except Exception:
             _logger.exception("A card could not be shown")  # a sign-in does not fail by its display
 
-    def _browser_said(self, why_not: str | None) -> None:
-        if why_not is None:
-            return
-        self.why_no_browser = why_not
-        if self._unattended:
-            self._listener.cancel(NobodyCanAnswer(why_not))
-        self._news.ring()
-
-
-def ways_here(params: ParamsAuth0, bind: str | None = None, paste: bool = False) -> tuple[Way, ...]:
-    """Return the ways by which a response for *params* may come to this process, in the order to try.
-
-    Raises:
-        InvalidParams: the response mode does not go with any of them.
-    """
-    return ways_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
-
-
-def _without_frames(error: BaseException) -> BaseException:
-    """Return *error* without the frames of the flow: %xmode Verbose would print the response in their variables."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+    @contextmanager
+    def _waiter(self) -> Iterator[Wakeup]:
+        wakeup = Wakeup()
+        self._waiters.append(wakeup)
+        try:
+            yield wakeup
+        finally:
+            self._waiters.remove(wakeup)

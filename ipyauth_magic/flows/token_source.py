@@ -19,7 +19,7 @@ from ..errors import (
     SignInNeeded,
     StoreBusy,
 )
-from ..protocol.grant import Grant
+from ..protocol.flow import Grant
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..provider.threads import run_out_of_sight
@@ -56,7 +56,7 @@ class KeptTokens:
     ) -> None:
         self._params = params
         self._store = store
-        self._key = store_key(params, _name(grant))
+        self._key = store_key(params, grant.store_name)
         self._now = now
         self._changed = changed
         self._current: TokenSet | None = None
@@ -293,3 +293,20 @@ def _name(grant: Grant) -> str | None:
     if grant.renewable or grant.flow == "implicit":
         return "device" if grant.flow == "device" else None
     return f"{grant.flow}, not renewable"
+
+
+class TokenSource(KeptTokens):
+    def __init__(self, params, grant, store, changed=lambda: None, now=None):
+        from . import clock
+        super().__init__(params, grant, store, now or (lambda: clock.utc_now()), changed)
+    @property
+    def tokens(self): return self._current
+    @property
+    def is_good(self): return self.is_signed_in
+    def get(self): return self.good()
+    def renew(self, ended): return self.renewed(ended)
+    def renew_refused(self, access_token):
+        tokens = self.current
+        return self.renewed(tokens) if tokens.access_token == access_token else tokens
+    def save(self, tokens): self.take(tokens)
+    def clear(self): self.forget()

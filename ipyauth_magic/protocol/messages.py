@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from ..errors import InvalidResponse, ProviderRefused
+from .pkce import CodeVerifier, code_challenge
 from .tokens import AccessToken, IdToken, Received
 
 _TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space: it ends a header's value
@@ -29,8 +30,8 @@ class MalformedResponse(ValueError):
 class AuthorizationRequest:
     """What we ask of the authorization endpoint (RFC 6749, 4.1.1 and 4.2.1; OpenID Connect Core, 3.1.2.1 and 3.2.2.1).
 
-    `state` ties the response to this request; `nonce` ties the ID token to it; the code grant's `code_challenge`
-    ties the token request to it (RFC 7636, 4.3).
+    `state` ties the response to this request, and `nonce` the ID token. `code_verifier`, of the code grant only, ties
+    the token request to it: its hash goes into the URL (RFC 7636, 4.3).
     """
 
     response_type: str
@@ -41,7 +42,7 @@ class AuthorizationRequest:
     issuer: str
     audience: str | None = None
     passed_on: tuple[tuple[str, str], ...] = ()
-    code_challenge: str | None = None
+    code_verifier: CodeVerifier | None = field(default=None, repr=False)
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
@@ -56,8 +57,8 @@ class AuthorizationRequest:
             ("state", self.state),
             ("nonce", self.nonce),
             *(
-                [("code_challenge", self.code_challenge), ("code_challenge_method", "S256")]
-                if self.code_challenge
+                [("code_challenge", code_challenge(self.code_verifier)), ("code_challenge_method", "S256")]
+                if self.code_verifier
                 else []
             ),
             *([("audience", self.audience)] if self.audience else []),

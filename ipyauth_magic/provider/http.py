@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable
 from ..protocol.urls import is_loopback_url
-from .connections import Connections, adapter
-from .threads import ended_by_giving_up, run_in_thread
+from .threads import run_in_thread
 
 if TYPE_CHECKING:
     import requests
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 10.0
-"""Seconds; their sum bounds a whole answer, in whatever drips it comes."""
+"""Seconds of one connection or one read."""
+
+LIMIT = CONNECT_TIMEOUT + READ_TIMEOUT
+"""Seconds of a whole answer, even if it comes byte by byte."""
 
 MAX_ANSWER = 1024 * 1024
 """Bytes."""
+
+PART = 64 * 1024
+"""Bytes of one read at the most."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +89,13 @@ def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorizat
         ProviderError: the answer is too large, or the machine's settings for proxy and certificates do not serve.
     """
     # In a thread: a timeout of requests begins anew with each byte, and headers too may come in drips.
-    connections = Connections()
-
-    def work() -> Answer:
-        return _ask(method, url, form, authorization, connections)
-
     try:
-        with ended_by_giving_up(connections.end):
-            return run_in_thread(work, "ipyauth-fetch", CONNECT_TIMEOUT + READ_TIMEOUT)
+        return run_in_thread(lambda: _ask(method, url, form, authorization), "ipyauth-fetch", LIMIT)
     except TimeoutError as error:
         raise ProviderUnreachable(f"The provider's answer at {url} takes too long.") from error
 
 
-def _ask(
-    method: str, url: str, form: Mapping[str, str] | None, authorization: str | None, connections: Connections
-) -> Answer:
+def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: str | None) -> Answer:
     import requests
     import urllib3.exceptions
 
@@ -106,7 +104,7 @@ def _ask(
         headers["Authorization"] = authorization
     try:
         with (
-            _session(url, connections) as session,
+            _session(url) as session,
             session.request(
                 method,
                 url,
@@ -141,7 +139,7 @@ def _cause(error: Exception, form: object, authorization: object) -> Exception |
     return error if form is None and authorization is None else None
 
 
-def _session(url: str, connections: Connections) -> requests.Session:
+def _session(url: str) -> requests.Session:
     """Return a session that takes proxies and certificates from the environment, and nothing else.
 
     `trust_env` would also send a password of `.netrc`, and a loopback request through a proxy.
@@ -150,8 +148,6 @@ def _session(url: str, connections: Connections) -> requests.Session:
     from requests.utils import get_environ_proxies
 
     session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, adapter(connections))
     session.trust_env = False
     if not is_loopback_url(url):
         session.proxies = dict(get_environ_proxies(url))
@@ -160,8 +156,15 @@ def _session(url: str, connections: Connections) -> requests.Session:
 
 
 def _read(response: requests.Response) -> bytes:
-    """Return the body as it came: a compressed one could be a thousand times larger than it seems."""
-    body = response.raw.read(MAX_ANSWER + 1, decode_content=False)
-    if len(body) > MAX_ANSWER:
-        raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")
+    """Return the body as it was sent: a compressed one could be a thousand times larger than it seems.
+
+    The caller does not wait for more than `LIMIT`. Nor does this thread, but for one read.
+    """
+    ends_at, body = time.monotonic() + LIMIT, bytearray()
+    while part := response.raw.read1(PART, decode_content=False):
+        body += part
+        if len(body) > MAX_ANSWER:
+            raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")
+        if time.monotonic() > ends_at:
+            raise ProviderUnreachable(f"The provider's answer at {response.url} takes too long.")
     return bytes(body)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ProviderError, ProviderUnreachable, SignInCancelled, UnknownKey
+from ..errors import ProviderError, ProviderUnreachable, UnknownKey
 from ..protocol.id_token import Expected, import_keys, verify_id_token
 from ..protocol.metadata import ProviderMetadata, discovery_url
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
 from ..protocol.userinfo import userinfo_claims
 from .http import Answer, ask, fetch_json
-from .threads import SLICE, is_given_up
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,23 +62,11 @@ class Provider:
 
         Raises:
             ProviderError: it cannot be reached, or its document cannot be used.
-            SignInCancelled: the errand that asks was given up meanwhile.
         """
-        with self._alone():
+        with self._lock:
             if self._metadata is None or not self.is_ready:
                 self._metadata = self._load()
             return self._metadata
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Be the only one who asks; an errand that is given up waits for nobody else's question."""
-        while not self._lock.acquire(timeout=SLICE):
-            if is_given_up():
-                raise SignInCancelled
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     def _load(self) -> ProviderMetadata:
         try:
@@ -109,7 +95,7 @@ class Provider:
         try:
             return verify_id_token(id_token, self._keys, expected, now)
         except UnknownKey:
-            with self._alone():
+            with self._lock:
                 self._fetch_keys(metadata.jwks_uri)
             return verify_id_token(id_token, self._keys, expected, now)
 

@@ -1,13 +1,13 @@
-"""Work that its caller may leave behind: it goes on in a thread of its own."""
+"""Work in threads, and waiting for it in a way that an interrupt cannot break."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,87 +16,38 @@ SLICE = 0.2
 """Seconds of one wait: on Windows a longer one would hold back an interrupt."""
 
 
-class Bell:
-    """Wakes who waits for news; rung before, it wakes at once. Who is woken looks for himself what is new.
+class Wakeup:
+    """Wakes one waiting thread; if it was set earlier, the next wait returns at once.
 
-    A bare lock, whose one step no interrupt can halve, unlike those of an event or a condition. Not a queue: where
-    another thread takes what woke it, `SimpleQueue.get` of Python 3.11 may wait on for ever, whatever its timeout.
+    It is a bare lock: an interrupt inside the Python code of `threading.Event` or `threading.Condition` can leave the
+    lock within it held for ever. And `SimpleQueue.get` of Python 3.11 may ignore its timeout where threads compete.
     """
 
     def __init__(self) -> None:
-        self._silence = threading.Lock()
-        self._silence.acquire()
+        self._is_unset = threading.Lock()
+        self._is_unset.acquire()
 
-    def ring(self) -> None:
-        """Wake one waiter, or the next one to come."""
-        with suppress(RuntimeError):  # it has been rung, and nobody has heard it yet
-            self._silence.release()
+    def set(self) -> None:
+        """Wake the waiting thread, or the next one that waits."""
+        with suppress(RuntimeError):  # it is set already
+            self._is_unset.release()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it rings, *timeout* seconds at the most; tell whether it did."""
-        return self._silence.acquire(timeout=timeout)
-
-
-class Errand(threading.Thread):
-    """A thread that can be told to give up what it waits for, so that it soon ends."""
-
-    def __init__(self, work: Callable[[], None], name: str) -> None:
-        super().__init__(target=work, name=name, daemon=True)
-        self._ends: list[Callable[[], None]] = []
-        self.is_given_up = False
-        self._ends_lock = threading.Lock()
-
-    def give_up(self) -> None:
-        """End what it waits for, and whatever else it would wait for after."""
-        with self._ends_lock:
-            self.is_given_up = True
-            ends = list(self._ends)
-        for end in ends:
-            end()
-
-    @contextmanager
-    def waiting(self, end: Callable[[], None]) -> Iterator[None]:
-        """Have *end* called if it is to be given up before the block has ended."""
-        with self._ends_lock:
-            self._ends.append(end)
-            is_given_up = self.is_given_up
-        if is_given_up:
-            end()
-        try:
-            yield
-        finally:
-            with self._ends_lock:
-                self._ends.remove(end)
-
-
-def is_given_up() -> bool:
-    """Tell whether the current thread is an errand that was given up."""
-    thread = threading.current_thread()
-    return isinstance(thread, Errand) and thread.is_given_up
-
-
-@contextmanager
-def ended_by_giving_up(end: Callable[[], None]) -> Iterator[None]:
-    """Have *end* called if the block is left early: by an error, an interrupt, or as the current errand is given up."""
-    thread = threading.current_thread()
-    try:
-        if isinstance(thread, Errand):
-            with thread.waiting(end):
-                yield
-        else:
-            yield
-    except BaseException:
-        end()
-        raise
+        """Wait until it is set, at most *timeout* seconds, and return whether it was; the thread must then check."""
+        return self._is_unset.acquire(timeout=timeout)
 
 
 def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None, daemon: bool = True) -> T:
-    """Return what *work* returns, or raise what it raises; an interrupt of the caller does not break it off.
+    """Return what *work* returns, or raise what it raises; an interrupt of the caller does not stop *work*.
 
-    Unless it is a *daemon*, neither does the end of the process, which waits for it.
+    Args:
+        work: runs in a thread of its own.
+        name: of the thread.
+        timeout: seconds to wait for it.
+        daemon: the process may end before *work* does.
 
     Raises:
-        TimeoutError: it takes more than *timeout* seconds; it goes on.
+        TimeoutError: *work* takes longer than *timeout*; it continues.
     """
     outcome: Future[T] = Future()
 

@@ -1,0 +1,84 @@
+"""An `Auth` as the last line of a cell: the live widget where anywidget is installed, else a card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import IpyauthError
+from ..flows.authenticator import Authenticator
+from .card import Card
+from .panel import Output, in_notebook, person_can_answer
+from .view import card_of, view_of
+
+if TYPE_CHECKING:
+    from .widget import AuthWidget
+
+OFFER_TIMEOUT = 300.0
+"""Seconds for which a card's link works."""
+
+NOTEBOOK_WAIT, TERMINAL_WAIT = 0.3, 10.0
+"""Seconds for the link to become known: a notebook's card is drawn again then, a terminal's lines stay."""
+
+
+class AuthDisplay:
+    """Shows what an `Authenticator` holds, wherever it was displayed, and offers the sign-in there.
+
+    Args:
+        authenticator: held strongly, as the outputs of a notebook are.
+    """
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self._widget: AuthWidget | None = None
+        self._cards: list[Output] = []
+
+    def show(self) -> None:
+        """Show the widget; or the card, where there is no widget, or no person to use it."""
+        if (widget := self._live_widget()) is None:
+            self._show_card()
+            return
+        self._authenticator.adopt()
+        widget.show()
+
+    def refresh(self) -> None:
+        """Bring all that was shown up to date; from any thread, and never blocks."""
+        if self._widget is not None:
+            self._widget.refresh()
+        if self._cards and in_notebook():
+            bundle = card_of(self._authenticator).bundle()
+            for output in list(self._cards):
+                output.show(bundle)
+            if (sign_in := self._authenticator.sign_in) is None or sign_in.progress.is_over:
+                self._cards.clear()  # what they show now is final
+
+    def _live_widget(self) -> AuthWidget | None:
+        """Return the one widget, shown as often as it may be.
+
+        Without a person it would only be saved: nbclient writes the state of every widget into the notebook.
+        """
+        if not in_notebook() or not person_can_answer():
+            return None
+        try:
+            from .widget import AuthWidget
+        except ImportError:  # the extra `[widget]` is not installed
+            return None
+        if self._widget is None:
+            self._widget = AuthWidget(self._authenticator)
+        return self._widget
+
+    def _show_card(self) -> None:
+        """Show the card; if no tokens serve and a person sees it, it offers the sign-in, and does not block."""
+        authenticator = self._authenticator
+        authenticator.adopt()
+        view = view_of(authenticator)
+        if not view.serves and person_can_answer():
+            try:
+                sign_in = authenticator.offer(OFFER_TIMEOUT)
+            except IpyauthError as error:
+                rows = [("Provider", view.issuer), ("Scopes", view.scope)]
+                Output().show(Card("bad", "Not signed in", rows, note=str(error)).bundle())
+                return
+            sign_in.wait_for_link(NOTEBOOK_WAIT if in_notebook() else TERMINAL_WAIT)
+        output = Output()
+        self._cards.append(output)
+        output.show(card_of(authenticator).bundle())

@@ -1,0 +1,149 @@
+"""The facts of a sign-in as one value, and the card, the terminal's lines and the widget's state made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from ..flows import clock
+from ..flows.account import SignedOut
+from ..flows.authenticator import SESSION, Authenticator
+from ..flows.sign_in import Progress
+from ..protocol.tokens import TokenSet
+from ..settings.params import ParamsAuth0
+from ..text import plain
+from .card import Card, Link, Row
+from .cards import device_card, duration, scopes_in_words, signed_in_card, waiting_card
+
+NO_SESSION_END = "The provider says no address at which its session ends: sign out on its own pages."
+
+
+@dataclass(frozen=True)
+class View:
+    """What may be shown of a sign-in, and may stay in a saved notebook; no secret.
+
+    Attributes:
+        scope: granted and, in brackets, what was asked for and not granted; before a sign-in what is asked for.
+        logged_as: the user's name; None before a sign-in.
+        expires_at: of the access token; aware, UTC.
+        is_good: the access token has not ended.
+        is_renewable: a refresh token gets the next one.
+        error: why the last sign-in failed, as a sentence.
+        advice: a sentence for one card of the session.
+    """
+
+    issuer: str
+    audience: str | None
+    scope: str
+    logged_as: str | None = None
+    expires_at: datetime | None = None
+    is_good: bool = False
+    is_renewable: bool = False
+    error: str = ""
+    advice: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether there is a good access token, or can be one without the user."""
+        return self.is_good or self.is_renewable
+
+    def card(self, more: tuple[Row, ...] = (), hint: str = "Run sign_in(), or the %%auth0 cell.") -> Card:
+        """Return the card; *more* rows stand below, and *hint* says how to sign in."""
+        rows = (("Provider", self.issuer), ("Scopes", self.scope), *more)
+        if self.logged_as is None or self.expires_at is None:
+            title = "Not signed in"
+        elif self.serves:
+            left = (self.expires_at - clock.utc_now()).total_seconds()
+            facts = (self.logged_as, self.issuer, self.audience, self.scope, self.expires_at, left, self.is_renewable)
+            card = signed_in_card(*facts)
+            return replace(card, rows=(*card.rows, *more), note=self.advice)
+        else:
+            title = f"The sign-in of {self.logged_as} has ended"
+        return Card("bad" if self.error else "still", title, rows, note=self.error or hint)
+
+    def state(self) -> dict[str, Any]:
+        """Return the widget's state, as JSON types."""
+        return {
+            "issuer": self.issuer,
+            "audience": plain(self.audience or ""),
+            "scope": plain(self.scope, 600),
+            "who": plain(self.logged_as or ""),
+            "expires_at": self.expires_at.isoformat() if self.expires_at else "",
+            "renewable": self.is_renewable,
+        }
+
+
+def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = "", advice: str = "") -> View:
+    """Return the view of *tokens* that were asked for with *params*."""
+    view = View(params.expected_issuer, params.audience, params.scope, error=error)
+    if tokens is None:
+        return view
+    return replace(
+        view,
+        scope=scopes_in_words(tokens.scope, params.scope),
+        logged_as=tokens.logged_as,
+        expires_at=tokens.expires_at,
+        is_good=not tokens.is_expired(clock.utc_now()),
+        is_renewable=tokens.refresh_token is not None,
+        advice=advice,
+    )
+
+
+def view_of(authenticator: Authenticator) -> View:
+    """Return the view of what *authenticator* holds."""
+    sign_in, tokens = authenticator.sign_in, authenticator.source.tokens
+    failure = sign_in.progress.error if sign_in is not None else None
+    flow = authenticator.grant.flow
+    advice = flow.advice if tokens is not None and flow.advice and SESSION.may_advise(authenticator) else ""
+    return view_of_tokens(authenticator.params, tokens, str(failure) if failure else "", advice)
+
+
+def card_of(authenticator: Authenticator) -> Card:
+    """Return the card of the state: the link of a sign-in under way, unless good tokens are there, else the view's."""
+    view, sign_in = view_of(authenticator), authenticator.sign_in
+    if sign_in is not None and not sign_in.progress.is_over and not view.serves:
+        return progress_card(sign_in.progress)
+    return view.card()
+
+
+def progress_card(progress: Progress) -> Card:
+    """Return the card of a sign-in under way."""
+    if (asked := progress.device) is not None:
+        return device_card(asked.user_code, asked.verification_uri, asked.verification_uri_complete, progress.scope)
+    browser = (progress.why_no_browser, progress.wants_browser)
+    return waiting_card(progress.url, progress.redirect_uri, progress.scope, *browser, progress.route)
+
+
+def signed_out_card(signed_out: SignedOut) -> Card:
+    """Return the card of a sign-out: what was done, and what the user is still to do."""
+    rows = [("Provider", signed_out.issuer)]
+    if signed_out.url is None:
+        return Card("still", "Signed out here", rows, note=NO_SESSION_END)
+    if signed_out.why_not_opened is None:
+        return Card("still", "Signed out", rows, note="The browser tab that opens ends the provider's session.")
+    note = f"Follow the link in the browser that you signed in with: {signed_out.why_not_opened}."
+    return Card("still", "Signed out here", rows, Link("End the provider's session too", signed_out.url), note)
+
+
+def shown_lines(authenticator: Authenticator) -> str:
+    """Return the lines of `Auth.show`: name, parameters, user, time left, end and scopes; no secret."""
+    tokens = authenticator.source.tokens
+    rows = [("name", "auth0"), ("params", repr(authenticator.params))]
+    if tokens is None:
+        rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
+    else:
+        rows += [("logged_as", plain(tokens.logged_as)), ("time_to_exp", time_left(tokens.expires_at))]
+        rows += [("expires_at", tokens.expires_at.isoformat(" ", "seconds")), ("scope", plain(tokens.scope, 2000))]
+    return "\n".join(f"{name:<11} : {value}" for name, value in rows)
+
+
+def time_left(expires_at: datetime) -> str:
+    """Return the time until *expires_at* as `HH:MM:SS`, `00:00:00` once it is over."""
+    return duration((expires_at - clock.utc_now()).total_seconds())
+
+
+def who(authenticator: Authenticator) -> str:
+    """Return the name of the user, or `not signed in`."""
+    tokens = authenticator.source.tokens
+    return plain(tokens.logged_as) if tokens is not None else "not signed in"

@@ -1,0 +1,309 @@
+"""How a caller gets tokens: from the session or a store, by a renewal, or from the user."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from ..callback.browser import why_no_browser
+from ..callback.routes import Route
+from ..errors import (
+    InvalidIdToken,
+    InvalidResponse,
+    IpyauthError,
+    NobodyCanAnswer,
+    NotSignedIn,
+    OutOfTime,
+    SignInCancelled,
+    SignInNeeded,
+    StoreBusy,
+)
+from ..protocol.flow import Flow, Grant
+from ..protocol.tokens import TokenSet
+from ..settings.params import ParamsAuth0
+from ..store import Store
+from .session import Session
+from .sign_in import Progress, SignIn
+from .sources import new_source, routes_here
+from .token_source import TokenSource
+
+T = TypeVar("T")
+
+
+class Panel(Protocol):
+    """Shows one sign-in from its link to its end."""
+
+    def can_be_answered(self) -> bool:
+        """Tell whether a person sees it and may follow a link."""
+
+    def tick(self, progress: Progress) -> None:
+        """Show what is new."""
+
+    def ask(self, sign_in: SignIn) -> None:
+        """Ask the user for the address at which the browser ended, until it serves or *sign_in* is over."""
+
+    def clear(self) -> None:
+        """Take the link away."""
+
+
+class Authenticator:
+    """The tokens for one set of parameters, and the sign-in that may bring them; thread-safe.
+
+    Args:
+        params: what is asked for.
+        grant: the flow, and whether a refresh token is wanted.
+        store: where tokens are kept.
+        bind: another address to listen on than the redirect URI's.
+        paste: ask also for the URL at which the browser ended.
+
+    Attributes:
+        request: all of these arguments; two equal ones sign in for the same, in the same way.
+        source: the tokens, here and in their store.
+        sign_in: the sign-in under way, or the last one; None where there was none, or it was stopped.
+    """
+
+    def __init__(
+        self, params: ParamsAuth0, grant: Grant, store: Store, bind: str | None = None, paste: bool = False
+    ) -> None:
+        self.params = params
+        self.grant = grant
+        self.request = (params, grant, store, bind, paste)
+        self.source = TokenSource(params, grant, store, self._tokens_changed)
+        self.sign_in: SignIn | None = None
+        self._lock = threading.RLock()
+        self._followers: list[Callable[[], None]] = []
+
+    def authenticate(
+        self, panel: Panel, timeout: float, open_browser: bool = True, force: bool = False, renew: bool = False
+    ) -> bool:
+        """Get good tokens, and return whether the user was asked for them.
+
+        1. Tokens that are still good serve: those here, or of an equal sign-in of this session or the store.
+        2. Tokens that have ended are renewed by their refresh token.
+        3. The user is asked, in a sign-in that all callers of this object share.
+
+        *renew* begins at 2, and *force* at 3.
+
+        Raises:
+            SignInFailed: no token; its subclasses tell why.
+            ProviderError: the provider cannot be reached.
+            KeyboardInterrupt: the user interrupted; the port is free again.
+        """
+        check_timeout(timeout)
+        if not force and self.without_user(renew):
+            return False
+        sign_in = self.begin(timeout, panel, open_browser, force, renew)
+        if sign_in is None:
+            return False
+        follow(sign_in, panel, open_browser)
+        return True
+
+    def without_user(self, renew: bool = False) -> bool:
+        """Tell whether there are good tokens, or could be renewed ones, without the user.
+
+        Raises:
+            ProviderError: they are to be renewed, and the provider cannot be reached.
+        """
+        if self.adopt() and not renew:
+            return True
+        try:
+            ended = self.source.current
+            if self.source.is_good and not renew:
+                return True  # another thread has just saved them
+            self.source.renew(ended)
+        except OutOfTime:
+            raise  # a sign-in would meet the same clock
+        except (NotSignedIn, SignInNeeded):
+            return False
+        except (InvalidIdToken, InvalidResponse, StoreBusy):
+            if renew:
+                raise  # a sign-in has another way to tokens; a renewal has not
+            return False
+        SESSION.remember(self)
+        return True
+
+    def adopt(self) -> bool:
+        """Tell whether there are good tokens, here or of an equal sign-in, which then serve here too."""
+        if self.source.is_good:
+            return True
+        if not self.source.adopt():
+            return False
+        SESSION.remember(self)
+        return True
+
+    def begin(
+        self, timeout: float, panel: Panel, open_browser: bool = True, force: bool = False, renew: bool = False
+    ) -> SignIn | None:
+        """Return the sign-in under way, with this caller's time, or a new one; None where good tokens have come.
+
+        Raises:
+            PortTaken: no redirect URI's port is free.
+            NobodyCanAnswer: no person can follow a link, and no browser can be opened.
+            InvalidParams: the response mode does not go with any route of the response.
+        """
+        routes = self.routes()
+        SESSION.release_ports(routes, but_for=self.sign_in)
+        with self._lock:
+            sign_in = self.sign_in
+            if sign_in is not None and not sign_in.progress.is_over:
+                SESSION.take_over(sign_in)
+                sign_in.give_time(timeout)
+                return sign_in
+            # Only now: tokens are saved before their sign-in is over.
+            if not force and not renew and self.adopt():
+                return None
+            is_attended = panel.can_be_answered()
+            if not is_attended:
+                _check_unattended(self.grant.flow, open_browser)
+            return self._new(timeout, routes, unattended=not is_attended, is_repeated=self._is_known and not force)
+
+    def offer(self, timeout: float) -> SignIn:
+        """Begin a sign-in whose link the user may follow or not, unless one is under way; no caller waits for it.
+
+        Raises:
+            PortTaken: no redirect URI's port is free.
+            InvalidParams: the response mode does not go with any route of the response.
+        """
+        routes = self.routes()
+        SESSION.release_ports(routes, but_for=self.sign_in)
+        with self._lock:
+            if (sign_in := self.sign_in) is not None and not sign_in.progress.is_over:
+                return sign_in
+            sign_in = self._new(timeout, routes, is_offer=True, is_repeated=self._is_known)
+        sign_in.start()
+        # It ends by its own time.
+        threading.Thread(target=_wait, args=(sign_in,), name="ipyauth-offer", daemon=True).start()
+        return sign_in
+
+    def stop(self, reason: str = "it was stopped") -> None:
+        """End a sign-in under way; the tokens stay."""
+        with self._lock:
+            sign_in, self.sign_in = self.sign_in, None
+        if sign_in is not None:
+            sign_in.cancel(SignInCancelled(reason))
+            sign_in.source.join(2.0)
+        self._emit()
+
+    def leave(self, forget: Callable[[TokenSource], T] = TokenSource.clear) -> T:  # type: ignore[assignment]
+        """Leave the session, end a sign-in under way, and return what *forget* does: by default it clears the tokens."""
+        with self._lock:
+            SESSION.forget(self)
+            sign_in, self.sign_in = self.sign_in, None
+        if sign_in is not None:
+            sign_in.cancel(SignInCancelled("it was cleared"))
+        try:
+            return forget(self.source)
+        finally:
+            if sign_in is not None:
+                sign_in.source.join(2.0)
+            self._emit()
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return how the response may come, in the order to try; none where the flow needs no redirect URI.
+
+        Raises:
+            InvalidParams: the response mode does not go with any route.
+        """
+        params, grant, _, bind, paste = self.request
+        return routes_here(params, grant, bind, paste)
+
+    @contextmanager
+    def followed_by(self, changed: Callable[[], None]) -> Iterator[None]:
+        """Have *changed* called, from any thread, when tokens or sign-in are others; it must not block."""
+        self._followers.append(changed)
+        try:
+            yield
+        finally:
+            self._followers.remove(changed)
+
+    @property
+    def _is_known(self) -> bool:
+        return self.source.tokens is not None
+
+    def _new(
+        self,
+        timeout: float,
+        routes: tuple[Route, ...],
+        *,
+        is_repeated: bool,
+        is_offer: bool = False,
+        unattended: bool = False,
+    ) -> SignIn:
+        source = new_source(self.params, self.grant, routes, is_repeated)
+
+        def save(tokens: TokenSet) -> None:
+            with self._lock:
+                if self.sign_in is sign_in:  # else it was stopped, or the tokens were cleared
+                    self.source.save(tokens)
+                    SESSION.remember(self)
+
+        sign_in = SignIn(source, timeout, save=save, changed=self._emit, unattended=unattended)
+        SESSION.begin(sign_in, is_offer)
+        self.sign_in = sign_in
+        return sign_in
+
+    def _tokens_changed(self) -> None:
+        if self.source.tokens is None:
+            SESSION.forget(self)  # signed out here or by another process
+        self._emit()
+
+    def _emit(self) -> None:
+        for changed in list(self._followers):
+            changed()
+
+
+SESSION: Session[Authenticator] = Session()
+"""The session of this process."""
+
+
+def follow(sign_in: SignIn, panel: Panel, open_browser: bool) -> TokenSet:
+    """Show *sign_in* on *panel* until it is over, and return the tokens.
+
+    Raises:
+        SignInFailed: no token; its subclasses tell why.
+        ProviderError: the provider cannot be reached.
+        KeyboardInterrupt: the user interrupted; the port is free again.
+    """
+    try:
+        sign_in.start(open_browser)
+        if _may_paste(sign_in) and panel.can_be_answered():
+            sign_in.pause(sign_in.progress.seconds_left, until=lambda: sign_in.progress.url is not None)
+            panel.tick(sign_in.progress)
+            if not sign_in.progress.is_over:
+                panel.ask(sign_in)
+        return sign_in.wait(panel.tick)
+    except BaseException as error:
+        if not isinstance(error, IpyauthError):
+            sign_in.cancel(SignInCancelled("it was interrupted"))
+        panel.clear()
+        raise
+
+
+def check_timeout(timeout: float) -> None:
+    """Check that *timeout* is a number of seconds.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 < timeout <= 24 * 3600:
+        raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
+
+
+def _may_paste(sign_in: SignIn) -> bool:
+    route = sign_in.progress.route
+    return route is not None and route.paste and threading.current_thread() is threading.main_thread()
+
+
+def _check_unattended(flow: Flow, open_browser: bool) -> None:
+    reason = flow.needs_person or (why_no_browser() if open_browser else "open_browser is off")
+    if reason:
+        raise NobodyCanAnswer(reason)
+
+
+def _wait(sign_in: SignIn) -> None:
+    try:
+        sign_in.wait()
+    except Exception:
+        return  # the card shows it

@@ -1,0 +1,116 @@
+"""A sign-in by redirect: the authorization request, its link, and the response at the redirect URI (RFC 6749, 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..callback.listener import Listener, open_listener
+from ..callback.receiver import Awaited, Receiver
+from ..callback.routes import Route
+from ..protocol.flow import Grant
+from ..protocol.messages import AuthorizationRequest
+from ..protocol.metadata import ProviderMetadata
+from ..protocol.tokens import TokenSet
+from ..protocol.urls import origin_of
+from ..provider.provider import Provider
+from ..provider.threads import run_in_thread
+from ..settings.params import ParamsAuth0
+from . import clock, code, implicit
+from .authorization import authorization_request, check_metadata, endpoint_known_at_once, response_mode
+from .sign_in import SignIn
+
+_TOKENS = {"implicit": implicit.tokens, "code": code.tokens}
+"""What turns a response into tokens, by the name of the flow."""
+
+
+class Redirect:
+    """Sends the user to the authorization endpoint, and receives the response at a redirect URI (a `ResponseSource`).
+
+    Args:
+        params: what is asked for.
+        grant: the flow, and whether a refresh token is wanted.
+        routes: how the response may come, in the order in which they are tried.
+        is_repeated: the user has signed in for this before.
+
+    Raises:
+        PortTaken: no redirect URI's port is free; else the port is held when this returns.
+    """
+
+    def __init__(self, params: ParamsAuth0, grant: Grant, routes: Sequence[Route], is_repeated: bool = False) -> None:
+        self._params = params
+        self._grant = grant
+        self._is_repeated = is_repeated
+        self._provider = Provider.of(params.expected_issuer)
+        self._request: AuthorizationRequest | None = None
+        self._endpoint = endpoint_known_at_once(params)
+        self._receiver: Receiver | None = None
+        self._listener: Listener = open_listener(routes)
+        self.scope = grant.scope(params.scope)
+        self.redirect_uri = self._listener.redirect_uri
+        self.route: Route | None = self._listener.route
+        self.port = self._listener.port
+
+    def start(self, sign_in: SignIn) -> None:
+        """Show the link and await the response; in a thread, where the provider has to be asked for its endpoint."""
+        is_known = self._endpoint is not None and self._response_mode(None) is not None
+        if is_known or self._provider.is_ready:
+            self._open(sign_in)
+        else:
+            sign_in.run(lambda: self._open(sign_in), "ipyauth-sign-in")
+
+    def tokens(self, response: Mapping[str, str]) -> TokenSet:
+        """Return the verified tokens for the parameters of the response, whose state has been compared.
+
+        Raises:
+            SignInFailed: the provider refused, or the response cannot be trusted.
+            ProviderError: the provider cannot be reached, or describes itself wrongly.
+        """
+        self._check(self._provider.metadata())
+        assert self._request is not None
+        return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
+
+    def paste(self, text: str) -> str | None:
+        """Take the response in *text*; return a sentence that says what is wrong with it, or None once it is taken."""
+        receiver = self._receiver
+        if receiver is None:
+            return None
+        # In a thread, for the provider may have to be asked: an interrupt of the caller comes through at any moment.
+        refusal = run_in_thread(lambda: receiver.take_pasted(text), "ipyauth-pasted")
+        return f"{refusal.title}. {refusal.message}" if refusal else None
+
+    def close(self, linger: bool) -> None:
+        """Give the port back, at once or as soon as the tab has been told."""
+        self._listener.close(linger)
+
+    def join(self, timeout: float) -> None:
+        """Wait until the port is free and the server gone, at most *timeout* seconds."""
+        self._listener.join(timeout)
+
+    def _open(self, sign_in: SignIn) -> None:
+        mode = self._response_mode(None)
+        if self._endpoint is None or mode is None:
+            metadata = self._provider.metadata()
+            self._endpoint = self._endpoint or metadata.authorization_endpoint
+            mode = self._response_mode(metadata) or "query"
+        request = authorization_request(self._params, self._grant, self.redirect_uri, mode, self._is_repeated)
+        self._request = request
+        is_ready = self._provider.is_ready
+        if is_ready:
+            self._check(self._provider.metadata())
+        self._listener.publish(request.state)
+        # The browser first: what it sends before the server answers stands in the sockets' queue.
+        sign_in.show_link(request.url(self._endpoint))
+        form_post_origin = origin_of(self._endpoint) if mode == "form_post" else None
+        awaited = Awaited(request.state, form_post_origin, in_query=mode == "query")
+        self._receiver = self._listener.serve(awaited, sign_in.complete, sign_in.cancel)
+        if not is_ready:
+            # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
+            sign_in.run(lambda: self._check(self._provider.metadata()), "ipyauth-discovery")
+
+    def _response_mode(self, metadata: ProviderMetadata | None) -> str | None:
+        is_forwarded = self.route is not None and self.route.is_forwarded
+        return response_mode(self._params, is_forwarded, metadata)
+
+    def _check(self, metadata: ProviderMetadata) -> None:
+        if self._request is not None and self._endpoint is not None:
+            check_metadata(metadata, self._request, self._endpoint)

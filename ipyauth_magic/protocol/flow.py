@@ -1,0 +1,104 @@
+"""The ways to ask for tokens: each is a frozen `Flow`, and all that tells one from another stands here.
+
+A new grant is one value here and one file in `flows/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PassedOn = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One way to ask for tokens (RFC 6749, 1.3).
+
+    Attributes:
+        name: the value of `--flow` and `flow=`.
+        response_type: sent to the authorization endpoint (RFC 6749, 3.1.1); None where the flow does not use it, so
+            that it needs no redirect URI.
+        response_mode: how the response comes unless the user says otherwise (OAuth 2.0 Multiple Response Type Encoding
+            Practices, 2.1).
+        may_be_renewable: whether the provider may give a refresh token.
+        response: the content of the authorization response, in words.
+        explanation: a sentence for `%token --config`: what happens after the response, or in place of it.
+        advice: a sentence for the card of the first sign-in of a session; may be empty.
+        needs_person: why a browser alone cannot finish the sign-in; empty where it can.
+    """
+
+    name: str
+    response_type: str | None
+    response_mode: str = ""
+    may_be_renewable: bool = True
+    response: str = ""
+    explanation: str = ""
+    advice: str = ""
+    needs_person: str = ""
+
+    @property
+    def needs_redirect(self) -> bool:
+        """Whether the response comes to a redirect URI."""
+        return self.response_type is not None
+
+
+IMPLICIT = Flow(
+    "implicit",
+    "token id_token",
+    response_mode="fragment",
+    may_be_renewable=False,  # RFC 6749, 4.2.2
+    response="the tokens",
+    advice='Tip: --flow code (in Python flow="code") keeps tokens out of the browser and renews them.',
+)
+CODE = Flow(
+    "code",
+    "code",
+    response_mode="query",
+    response="a code",
+    explanation="The kernel exchanges the code for the tokens itself.",
+)
+DEVICE = Flow(
+    "device",
+    None,
+    explanation=(
+        "Nothing comes to this machine: the kernel asks the provider every few seconds whether the code has been "
+        "entered, on whatever device, and gets the tokens itself."
+    ),
+    needs_person="the device flow needs a person to enter a code",
+)
+
+FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in (IMPLICIT, CODE, DEVICE)}
+
+
+def flow_of(response_type: str) -> Flow:
+    """Return the flow that uses *response_type*."""
+    return next(flow for flow in FLOWS.values() if flow.response_type == response_type)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """How tokens are asked for: a flow, and whether a refresh token is asked for too."""
+
+    flow: Flow
+    renewable: bool = True
+
+    @classmethod
+    def of(cls, response_type: str, flow: str | None = None, renewable: bool = True) -> Grant:
+        """Return the grant of the flow called *flow*, or else of *response_type*."""
+        chosen = FLOWS[flow] if flow else flow_of(response_type)
+        return cls(chosen, renewable and chosen.may_be_renewable)
+
+    @property
+    def store_name(self) -> str | None:
+        """What the store key needs beside the response type.
+
+        Tokens that cannot be renewed must not hide renewable ones, nor a device's those of a browser.
+        """
+        if not self.renewable and self.flow.may_be_renewable:
+            return f"{self.flow.name}, not renewable"
+        return None if self.flow.needs_redirect else self.flow.name
+
+    def scope(self, scope: str) -> str:
+        """Return *scope*, with `offline_access` where a refresh token is wanted (OpenID Connect Core, 11)."""
+        return " ".join(dict.fromkeys([*scope.split(), *(["offline_access"] if self.renewable else [])]))
