@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from .callback.browser import why_no_browser
 from .display.card import Card
 from .display.cards import duration, scopes_in_words, signed_in_card
-from .display.panel import Output, Panel, card_of, current_shell, in_notebook, panel, somebody_can_answer
+from .display.panel import Output, Panel, card_of, in_notebook, panel, somebody_can_answer
 from .display.repr_masking import guard_inspector
+from .display.shell import current_shell
 from .display.traceback_masking import guard_tracebacks
 from .errors import (
     InvalidIdToken,
@@ -34,7 +35,7 @@ from .flows.clock import utc_now
 from .flows.sign_in import Attempt, ways_here
 from .flows.token_source import KeptTokens
 from .protocol.grant import FLOWS, RESPONSE_TYPES, Grant
-from .protocol.tokens import AccessToken, AuthorizationHeader, IdToken, TokenSet
+from .protocol.tokens import AccessToken, IdToken, TokenSet
 from .provider.provider import Provider
 from .provider.threads import run_out_of_sight
 from .settings.params import ParamsAuth0
@@ -116,6 +117,7 @@ class Auth:
         self._followers: list[Callable[[], None]] = []
         if (shell := current_shell()) is not None:
             guard_inspector(shell)
+            guard_tracebacks(shell)
             sign_ins.end_with(shell)
 
     # Signing in
@@ -463,18 +465,13 @@ class Auth:
     # Calling APIs
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on *request*: an `Auth` is an auth object of `requests` (RFC 6750, 2.1)."""
-        if (shell := current_shell()) is not None:
-            guard_tracebacks(shell)
-        request.headers["Authorization"] = AuthorizationHeader.bearer(self.access_token)
-        request.hooks["response"].append(self._try_once_more)
-        return request
+        """Put the token on *request*: an `Auth` is an auth object of `requests` (RFC 6750, 2.1).
 
-    def _try_once_more(self, response: requests.Response, **kwargs: Any) -> requests.Response:
-        """Answer a 401 that says `invalid_token` with another token, once (RFC 6750, 3.1)."""
-        from .clients.retry import second_try
+        A 401 that says `invalid_token` is answered by another token, once (3.1).
+        """
+        from .clients.requests_auth import RequestsAuth
 
-        return second_try(self, response, kwargs)
+        return RequestsAuth(_Provider(self))(request)
 
     def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[WorkerAuth]:
         """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
@@ -496,7 +493,7 @@ class Auth:
             from .clients.dask.kernel import worker_auth
         except ImportError as error:
             raise ImportError("Dask is not installed here: run `pip install 'ipyauth-magic[dask]'`.") from error
-        return worker_auth(self, self._kept, client, without_tls)
+        return worker_auth(_Provider(self), self.followed_by, client, without_tls)
 
     @contextmanager
     def followed_by(self, look: Callable[[], None]) -> Iterator[None]:
@@ -514,7 +511,7 @@ class Auth:
         """
         from .clients.requests_session import TokenSession
 
-        return TokenSession(self, base_url)
+        return TokenSession(_Provider(self), base_url)
 
     def httpx(self) -> httpx.Auth:
         """Return an auth object for httpx, as `httpx.Client(auth=auth.httpx())`, for its asynchronous client too.
@@ -526,7 +523,7 @@ class Auth:
             from .clients.httpx_auth import TokenAuth
         except ImportError as error:
             raise ImportError("httpx is not installed here: run `pip install 'ipyauth-magic[httpx]'`.") from error
-        return TokenAuth(self)
+        return TokenAuth(_Provider(self))
 
     # Showing
 
@@ -667,6 +664,20 @@ class Auth:
                 output.show(bundle)
             if self._attempt is None or self._attempt.is_over:
                 self._cards.clear()  # what they show now is final
+
+
+class _Provider:
+    """The tokens of an `Auth` for the clients: a `TokenProvider`."""
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+
+    def get(self) -> TokenSet:
+        return self._auth._kept.good()
+
+    def renew_refused(self, access_token: str) -> TokenSet:
+        self._auth.renewed_token(access_token)
+        return self._auth.tokens
 
 
 def _cancel_if(given_up: Event | None, attempt: Attempt) -> None:

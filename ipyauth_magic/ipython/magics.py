@@ -270,9 +270,11 @@ def load(shell: InteractiveShell) -> None:
     add_completion(shell)
     if "ipyauth_magic.auth" in sys.modules:  # else no Auth is there yet, and the first one guards the shell
         from ..display.repr_masking import guard_inspector
+        from ..display.traceback_masking import guard_tracebacks
         from ..flows.session import end_with
 
         guard_inspector(shell)
+        guard_tracebacks(shell)
         end_with(shell)
 
 
@@ -289,13 +291,15 @@ def unload(shell: InteractiveShell) -> None:
         shell.configurables.remove(magics)
         if isinstance(magics, Auth0Magics):
             magics.drop_names()
+    if "ipyauth_magic.display.traceback_masking" in sys.modules:
+        from ..display.traceback_masking import unguard_tracebacks
+
+        unguard_tracebacks(shell)
     if "ipyauth_magic.auth" in sys.modules:
         from ..display.repr_masking import unguard_inspector
-        from ..display.traceback_masking import unguard_tracebacks
         from ..flows.session import end_all, end_session, outlive
 
         unguard_inspector(shell)
-        unguard_tracebacks(shell)
         outlive(shell)
         end_all("the extension was unloaded")
         end_session()
