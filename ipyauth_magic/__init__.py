@@ -39,6 +39,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    from .display.traceback_masking import guard_tracebacks
+
+    guard_tracebacks()  # parameters that are wrong are the first error that a user meets
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 

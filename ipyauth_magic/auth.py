@@ -253,7 +253,7 @@ class Auth:
             InsecureCluster: the cluster's connections go over a network without TLS.
         """
         authenticator = self._authenticator
-        return clients.worker_auth(authenticator.source, authenticator.followed_by, client, without_tls)
+        return clients.worker_auth(authenticator.source, authenticator.changed.connected, client, without_tls)
 
     # Showing
 

@@ -3,62 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
-from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import httpx
 
-from ..errors import IpyauthError
-from .retry import says_invalid_token
-
-if TYPE_CHECKING:
-    from ..auth import Auth
-    from ..protocol.tokens import AccessToken
+from ..display.traceback_masking import guard_tracebacks
+from ..protocol.tokens import AccessToken, AuthorizationHeader
+from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow
 
 
 class TokenAuth(httpx.Auth):
-    """Sends the token of *auth* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
+    """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
 
     httpx itself takes the header off a redirect to another origin. The user is never asked: where only the user can
     help, the request raises `SignInNeeded`.
     """
 
-    def __init__(self, auth: Auth) -> None:
-        self._auth = auth
+    def __init__(self, provider: TokenProvider[HasAccessToken]) -> None:
+        self._provider = provider
 
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Send *request* with the token, and perhaps once more."""
-        token = self._auth.access_token
-        response = yield _with_token(request, token)
-        if _asks_for_another(request, response):
+        guard_tracebacks()
+        flow = bearer_flow(self._provider)
+        response = yield _with_token(request, next(flow))
+        if _may_be_repeated(request, response):
+            answer = Answer(response.status_code, response.headers.get("WWW-Authenticate", ""))
             try:
-                token = self._auth.renewed_token(token)
-            except IpyauthError:
-                return  # the API's own answer says what is wrong
-            yield _with_token(request, token)
-
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Send *request* with the token, and perhaps once more; what renews runs in a thread."""
-        auth = self._auth
-        token = (
-            auth.tokens.access_token if auth.is_signed_in else await anyio.to_thread.run_sync(lambda: auth.access_token)
-        )
-        response = yield _with_token(request, token)
-        if _asks_for_another(request, response):
-            try:
-                token = await anyio.to_thread.run_sync(auth.renewed_token, token)
-            except IpyauthError:
+                token = flow.send(answer)
+            except StopIteration:
                 return
             yield _with_token(request, token)
 
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Send *request* with the token, and perhaps once more; each step that may wait runs in a thread."""
+        flow = self.auth_flow(request)
+        response = yield await anyio.to_thread.run_sync(next, flow)
+        if response.status_code == 401:
+            again = await anyio.to_thread.run_sync(_next_request, flow, response)
+            if again is not None:
+                yield again
+
+
+def _next_request(flow: Generator[httpx.Request, httpx.Response], response: httpx.Response) -> httpx.Request | None:
+    """Return the request that *flow* sends after *response*, or None; a coroutine cannot raise `StopIteration`."""
+    try:
+        return flow.send(response)
+    except StopIteration:
+        return None
+
 
 def _with_token(request: httpx.Request, token: AccessToken) -> httpx.Request:
-    request.headers["Authorization"] = f"Bearer {token}"
+    request.headers["Authorization"] = AuthorizationHeader.bearer(token)
     return request
 
 
-def _asks_for_another(request: httpx.Request, response: httpx.Response) -> bool:
-    """Tell whether the request is to be sent again: it carried the token to the end, and its body is still there."""
+def _may_be_repeated(request: httpx.Request, response: httpx.Response) -> bool:
+    """Tell whether the request carried the token to the end, and whether its body is still there."""
     carried = response.request.headers.get("Authorization") == request.headers["Authorization"]
-    refused = says_invalid_token(response.status_code, response.headers.get("WWW-Authenticate", ""))
-    return refused and carried and isinstance(request.stream, httpx.ByteStream)
+    return carried and isinstance(request.stream, httpx.ByteStream)

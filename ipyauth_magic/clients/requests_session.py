@@ -1,24 +1,22 @@
-"""A `requests.Session` that sends a token to one origin, and lets no error show it."""
+"""A `requests.Session` that sends a token to one origin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from ..display.traceback_masking import take_off_sending_frames
-
-if TYPE_CHECKING:
-    from ..auth import Auth
+from .requests_auth import RequestsAuth
+from .retry import HasAccessToken, TokenProvider
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port (RFC 6454, section 4)."""
 
 
 class TokenSession(requests.Session):
-    """Sends the token of *auth* to the origin of *base_url*, or to the first one used, and to no other.
+    """Sends the token of *provider* to the origin of *base_url*, or to the first one used, and to no other.
 
     A redirect to another origin goes there without the token. URLs may be relative to *base_url*.
 
@@ -26,9 +24,9 @@ class TokenSession(requests.Session):
         ValueError: *base_url* is no http(s) URL.
     """
 
-    def __init__(self, auth: Auth, base_url: str | None = None) -> None:
+    def __init__(self, provider: TokenProvider[HasAccessToken], base_url: str | None = None) -> None:
         super().__init__()
-        self._token_auth = auth
+        self._token_auth = RequestsAuth(provider)
         self._base_url = base_url
         self._origin = _origin(base_url) if base_url else None
         if base_url and self._origin is None:
@@ -45,15 +43,6 @@ class TokenSession(requests.Session):
         if request.auth is None and self.auth is None and origin == self._origin:
             prepared.prepare_auth(self._token_auth)
         return prepared
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send *request*; what goes wrong is raised without the frames in which the header stands."""
-        try:
-            return super().send(request, **kwargs)
-        except requests.RequestException as error:
-            caught = error
-        take_off_sending_frames(caught)
-        raise caught
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Take the token off a redirect that leaves the origin; `requests` lets it follow to https on the same host."""

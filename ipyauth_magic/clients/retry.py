@@ -1,56 +1,81 @@
-"""A request sent once more with another token, after a 401 that says `invalid_token` (RFC 6750, section 3.1)."""
+"""The token on a request, and another one after a 401 that says `invalid_token` (RFC 6750, section 3.1).
+
+No input or output happens here, so `requests`, httpx and its event loops drive the same few lines.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from ..errors import IpyauthError
-from ..protocol.tokens import AccessToken, AuthorizationHeader
-
-if TYPE_CHECKING:
-    import requests
+from ..protocol.tokens import AccessToken
 
 _INVALID_TOKEN = re.compile(r"""\bbearer\b.*\berror\s*=\s*"?invalid_token\b""", re.IGNORECASE | re.DOTALL)
 
-
-class RenewedToken(Protocol):
-    """Who has another token than the one that an API refused."""
-
-    def renewed_token(self, ended: str) -> AccessToken:
-        """Return an access token other than *ended*."""
+_LONGEST_HEADER = 4096
+"""Characters of a `WWW-Authenticate` header that are searched."""
 
 
-def says_invalid_token(status: int, www_authenticate: str) -> bool:
-    """Tell whether an answer asks for another token."""
-    return status == 401 and _INVALID_TOKEN.search(www_authenticate[:4096]) is not None
+class HasAccessToken(Protocol):
+    """A value with an access token in it, as a `TokenSet`."""
+
+    @property
+    def access_token(self) -> AccessToken:
+        """The access token."""
 
 
-def second_try(auth: RenewedToken, response: requests.Response, kwargs: Mapping[str, Any]) -> requests.Response:
-    """Return the answer to the request of *response* sent with another token, or *response* where there is none.
+Tokens = TypeVar("Tokens", bound=HasAccessToken, covariant=True)
 
-    Only a request that carried the token is sent again: a redirect may have led to another origin without it.
+
+class TokenProvider(Protocol[Tokens]):
+    """A source of tokens, for any thread. Both methods may wait for the network; neither asks the user."""
+
+    def get(self) -> Tokens:
+        """Return tokens that are still good.
+
+        Raises:
+            IpyauthError: there are none.
+        """
+
+    def renew_refused(self, access_token: str) -> Tokens:
+        """Return other tokens than *access_token*, which an API has refused although its time is not over.
+
+        Raises:
+            IpyauthError: there are no others.
+        """
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an API said of the token: the status, and the `WWW-Authenticate` header or an empty string."""
+
+    status: int
+    www_authenticate: str
+
+    @property
+    def refuses_token(self) -> bool:
+        """Whether another token may be accepted."""
+        return self.status == 401 and _INVALID_TOKEN.search(self.www_authenticate[:_LONGEST_HEADER]) is not None
+
+
+def bearer_flow(provider: TokenProvider[HasAccessToken], sent: str | None = None) -> Generator[AccessToken, Answer]:
+    """Yield the token for a request and take the answer; yield another token if the request is to be sent once more.
+
+    Args:
+        provider: gives the tokens.
+        sent: the token that the request carries already; by default the provider's.
+
+    Raises:
+        IpyauthError: there is no good token.
     """
-    sent = response.request.headers.get("Authorization")
-    if not isinstance(sent, AuthorizationHeader) or not says_invalid_token(
-        response.status_code, response.headers.get("WWW-Authenticate", "")
-    ):
-        return response
-    request = response.request.copy()
-    if request.body is not None and not isinstance(request.body, (str, bytes)):
-        return response  # a stream has been read, and may not be there again
-    try:
-        token = auth.renewed_token(AccessToken(sent.removeprefix("Bearer ")))
-    except IpyauthError:
-        return response  # the API's own answer says what is wrong
-    response.content  # noqa: B018  # read to its end, so that the connection serves again
-    response.close()
-    header = type(sent).bearer(token)
-    # On the first request too: a redirect of the second answer is made from it.
-    request.headers["Authorization"] = response.request.headers["Authorization"] = header
-    # By the adapter, which calls no hooks: once, and no more.
-    again: requests.Response = response.connection.send(request, **kwargs)
-    again.history.append(response)
-    again.request = request
-    return again
+    token = AccessToken(sent) if sent is not None else provider.get().access_token
+    answer = yield token
+    if answer.refuses_token:
+        try:
+            token = provider.renew_refused(token).access_token
+        except IpyauthError:
+            return  # the API's own answer says what is wrong
+        yield token

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from ..errors import IpyauthError
 from ..flows.authenticator import Authenticator
 from .card import Card
+from .guards import guard
 from .panel import Output, in_notebook, person_can_answer
+from .shell import current_shell
 from .view import card_of, view_of
 
 if TYPE_CHECKING:
     from .widget import AuthWidget
-
-OFFER_TIMEOUT = 300.0
-"""Seconds for which a card's link works."""
 
 NOTEBOOK_WAIT, TERMINAL_WAIT = 0.3, 10.0
 """Seconds for the link to become known: a notebook's card is drawn again then, a terminal's lines stay."""
@@ -31,6 +30,9 @@ class AuthDisplay:
         self._authenticator = authenticator
         self._widget: AuthWidget | None = None
         self._cards: list[Output] = []
+        authenticator.changed.connect(self._refresh)
+        if (shell := current_shell()) is not None:
+            guard(shell)
 
     def show(self) -> None:
         """Show the widget; or the card, where there is no widget, or no person to use it."""
@@ -40,7 +42,7 @@ class AuthDisplay:
         self._authenticator.adopt()
         widget.show()
 
-    def refresh(self) -> None:
+    def _refresh(self) -> None:
         """Bring all that was shown up to date; from any thread, and never blocks."""
         if self._widget is not None:
             self._widget.refresh()
@@ -73,7 +75,7 @@ class AuthDisplay:
         view = view_of(authenticator)
         if not view.serves and person_can_answer():
             try:
-                sign_in = authenticator.offer(OFFER_TIMEOUT)
+                sign_in = authenticator.offer()
             except IpyauthError as error:
                 rows = [("Provider", view.issuer), ("Scopes", view.scope)]
                 Output().show(Card("bad", "Not signed in", rows, note=str(error)).bundle())

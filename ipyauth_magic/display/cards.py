@@ -24,7 +24,12 @@ _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "o
 
 
 def waiting_card(
-    url: str | None, redirect_uri: str, scope: str, why_no_browser: str | None, browser_wanted: bool, route: Route | None
+    url: str | None,
+    redirect_uri: str,
+    scope: str,
+    why_no_browser: str | None,
+    wants_browser: bool,
+    route: Route | None,
 ) -> Card:
     """Return the card with the link, or without it while the provider's endpoints are looked up."""
     if url is None:
@@ -34,7 +39,7 @@ def waiting_card(
         f"Sign in at {urlsplit(url).netloc}",
         rows=[("Scopes", scope), *_how_it_comes(route)],
         link=Link("Open the sign-in page", url),
-        note=PASTE if route and route.paste else _what_happens(redirect_uri, why_no_browser, browser_wanted),
+        note=PASTE if route and route.paste else _what_happens(redirect_uri, why_no_browser, wants_browser),
     )
 
 
@@ -135,10 +140,10 @@ def _how_it_comes(route: Route | None) -> list[Row]:
     return [("Comes back", route.reason), *([("Or", route.advice)] if route.advice else [])]
 
 
-def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted: bool) -> str:
+def _what_happens(redirect_uri: str, why_no_browser: str | None, wants_browser: bool) -> str:
     back = f"The provider sends you back to {redirect_uri}"
     if why_no_browser:
         return f"Follow the link: {why_no_browser}. {back}"
-    if browser_wanted:
+    if wants_browser:
         return f"A browser tab opens by itself; if none does, follow the link. {back}"
     return f"Follow the link. {back}"

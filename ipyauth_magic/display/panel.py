@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..flows.sign_in import Progress, SignIn, State
 from ..text import plain
@@ -13,6 +13,7 @@ from .card import Card, escaped
 from .cards import countdown_text, over_card, patience_text
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
+from .shell import current_shell
 from .view import progress_card
 
 BLANK = {"text/html": "", "text/plain": ""}
@@ -36,12 +37,6 @@ class Panel(Protocol):
 
     def end(self, card: Card | None) -> None:
         """Replace the link, so that none stays in a saved notebook, by *card* or by nothing."""
-
-
-def current_shell() -> Any:
-    """Return IPython's running shell, or None outside IPython."""
-    get_ipython = getattr(sys.modules.get("IPython.core.getipython"), "get_ipython", None)
-    return get_ipython() if get_ipython else None
 
 
 def in_notebook() -> bool:

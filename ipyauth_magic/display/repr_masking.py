@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..protocol.tokens import AccessToken, IdToken, Masked
-from .panel import current_shell
+from .shell import current_shell
 
 _ASKED = ("info", "_info")
 """The methods that tell of an object; IPython has had one, the other, or both."""

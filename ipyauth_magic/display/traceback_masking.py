@@ -1,80 +1,250 @@
-"""Tracebacks of requests that failed, without the frames in which the token stands.
+"""What IPython shows of an error: our sentence at the user's own line, and no frame in which a secret stands.
 
-An auth object of `requests` cannot catch what its request raises, and `%xmode Verbose` prints every variable of every
-frame: `http.client` has the whole request in one. So the frames are taken off where IPython formats the error.
+Outside IPython an error keeps its traceback and its cause. IPython alone prints the variables of frames (`%xmode
+Verbose`), and its users read a sentence more easily than the insides of a package. So the guard stands there, and
+changes an error only while it is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import PurePath
 from types import FrameType, TracebackType
 from typing import Any
 
-from ..protocol.tokens import AuthorizationHeader
+from ..errors import IpyauthError
+from ..protocol.tokens import AuthorizationHeader, HeaderBytes
+from .shell import current_shell
 
-_SENDING = "requests.adapters"
-"""From here on inwards a request is bytes."""
+_OURS = __name__.partition(".")[0]
+
+_SENDING = ("requests.adapters", "urllib3", "http", "httpx._transports", "httpcore", "h11")
+"""Modules that turn a request into bytes; frames further out hold the header as a masked value."""
+
+_SHOWN = ("__traceback__", "__cause__", "__context__", "__suppress_context__")
+"""What is shown of an error beside its sentence."""
 
 
-def guard_tracebacks(shell: Any) -> None:
-    """Let *shell* show no error of a request of ours with its inner frames."""
-    formatter = shell.InteractiveTB
-    if "structured_traceback" in vars(formatter):
+def guard_tracebacks(shell: Any = None) -> None:
+    """Have *shell*, by default the running one, show errors as this module says. A second call changes nothing."""
+    shell = shell or current_shell()
+    # A shell may be without either: `get_ipython` is also a function of other programs.
+    if (formatter := getattr(shell, "InteractiveTB", None)) is None:
         return
-    unguarded = formatter.structured_traceback
-
-    def structured_traceback(etype: Any = None, value: Any = None, tb: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(value, BaseException) and take_off_sending_frames(value):
-            tb = value.__traceback__
-        return unguarded(etype, value, tb, *args, **kwargs)
-
-    formatter.structured_traceback = structured_traceback
+    _replace(formatter, "structured_traceback", lambda original: _structured_traceback(formatter, original))
+    # IPython formats exception groups without its own formatter.
+    _replace(shell, "showtraceback", lambda original: _showtraceback(formatter, original))
 
 
 def unguard_tracebacks(shell: Any) -> None:
     """Take the guard away."""
-    vars(shell.InteractiveTB).pop("structured_traceback", None)
+    _restore(shell, "showtraceback")
+    _restore(shell.InteractiveTB, "structured_traceback")
 
 
-def take_off_sending_frames(error: BaseException) -> bool:
-    """Cut every error in the chain of *error* that a request of ours raised; tell whether *error* itself was one."""
-    ours = [each for each in _chain(error) if any(_sends_our_header(frame) for frame in _frames(each.__traceback__))]
-    for each in ours:
-        each.__cause__ = each.__context__ = None
-        each.__traceback__ = _until_sending(each.__traceback__)
-    return error in ours
+def _replace(owner: Any, name: str, guarded_by: Callable[[Any], Callable[..., Any]]) -> None:
+    original = getattr(owner, name)
+    if hasattr(original, "unguarded"):
+        return
+    guarded = guarded_by(original)
+    guarded.unguarded = vars(owner).get(name)  # type: ignore[attr-defined]
+    setattr(owner, name, guarded)
+
+
+def _restore(owner: Any, name: str) -> None:
+    current = vars(owner).get(name)
+    if not hasattr(current, "unguarded"):
+        return
+    if current.unguarded is None:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, current.unguarded)
+
+
+def _structured_traceback(formatter: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+    def structured_traceback(
+        etype: Any = None, value: Any = None, tb: Any = None, tb_offset: int | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        if etype is None:
+            etype, value, tb = sys.exc_info()
+        # A tuple comes from within the formatter, for an error of the chain: it is masked already.
+        if not isinstance(value, BaseException) or isinstance(tb, tuple):
+            return original(etype, value, tb, tb_offset, *args, **kwargs)
+        with masked(value, tb, _offset(formatter, tb_offset), _shows_variables(formatter)):
+            return original(etype, value, value.__traceback__, tb_offset, *args, **kwargs)
+
+    return structured_traceback
+
+
+def _showtraceback(formatter: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+    def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+        value = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+        if value is None or not any(map(_members, _related(value))):
+            return original(exc_tuple, *args, **kwargs)
+        offset = _offset(formatter, kwargs.get("tb_offset"))
+        with masked(value, value.__traceback__, offset, _shows_variables(formatter)):
+            return original(exc_tuple, *args, **kwargs)
+
+    return showtraceback
+
+
+def _offset(formatter: Any, tb_offset: int | None) -> int:
+    """Return how many frames of IPython's own the formatter takes off."""
+    return int(formatter.tb_offset if tb_offset is None else tb_offset)
+
+
+def _shows_variables(formatter: Any) -> bool:
+    return bool(getattr(formatter, "include_vars", True))
+
+
+@contextmanager
+def masked(error: BaseException, traceback: TracebackType | None, offset: int, hides_ours: bool) -> Iterator[None]:
+    """Give *error*, and the errors chained to it or grouped in it, what may be shown of them, within the block.
+
+    Args:
+        error: the error to show.
+        traceback: its traceback.
+        offset: the number of its outermost frames that are IPython's own, and are kept.
+        hides_ours: take our frames off each error; if not, off an `IpyauthError` only.
+    """
+    related = _related(error)
+    before = [(each, {name: getattr(each, name) for name in _SHOWN}) for each in related]
+    try:
+        _set(error, __traceback__=traceback)
+        _mask(error, offset, hides_ours)
+        for member in chain.from_iterable(map(_members, related)):
+            _mask(member, 0, hides_ours)
+        yield
+    finally:
+        for each, attributes in before:
+            _set(each, **attributes)
+
+
+def _mask(error: BaseException, offset: int, hides_ours: bool) -> None:
+    """Leave what may be shown of *error* and the errors that it came from."""
+    shown: list[BaseException] = []
+    is_inner = False
+    for each in _chain(error):
+        frames = list(_frames(each.__traceback__))
+        own, rest = (frames[:offset], frames[offset:]) if each is error else ([], frames)
+        starts_inside = isinstance(each, IpyauthError) or (is_inner and not (rest and _is_users(rest[0].tb_frame)))
+        kept, is_cut = _cut(rest, starts_inside, hides_ours)
+        if is_inner and not kept:
+            continue  # it was raised and caught within what is hidden
+        shown.append(each)
+        is_inner = is_cut
+        _set(each, __traceback__=_joined(own + kept))
+    for each, following in zip(shown, (*shown[1:], None), strict=True):
+        if following is not _following(each):
+            _link(each, following)
+
+
+def _cut(frames: list[TracebackType], starts_inside: bool, hides_ours: bool) -> tuple[list[TracebackType], bool]:
+    """Return which *frames* may be shown, and whether inner ones are left out.
+
+    Inside our code only the user's own frames are, as those of a store of theirs. Nothing is where a request with the
+    token becomes bytes, not even a user's function: its variables may hold the bytes.
+    """
+    kept: list[TracebackType] = []
+    is_inside = starts_inside
+    for each in frames:
+        frame = each.tb_frame
+        if _holds_our_header(frame):
+            return kept, True
+        is_inside = is_inside or (hides_ours and _is_ours(frame))
+        if not is_inside or _is_users(frame):
+            kept.append(each)
+    return kept, is_inside
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return _module(frame).partition(".")[0] == _OURS
+
+
+def _is_users(frame: FrameType) -> bool:
+    """Tell whether *frame* runs code of the user: a cell, a script, or a module that is not installed."""
+    if _is_ours(frame) or _module(frame).partition(".")[0] in sys.stdlib_module_names:
+        return False
+    return not {"site-packages", "dist-packages"} & set(PurePath(frame.f_code.co_filename).parts)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _holds_our_header(frame: FrameType) -> bool:
+    """Tell whether *frame* makes bytes of a request with our `Authorization` header."""
+    module = _module(frame)
+    if not any(module == each or module.startswith(f"{each}.") for each in _SENDING):
+        return False
+    values = (frame.f_locals.get(name) for name in ("request", "headers"))
+    return any(_has_our_header(getattr(value, "headers", value)) for value in values)
+
+
+def _has_our_header(headers: Any) -> bool:
+    """Tell whether *headers* of requests, urllib3, httpx or httpcore hold a value of ours."""
+    pairs = getattr(headers, "raw", headers)  # of httpx: its mapping makes new values
+    if isinstance(pairs, Mapping):
+        pairs = list(pairs.items())
+    values = [pair[-1] for pair in pairs if isinstance(pair, tuple) and pair] if isinstance(pairs, list) else []
+    return any(isinstance(value, (AuthorizationHeader, HeaderBytes)) for value in values)
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _joined(frames: list[TracebackType]) -> TracebackType | None:
+    joined: TracebackType | None = None
+    for each in reversed(frames):
+        joined = TracebackType(joined, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return joined
+
+
+def _following(error: BaseException) -> BaseException | None:
+    """Return the error that is shown before *error*, as Python and IPython choose it."""
+    if error.__cause__ is not None or error.__suppress_context__:
+        return error.__cause__
+    return error.__context__
+
+
+def _link(error: BaseException, following: BaseException | None) -> None:
+    """Let *following* be shown before *error*, or nothing."""
+    is_cause = error.__cause__ is not None
+    _set(error, __context__=following, __cause__=following if is_cause else None, __suppress_context__=is_cause)
+
+
+def _set(error: BaseException, **attributes: Any) -> None:
+    """Set *attributes* of *error*, also of a frozen dataclass."""
+    for name in sorted(attributes):  # `__suppress_context__` after `__cause__`, which sets it
+        BaseException.__setattr__(error, name, attributes[name])
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return *error* and those that are shown before it."""
     seen: set[int] = set()
-    waiting = [error]
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = _following(error)
+
+
+def _members(error: BaseException) -> Sequence[BaseException]:
+    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+
+
+def _related(error: BaseException) -> list[BaseException]:
+    """Return *error*, all errors that it came from, shown or not, and the members of groups among them."""
+    found: dict[int, BaseException] = {}
+    waiting: list[BaseException | None] = [error]
     while waiting:
         each = waiting.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            waiting += [each.__cause__, each.__context__]
-            yield each
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
-
-
-def _sends_our_header(frame: FrameType) -> bool:
-    if frame.f_globals.get("__name__") != _SENDING:
-        return False
-    headers = getattr(frame.f_locals.get("request"), "headers", None) or {}
-    return isinstance(headers.get("Authorization"), AuthorizationHeader)
-
-
-def _until_sending(traceback: TracebackType | None) -> TracebackType | None:
-    kept: list[TracebackType] = []
-    while traceback is not None and not _sends_our_header(traceback.tb_frame):
-        kept.append(traceback)
-        traceback = traceback.tb_next
-    cut: TracebackType | None = None
-    for each in reversed(kept):
-        cut = TracebackType(cut, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return cut
+        if each is not None and id(each) not in found:
+            found[id(each)] = each
+            waiting += [each.__cause__, each.__context__, *_members(each)]
+    return list(found.values())

@@ -1,15 +1,11 @@
 """The live widget of an `Auth`: what it shows, what its buttons do, and what may be saved of it.
 
 The state of a widget is written into notebooks, so it holds only what the card shows too: who, for what, until when.
-All else goes by custom messages, which nobody saves: the link (state and nonce stand in it), the claims, the token for
+All else goes by custom messages, which are not saved: the link (state and nonce stand in it), the claims, the token for
 the clipboard, and what is going on at the moment, which would be false in a notebook that is opened again.
 
-    from the page   {"action": "sign_in", "view": ...}
-    to that view    {"event": "heard" | "claims" | "token", "view": ...}
-    to all views    {"event": "present", "doing": ..., "note": ..., "url": ..., "open": the view that is to open it}
-
 A message from the page reaches the kernel only between cells (ipykernel 6 and 7.4), and on other threads than the main
-one (7.0 to 7.3): each is answered by `heard` at once, so that the page knows, and worked off in a thread of its own.
+one (7.0 to 7.3). Each is answered by `heard` at once, so that the page knows, and done in a thread of its own.
 """
 
 from __future__ import annotations
@@ -17,21 +13,18 @@ from __future__ import annotations
 import logging
 import threading
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypedDict
 
 import anywidget
 import traitlets
 from IPython.display import display
 
-from ..errors import IpyauthError, NotSignedIn
-from ..text import plain
-from .cards import scopes_in_words
+from ..errors import IpyauthError
+from ..flows.authenticator import Authenticator
+from ..flows.sign_in import Progress, SignIn
 from .claims import sections_of
 from .qr import qr_image
-
-if TYPE_CHECKING:
-    from ..auth import Auth
-    from ..flows.sign_in import Attempt
+from .view import view_of
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -40,66 +33,97 @@ def _read(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+class FromPage(TypedDict):
+    """A message from the page: a button was pressed in one view."""
+
+    action: str
+    view: str
+
+
+class ToView(TypedDict, total=False):
+    """A message to one view: `heard`, `claims` or `token`."""
+
+    event: str
+    view: str
+    action: str
+    sections: list[Any]
+    note: str
+    token: str
+
+
+class Present(TypedDict, total=False):
+    """A message to all views: what is going on now. `open` names the view that is to open the link."""
+
+    event: str
+    doing: str
+    note: str
+    url: str
+    open: str
+    code: str
+    page: str
+    image: str
+
+
 class AuthWidget(anywidget.AnyWidget):
     """The widget of one `Auth`, as many views as there may be of it; thread-safe.
 
-    Its lock is the last that any thread takes: `refresh` is called by whoever holds those of `Auth` and of a store.
+    No thread takes another lock while it holds this one's: a thread that calls `refresh` may hold others.
     """
 
     _esm = _read("widget.js")
     _css = _read("widget.css")
     state = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, auth: Auth) -> None:
-        self._auth = auth
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
         self._turn = threading.RLock()
         self._doing = self._note = self._opener = ""
-        self._dismissed: Attempt | None = None
+        self._dismissed: SignIn | None = None
         self._actions = {
             "hello": lambda view: self.refresh(),
             "sign_in": self._sign_in,
             "renew": self._renew,
-            "stop": lambda view: auth.stop(),
-            "clear": lambda view: auth.clear(),
+            "stop": lambda view: authenticator.stop(),
+            "clear": lambda view: authenticator.leave(),
             "inspect": self._inspect,
             "copy": self._copy,
         }
-        super().__init__(state=lasting_state(auth))
+        super().__init__(state=view_of(authenticator).state())
         self.on_msg(self._received)
 
     def show(self) -> None:
         """Show another view; where there can be no widget, the card."""
         data, metadata = super()._repr_mimebundle_() or ({}, {})
-        display(data | self._auth.lasting_card().bundle(), metadata=metadata, raw=True)
+        display(data | view_of(self._authenticator).card().bundle(), metadata=metadata, raw=True)
 
     def refresh(self) -> None:
         """Bring every view up to date."""
         try:
             with self._turn:
-                self.state = lasting_state(self._auth)
+                self.state = view_of(self._authenticator).state()
                 self.send(self._present())
         except Exception:
             _logger.exception("The widget could not be shown")  # no sign-in or renewal fails by its display
 
-    def _present(self) -> dict[str, Any]:
+    def _present(self) -> Present:
         """Return what is going on; the link is to be opened once, by the view whose button was pressed."""
-        attempt = self._auth.attempt
-        present = {"event": "present", "doing": self._doing, "note": self._note}
-        if attempt is None or attempt is self._dismissed:
+        sign_in = self._authenticator.sign_in
+        present: Present = {"event": "present", "doing": self._doing, "note": self._note}
+        if sign_in is None or sign_in is self._dismissed:
             return present
-        if attempt.is_over:
-            return present | {"note": self._note or str(attempt.error or "")}
-        opener, url = self._opener, attempt.url
-        if url is None:
+        progress = sign_in.progress
+        if progress.is_over:
+            return present | {"note": self._note or str(progress.error or "")}
+        if progress.url is None:
             return present | {"doing": "asking"}
-        self._opener = ""
-        return present | {"doing": "waiting", "url": url, "open": opener} | _device(attempt)
+        opener, self._opener = self._opener, ""
+        return present | {"doing": "waiting", "url": progress.url, "open": opener} | _device(progress)
 
-    def _received(self, _: object, content: Any, buffers: object) -> None:
+    def _received(self, _: object, content: FromPage, buffers: object) -> None:
         """Answer a message from the page at once; runs in whichever thread the kernel has for it."""
         action, view = (str(content.get(name, "")) for name in ("action", "view"))
         if action in self._actions:
-            self.send({"event": "heard", "action": action, "view": view})
+            self._send({"event": "heard", "action": action, "view": view})
             threading.Thread(target=self._act, args=(action, view), name="ipyauth-widget", daemon=True).start()
 
     def _act(self, action: str, view: str) -> None:
@@ -117,8 +141,8 @@ class AuthWidget(anywidget.AnyWidget):
     def _forget_failures(self) -> None:
         """Tell no longer what failed before; the page takes it away by itself."""
         with self._turn:
-            attempt = self._auth.attempt
-            self._dismissed = attempt if attempt is not None and attempt.is_over else None
+            sign_in = self._authenticator.sign_in
+            self._dismissed = sign_in if sign_in is not None and sign_in.progress.is_over else None
             self._note = ""
 
     def _now(self, doing: str = "", note: str = "") -> None:
@@ -128,47 +152,31 @@ class AuthWidget(anywidget.AnyWidget):
         self.refresh()
 
     def _sign_in(self, view: str, renew: bool = False) -> None:
-        """Let *view* open the provider's page, unless there are tokens that need nobody."""
+        """Let *view* open the provider's page, unless tokens can be had without the user."""
         self._now("renewing" if renew else "asking")
-        if not self._auth.go_on_without_asking(renew):
+        if not self._authenticator.without_user(renew):
             with self._turn:
                 self._opener = view
-            self._auth.offer()
+            self._authenticator.offer()
         self._now()
 
     def _renew(self, view: str) -> None:
         self._sign_in(view, renew=True)
 
     def _inspect(self, view: str) -> None:
-        sections, note = sections_of(self._auth.tokens)
-        self.send({"event": "claims", "view": view, "sections": sections, "note": note})
+        sections, note = sections_of(self._authenticator.source.current)
+        self._send({"event": "claims", "view": view, "sections": sections, "note": note})
 
     def _copy(self, view: str) -> None:
-        self.send({"event": "token", "view": view, "token": str(self._auth.access_token)})
+        self._send({"event": "token", "view": view, "token": str(self._authenticator.source.get().access_token)})
+
+    def _send(self, message: ToView) -> None:
+        self.send(message)
 
 
-def lasting_state(auth: Auth) -> dict[str, Any]:
-    """Return what a view shows of *auth* and a saved notebook may keep: what the card shows, and no secret."""
-    state = {
-        "issuer": auth.params.expected_issuer,
-        "audience": plain(auth.params.audience or ""),
-        "scope": plain(auth.params.scope, 600),
-    }
-    try:
-        tokens = auth.tokens
-    except NotSignedIn:
-        return state | {"who": "", "expires_at": "", "renewable": False}
-    return state | {
-        "who": plain(tokens.logged_as),
-        "scope": plain(scopes_in_words(tokens.scope, auth.params.scope), 600),
-        "expires_at": tokens.expires_at.isoformat(),
-        "renewable": tokens.refresh_token is not None,
-    }
-
-
-def _device(attempt: Attempt) -> dict[str, Any]:
+def _device(progress: Progress) -> Present:
     """Return the code to enter on another device, where the sign-in is by one."""
-    asked = attempt.device_authorization
+    asked = progress.device
     if asked is None:
         return {}
-    return {"open": "", "code": asked.user_code, "page": asked.verification_uri, "image": qr_image(attempt.url or "")}
+    return {"open": "", "code": asked.user_code, "page": asked.verification_uri, "image": qr_image(progress.url or "")}

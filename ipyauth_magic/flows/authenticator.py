@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ..callback.browser import why_no_browser
@@ -26,10 +25,14 @@ from ..settings.params import ParamsAuth0
 from ..store import Store
 from .session import Session
 from .sign_in import Progress, SignIn
+from .signal import Signal
 from .sources import new_source, routes_here
 from .token_source import TokenSource
 
 T = TypeVar("T")
+
+OFFER_TIMEOUT = 300.0
+"""Seconds for which the link of a card or of the widget works."""
 
 
 class Panel(Protocol):
@@ -60,6 +63,7 @@ class Authenticator:
 
     Attributes:
         request: all of these arguments; two equal ones sign in for the same, in the same way.
+        changed: emitted, from any thread, when tokens or sign-in are others.
         source: the tokens, here and in their store.
         sign_in: the sign-in under way, or the last one; None where there was none, or it was stopped.
     """
@@ -70,10 +74,10 @@ class Authenticator:
         self.params = params
         self.grant = grant
         self.request = (params, grant, store, bind, paste)
+        self.changed = Signal()
         self.source = TokenSource(params, grant, store, self._tokens_changed)
         self.sign_in: SignIn | None = None
         self._lock = threading.RLock()
-        self._followers: list[Callable[[], None]] = []
 
     def authenticate(
         self, panel: Panel, timeout: float, open_browser: bool = True, force: bool = False, renew: bool = False
@@ -159,7 +163,7 @@ class Authenticator:
                 _check_unattended(self.grant.flow, open_browser)
             return self._new(timeout, routes, unattended=not is_attended, is_repeated=self._is_known and not force)
 
-    def offer(self, timeout: float) -> SignIn:
+    def offer(self) -> SignIn:
         """Begin a sign-in whose link the user may follow or not, unless one is under way; no caller waits for it.
 
         Raises:
@@ -171,7 +175,7 @@ class Authenticator:
         with self._lock:
             if (sign_in := self.sign_in) is not None and not sign_in.progress.is_over:
                 return sign_in
-            sign_in = self._new(timeout, routes, is_offer=True, is_repeated=self._is_known)
+            sign_in = self._new(OFFER_TIMEOUT, routes, is_offer=True, is_repeated=self._is_known)
         sign_in.start()
         # It ends by its own time.
         threading.Thread(target=_wait, args=(sign_in,), name="ipyauth-offer", daemon=True).start()
@@ -184,7 +188,7 @@ class Authenticator:
         if sign_in is not None:
             sign_in.cancel(SignInCancelled(reason))
             sign_in.source.join(2.0)
-        self._emit()
+        self.changed.emit()
 
     def leave(self, forget: Callable[[TokenSource], T] = TokenSource.clear) -> T:  # type: ignore[assignment]
         """Leave the session, end a sign-in under way, and return what *forget* does: by default it clears the tokens."""
@@ -198,7 +202,7 @@ class Authenticator:
         finally:
             if sign_in is not None:
                 sign_in.source.join(2.0)
-            self._emit()
+            self.changed.emit()
 
     def routes(self) -> tuple[Route, ...]:
         """Return how the response may come, in the order to try; none where the flow needs no redirect URI.
@@ -208,15 +212,6 @@ class Authenticator:
         """
         params, grant, _, bind, paste = self.request
         return routes_here(params, grant, bind, paste)
-
-    @contextmanager
-    def followed_by(self, changed: Callable[[], None]) -> Iterator[None]:
-        """Have *changed* called, from any thread, when tokens or sign-in are others; it must not block."""
-        self._followers.append(changed)
-        try:
-            yield
-        finally:
-            self._followers.remove(changed)
 
     @property
     def _is_known(self) -> bool:
@@ -239,7 +234,7 @@ class Authenticator:
                     self.source.save(tokens)
                     SESSION.remember(self)
 
-        sign_in = SignIn(source, timeout, save=save, changed=self._emit, unattended=unattended)
+        sign_in = SignIn(source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
         SESSION.begin(sign_in, is_offer)
         self.sign_in = sign_in
         return sign_in
@@ -247,11 +242,7 @@ class Authenticator:
     def _tokens_changed(self) -> None:
         if self.source.tokens is None:
             SESSION.forget(self)  # signed out here or by another process
-        self._emit()
-
-    def _emit(self) -> None:
-        for changed in list(self._followers):
-            changed()
+        self.changed.emit()
 
 
 SESSION: Session[Authenticator] = Session()

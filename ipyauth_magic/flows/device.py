@@ -66,9 +66,7 @@ class Granted:
     asked_at: datetime
 
 
-def poll(
-    polling: Polling, params: ParamsAuth0, provider: Provider, now: Callable[[], datetime]
-) -> Granted | Polling:
+def poll(polling: Polling, params: ParamsAuth0, provider: Provider, now: Callable[[], datetime]) -> Granted | Polling:
     """Ask once for the tokens; return the response, or the next pause (sections 3.4 and 3.5).
 
     Raises:

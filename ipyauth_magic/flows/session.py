@@ -77,7 +77,11 @@ class Session(Generic[H]):
         """End the offers of cards that hold a port of *routes*, *but_for* one."""
         ports = {route.port for route in routes} - {None}
         with self._lock:
-            offered = [each for each in self._offered if each is not but_for and not each.progress.is_over and each.source.port in ports]
+            offered = [
+                each
+                for each in self._offered
+                if each is not but_for and not each.progress.is_over and each.source.port in ports
+            ]
         self._end(offered, "another sign-in took its place")
 
     def end_all(self, reason: str) -> None:

@@ -298,15 +298,29 @@ def _name(grant: Grant) -> str | None:
 class TokenSource(KeptTokens):
     def __init__(self, params, grant, store, changed=lambda: None, now=None):
         from . import clock
+
         super().__init__(params, grant, store, now or (lambda: clock.utc_now()), changed)
+
     @property
-    def tokens(self): return self._current
+    def tokens(self):
+        return self._current
+
     @property
-    def is_good(self): return self.is_signed_in
-    def get(self): return self.good()
-    def renew(self, ended): return self.renewed(ended)
+    def is_good(self):
+        return self.is_signed_in
+
+    def get(self):
+        return self.good()
+
+    def renew(self, ended):
+        return self.renewed(ended)
+
     def renew_refused(self, access_token):
         tokens = self.current
         return self.renewed(tokens) if tokens.access_token == access_token else tokens
-    def save(self, tokens): self.take(tokens)
-    def clear(self): self.forget()
+
+    def save(self, tokens):
+        self.take(tokens)
+
+    def clear(self):
+        self.forget()

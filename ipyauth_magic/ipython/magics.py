@@ -269,11 +269,9 @@ def load(shell: InteractiveShell) -> None:
 
     add_completion(shell)
     if "ipyauth_magic.auth" in sys.modules:  # else no Auth is there yet, and the first one guards the shell
-        from ..display.repr_masking import guard_inspector
-        from ..flows.session import end_with
+        from ..display.guards import guard
 
-        guard_inspector(shell)
-        end_with(shell)
+        guard(shell)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -290,12 +288,6 @@ def unload(shell: InteractiveShell) -> None:
         if isinstance(magics, Auth0Magics):
             magics.drop_names()
     if "ipyauth_magic.auth" in sys.modules:
-        from ..display.repr_masking import unguard_inspector
-        from ..display.traceback_masking import unguard_tracebacks
-        from ..flows.session import end_all, end_session, outlive
+        from ..display.guards import unguard
 
-        unguard_inspector(shell)
-        unguard_tracebacks(shell)
-        outlive(shell)
-        end_all("the extension was unloaded")
-        end_session()
+        unguard(shell)

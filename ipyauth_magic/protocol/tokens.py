@@ -64,6 +64,29 @@ class AuthorizationHeader(Masked):
         """Return `Bearer` and the token."""
         return cls(f"Bearer {token}")
 
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> HeaderBytes:
+        """Return the bytes that are sent, masked too: httpx holds its headers as bytes."""
+        return HeaderBytes(super().encode(encoding, errors))
+
+
+class HeaderBytes(bytes):
+    """The bytes of an `Authorization` header: their `repr` shows no part of them, and a pickle holds none."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, hidden>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> tuple[type[bytes], tuple[bytes]]:
+        # Not refused as other secrets are: responses of httpx are pickled by caches, with their requests.
+        return bytes, (repr(self).encode(),)
+
 
 @dataclass(frozen=True)
 class TokenSet:

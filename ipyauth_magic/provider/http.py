@@ -48,7 +48,7 @@ class Answer:
         try:
             document = json.loads(self.body.decode("utf-8"))
         except (ValueError, RecursionError):
-            # Without its cause: the exception of a broken answer holds the answer, and so perhaps a token.
+            # Without its cause: the `repr` of a UnicodeDecodeError shows the answer, and so perhaps a token.
             raise self._no_json("JSON") from None
         if not isinstance(document, dict):
             raise self._no_json("a JSON object")
@@ -121,22 +121,27 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
         raise ProviderError(
             f"The provider's certificate cannot be verified at {url}. Behind a proxy that signs by itself, set "
             "REQUESTS_CA_BUNDLE to the file of its certificate authority."
-        ) from _cause(error, form, authorization)
+        ) from error
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
-        raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from _cause(
-            error, form, authorization
-        )
+        raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ProviderUnreachable(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
-        ) from _cause(error, form, authorization)
+        ) from _cause(error)
     except OSError as error:  # requests' own word for a bundle that is not there
         raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no usable file: {error}.") from error
 
 
-def _cause(error: Exception, form: object, authorization: object) -> Exception | None:
-    """Return *error* as the cause to tell, unless a token or a code was sent: it stands in its frames and request."""
-    return error if form is None and authorization is None else None
+def _cause(error: BaseException) -> BaseException | None:
+    """Return *error*, unless its text quotes an answer without a status line, which may be a token response."""
+    from http.client import BadStatusLine
+
+    each: BaseException | None = error
+    while each is not None:
+        if isinstance(each, BadStatusLine):
+            return None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 def _session(url: str) -> requests.Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import itertools
 import os
@@ -21,12 +20,10 @@ from distributed import Client, LocalCluster, Security
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
-from ipyauth_magic.clients.dask import kernel as distributed
-from ipyauth_magic.clients.dask import worker as worker_auth
-from ipyauth_magic.clients.dask.kernel import Courier, is_safe
-from ipyauth_magic.clients.dask.message import Parcel, new_secret, seal_secret
-from ipyauth_magic.clients.dask.worker import TokenCaller, TokenPlace, WorkerAuth, WorkerAuthorization
-from ipyauth_magic.errors import InsecureCluster, IpyauthError, NoTokenHere, NotSignedIn, SignInNeeded
+from ipyauth_magic.clients.dask import kernel, worker
+from ipyauth_magic.clients.dask.kernel import TokenPublisher, is_safe
+from ipyauth_magic.clients.dask.worker import WorkerAuth
+from ipyauth_magic.errors import InsecureCluster, NoTokenHere, NotSignedIn, SignInNeeded
 from ipyauth_magic.protocol.tokens import TokenSet
 from tests.support.strict_api import StrictApi, strict_api
 
@@ -72,9 +69,9 @@ def call(client: Client, url: str, auth: WorkerAuth, worker: str | None = None) 
     return answer
 
 
-def places() -> list[str]:
-    """Return the blocks that a worker has a place for."""
-    return list(worker_auth._places)
+def blocks() -> list[str]:
+    """Return the blocks that a worker has a token of."""
+    return list(worker._caches)
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -142,15 +139,49 @@ def test_token_that_the_api_refuses(client: Client, make_auth: Callable[..., Aut
     assert sent == ["<WorkerAuthorization, hidden>"] * 2
 
 
-def test_token_that_the_api_refuses_and_nothing_renews(client: Client, make_auth: Callable[..., Auth]) -> None:
-    """The 401 is the answer, soon; the token serves for other calls."""
+@pytest.fixture
+def short_limit(client: Client) -> Iterator[float]:
+    """The seconds for which the workers wait for another token."""
+    client.run(set_limit, 2.0)
+    yield 2.0
+    client.run(set_limit, worker.WAIT_LIMIT)
+
+
+def set_limit(seconds: float) -> None:
+    """Have a worker wait for that long."""
+    worker.WAIT_LIMIT = seconds
+
+
+def test_token_that_the_api_refuses_and_nothing_renews(
+    client: Client, make_auth: Callable[..., Auth], short_limit: float
+) -> None:
+    """The 401 is the answer once the worker has waited its limit; the token serves for other calls."""
     auth = make_auth(renewable=False).sign_in()
     late = itertools.chain([1e6], itertools.repeat(0.0))
     with strict_api(lambda: time.time() + next(late)) as api, auth.on_dask(client) as on_workers:
         begun = time.monotonic()
         assert call(client, api.url, on_workers).status_code == 401
-        assert time.monotonic() - begun < worker_auth.PATIENCE / 2
+        assert short_limit <= time.monotonic() - begun < DEADLINE / 2
         assert call(client, api.url, on_workers).status_code == 200
+
+
+def test_provider_that_refuses_to_renew_is_not_asked_on_and_on(
+    client: Client, make_auth: Callable[..., Auth], own_issuer: LocalIssuer, short_limit: float
+) -> None:
+    """A worker that waits asks the kernel every second; the kernel asks the provider once in a few seconds."""
+    auth = make_auth().sign_in()
+    own_issuer.switches.answer("/oauth/token", 503, {})
+    asked = 0
+
+    def count(path: str) -> None:
+        nonlocal asked
+        asked += path == "/oauth/token"
+
+    own_issuer.switches.watch = count
+    late = itertools.chain([1e6], itertools.repeat(0.0))
+    with strict_api(lambda: time.time() + next(late)) as api, auth.on_dask(client) as on_workers:
+        assert call(client, api.url, on_workers).status_code == 401
+    assert asked == 1
 
 
 def test_signing_out_and_in_again(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
@@ -187,7 +218,7 @@ def test_token_that_only_the_user_can_renew(
         begun = time.monotonic()
         with pytest.raises(SignInNeeded, match="sign_in"):
             call(client, api.url, on_workers)
-        assert time.monotonic() - begun < worker_auth.PATIENCE / 2
+        assert time.monotonic() - begun < worker.WAIT_LIMIT / 2
 
 
 def test_error_that_nobody_foresaw(
@@ -197,7 +228,7 @@ def test_error_that_nobody_foresaw(
     auth = make_auth().sign_in()
     shown: list[type[BaseException]] = []
     monkeypatch.setattr(threading, "excepthook", lambda failure: shown.append(failure.exc_type))
-    monkeypatch.setattr(distributed, "RETRY_AFTER", 0.1)
+    monkeypatch.setattr(kernel, "RETRY_INTERVAL", 0.1)
 
     def breaks() -> TokenSet:
         raise RuntimeError
@@ -216,9 +247,9 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
     """Every worker forgets, also after an error; a task says what is the matter; nothing runs on in the kernel."""
     auth = make_auth().sign_in()
     with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012
-        assert all(client.run(places).values())
+        assert all(client.run(blocks).values())
         raise ZeroDivisionError
-    assert set(map(tuple, client.run(places).values())) == {()}
+    assert set(map(tuple, client.run(blocks).values())) == {()}
     with pytest.raises(NoTokenHere, match="within the block"):
         call(client, api.url, on_workers)
     with pytest.raises(NoTokenHere, match="use `auth` itself"):
@@ -235,7 +266,7 @@ def test_nothing_is_kept_after_the_block(client: Client, make_auth: Callable[...
 
     def is_gone() -> bool:
         gc.collect()
-        return not any(isinstance(each, Courier) for each in gc.get_objects())
+        return not any(isinstance(each, TokenPublisher) for each in gc.get_objects())
 
     until(is_gone)
 
@@ -253,12 +284,12 @@ def test_interrupt_as_the_block_begins(
 
         return run
 
-    for who, name in ((Courier, "start"), (client, "subscribe_topic"), (client, "register_plugin")):
+    for who, name in ((TokenPublisher, "start"), (client, "subscribe_topic"), (client, "register_plugin")):
         with monkeypatch.context() as patch:
             patch.setattr(who, name, interrupted(getattr(who, name)))
             with pytest.raises(KeyboardInterrupt), auth.on_dask(client):
                 pass
-    assert set(map(tuple, client.run(places).values())) == {()}
+    assert set(map(tuple, client.run(blocks).values())) == {()}
     until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
     assert auth._followers == []
 
@@ -284,12 +315,12 @@ def test_worker_that_hangs_or_dies(
             assert call(client, api.url, on_workers).status_code == 200
             stop_and_kill_soon()
         client.wait_for_workers(1, DEADLINE)
-        monkeypatch.setattr(distributed, "FAREWELL", 0.5)
+        monkeypatch.setattr(kernel, "SHUTDOWN_TIMEOUT", 0.5)
         with auth.on_dask(client):
             process, begun = stop(), time.monotonic()
         assert time.monotonic() - begun < DEADLINE / 3
         os.kill(process, signal.SIGCONT)
-        until(lambda: set(map(tuple, client.run(places).values())) == {()})
+        until(lambda: set(map(tuple, client.run(blocks).values())) == {()})
 
 
 def test_client_that_is_closed_within_the_block(make_auth: Callable[..., Auth]) -> None:
@@ -298,22 +329,22 @@ def test_client_that_is_closed_within_the_block(make_auth: Callable[..., Auth]) 
     with make_cluster(n_workers=1, processes=False) as cluster:
         client = Client(cluster)
         with auth.on_dask(client) as on_workers:
-            assert places() == [on_workers._name]
+            assert blocks() == [on_workers._name]
             client.close()
-        assert places() == []
+        assert blocks() == []
         assert on_workers._name not in cluster.scheduler.worker_plugins
 
 
 def test_workers_that_are_threads_of_the_kernel(make_auth: Callable[..., Auth], api: StrictApi) -> None:
-    """They share one place, and the token stays while one of them is there."""
+    """They share one cache, and the token stays while one of them is there."""
     auth = make_auth().sign_in()
     with make_cluster(processes=False) as cluster, Client(cluster) as client, auth.on_dask(client) as on_workers:
         first, second = client.scheduler_info()["workers"]
         assert call(client, api.url, on_workers, first).status_code == 200
         client.retire_workers([first])
         assert call(client, api.url, on_workers, second).status_code == 200
-        assert len(places()) == 1
-    assert places() == []
+        assert len(blocks()) == 1
+    assert blocks() == []
 
 
 def test_cluster_with_tls(make_auth: Callable[..., Auth], api: StrictApi) -> None:
@@ -404,7 +435,7 @@ def test_nobody_is_signed_in(make_auth: Callable[..., Auth], client: Client) -> 
     """It is said before anything is sent."""
     with pytest.raises(NotSignedIn), make_auth().on_dask(client):
         pass
-    assert set(map(tuple, client.run(places).values())) == {()}
+    assert set(map(tuple, client.run(blocks).values())) == {()}
 
 
 def test_client_that_is_asynchronous(make_auth: Callable[..., Auth]) -> None:
@@ -419,146 +450,3 @@ def test_without_dask(make_auth: Callable[..., Auth], monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "ipyauth_magic.clients.dask.kernel", None)
     with pytest.raises(ImportError, match=r"ipyauth-magic\[dask\]"):
         make_auth().on_dask(SimpleNamespace())  # type: ignore[arg-type]
-
-
-class TestPlace:
-    """What a worker does with what comes."""
-
-    @pytest.fixture
-    def place(self) -> TokenPlace:
-        """A place that nothing has come to."""
-        return TokenPlace()
-
-    @staticmethod
-    def fill(place: TokenPlace, parcel: Parcel, calls: list[int | None] | None = None) -> Callable[[Parcel], None]:
-        """Send *parcel* with the secret, note in *calls* what the place asks for, and return what sends more."""
-        secret = new_secret()
-        caller: Any = SimpleNamespace(address="a", call=(calls if calls is not None else []).append)
-        place.join(caller)
-        place.take(seal_secret(secret, place.public_key), parcel.sealed(secret))
-        return lambda more: place.take(None, more.sealed(secret))
-
-    def test_older_parcel(self, place: TokenPlace) -> None:
-        """One that was overtaken on the way changes nothing."""
-        send = self.fill(place, Parcel(2, worker_auth.AccessToken("new"), 60))
-        send(Parcel(1, worker_auth.AccessToken("old"), 60))
-        assert place.token() == "new"
-
-    def test_parcel_for_somebody_else(self, place: TokenPlace) -> None:
-        """It is not taken, also before the secret has come."""
-        place.take(None, Parcel(1, worker_auth.AccessToken("x"), 60).sealed(new_secret()))
-        assert not place.has_anything
-        self.fill(place, Parcel(1, worker_auth.AccessToken("mine"), 60))
-        with pytest.raises(ValueError, match="somebody else"):
-            place.take(None, Parcel(9, worker_auth.AccessToken("x"), 60).sealed(new_secret()))
-        assert place.token() == "mine"
-
-    def test_token_that_ends(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is not sent, the kernel is asked, and after a while it is said that nothing came."""
-        monkeypatch.setattr(worker_auth, "PATIENCE", 0.3)
-        calls: list[int | None] = []
-        self.fill(place, Parcel(1, worker_auth.AccessToken("x"), lasts=0), calls)
-        with pytest.raises(NoTokenHere, match="within 0.3 seconds"):
-            place.token()
-        assert calls == [None]
-
-    def test_many_threads_ask_once(self, place: TokenPlace) -> None:
-        """And all of them get what comes."""
-        calls: list[int | None] = []
-        send = self.fill(place, Parcel(1, worker_auth.AccessToken("old"), 60), calls)
-        got: list[str] = []
-        threads = [threading.Thread(target=lambda: got.append(place.token(other_than="old"))) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        until(lambda: bool(calls))
-        send(Parcel(2, worker_auth.AccessToken("new"), 60))
-        for thread in threads:
-            thread.join(DEADLINE)
-        assert got == ["new"] * 20
-        assert calls == [1]
-
-    def test_renewed_token_that_is_the_same(self, place: TokenPlace) -> None:
-        """Two of one second may be, to the letter: the later one is another."""
-        calls: list[int | None] = []
-        send = self.fill(place, Parcel(1, worker_auth.AccessToken("same"), 60), calls)
-        got: list[str] = []
-        thread = threading.Thread(target=lambda: got.append(place.token(other_than="same")))
-        thread.start()
-        until(lambda: bool(calls))
-        send(Parcel(2, worker_auth.AccessToken("same"), 60))
-        thread.join(DEADLINE)
-        assert (got, calls) == (["same"], [1])
-
-    def test_error_that_many_tasks_meet(self, place: TokenPlace) -> None:
-        """Each raises one of its own: the same one would grow by every traceback, until it cannot be pickled."""
-        self.fill(place, Parcel(1, error=NotSignedIn()))
-        met: list[IpyauthError] = []
-        for _ in range(2):
-            with pytest.raises(NotSignedIn) as raised:
-                place.token()
-            met.append(raised.value)
-        assert met[0] is not met[1]
-        assert str(met[0]) == str(met[1]) == str(NotSignedIn())
-
-    def test_last_word_while_another_thread_comes(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is for those who wait, whoever else takes the token meanwhile; it is not for who comes later."""
-        monkeypatch.setattr(worker_auth, "CALL_INTERVAL", 0.1)
-        calls: list[int | None] = []
-        send = self.fill(place, Parcel(1, worker_auth.AccessToken("only"), 60), calls)
-        met: list[type[IpyauthError]] = []
-
-        def wait() -> None:
-            try:
-                place.token(other_than="only")
-            except IpyauthError as error:
-                met.append(type(error))
-
-        thread = threading.Thread(target=wait)
-        thread.start()
-        until(lambda: bool(calls))
-        with place._arrival:
-            send(Parcel(1, worker_auth.AccessToken("only"), 60, is_last=True))
-            assert place.token() == "only"
-        thread.join(worker_auth.PATIENCE / 2)
-        assert met == [SignInNeeded]
-
-        later = threading.Thread(target=wait)
-        later.start()
-        until(lambda: len(calls) > 1)
-        send(Parcel(2, worker_auth.AccessToken("new"), 60))
-        later.join(DEADLINE)
-        assert met == [SignInNeeded]
-
-    def test_nobody_answers(self, place: TokenPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A worker asks for a while only: the kernel may have died and left its plugin."""
-        monkeypatch.setattr(worker_auth, "PATIENCE", 0.3)
-        calls: list[object] = []
-        worker: Any = SimpleNamespace(address="a", log_event=lambda topic, message: calls.append(message))
-
-        async def ask() -> None:
-            caller = TokenCaller("topic", worker, place)
-            caller.begin()
-            await asyncio.wait_for(asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}), DEADLINE)
-
-        asyncio.run(ask())
-        assert len(calls) > 1
-
-    def test_end_while_threads_wait(self, place: TokenPlace) -> None:
-        """They wait no longer."""
-        calls: list[int | None] = []
-        self.fill(place, Parcel(1, worker_auth.AccessToken("old"), 60), calls)
-        met: list[IpyauthError] = []
-
-        def wait() -> None:
-            try:
-                place.token(other_than="old")
-            except IpyauthError as error:
-                met.append(error)
-
-        thread = threading.Thread(target=wait)
-        thread.start()
-        until(lambda: bool(calls))
-        assert place.leave("a")
-        thread.join(DEADLINE)
-        assert [type(error) for error in met] == [NoTokenHere]
-        assert "hidden" in repr(WorkerAuthorization.bearer("x"))

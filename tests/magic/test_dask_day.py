@@ -116,5 +116,5 @@ def assert_nothing_is_left(auth: Auth, left: Path, log: Path) -> None:
     assert sum(path.stat().st_size for path in spilled) > 1_000_000
     state = (left / "state.yaml").read_bytes()
     assert b"ipyauth-magic-" in state
-    assert b"take_parcel" in log.read_bytes()
+    assert b"take_message" in log.read_bytes()
     assert [path.name for path in files if header in path.read_bytes()] == []

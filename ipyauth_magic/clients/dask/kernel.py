@@ -1,4 +1,4 @@
-"""The token follows the work to a Dask cluster: the kernel signs in and renews, the workers are sent what is good."""
+"""In the kernel of a notebook: signs in and renews for a Dask cluster, and sends each token to its workers."""
 
 from __future__ import annotations
 
@@ -6,97 +6,111 @@ import queue
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakMethod
 
 from distributed import Client
+from joserfc.jwk import OctKey
 
-from ...errors import InsecureCluster, IpyauthError
+from ...errors import InsecureCluster, IpyauthError, NoTokenHere
 from ...flows.clock import utc_now
-from ...flows.token_source import RETRY_AFTER, KeptTokens
 from ...protocol.tokens import TokenSet
 from ...provider.threads import run_in_thread
-from .message import Parcel, new_secret, seal_secret
-from .worker import TokenPlugin, WorkerAuth, take_parcel, take_refusal
+from ..retry import TokenProvider
+from .message import Message, new_secret, seal_secret
+from .worker import TokenPlugin, WorkerAuth, take_message
 
-if TYPE_CHECKING:
-    from ...auth import Auth
+Subscribe = Callable[[Callable[[], None]], AbstractContextManager[object]]
+"""Returns a context in which its argument is called, from any thread, after the tokens have changed."""
 
-_SAFE_PROTOCOLS = frozenset({"tls", "wss", "gateway", "inproc"})
-FAREWELL = 10.0
+SHUTDOWN_TIMEOUT = 10.0
 """Seconds for which the end of a block waits for workers that do not answer."""
 
+RETRY_INTERVAL = 5.0
+"""Seconds until a renewal is tried again that an API's refusal asked for, and until a missing token is."""
+
 _LONGEST_PAUSE = 30.0
-"""Seconds without a look at the clock: a machine that slept must not think that no time has passed."""
+"""Seconds between two looks at the clock: a monotonic wait may stand still while the machine sleeps."""
+
+_SAFE_PROTOCOLS = frozenset({"tls", "wss", "gateway", "inproc"})
 
 
 @contextmanager
-def worker_auth(auth: Auth, kept: KeptTokens, client: Client, without_tls: bool) -> Iterator[WorkerAuth]:
-    """Give the auth object for the workers of *client*'s cluster, and have the workers hold a token meanwhile."""
+def worker_auth(
+    provider: TokenProvider[TokenSet], subscribe: Subscribe, client: Client, without_tls: bool
+) -> Iterator[WorkerAuth]:
+    """Give the auth object for the workers of *client*'s cluster, which hold a token until the block ends.
+
+    Raises:
+        TypeError: *client* is asynchronous.
+        InsecureCluster: a connection goes over a network without TLS, and *without_tls* does not allow that.
+        IpyauthError: there is no good token.
+    """
     if client.asynchronous:
         raise TypeError("on_dask() needs a Client that is not asynchronous.")
-    kept.good()  # nobody is signed in: better said here than on each worker
+    provider.get()  # the error is better raised here than on each worker
     if not without_tls:
         check_connections(client)
     name = f"ipyauth-magic-{secrets.token_hex(8)}"
-    address, courier = _contact(client), Courier(name, kept, client, without_tls)
+    address, publisher = _scheduler_address(client), TokenPublisher(name, provider, client, without_tls)
     try:
-        courier.start()
-        client.subscribe_topic(name, courier.ear())
-        with auth.followed_by(courier.look):
+        publisher.start()
+        client.subscribe_topic(name, _weak_handler(publisher))
+        with subscribe(publisher.check):
             _register(client, name)
             yield WorkerAuth(name)
     finally:
-        courier.stop()
-        # In a thread: neither a worker that hangs nor an interrupt keeps the others from forgetting.
+        publisher.stop()
+        # In a thread: neither a worker that hangs nor an interrupt keeps the other workers from forgetting.
         with suppress(TimeoutError):
-            run_in_thread(lambda: _take_away(client, name, address), f"{name}-end", timeout=FAREWELL)
+            run_in_thread(lambda: _remove(client, name, address), f"{name}-end", timeout=SHUTDOWN_TIMEOUT)
 
 
 def _register(client: Client, name: str) -> None:
-    """Have every worker make a place, now and later."""
+    """Have every worker make a cache, now and later."""
     try:
         client.register_plugin(TokenPlugin(name), name=name)
-    except OSError:  # a worker that dies just now breaks it off, for all
+    except OSError:  # one worker that dies during the call ends it for all
         client.register_plugin(TokenPlugin(name), name=name)
 
 
-def _take_away(client: Client, name: str, address: str) -> None:
-    """Have every worker forget; one that has died knows nothing any more, nor does a cluster that is gone."""
+def _remove(client: Client, name: str, address: str) -> None:
+    """Have every worker forget the token; a worker or a cluster that is gone has forgotten it."""
     with suppress(Exception):
         client.unsubscribe_topic(name)
         client.unregister_worker_plugin(name)
     if client.status in ("closing", "closed"):  # within the block, and the cluster may go on without it
-        options = {"security": client.security, "set_as_default": False, "timeout": FAREWELL / 5}
+        options = {"security": client.security, "set_as_default": False, "timeout": SHUTDOWN_TIMEOUT / 5}
         with suppress(Exception), Client(address, **options) as another:
             another.unregister_worker_plugin(name)
 
 
-def _contact(client: Client) -> str:
+def _scheduler_address(client: Client) -> str:
     """Return the address at which *client* has found its scheduler."""
     return str(client.scheduler.address) if client.scheduler is not None else ""
 
 
 def check_connections(client: Client) -> None:
-    """Check that nobody between the machines of the cluster can read along or answer in a worker's place.
+    """Check that no other machine can read what passes between those of the cluster, or answer as a worker.
 
     Raises:
         InsecureCluster: a connection goes over a network without TLS.
     """
     info = client.scheduler_info(n_workers=-1)
-    for address in (_contact(client), info["address"], *info["workers"]):
+    for address in (_scheduler_address(client), info["address"], *info["workers"]):
         if not is_safe(address):
             raise InsecureCluster(address)
 
 
 def is_safe(address: str) -> bool:
-    """Tell whether nobody can read along on the way to *address*, as `tls://10.0.0.1:8786` or `tcp://127.0.0.1:1`."""
+    """Tell whether *address* is reached by TLS or on this machine, as `tls://10.0.0.1:8786` or `tcp://127.0.0.1:1`."""
     try:
         parts = urlsplit(address)
         return (
@@ -109,145 +123,156 @@ def is_safe(address: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Call:
-    """A worker that asks for a token: its address, its public key as a JWK, the serial that an API refused to it."""
+class TokenRequest:
+    """A worker's request: its address, its public key as a JWK, and the serial of a token that an API refused."""
 
     worker: str
     public_key: dict[str, Any]
     refused: int | None
 
 
-class Courier(threading.Thread):
-    """Sends the workers a token before the last one ends, and each worker that asks; renews what an API refuses."""
+class TokenPublisher(threading.Thread):
+    """Sends all workers a token before the last one ends, and each worker that asks; renews what an API refuses."""
 
-    def __init__(self, name: str, kept: KeptTokens, client: Client, without_tls: bool) -> None:
+    def __init__(self, name: str, provider: TokenProvider[TokenSet], client: Client, without_tls: bool) -> None:
         super().__init__(name=name, daemon=True)
-        self._kept = kept
+        self._provider = provider
         self._client = client
         self._without_tls = without_tls
         self._secret = new_secret()
-        self._news: queue.SimpleQueue[Call | str] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[TokenRequest | Literal["check", "stop"]] = queue.SimpleQueue()
         self._tokens: TokenSet | None = None
-        self._parcel = Parcel(serial=0)
+        self._message = Message(serial=0)
+        self._renew_at = 0.0
 
-    def ear(self) -> Callable[[tuple[float, Any]], None]:
-        """Return a handler of events that does not keep this courier, with all it knows: a client lets none go."""
-        hear = WeakMethod(self.hear)
-
-        def handle(event: tuple[float, Any]) -> None:
-            if (alive := hear()) is not None:
-                alive(event[1])
-
-        return handle
-
-    def hear(self, message: Any) -> None:
-        """Take a worker's message; what is none of theirs is left."""
+    def on_event(self, event: Any) -> None:
+        """Take an event of the block's topic; one that is not a worker's request is ignored."""
         try:
-            call = Call(str(message["worker"]), dict(message["public_key"]), message["refused"])
+            request = TokenRequest(str(event["worker"]), dict(event["public_key"]), event["refused"])
         except (TypeError, ValueError, KeyError):
             return
-        self._news.put(call)
+        self._events.put(request)
 
-    def look(self) -> None:
-        """Look at the tokens again; they may have changed. Waits for nobody."""
-        self._news.put("look")
+    def check(self) -> None:
+        """Have the tokens checked, which may have changed; returns at once."""
+        self._events.put("check")
 
     def stop(self) -> None:
-        """End, when what is being asked of the provider is answered."""
-        self._news.put("stop")
+        """End, after the provider's answer to a request that is under way."""
+        self._events.put("stop")
 
     def run(self) -> None:
         """Serve until stopped."""
-        news: Call | str = "look"
-        while news != "stop":
+        event: TokenRequest | str = "check"
+        while event != "stop":
             try:
-                self._work_off(news)
-            except Exception:  # nothing that we know of: the user sees it, and the workers are served on
+                if isinstance(event, TokenRequest):
+                    self._answer(event)
+                elif self._update():
+                    self._send()
+            except Exception:  # a defect: the user sees it, and the workers are served on
                 self._tokens = None
                 threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
-            news = self._next()
+            event = self._next_event()
 
-    def _next(self) -> Call | str:
-        """Wait for what comes next, a renewal that is due included."""
+    def _next_event(self) -> TokenRequest | str:
+        """Wait for the next event, or until a renewal is due."""
         try:
-            return self._news.get(timeout=self._until_due())
+            return self._events.get(timeout=self._seconds_until_due())
         except queue.Empty:
-            return "look"
+            return "check"
 
-    def _work_off(self, news: Call | str) -> None:
-        if isinstance(news, Call):
-            self._answer(news)
-        elif self._refresh():
-            self._send()
-
-    def _answer(self, call: Call) -> None:
-        """Send *call*'s worker what is good, and where that is something new, the others too."""
-        if not self._without_tls and not is_safe(call.worker):
-            self._run(take_refusal, str(InsecureCluster(call.worker)), workers=[call.worker])
+    def _answer(self, request: TokenRequest) -> None:
+        """Send the latest message to *request*'s worker, and if it is new to all workers."""
+        if not self._without_tls and not is_safe(request.worker):
+            error = NoTokenHere(reason=str(InsecureCluster(request.worker)))
+            # With a secret of its own: that of the block opens the token.
+            self._send(request, Message(self._message.serial, error=error), new_secret())
             return
-        is_refused = call.refused == self._parcel.serial
-        is_new = self._renew() if is_refused else self._refresh()
-        with suppress(ValueError):  # no key: nobody could open it
-            self._send([call.worker], seal_secret(self._secret, call.public_key), is_last=is_refused and not is_new)
+        is_new = self._renew() if request.refused == self._message.serial else self._update()
+        self._send(request)
         if is_new:
             self._send()
 
     def _renew(self) -> bool:
         """Get another token than the one that an API has refused, and tell whether there is one."""
         if self._tokens is None:
-            return self._refresh()
+            return self._update()
+        if time.monotonic() < self._renew_at:
+            return False  # a worker that waits asks every second
         try:
-            return self._take(self._kept.renewed(self._tokens))
+            return self._take(self._provider.renew_refused(self._tokens.access_token))
         except IpyauthError:
-            return False  # it is good for others still
+            self._renew_at = time.monotonic() + RETRY_INTERVAL
+            return False  # another API may accept the token
 
-    def _refresh(self) -> bool:
-        """Bring the parcel up to date, by a renewal where one is due, and tell whether it is another one."""
+    def _update(self) -> bool:
+        """Get a token that is good, by a renewal where one is due, and tell whether it, or the error, is another."""
         try:
-            return self._take(self._kept.good())
+            return self._take(self._provider.get())
         except IpyauthError as error:
-            is_new = str(self._parcel.error) != str(error)
+            is_new = str(self._message.error) != str(error)
             if is_new:
-                self._tokens, self._parcel = None, Parcel(self._parcel.serial + 1, error=error)
+                self._tokens, self._message = None, Message(self._message.serial + 1, error=error)
             return is_new
 
     def _take(self, tokens: TokenSet) -> bool:
         if tokens is self._tokens:
             return False
         self._tokens = tokens
-        self._parcel = Parcel(self._parcel.serial + 1, tokens.access_token)
+        self._message = Message(self._message.serial + 1, tokens.access_token)
         return True
 
-    def _until_due(self) -> float:
+    def _seconds_until_due(self) -> float:
         """Return the seconds until a renewal is due, or may be tried again."""
         if self._tokens is None:
-            return RETRY_AFTER
-        return min(max(self._left(self._tokens, share=10, most=30), 0.2), _LONGEST_PAUSE)
+            return RETRY_INTERVAL
+        return min(max(_seconds_left(self._tokens, share=10, most=30), 0.2), _LONGEST_PAUSE)
 
-    def _lasting(self) -> Parcel:
-        """Return the parcel with the time for which it is good now; a new token comes at twice that from its end."""
+    def _latest(self) -> Message:
+        """Return the message, with the time left for the token; the next one comes at twice that from its end."""
         if self._tokens is None:
-            return self._parcel
-        return replace(self._parcel, lasts=max(self._left(self._tokens, share=20, most=15), 0))
+            return self._message
+        return replace(self._message, lasts=max(_seconds_left(self._tokens, share=20, most=15), 0))
 
-    @staticmethod
-    def _left(tokens: TokenSet, share: int, most: float) -> float:
-        """Return the seconds until the last *share*-th of a token's time, or its last *most* seconds."""
-        leeway = min(timedelta(seconds=most), (tokens.expires_at - tokens.obtained_at) / share)
-        return (tokens.expires_at - leeway - utc_now()).total_seconds()
+    def _send(
+        self, request: TokenRequest | None = None, message: Message | None = None, secret: OctKey | None = None
+    ) -> None:
+        """Send a message to *request*'s worker with the *secret* that opens it, or to all that have the secret.
 
-    def _send(self, workers: list[str] | None = None, sealed_secret: str | None = None, is_last: bool = False) -> None:
-        """Send what is good to *workers*, or to all of them that have the secret."""
-        parcel = replace(self._lasting(), is_last=is_last)
-        self._run(take_parcel, sealed_secret, parcel.sealed(self._secret), workers=workers)
-
-    def _run(self, function: Any, *args: Any, workers: list[str] | None) -> None:
-        """Call *function* on all workers, or these, and do not wait: one that has just died holds the call up."""
+        By default it is the latest message, and the secret of the block.
+        """
+        secret = secret or self._secret
+        sealed_secret, workers = None, None
+        if request is not None:
+            try:
+                sealed_secret, workers = seal_secret(secret, request.public_key), [request.worker]
+            except ValueError:
+                return  # without a key the worker cannot open it
+        sealed = (message or self._latest()).sealed(secret)
 
         def run() -> None:
             try:
-                self._client.run(function, self.name, *args, workers=workers, on_error="ignore")
-            except Exception:  # the connection is gone, or the client closed: nobody is there to send to
+                self._client.run(take_message, self.name, sealed_secret, sealed, workers=workers, on_error="ignore")
+            except Exception:  # the connection is gone, or the client closed: there is no worker to send to
                 return
 
+        # In a thread: the call waits for a worker that has just died.
         threading.Thread(target=run, name=f"{self.name}-send", daemon=True).start()
+
+
+def _seconds_left(tokens: TokenSet, share: int, most: float) -> float:
+    """Return the seconds until the last *share*-th of a token's time, or until its last *most* seconds."""
+    leeway = min(timedelta(seconds=most), (tokens.expires_at - tokens.obtained_at) / share)
+    return (tokens.expires_at - leeway - utc_now()).total_seconds()
+
+
+def _weak_handler(publisher: TokenPublisher) -> Callable[[tuple[float, Any]], None]:
+    """Return a handler of events with a weak reference: Dask never drops handlers, and the publisher holds tokens."""
+    on_event = WeakMethod(publisher.on_event)
+
+    def handle(timed_event: tuple[float, Any]) -> None:
+        if (alive := on_event()) is not None:
+            alive(timed_event[1])
+
+    return handle

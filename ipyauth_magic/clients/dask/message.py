@@ -1,7 +1,7 @@
 """What a kernel sends to the workers of a cluster: a token, or why there is none, sealed from end to end.
 
 It passes a scheduler, which may log every message (Dask does so at the level DEBUG). So each worker makes a key pair,
-the kernel seals one secret for each public key (ECDH-ES, RFC 7518, section 4.6), and by that secret the token for all
+the kernel seals one secret for each public key (ECDH-ES, RFC 7518, section 4.6), and by that secret the message for all
 of them (`dir`, section 4.5).
 """
 
@@ -19,55 +19,51 @@ from ... import errors
 from ...errors import IpyauthError, ProviderError
 from ...protocol.tokens import AccessToken
 
-_FOR_A_WORKER = {"alg": "ECDH-ES", "enc": "A256GCM"}
+_FOR_ONE_WORKER = {"alg": "ECDH-ES", "enc": "A256GCM"}
 _FOR_ALL = {"alg": "dir", "enc": "A256GCM"}
 _ALGORITHMS = ["ECDH-ES", "dir", "A256GCM"]
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """What a worker may send to the API.
+class Message:
+    """The token that workers may send to the API.
 
     Attributes:
-        serial: counts what was sent; the highest is the latest.
-        token: the access token, or None.
-        lasts: seconds for which *token* may be sent from when this comes.
-        is_last: nothing else will come if the API refuses *token*.
+        serial: counts the tokens and errors of one block; the highest is the latest.
+        access_token: the token, or None.
+        lasts: seconds for which *access_token* may be sent, from the arrival of this message.
         error: why there is no token.
     """
 
     serial: int
-    token: AccessToken | None = None
+    access_token: AccessToken | None = None
     lasts: float = 0
-    is_last: bool = False
     error: IpyauthError | None = None
 
     def sealed(self, secret: OctKey) -> str:
-        """Return this as it goes over the wire, to be opened by *secret*."""
+        """Return this as a JWE that *secret* opens."""
         error = self.error
         content = {
             "serial": self.serial,
-            "token": str(self.token) if self.token is not None else None,
+            "access_token": str(self.access_token) if self.access_token is not None else None,
             "lasts": self.lasts,
-            "is_last": self.is_last,
             "error": [type(error).__name__, str(error)] if error is not None else None,
         }
         return jwe.encrypt_compact(_FOR_ALL, json.dumps(content).encode(), secret, algorithms=_ALGORITHMS)
 
     @classmethod
-    def opened(cls, sealed: str, secret: OctKey) -> Parcel:
-        """Return what was *sealed* with *secret*.
+    def opened(cls, sealed: str, secret: OctKey) -> Message:
+        """Return the message that was *sealed* with *secret*.
 
         Raises:
-            ValueError: it was sealed with another.
+            ValueError: it was sealed with another secret.
         """
         content = json.loads(_opened(sealed, secret))
-        token, error = content["token"], content["error"]
+        token, error = content["access_token"], content["error"]
         return cls(
             content["serial"],
             AccessToken(token) if token is not None else None,
             content["lasts"],
-            content["is_last"],
             _error(*error) if error else None,
         )
 
@@ -81,20 +77,20 @@ def seal_secret(secret: OctKey, public_key: dict[str, Any]) -> str:
     """Return *secret* sealed for the worker of *public_key* (a JWK on the curve P-256).
 
     Raises:
-        ValueError: that is no such key.
+        ValueError: *public_key* is not such a key.
     """
     try:
         key = ECKey.import_key({name: public_key[name] for name in ("kty", "crv", "x", "y")})
-        return jwe.encrypt_compact(_FOR_A_WORKER, secret.raw_value, key, algorithms=_ALGORITHMS)
+        return jwe.encrypt_compact(_FOR_ONE_WORKER, secret.raw_value, key, algorithms=_ALGORITHMS)
     except (JoseError, ValueError, KeyError, TypeError) as error:
-        raise ValueError("the worker's public key is none") from error
+        raise ValueError("the worker's public key cannot be used") from error
 
 
 def open_secret(sealed: str, private_key: ECKey) -> OctKey:
     """Return the secret that was *sealed* for *private_key*.
 
     Raises:
-        ValueError: it was sealed for another.
+        ValueError: it was sealed for another key.
     """
     return OctKey.import_key(_opened(sealed, private_key))
 
@@ -103,12 +99,12 @@ def _opened(sealed: str, key: OctKey | ECKey) -> bytes:
     try:
         return jwe.decrypt_compact(sealed, key, algorithms=_ALGORITHMS).plaintext or b""
     except (JoseError, ValueError):
-        raise ValueError("it was sealed for somebody else") from None
+        raise ValueError("the message was sealed for another key") from None
 
 
 def _error(name: str, sentence: str) -> IpyauthError:
-    """Return the error that the kernel met, of the same class, with its own sentence."""
+    """Return the kernel's error, of the same class, with its own sentence."""
     kind = getattr(errors, name, None)
     if not (isinstance(kind, type) and issubclass(kind, IpyauthError)):
-        kind = ProviderError
+        kind = ProviderError  # the kernel runs another version of this package
     return errors.restored(kind, (sentence,), {})

@@ -7,31 +7,33 @@ import threading
 import time
 from contextlib import suppress
 from copy import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 from joserfc.jwk import ECKey, OctKey
 
-from ...errors import IpyauthError, NoTokenHere, SignInNeeded
+from ...errors import NoTokenHere
 from ...protocol.tokens import AccessToken, AuthorizationHeader
-from ..retry import second_try
-from .message import Parcel, open_secret
+from ..requests_auth import RequestsAuth
+from .message import Message, open_secret
 
 if TYPE_CHECKING:
     import requests
     from distributed import Worker
 
-PATIENCE = 30.0
-"""Seconds to wait for a token that is still good."""
+WAIT_LIMIT = 30.0
+"""Seconds for which a request waits for a token that is still good, or for another one than an API refused."""
 
-CALL_INTERVAL = 1.0
-"""Seconds after which a worker that waits asks again: a message may have been lost."""
+REQUEST_INTERVAL = 1.0
+"""Seconds after which a waiting worker asks the kernel again: a message may have been lost."""
 
 
 class WorkerAuth:
     """An auth object of `requests` for the workers of a cluster: `requests.get(url, auth=worker_auth)`.
 
-    It carries a name and no token, so it may stand in a task graph; the token is where the tasks run.
+    It carries a name and no token, so it may stand in a task graph. The token is where the tasks run. After a 401 that
+    says `invalid_token`, the kernel is asked for another token. If none comes within 30 seconds, the 401 stands.
 
     Raises:
         NoTokenHere: on sending: not on a worker, the block has ended, or no good token comes from the kernel.
@@ -44,23 +46,8 @@ class WorkerAuth:
         self._name = name
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on *request* (RFC 6750, 2.1); a 401 that says `invalid_token` is tried once more."""
-        request.headers["Authorization"] = WorkerAuthorization.bearer(self._place().token())
-        request.hooks["response"].append(self._try_once_more)
-        return request
-
-    def renewed_token(self, ended: str) -> AccessToken:
-        """Return an access token other than *ended*, which an API has refused."""
-        return self._place().token(other_than=ended)
-
-    def _try_once_more(self, response: requests.Response, **kwargs: Any) -> requests.Response:
-        return second_try(self, response, kwargs)
-
-    def _place(self) -> TokenPlace:
-        place = _places.get(self._name)
-        if place is None:
-            raise NoTokenHere
-        return place
+        """Put the token on *request* (RFC 6750, 2.1)."""
+        return RequestsAuth(_CacheOf(self._name), WorkerAuthorization)(request)
 
     def __repr__(self) -> str:
         return f"<WorkerAuth {self._name}>"
@@ -72,7 +59,7 @@ class WorkerAuth:
 class WorkerAuthorization(AuthorizationHeader):
     """The value of an `Authorization` header that is pickled without the token.
 
-    What a task returns is pickled, spilled to a disk and sent about; a `requests.Response` holds its request.
+    The result of a task is pickled, spilled to a disk and sent about. A `requests.Response` holds its request.
     """
 
     __slots__ = ()
@@ -81,175 +68,203 @@ class WorkerAuthorization(AuthorizationHeader):
         return str, (repr(self),)
 
 
-class TokenPlace:
-    """The token of one block in this process: taken when it comes, and waited for; thread-safe."""
+@dataclass(frozen=True)
+class CachedToken:
+    """A token that the kernel sent."""
+
+    access_token: AccessToken
+
+
+@dataclass(frozen=True)
+class _CacheOf:
+    """The cache of the block *name* in the process that asks: a request, and its hooks, may be pickled."""
+
+    name: str
+
+    def get(self) -> CachedToken:
+        return self._cache().get()
+
+    def renew_refused(self, access_token: str) -> CachedToken:
+        return self._cache().renew_refused(access_token)
+
+    def _cache(self) -> TokenCache:
+        cache = _caches.get(self.name)
+        if cache is None:
+            raise NoTokenHere
+        return cache
+
+
+class TokenCache:
+    """The token of one block in this process; thread-safe."""
 
     def __init__(self) -> None:
-        self._arrival = threading.Condition()
+        self._changed = threading.Condition()
         self._private_key = ECKey.generate_key("P-256", private=True)
         self._secret: OctKey | None = None
-        self._parcel = Parcel(serial=0)
-        self._arrivals = 0
+        self._message = Message(serial=0)
         self._good_until = 0.0
         self._is_closed = False
-        self._callers: dict[str, TokenCaller] = {}
-        self._next_call = 0.0
+        self._requesters: dict[str, TokenRequester] = {}
+        self._next_request = 0.0
 
     @property
     def public_key(self) -> dict[str, Any]:
-        """The key, as a JWK, that what comes is to be sealed for."""
+        """The key, as a JWK, that the kernel seals the secret for."""
         return dict(self._private_key.as_dict(private=False))
 
     @property
-    def has_anything(self) -> bool:
+    def is_filled(self) -> bool:
         """Whether the kernel has answered."""
-        return self._parcel.serial > 0
+        return self._message.serial > 0
 
-    def join(self, caller: TokenCaller) -> None:
-        """Count *caller*'s worker among those of this process."""
-        self._callers[caller.address] = caller
+    def join(self, requester: TokenRequester) -> None:
+        """Count *requester*'s worker among those of this process."""
+        self._requesters[requester.address] = requester
 
     def leave(self, address: str) -> bool:
-        """Forget the token with the last worker of this process, and tell whether that was it."""
-        self._callers.pop(address, None)
-        if self._callers:
+        """Forget the token with the last worker of this process, and tell whether that was the last."""
+        self._requesters.pop(address, None)
+        if self._requesters:
             return False
-        with self._arrival:
+        with self._changed:
             self._is_closed = True
-            self._parcel, self._secret, self._good_until = Parcel(serial=0), None, 0.0
-            self._arrival.notify_all()
+            self._message, self._secret, self._good_until = Message(serial=0), None, 0.0
+            self._changed.notify_all()
         return True
 
     def take(self, sealed_secret: str | None, sealed: str) -> None:
-        """Take what the kernel sent; what is older than what is here, or not for us, is left."""
-        with self._arrival:
+        """Take the kernel's message, unless it is older than the last one.
+
+        Raises:
+            ValueError: the message is not for this process.
+        """
+        with self._changed:
             if self._is_closed:
                 return
             if sealed_secret is not None:
                 self._secret = open_secret(sealed_secret, self._private_key)
             if self._secret is None:
-                return  # sent to all, before this worker was known; its own comes
-            parcel = Parcel.opened(sealed, self._secret)
-            if parcel.serial >= self._parcel.serial:
-                self._parcel, self._good_until = parcel, time.monotonic() + parcel.lasts
-                self._arrivals += 1
-                self._arrival.notify_all()
+                return  # sent to all before the kernel knew this worker, whose own message comes
+            message = Message.opened(sealed, self._secret)
+            if message.serial >= self._message.serial:
+                self._message, self._good_until = message, time.monotonic() + message.lasts
+                self._changed.notify_all()
 
-    def refuse(self, error: IpyauthError) -> None:
-        """Take it that the kernel sends nothing, because of *error*."""
-        with self._arrival:
-            self._parcel = Parcel(self._parcel.serial + 1, error=error)
-            self._arrival.notify_all()
+    def get(self) -> CachedToken:
+        """Return a token that is still good; wait for it if need be.
 
-    def token(self, other_than: str | None = None) -> AccessToken:
-        """Return a token that is still good, and *other_than* one that was refused; wait for it if need be."""
-        ends_at = time.monotonic() + PATIENCE
-        with self._arrival:
-            since = self._arrivals
-            # By the serial: a token of the same second may be the same to the letter.
-            refused = self._parcel.serial if other_than is not None and self._parcel.token == other_than else None
-            while (token := self._good(refused, since)) is None:
-                if (left := ends_at - time.monotonic()) <= 0:
-                    raise NoTokenHere(PATIENCE)
-                self._call(refused)
-                self._arrival.wait(min(left, CALL_INTERVAL))
-            return token
-
-    def _good(self, refused: int | None, since: int) -> AccessToken | None:
-        """Return the token if it is good, and not the one of the serial *refused*; raise what else has come.
-
-        What came before the arrival *since* answers somebody else.
+        Raises:
+            NoTokenHere: none came in time, or the block has ended.
+            IpyauthError: why the kernel has none.
         """
-        parcel = self._parcel
+        with self._changed:
+            return self._wait_for_token(refused=None)
+
+    def renew_refused(self, access_token: str) -> CachedToken:
+        """Return another token than *access_token*, which an API has refused; wait for it if need be.
+
+        Raises:
+            NoTokenHere: none came in time, or the block has ended.
+            IpyauthError: why the kernel has none.
+        """
+        with self._changed:
+            message = self._message
+            # By the serial: a token of the same second may be the same to the letter.
+            return self._wait_for_token(refused=message.serial if message.access_token == access_token else None)
+
+    def _wait_for_token(self, refused: int | None) -> CachedToken:
+        ends_at = time.monotonic() + WAIT_LIMIT
+        while (token := self._good_token(refused)) is None:
+            if (left := ends_at - time.monotonic()) <= 0:
+                raise NoTokenHere(WAIT_LIMIT)
+            self._request(refused)
+            self._changed.wait(min(left, REQUEST_INTERVAL))
+        return token
+
+    def _good_token(self, refused: int | None) -> CachedToken | None:
+        """Return the token if it is good and its serial is not *refused*; raise the kernel's error if there is one."""
+        message = self._message
         if self._is_closed:
             raise NoTokenHere
-        if parcel.error is not None:
-            raise copy(parcel.error)  # an error that is raised again grows by the frames of each time
-        if parcel.serial == refused:
-            if parcel.is_last and self._arrivals > since:
-                raise SignInNeeded
+        if message.error is not None:
+            raise copy(message.error)  # an error that is raised again grows by the frames of each time
+        if message.access_token is None or message.serial == refused or time.monotonic() >= self._good_until:
             return None
-        return parcel.token if time.monotonic() < self._good_until else None
+        return CachedToken(message.access_token)
 
-    def _call(self, refused: int | None) -> None:
-        """Ask the kernel for a token, once in a while, however many threads wait."""
-        if time.monotonic() >= self._next_call:
-            self._next_call = time.monotonic() + CALL_INTERVAL
-            for caller in list(self._callers.values())[:1]:
-                caller.call(refused)
+    def _request(self, refused: int | None) -> None:
+        """Ask the kernel for a token, once in an interval, however many threads wait."""
+        if time.monotonic() >= self._next_request:
+            self._next_request = time.monotonic() + REQUEST_INTERVAL
+            for requester in list(self._requesters.values())[:1]:
+                requester.request(refused)
 
 
-class TokenCaller:
-    """Asks the kernel for a token by an event of the cluster: who asks, for which key, and never more."""
+class TokenRequester:
+    """Asks the kernel for a token by an event of the cluster, which names the worker and its public key."""
 
-    def __init__(self, topic: str, worker: Worker, place: TokenPlace) -> None:
+    def __init__(self, topic: str, worker: Worker, cache: TokenCache) -> None:
         self.address: str = worker.address
         self._topic = topic
         self._worker = worker
-        self._place = place
-        self._calling: asyncio.Task[None] | None = None
+        self._cache = cache
+        self._task: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """Ask until the kernel has answered: before a worker is connected, what it says is dropped.
+    def start(self) -> None:
+        """Ask until the kernel has answered: an event is dropped if the worker is not connected yet.
 
-        For a while only: a kernel that died has left its plugin to the scheduler.
+        For a limited time: a kernel that died has left its plugin to the scheduler.
         """
-        self._calling = asyncio.get_running_loop().create_task(self._call_until_answered())
+        self._task = asyncio.get_running_loop().create_task(self._request_until_answered())
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Ask no more."""
-        if self._calling is not None:
-            self._calling.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
-    def call(self, refused: int | None = None) -> None:
-        """Ask for a token; *refused* is the serial of the one that an API did not take."""
-        message = {"worker": self.address, "public_key": self._place.public_key, "refused": refused}
-        self._worker.log_event(self._topic, message)
+    def request(self, refused: int | None = None) -> None:
+        """Ask for a token; *refused* is the serial of the one that an API refused."""
+        event = {"worker": self.address, "public_key": self._cache.public_key, "refused": refused}
+        self._worker.log_event(self._topic, event)
 
-    async def _call_until_answered(self) -> None:
-        pause, ends_at = 0.02, time.monotonic() + PATIENCE
-        while not self._place.has_anything and time.monotonic() < ends_at:
-            self.call()
+    async def _request_until_answered(self) -> None:
+        pause, ends_at = 0.02, time.monotonic() + WAIT_LIMIT
+        while not self._cache.is_filled and time.monotonic() < ends_at:
+            self.request()
             await asyncio.sleep(pause)
-            pause = min(2 * pause, CALL_INTERVAL)
+            pause = min(2 * pause, REQUEST_INTERVAL)
 
 
-_places: dict[str, TokenPlace] = {}
-_joining = threading.Lock()
+_caches: dict[str, TokenCache] = {}
+_caches_lock = threading.Lock()
 
 
 class TokenPlugin(WorkerPlugin):
-    """Makes a place for a token on each worker, also on those that come later, and takes it away; carries a name."""
+    """Makes a cache for the token of the block *name* on each worker, also on later ones, and removes it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def setup(self, worker: Worker) -> None:
-        """Make the place and ask for the token; Dask calls this on the worker's event loop."""
-        with _joining:
-            place = _places.setdefault(self.name, TokenPlace())
-            caller = TokenCaller(self.name, worker, place)
-            place.join(caller)
-        self._caller = caller
-        caller.begin()
+        """Make the cache and ask for the token; Dask calls this on the worker's event loop."""
+        with _caches_lock:
+            cache = _caches.setdefault(self.name, TokenCache())
+            requester = TokenRequester(self.name, worker, cache)
+            cache.join(requester)
+        self._requester = requester
+        requester.start()
 
     def teardown(self, worker: Worker) -> None:
         """Forget the token."""
-        self._caller.end()
-        with _joining:
-            place = _places.get(self.name)
-            if place is not None and place.leave(self._caller.address):
-                del _places[self.name]
+        self._requester.stop()
+        with _caches_lock:
+            cache = _caches.get(self.name)
+            if cache is not None and cache.leave(self._requester.address):
+                del _caches[self.name]
 
 
-def take_parcel(name: str, sealed_secret: str | None, sealed: str) -> None:
-    """Take what the kernel sent; runs on a worker, by `Client.run`."""
-    if (place := _places.get(name)) is not None:
-        with suppress(ValueError):  # of another block that went by the same name
-            place.take(sealed_secret, sealed)
-
-
-def take_refusal(name: str, sentence: str) -> None:
-    """Take it that the kernel sends no token here; runs on a worker, by `Client.run`."""
-    if (place := _places.get(name)) is not None:
-        place.refuse(NoTokenHere(reason=sentence))
+def take_message(name: str, sealed_secret: str | None, sealed: str) -> None:
+    """Take the kernel's message; runs on a worker, by `Client.run`."""
+    if (cache := _caches.get(name)) is not None:
+        with suppress(ValueError):  # sealed for the workers of another block, or for none
+            cache.take(sealed_secret, sealed)

@@ -1,4 +1,4 @@
-"""What a kernel sends to workers is opened by them alone, and says the same there."""
+"""A kernel's message is opened by its workers alone, and is the same there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey
 
 from ipyauth_magic import errors
-from ipyauth_magic.clients.dask.message import Parcel, new_secret, open_secret, seal_secret
+from ipyauth_magic.clients.dask.message import Message, new_secret, open_secret, seal_secret
 from ipyauth_magic.errors import (
     InsecureCluster,
     InvalidParams,
@@ -29,32 +29,32 @@ from ipyauth_magic.protocol.tokens import AccessToken
 TOKEN = AccessToken("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.signature")
 
 
-def test_what_is_sealed_is_opened() -> None:
-    """All of it; on the wire nothing of the token can be read, and no two are alike."""
-    secret, parcel = new_secret(), Parcel(3, TOKEN, lasts=12.5, is_last=True)
-    sealed = parcel.sealed(secret)
-    assert Parcel.opened(sealed, secret) == parcel
+def test_sealed_message_is_opened() -> None:
+    """All of it. On the wire no part of the token can be read, and no two are alike."""
+    secret, message = new_secret(), Message(3, TOKEN, lasts=12.5)
+    sealed = message.sealed(secret)
+    assert Message.opened(sealed, secret) == message
     assert "eyJzdWIi" not in sealed
-    assert sealed != parcel.sealed(secret)
+    assert sealed != message.sealed(secret)
 
 
 def test_secret_is_for_one_worker() -> None:
-    """Another's key opens it not, nor does another secret open the parcel."""
+    """Another worker's key does not open it, nor does another secret open the message."""
     one, other = (ECKey.generate_key("P-256", private=True) for _ in range(2))
     secret = new_secret()
     sealed = seal_secret(secret, dict(one.as_dict(private=False)))
     assert open_secret(sealed, one).raw_value == secret.raw_value
-    with pytest.raises(ValueError, match="somebody else"):
+    with pytest.raises(ValueError, match="another key"):
         open_secret(sealed, other)
-    with pytest.raises(ValueError, match="somebody else"):
-        Parcel.opened(Parcel(1, TOKEN).sealed(secret), new_secret())
+    with pytest.raises(ValueError, match="another key"):
+        Message.opened(Message(1, TOKEN).sealed(secret), new_secret())
 
 
 @pytest.mark.parametrize("sealed", ["", "a.b.c", "not sealed", TOKEN])
-def test_what_is_not_sealed_is_not_taken(sealed: str) -> None:
-    """Whatever comes in its place."""
-    with pytest.raises(ValueError, match="somebody else"):
-        Parcel.opened(sealed, new_secret())
+def test_other_text_is_not_taken(sealed: str) -> None:
+    """An error says that it was not sealed for this worker."""
+    with pytest.raises(ValueError, match="another key"):
+        Message.opened(sealed, new_secret())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_is_not_sealed_is_not_taken(sealed: str) -> None:
         {"kty": "EC", "crv": "P-256", "x": 1, "y": None},
     ],
 )
-def test_key_that_is_none(key: dict[str, Any]) -> None:
+def test_key_that_cannot_be_used(key: dict[str, Any]) -> None:
     """Nothing is sealed for it."""
     with pytest.raises(ValueError, match="public key"):
         seal_secret(new_secret(), key)
@@ -98,7 +98,7 @@ ERRORS = [
 def test_errors_are_the_same_on_the_other_side(error: IpyauthError) -> None:
     """A worker raises the kernel's error, and the kernel the worker's, with the same sentence; pickles hold it all."""
     secret = new_secret()
-    sent = Parcel.opened(Parcel(1, error=error).sealed(secret), secret).error
+    sent = Message.opened(Message(1, error=error).sealed(secret), secret).error
     assert (type(sent), str(sent)) == (type(error), str(error))
     pickled = pickle.loads(pickle.dumps(error))
     assert (type(pickled), str(pickled), vars(pickled)) == (type(error), str(error), vars(error))
@@ -108,6 +108,6 @@ def test_errors_are_the_same_on_the_other_side(error: IpyauthError) -> None:
 def test_error_of_another_version(name: str) -> None:
     """What is no error of ours here is one of the provider's, with its sentence."""
     secret = new_secret()
-    parcel = Parcel(1, error=type(name, (IpyauthError,), {})("It is so."))
-    error = Parcel.opened(parcel.sealed(secret), secret).error
+    message = Message(1, error=type(name, (IpyauthError,), {})("It is so."))
+    error = Message.opened(message.sealed(secret), secret).error
     assert (type(error), str(error)) == (errors.ProviderError, "It is so.")

@@ -1,0 +1,75 @@
+"""An auth object of `requests`: puts the token on a request, and sends it once more with another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from ..display.traceback_masking import guard_tracebacks
+from ..protocol.tokens import AuthorizationHeader
+from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow
+
+if TYPE_CHECKING:
+    import requests
+
+
+class RequestsAuth:
+    """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
+
+    Args:
+        provider: gives the tokens.
+        header: makes the value of the `Authorization` header.
+    """
+
+    def __init__(
+        self, provider: TokenProvider[HasAccessToken], header: type[AuthorizationHeader] = AuthorizationHeader
+    ) -> None:
+        self._provider = provider
+        self._header = header
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token on *request*."""
+        guard_tracebacks()
+        request.headers["Authorization"] = self._header.bearer(next(bearer_flow(self._provider)))
+        request.hooks["response"].append(self._send_again)
+        return request
+
+    def _send_again(self, response: requests.Response, **kwargs: Any) -> requests.Response:
+        """Return the answer to the request of *response* sent with another token, or *response* where there is none.
+
+        `requests` calls this for each answer, also on the way of a redirect, and for each use of a prepared request.
+        So the flow starts anew, from the token that was sent.
+        """
+        sent = response.request.headers.get("Authorization")
+        if not isinstance(sent, AuthorizationHeader):
+            return response  # a redirect led to another origin, without the token
+        body = response.request.body
+        if body is not None and not isinstance(body, (str, bytes)):
+            return response  # a stream has been read, and may not be there again
+        flow = bearer_flow(self._provider, sent.removeprefix("Bearer "))
+        next(flow)
+        try:
+            token = flow.send(Answer(response.status_code, response.headers.get("WWW-Authenticate", "")))
+        except StopIteration:
+            return response
+        return _sent_again(response, self._header.bearer(token), kwargs)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        # A prepared request is copied by caches, and its hooks with it.
+        return self
+
+
+def _sent_again(response: requests.Response, header: AuthorizationHeader, options: dict[str, Any]) -> requests.Response:
+    """Return the answer to the request of *response* sent with *header*."""
+    response.content  # noqa: B018  # read to its end, so that the connection serves again
+    response.close()
+    request = response.request.copy()
+    # On the first request too: a redirect of the second answer is made from it.
+    request.headers["Authorization"] = response.request.headers["Authorization"] = header
+    # By the adapter, which calls no hooks: once, and no more.
+    again: requests.Response = response.connection.send(request, **options)
+    again.history.append(response)
+    again.request = request
+    return again
