@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import requests
     from distributed import Client
 
+    from .clients import TokenSession, WorkerAuth
+
 
 class Auth:
     """Signs a user in, and holds the tokens.
@@ -181,7 +183,7 @@ class Auth:
 
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
-        self._authenticator.leave()
+        self._authenticator.leave(lambda source: source.clear())
 
     def sign_out(self, open_browser: bool = True) -> None:
         """Forget the tokens as `clear` does, have them revoked (RFC 7009), and end the provider's session.
@@ -221,7 +223,7 @@ class Auth:
             return self.access_token
         return clients.requests_auth(self._authenticator.source)(request)
 
-    def session(self, base_url: str | None = None) -> clients.TokenSession:
+    def session(self, base_url: str | None = None) -> TokenSession:
         """Return a `requests.Session` that sends the token to one origin only: *base_url*'s, or the first one used.
 
         URLs may be relative to *base_url*.
@@ -236,7 +238,7 @@ class Auth:
         """
         return clients.httpx_auth(self._authenticator.source)
 
-    def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[clients.WorkerAuth]:
+    def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[WorkerAuth]:
         """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
 
         The object is picklable and carries no token: tasks take it as an argument. The workers are sent, from here, a

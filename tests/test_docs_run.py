@@ -22,11 +22,11 @@ from fruit_service import __main__ as fruit_service
 from fruit_service.issuer import __main__ as local_issuer
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0, cli
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
 from ipyauth_magic.provider import provider
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
+from tests.support.attempts import Attempt
 from tests.support.documents import ROOT, Block, blocks, documents
 from tests.support.keyrings import MemoryKeyring
 from tests.support.ports import free_port

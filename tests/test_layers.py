@@ -224,7 +224,8 @@ def test_no_class_has_many_methods() -> None:
     for module, path in modules(PACKAGE).items():
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ClassDef):
-                count = sum(isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) for each in node.body)
+                names = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+                count = len(names)  # an overload has the name of its method
                 limit = METHODS_OF_AUTH if (module, node.name) == ("auth", "Auth") else MOST_METHODS
                 if count > limit:
                     big[f"{module}.{node.name}"] = count

@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ..errors import PortTaken, SignInFailed
+from ..provider.threads import run_in_thread
 from .jupyter_handoff import HandOff, Published
 from .ports import BoundUri, PortInUse, bind_redirect_uri
 from .receiver import Awaited, Complete, Receiver
@@ -40,6 +41,7 @@ class Listener:
         self._bound = bound
         self._handoff = HandOff(self.port) if route.through_server and self.port else None
         self._published: Published | None = None
+        self._receiver: Receiver | None = None
         self._server: Server | None = None
         self._lock = threading.Lock()
         self._is_closed = False
@@ -64,8 +66,8 @@ class Listener:
         if is_closed:
             published.unpublish()
 
-    def serve(self, awaited: Awaited, complete: Complete, failed: Callable[[BaseException], None]) -> Receiver:
-        """Begin to answer, and return the receiver, which also takes a pasted response.
+    def serve(self, awaited: Awaited, complete: Complete, failed: Callable[[BaseException], None]) -> None:
+        """Begin to answer.
 
         Args:
             awaited: the response.
@@ -73,7 +75,8 @@ class Listener:
             failed: called if the server ends by an error.
         """
         secret = self._handoff.secret if self._handoff else None
-        receiver = Receiver(self.redirect_uri, [urlsplit(self.route.listen_at or "").path], awaited, complete, secret)
+        paths = [urlsplit(self.route.listen_at or "").path]
+        receiver = self._receiver = Receiver(self.redirect_uri, paths, awaited, complete, secret)
 
         def ended(why: BaseException | None) -> None:
             self._forget()
@@ -86,7 +89,17 @@ class Listener:
                 with _serving_lock:
                     _serving[self] = self.port
                 self._server.start()
-        return receiver
+
+    def take_pasted(self, text: str) -> str | None:
+        """Take the response in *text*; return a sentence that says what is wrong with it, or None once it is taken.
+
+        A thread does that, for the provider may have to be asked: an interrupt of the caller is not held up.
+        """
+        receiver = self._receiver
+        if receiver is None:
+            return None
+        refusal = run_in_thread(lambda: receiver.take_pasted(text), "ipyauth-pasted")
+        return f"{refusal.title}. {refusal.message}" if refusal else None
 
     def close(self, linger: bool = False) -> None:
         """Give the port back: at once, or a moment after the tab has been told, if it has to *linger*."""

@@ -19,6 +19,8 @@ FORM = "application/x-www-form-urlencoded"
 _OUTCOME = "signed-in"
 """Where a 303 leads to, beside the redirect URI."""
 
+ANOTHER_SIGN_IN = pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
+
 Complete = Callable[[Mapping[str, str]], pages.Outcome | None]
 """Takes the parameters of the response and returns what the tab is told; None if another response came before."""
 
@@ -185,9 +187,7 @@ class Receiver:
     def _take(self, parameters: dict[str, str], in_query: bool) -> tuple[pages.Outcome, bool]:
         """Take *parameters* if they answer our request; return what the tab is told, and whether they were taken."""
         if not self._awaited.has_state(parameters.pop("state", "")):
-            return pages.not_ours(
-                "It belongs to another sign-in. Go on in the tab that your notebook opened last."
-            ), False
+            return ANOTHER_SIGN_IN, False
         if in_query and not self._awaited.in_query and "error" not in parameters:
             # RFC 9700, 4.3.2: the token is in logs and in the browser's history already.
             parameters = {"error": "invalid_response_mode", "error_description": "the response came in the query"}

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from ..flows.token_source import TokenSource
-    from .dask.worker import WorkerAuth
+    from .dask.worker import WorkerAuth as WorkerAuth
     from .requests_auth import RequestsAuth
-    from .requests_session import TokenSession
+    from .requests_session import TokenSession as TokenSession
 
     Subscribe = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
@@ -30,7 +30,7 @@ def requests_auth(source: TokenSource) -> RequestsAuth:
 
 def session(source: TokenSource, base_url: str | None) -> TokenSession:
     """Return a `requests.Session` that sends the token to one origin."""
-    from .requests_session import TokenSession
+    from .requests_session import TokenSession as TokenSession
 
     return TokenSession(source, base_url)
 

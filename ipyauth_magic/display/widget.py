@@ -61,7 +61,7 @@ class Present(TypedDict, total=False):
     open: str
     code: str
     page: str
-    image: str
+    image: tuple[str, int]
 
 
 class AuthWidget(anywidget.AnyWidget):
@@ -84,7 +84,7 @@ class AuthWidget(anywidget.AnyWidget):
             "sign_in": self._sign_in,
             "renew": self._renew,
             "stop": lambda view: authenticator.stop(),
-            "clear": lambda view: authenticator.leave(),
+            "clear": lambda view: authenticator.leave(lambda source: source.clear()),
             "inspect": self._inspect,
             "copy": self._copy,
         }

@@ -16,7 +16,6 @@ from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
 from ..settings.params import ParamsAuth0
 from .authenticator import Authenticator
-from .token_source import TokenSource
 
 T = TypeVar("T")
 
@@ -61,7 +60,7 @@ def sign_out(authenticator: Authenticator, open_browser: bool = True) -> SignedO
     Raises:
         NotSignedIn: there are no tokens, here or in the store.
     """
-    params, tokens = authenticator.params, authenticator.leave(TokenSource.take_out)
+    params, tokens = authenticator.params, authenticator.leave(lambda source: source.take_out())
     provider = Provider.of(params.expected_issuer)
     _, revocation = _tried(lambda: revoke(params, provider, tokens))
     url, session = _tried(lambda: end_session_url(params, provider))

@@ -190,8 +190,8 @@ class Authenticator:
             sign_in.source.join(2.0)
         self.changed.emit()
 
-    def leave(self, forget: Callable[[TokenSource], T] = TokenSource.clear) -> T:  # type: ignore[assignment]
-        """Leave the session, end a sign-in under way, and return what *forget* does: by default it clears the tokens."""
+    def leave(self, forget: Callable[[TokenSource], T]) -> T:
+        """Leave the session, end a sign-in under way, and return what *forget* does with the tokens."""
         with self._lock:
             SESSION.forget(self)
             sign_in, self.sign_in = self.sign_in, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..callback.receiver import Awaited
 from ..errors import ProviderError
 from ..protocol.flow import Grant, PassedOn
 from ..protocol.id_token import Expected
@@ -9,6 +10,7 @@ from ..protocol.messages import AuthorizationRequest
 from ..protocol.metadata import ProviderMetadata
 from ..protocol.pkce import new_code_verifier
 from ..protocol.tokens import AccessToken
+from ..protocol.urls import origin_of
 from ..settings.params import ParamsAuth0
 
 
@@ -42,7 +44,7 @@ def endpoint_known_at_once(params: ParamsAuth0) -> str | None:
     return f"{params.expected_issuer}authorize" if params.domain else None
 
 
-def response_mode(params: ParamsAuth0, is_forwarded: bool, metadata: ProviderMetadata | None) -> str | None:
+def response_mode(params: ParamsAuth0, is_forwarded: bool, metadata: ProviderMetadata | None = None) -> str | None:
     """Return how the response is to come; None where that depends on *metadata*, and *metadata* is None.
 
     Where other programs may log the URL's query, a code comes in the fragment, if the provider offers that.
@@ -52,6 +54,12 @@ def response_mode(params: ParamsAuth0, is_forwarded: bool, metadata: ProviderMet
     if metadata is None:
         return None
     return "fragment" if "fragment" in metadata.response_modes_supported else "query"
+
+
+def awaited(request: AuthorizationRequest, endpoint: str) -> Awaited:
+    """Return the response that *request*, sent to *endpoint*, is answered by."""
+    form_post_origin = origin_of(endpoint) if request.response_mode == "form_post" else None
+    return Awaited(request.state, form_post_origin, in_query=request.response_mode == "query")
 
 
 def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, endpoint: str) -> None:

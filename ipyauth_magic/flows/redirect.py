@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..callback.listener import Listener, open_listener
-from ..callback.receiver import Awaited, Receiver
 from ..callback.routes import Route
 from ..protocol.flow import Grant
 from ..protocol.messages import AuthorizationRequest
-from ..protocol.metadata import ProviderMetadata
 from ..protocol.tokens import TokenSet
-from ..protocol.urls import origin_of
 from ..provider.provider import Provider
-from ..provider.threads import run_in_thread
 from ..settings.params import ParamsAuth0
 from . import clock, code, implicit
-from .authorization import authorization_request, check_metadata, endpoint_known_at_once, response_mode
+from .authorization import authorization_request, awaited, check_metadata, endpoint_known_at_once, response_mode
 from .sign_in import SignIn
 
 _TOKENS = {"implicit": implicit.tokens, "code": code.tokens}
@@ -43,16 +39,16 @@ class Redirect:
         self._provider = Provider.of(params.expected_issuer)
         self._request: AuthorizationRequest | None = None
         self._endpoint = endpoint_known_at_once(params)
-        self._receiver: Receiver | None = None
         self._listener: Listener = open_listener(routes)
         self.scope = grant.scope(params.scope)
         self.redirect_uri = self._listener.redirect_uri
-        self.route: Route | None = self._listener.route
+        self.route = self._listener.route
+        self._is_forwarded = self.route.is_forwarded
         self.port = self._listener.port
 
     def start(self, sign_in: SignIn) -> None:
         """Show the link and await the response; in a thread, where the provider has to be asked for its endpoint."""
-        is_known = self._endpoint is not None and self._response_mode(None) is not None
+        is_known = self._endpoint is not None and response_mode(self._params, self._is_forwarded) is not None
         if is_known or self._provider.is_ready:
             self._open(sign_in)
         else:
@@ -65,18 +61,13 @@ class Redirect:
             SignInFailed: the provider refused, or the response cannot be trusted.
             ProviderError: the provider cannot be reached, or describes itself wrongly.
         """
-        self._check(self._provider.metadata())
+        self._check()
         assert self._request is not None
         return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
 
     def paste(self, text: str) -> str | None:
         """Take the response in *text*; return a sentence that says what is wrong with it, or None once it is taken."""
-        receiver = self._receiver
-        if receiver is None:
-            return None
-        # In a thread, for the provider may have to be asked: an interrupt of the caller comes through at any moment.
-        refusal = run_in_thread(lambda: receiver.take_pasted(text), "ipyauth-pasted")
-        return f"{refusal.title}. {refusal.message}" if refusal else None
+        return self._listener.take_pasted(text)
 
     def close(self, linger: bool) -> None:
         """Give the port back, at once or as soon as the tab has been told."""
@@ -87,30 +78,26 @@ class Redirect:
         self._listener.join(timeout)
 
     def _open(self, sign_in: SignIn) -> None:
-        mode = self._response_mode(None)
+        mode = response_mode(self._params, self._is_forwarded)
         if self._endpoint is None or mode is None:
             metadata = self._provider.metadata()
             self._endpoint = self._endpoint or metadata.authorization_endpoint
-            mode = self._response_mode(metadata) or "query"
+            mode = response_mode(self._params, self._is_forwarded, metadata) or "query"
         request = authorization_request(self._params, self._grant, self.redirect_uri, mode, self._is_repeated)
         self._request = request
         is_ready = self._provider.is_ready
         if is_ready:
-            self._check(self._provider.metadata())
+            self._check()
         self._listener.publish(request.state)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         sign_in.show_link(request.url(self._endpoint))
-        form_post_origin = origin_of(self._endpoint) if mode == "form_post" else None
-        awaited = Awaited(request.state, form_post_origin, in_query=mode == "query")
-        self._receiver = self._listener.serve(awaited, sign_in.complete, sign_in.cancel)
+        self._listener.serve(awaited(request, self._endpoint), sign_in.complete, sign_in.cancel)
         if not is_ready:
             # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
-            sign_in.run(lambda: self._check(self._provider.metadata()), "ipyauth-discovery")
+            sign_in.run(self._check, "ipyauth-discovery")
 
-    def _response_mode(self, metadata: ProviderMetadata | None) -> str | None:
-        is_forwarded = self.route is not None and self.route.is_forwarded
-        return response_mode(self._params, is_forwarded, metadata)
-
-    def _check(self, metadata: ProviderMetadata) -> None:
-        if self._request is not None and self._endpoint is not None:
-            check_metadata(metadata, self._request, self._endpoint)
+    def _check(self) -> None:
+        """Check that the provider is the one that *request* was made for; it may have to be asked."""
+        assert self._request is not None
+        assert self._endpoint is not None
+        check_metadata(self._provider.metadata(), self._request, self._endpoint)

@@ -93,7 +93,7 @@ class Session(Generic[H]):
     def forget_tokens(self) -> None:
         """Forget every token of the process; the files of a store stay for other processes."""
         for holder in self.signed_in():
-            holder.leave(TokenSource.leave)
+            holder.leave(lambda source: source.leave())
         memory.forget_all()
 
     def on_exit(self, change: Any) -> None:

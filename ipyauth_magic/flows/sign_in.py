@@ -77,10 +77,21 @@ class Progress:
 class ResponseSource(Protocol):
     """What asks the provider, and brings its response to a sign-in: `Redirect`, or `DevicePoll`."""
 
-    scope: str
-    redirect_uri: str
-    route: Route | None
-    port: int | None
+    @property
+    def scope(self) -> str:
+        """What is asked for, space separated."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI with its real port; empty where there is none."""
+
+    @property
+    def route(self) -> Route | None:
+        """How the response comes."""
+
+    @property
+    def port(self) -> int | None:
+        """The port that is held."""
 
     def start(self, sign_in: SignIn) -> None:
         """Show *sign_in* the link for the user, and have its `complete` called with the response."""
@@ -213,7 +224,7 @@ class SignIn:
         return pages.failed(str(failure) if isinstance(failure, IpyauthError) else DEFECT)
 
     def cancel(self, error: BaseException) -> None:
-        """End it by *error*, unless it is over. The port is free at once; a response that is being completed is lost."""
+        """End it by *error*, unless it is over. Then the port is free. A response in work is lost."""
         self._end(error)
 
     def show_link(self, url: str, device: DeviceAuthorization | None = None) -> None:

@@ -12,8 +12,8 @@ from ..protocol.id_token import Expected, import_keys, verify_id_token
 from ..protocol.metadata import ProviderMetadata, discovery_url
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
-from ..protocol.userinfo import userinfo_claims
 from .http import Answer, ask, fetch_json
+from .userinfo import userinfo_claims
 
 if TYPE_CHECKING:
     from datetime import datetime

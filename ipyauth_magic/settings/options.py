@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..protocol.grant import FLOWS, RESPONSE_TYPES
+from ..protocol.flow import FLOWS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -53,8 +53,8 @@ def line_parameters(options: Namespace) -> dict[str, str]:
             if option in parameters:
                 raise BadOption(f"{option} is given twice.")
             parameters[option] = value
-    if options.flow in RESPONSE_TYPES:
-        parameters["response_type"] = RESPONSE_TYPES[options.flow]
+    if options.flow and (response_type := FLOWS[options.flow].response_type):
+        parameters["response_type"] = response_type
     return parameters
 
 
@@ -66,6 +66,6 @@ def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[s
     return warnings
 
 
-def _check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+def _check_choice(option: str, value: str | None, choices: Iterable[str]) -> None:
     if value is not None and value not in choices:
         raise BadOption(f"{option} takes {' or '.join(choices)}.")

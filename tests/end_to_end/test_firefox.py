@@ -9,8 +9,8 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.errors import ProviderRefused
-from ipyauth_magic.flows.sign_in import Attempt
 from tests.end_to_end.test_sign_in_lab import kept
+from tests.support.attempts import Attempt
 from tests.support.firefox import Firefox
 from tests.support.lab import JupyterLab
 from tests.support.machine import NO_BROWSER

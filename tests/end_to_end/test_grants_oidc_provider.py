@@ -13,11 +13,10 @@ import requests
 
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import ProviderRefused, SignInNeeded
-from ipyauth_magic.flows.sign_in import Attempt
-from ipyauth_magic.protocol.grant import Grant
 from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
+from tests.support.attempts import Attempt
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
 from tests.support.scripted_browser import query_of
@@ -109,7 +108,7 @@ def test_a_code_is_good_with_its_own_verifier_only(provider: OidcProvider, redir
         assert isinstance(arrival, str)
         codes.append(query_of(arrival)["code"])
         if len(attempts) == 1:
-            attempt.cancel("the other one takes the port")
+            attempt.stop("the other one takes the port")
             attempt.join()
     requests.get(arrival.replace(codes[1], codes[0]), timeout=30)
     with pytest.raises(ProviderRefused) as caught:
@@ -205,7 +204,7 @@ def enter_code(attempt: Attempt, redirect_uri: str) -> None:
 
 def test_a_denied_device(provider: OidcProvider, redirect_uri: str) -> None:
     """In the provider's words."""
-    attempt = Attempt(fruit_params(provider, redirect_uri), 60, grant=Grant("device"))
+    attempt = Attempt(fruit_params(provider, redirect_uri), 60, flow="device", renewable=True)
     attempt.wait_for_url(30)
     shown = attempt.device_authorization
     assert shown is not None

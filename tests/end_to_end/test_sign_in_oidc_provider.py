@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from ipyauth_magic.errors import ProviderRefused, SignInTimeout
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider import provider as http
 from ipyauth_magic.settings.params import ParamsAuth0
+from tests.support.attempts import Attempt
 from tests.support.ports import free_port, wait_until_free
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.flows.sign_in import Attempt
 from tests.end_to_end.test_sign_in_lab import kept
+from tests.support.attempts import Attempt
 from tests.support.offered import arrivals, offered
 from tests.support.ports import free_port
 from tests.support.user_browser import UserBrowser

@@ -15,11 +15,11 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider import provider
 from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory
+from tests.support.attempts import Attempt
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.shells import loaded_shell

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 import requests
-from ipyauth_magic.protocol.grant import Grant
 from traitlets import Bool, HasTraits
 
 from fruit_service.issuer.server import LocalIssuer
@@ -26,11 +25,11 @@ from ipyauth_magic import Auth, ParamsAuth0, auth
 from ipyauth_magic.callback import listener
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
 from ipyauth_magic.flows import session as sign_ins
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
 from ipyauth_magic.settings import parameters
 from ipyauth_magic.store import memory
 from ipyauth_magic.store.memory import MemoryStore
+from tests.support.attempts import Attempt
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.threads import joined, wait_for
@@ -250,9 +249,9 @@ def test_who_looks_just_as_the_tokens_come_waits_for_them(
         monkeypatch.setattr(Attempt, name, property(then_they_come(getattr(Attempt, name).fget)))
     tokens: list[str] = []
     first, second = (threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(2))
-    first.start()
+    first.begin()
     assert wait_for(lambda: user_browser.opened)
-    second.start()
+    second.begin()
     joined((first, second))
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
@@ -620,7 +619,7 @@ def test_an_interrupt_at_any_step_of_the_wait_ends_it(
     """Also in the middle of what Python does to wait: no lock stays held that the end of the attempt waits for."""
     port = int(params().redirect_uri.split(":")[2].split("/")[0])
     for step in range(0, 24, 1 if in_full else 4):
-        attempt = Attempt(params(), 30, grant=Grant(flow))
+        attempt = Attempt(params(), 30, flow=flow, renewable=True)
         began = time.monotonic()
         try:
             with pytest.raises(KeyboardInterrupt):

@@ -31,12 +31,12 @@ from ipyauth_magic.errors import (
     ProviderError,
     ProviderRefused,
 )
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.flows.token_source import KeptTokens
 from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.file import FileStore
 from ipyauth_magic.store.memory import MemoryStore
+from tests.support.attempts import Attempt
 from tests.support.bad_inputs import Case, Fixtures, build_token, cases, jwks, substituted
 from tests.support.ports import is_free
 from tests.support.scripted_browser import FORM, query_of
@@ -237,7 +237,7 @@ class Run:
 
     def close(self) -> None:
         """End whatever is left."""
-        self.attempt.cancel("the test is over")
+        self.attempt.stop("the test is over")
         self.attempt.join()
         assert is_free(self.port)
 

@@ -13,12 +13,11 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth
 from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused
-from ipyauth_magic.flows.sign_in import Attempt
-from ipyauth_magic.protocol.grant import Grant
 from ipyauth_magic.protocol.pkce import code_challenge, new_code_verifier
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.settings.params import ParamsAuth0
+from tests.support.attempts import Attempt
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -65,7 +64,7 @@ def test_an_issuer_with_renewal_is_asked_for_consent(
 ) -> None:
     """OpenID Connect Core, 11: `offline_access` goes with `prompt=consent`; Auth0 does not need it."""
     for params, prompt in ((in_code(), None), (in_code(domain=None, issuer=issuer.issuer), "consent")):
-        attempt = Attempt(params, 30, grant=Grant("code"))
+        attempt = Attempt(params, 30, flow="code", renewable=True)
         attempt.wait_for_url(10)
         browser = ScriptedBrowser()
         browser.open(str(attempt.url))
@@ -154,7 +153,7 @@ def test_without_s256_no_browser_opens_where_that_is_known(
 def test_without_s256_the_wait_ends_at_once(without_s256: LocalIssuer) -> None:
     """Where it is learned while the tab is open already, nobody needs to sign in first."""
     params = params_of(without_s256, domain=without_s256.issuer, response_type="code")
-    attempt = Attempt(params, 5, grant=Grant("code"))
+    attempt = Attempt(params, 5, flow="code", renewable=True)
     with pytest.raises(ProviderError, match="S256"):
         attempt.result()
     attempt.join()

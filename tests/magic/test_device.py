@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from ipyauth_magic.protocol.grant import Grant
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
@@ -23,11 +24,10 @@ from ipyauth_magic.errors import (
     SignInTimeout,
 )
 from ipyauth_magic.flows.device import Pauses, sign_in_with_device
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
-from ipyauth_magic.protocol.grant import Grant
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
+from tests.support.attempts import Attempt
 from tests.support.form_browser import FormBrowser
 
 CODES, TOKENS = "/oauth/device/code", "/oauth/token"
@@ -176,7 +176,7 @@ def test_the_provider_says_that_the_code_has_ended(own_issuer: LocalIssuer, paus
 def test_a_code_that_has_ended_is_not_asked_about(own_issuer: LocalIssuer) -> None:
     """`expires_in` ends the wait also where the provider never says so."""
     own_issuer.switches.device_code_lifetime = own_issuer.switches.device_interval = 1
-    attempt = Attempt(for_device(own_issuer), 60, grant=Grant("device"))
+    attempt = Attempt(for_device(own_issuer), 60, flow="device", renewable=True)
     with pytest.raises(ProviderRefused) as caught:
         attempt.result()
     attempt.join()
@@ -197,17 +197,17 @@ def ends(attempt: Attempt, kind: type[IpyauthError], within: float) -> IpyauthEr
 
 def test_nobody_enters_the_code(own_issuer: LocalIssuer) -> None:
     """The wait's own end comes before the code's, and in the middle of a pause."""
-    error = ends(Attempt(for_device(own_issuer), 0.5, grant=Grant("device")), SignInTimeout, 5)
+    error = ends(Attempt(for_device(own_issuer), 0.5, flow="device", renewable=True), SignInTimeout, 5)
     assert "Nobody entered the code within 0.5 seconds" in str(error)
     assert own_issuer.switches.requests[TOKENS] == 0
 
 
 def test_a_wait_that_is_cancelled_ends_at_once(own_issuer: LocalIssuer) -> None:
     """In the middle of a pause of five seconds."""
-    attempt = Attempt(for_device(own_issuer), 60, grant=Grant("device"))
+    attempt = Attempt(for_device(own_issuer), 60, flow="device", renewable=True)
     attempt.wait_for_url(10)
     assert attempt.device_authorization is not None
-    attempt.cancel("the test says so")
+    attempt.stop("the test says so")
     assert "the test says so" in str(ends(attempt, SignInCancelled, 2))
     assert attempt.device_authorization is None
 

@@ -26,11 +26,11 @@ from ipyauth_magic.errors import (
     SignInTimeout,
 )
 from ipyauth_magic.flows import implicit
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider import provider
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.settings.params import ParamsAuth0
+from tests.support.attempts import Attempt
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of, send
 from tests.support.threads import wait_for
@@ -226,7 +226,7 @@ def test_auth0s_own_endpoint_is_opened_at_once(redirect_uri: str) -> None:
         attempt = Attempt(ParamsAuth0(domain=web.url, client_id="c", redirect_uri=redirect_uri), 30)
         attempt.wait_for_url(20)
         assert str(attempt.url).startswith(f"{web.url}/authorize?")
-        attempt.cancel("the test is over")
+        attempt.stop("the test is over")
         go_on.set()
         attempt.join()
 
@@ -282,7 +282,7 @@ def test_a_cancelled_attempt_opens_no_browser(redirect_uri: str, user_browser: S
         web.answers["/.well-known/openid-configuration"] = (200, {}, slow)
         web.answers["/k"] = (200, {}, b'{"keys": []}')
         attempt = Attempt(ParamsAuth0(issuer=web.url, client_id="c", redirect_uri=redirect_uri), 30, open_browser=True)
-        attempt.cancel("it was interrupted")
+        attempt.stop("it was interrupted")
         assert attempt.is_over
         go_on.set()
         with pytest.raises(SignInCancelled):
@@ -463,7 +463,7 @@ def test_the_port_is_held_before_the_link_is_known(params: MakeParams, redirect_
         with pytest.raises(PortTaken):
             Attempt(params(), 30)
     finally:
-        attempt.cancel("the test is over")
+        attempt.stop("the test is over")
         attempt.join()
     with pytest.raises(SignInCancelled):
         attempt.result()
@@ -513,9 +513,9 @@ def test_who_cancels_is_told_of_no_other_failure(named_by: str, redirect_uri: st
     with socket.create_server(("127.0.0.1", 0)) as silent:
         named = {named_by: f"http://127.0.0.1:{silent.getsockname()[1]}"}
         attempt = Attempt(ParamsAuth0(**named, client_id="c", redirect_uri=redirect_uri), 30)
-        attempt.start()
+        attempt.begin()
         connection, _ = silent.accept()
-        attempt.cancel("it was cleared")
+        attempt.stop("it was cleared")
         attempt.join()
         connection.close()
     with pytest.raises(SignInCancelled, match="it was cleared"):
@@ -528,17 +528,17 @@ def test_an_interrupt_leaves_nothing_that_waits_for_another_sign_in(named_by: st
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         other = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri="http://127.0.0.1:0/"), 30)
-        other.start()
+        other.begin()
         connection, _ = silent.accept()
         assert connection.recv(3) == b"GET"
         before = threading.enumerate()
         attempt = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri=redirect_uri), 30)
-        attempt.start()
+        attempt.begin()
         name = "ipyauth-discovery" if named_by == "domain" else "ipyauth-sign-in"
         assert wait_for(lambda: [each for each in threading.enumerate() if each not in before and each.name == name])
-        attempt.cancel("it was interrupted")
+        attempt.stop("it was interrupted")
         assert wait_until_nothing_is_left(0, before) == []
-        other.cancel("the test is over")
+        other.stop("the test is over")
         connection.close()
     other.join()
 
@@ -551,7 +551,7 @@ def test_an_interrupt_leaves_nothing_that_waits_for_a_silent_provider(named_by: 
         port = silent.getsockname()[1]
         named = {named_by: f"http://127.0.0.1:{port}"}
         attempt = Attempt(ParamsAuth0(**named, client_id="c", redirect_uri=redirect_uri), 30)
-        attempt.start()
+        attempt.begin()
         connection, _ = silent.accept()
         assert connection.recv(3) == b"GET"
 
@@ -572,17 +572,17 @@ def test_giving_up_ends_nobody_elses_wait(redirect_uri: str) -> None:
             Attempt(ParamsAuth0(domain=domain, client_id="c", redirect_uri=uri), 30)
             for uri in (redirect_uri, "http://127.0.0.1:0/")
         )
-        first.start()
+        first.begin()
         connection, _ = silent.accept()
-        second.start()
+        second.begin()
         with connection:
-            first.cancel("it was interrupted")
+            first.stop("it was interrupted")
             silent.settimeout(20)
             again, _ = silent.accept()
             with again:
                 assert again.recv(3) == b"GET"
                 assert not second.is_over
-                second.cancel("the test is over")
+                second.stop("the test is over")
         for attempt in (first, second):
             attempt.join()
 
@@ -630,7 +630,7 @@ def test_state_and_nonce_are_new_each_time(issuer: LocalIssuer) -> None:
         attempt.wait_for_url(10)
         asked = query_of(str(attempt.url))
         seen |= {asked["state"], asked["nonce"]}
-        attempt.cancel("the test is over")
+        attempt.stop("the test is over")
         attempt.join()
     assert len(seen) == 10
 

@@ -14,8 +14,8 @@ import pytest
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.errors import IpyauthError, PortTaken
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.tokens import TokenSet
+from tests.support.attempts import Attempt
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of
@@ -198,7 +198,7 @@ def test_a_response_that_arrives_at_anothers_port(
             assert done.has_own_tokens()
     finally:
         for attempt in (first, second):
-            attempt.cancel("the test is over")
+            attempt.stop("the test is over")
             attempt.join()
 
 
@@ -221,5 +221,5 @@ def test_a_code_of_another_sign_in_is_refused(ports: list[int], asking_issuer: L
         assert attempts[0].tokens is None
     finally:
         for attempt in attempts:
-            attempt.cancel("the test is over")
+            attempt.stop("the test is over")
             attempt.join()

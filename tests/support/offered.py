@@ -9,9 +9,9 @@ import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.callback import listener
-from ipyauth_magic.flows.sign_in import Attempt
 from ipyauth_magic.protocol.messages import parse_response
 from ipyauth_magic.settings.params import ParamsAuth0
+from tests.support.attempts import Attempt
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def offered(issuer: LocalIssuer, redirect_uri: str, **more: str) -> Iterator[Att
     attempt = Attempt(params, 120)
     attempt.wait_for_url(30)
     yield attempt
-    attempt.cancel("the test is over")
+    attempt.stop("the test is over")
     attempt.join()
 
 

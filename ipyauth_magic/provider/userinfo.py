@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidResponse, IpyauthError, ProviderError, ProviderUnreachable
 
 if TYPE_CHECKING:
-    from ..provider.http import Answer
+    from .http import Answer
 
 
 def userinfo_claims(answer: Answer, subject: str) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""A sign-in without an `Auth` around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ipyauth_magic.errors import SignInCancelled
+from ipyauth_magic.flows.sign_in import Progress, SignIn
+from ipyauth_magic.flows.sources import new_source, routes_here
+from ipyauth_magic.protocol.flow import Grant
+from ipyauth_magic.protocol.tokens import TokenSet
+from ipyauth_magic.settings.params import ParamsAuth0
+
+
+class Attempt(SignIn):
+    """A sign-in for *params*, with the words of a test; its port is held when this returns."""
+
+    def __init__(
+        self,
+        params: ParamsAuth0,
+        timeout: float,
+        flow: str | None = None,
+        renewable: bool = False,
+        open_browser: bool = False,
+        **how: Any,
+    ) -> None:
+        grant = Grant.of(params.response_type, flow, renewable)
+        super().__init__(new_source(params, grant, routes_here(params, grant)), timeout, **how)
+        self._opens = open_browser
+
+    @property
+    def url(self) -> str | None:
+        """The link, once it is known."""
+        return self.progress.url
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.progress.is_over
+
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI with its real port."""
+        return self.progress.redirect_uri
+
+    def begin(self) -> None:
+        """Start it."""
+        self.start(self._opens)
+
+    def wait_for_url(self, timeout: float) -> None:
+        """Start it, and wait until the link is known."""
+        self.begin()
+        self.wait_for_link(timeout)
+
+    def result(self, tick: Callable[[Progress], None] = lambda progress: None) -> TokenSet:
+        """Start it, and wait for the end."""
+        self.begin()
+        return self.wait(tick)
+
+    def stop(self, reason: str) -> None:
+        """Cancel it for a *reason*."""
+        self.cancel(SignInCancelled(reason))
+
+    def join(self, timeout: float = 2.0) -> None:
+        """Wait until its port is free."""
+        self.source.join(timeout)
