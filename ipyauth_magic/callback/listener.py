@@ -102,7 +102,7 @@ class Listener:
         return f"{refusal.title}. {refusal.message}" if refusal else None
 
     def close(self, linger: bool = False) -> None:
-        """Give the port back: at once, or a moment after the tab has been told, if it has to *linger*."""
+        """Give the port back, at once or a moment later: *linger* serves the page that a 303 leads to."""
         with self._lock:
             self._is_closed = True
             server, published = self._server, self._published
@@ -112,6 +112,8 @@ class Listener:
             self._bound.close()
         else:
             server.stop(LINGER if linger else 0.0)
+            if not linger:
+                server.wait_for_port()
 
     def join(self, timeout: float = 2.0) -> None:
         """Close, and wait until port, threads and sockets are gone, at most *timeout* seconds."""

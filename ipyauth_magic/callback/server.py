@@ -65,6 +65,7 @@ class Server:
         self._lock = threading.Lock()
         self._is_begun = False
         self._is_running = False
+        self._has_port = True
         self._thread = threading.Thread(target=self._run, name="ipyauth-callback", daemon=True)
 
     def start(self) -> None:
@@ -72,7 +73,7 @@ class Server:
         self._thread.start()
 
     def stop(self, after: float) -> None:
-        """Give the port back within *after* seconds; from any thread, any number of times.
+        """Give the port back in *after* seconds; from any thread, any number of times.
 
         Requests that were begun are still answered.
         """
@@ -80,8 +81,16 @@ class Server:
             self._stop_at = min(self._stop_at, time.monotonic() + after)
             if not self._is_begun:
                 self._bound.close()  # the thread, if it ever starts, finds nothing left to do
+                self._has_port = False
             elif self._is_running and after < TURN:
                 self._servers[0].pull_trigger()
+
+    def wait_for_port(self) -> None:
+        """Wait until a stopped server has given its port back, which takes it less than a millisecond."""
+        ends_at = time.monotonic() + TURN
+        # In small steps: an interrupt here must leave no lock held that the server's thread needs.
+        while self._has_port and time.monotonic() < ends_at:
+            time.sleep(0.0005)
 
     def join(self, timeout: float) -> None:
         """Wait until it has ended, at most *timeout* seconds."""
@@ -142,6 +151,7 @@ class Server:
         for part in self._servers:
             part.del_channel(self._map)  # only the listening socket: the connections and the pipe stay
         self._bound.close()
+        self._has_port = False
 
     def _is_answering(self) -> bool:
         channels = [channel for part in self._servers for channel in part.active_channels.values()]
@@ -159,6 +169,7 @@ class Server:
             self._dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self._map, ignore_all=True)
         self._bound.close()
+        self._has_port = False
 
     def _application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> _Body:
         """Answer one request (PEP 3333)."""

@@ -103,7 +103,7 @@ class ResponseSource(Protocol):
         """Take the response in *text*; return a sentence that says what is wrong with it, or None."""
 
     def close(self, linger: bool) -> None:
-        """Give the port back, at once or as soon as the tab has been told; nothing is brought any more."""
+        """Give the port back, at once or when the tab has shown how the sign-in ended."""
 
     def join(self, timeout: float) -> None:
         """Wait until the port is free and the server gone, at most *timeout* seconds."""
@@ -182,7 +182,8 @@ class SignIn:
                         self.cancel(SignInTimeout(self._timeout, self.progress.redirect_uri or None))
                     elif next_tick == 0.0 or wakeup.wait(min(left, SLICE)) or time.monotonic() >= next_tick:
                         next_tick = time.monotonic() + 1.0
-                        tick(self.progress)
+                        if not (progress := self.progress).is_over:
+                            tick(progress)
         except BaseException:
             self.cancel(SignInCancelled("it was interrupted"))
             raise
@@ -275,13 +276,12 @@ class SignIn:
         with self._lock:
             if self.progress.is_over:
                 return
-            has_response = self.progress.state is State.COMPLETING
             state = State.DONE if error is None else State.FAILED
             # State and nonce stand in the link, and a code in the device authorization.
             self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
             self.tokens = tokens
         self._tell()
-        self.source.close(linger=has_response)
+        self.source.close(linger=error is None)
 
     def _tell(self) -> None:
         for wakeup in list(self._waiters):

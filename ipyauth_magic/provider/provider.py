@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
@@ -26,6 +27,9 @@ KEPT_FOR = 3600.0
 
 RETRY_AFTER = 60.0
 """Seconds for which old metadata and keys go on serving, where the provider could not be asked again."""
+
+PATIENCE = 2.0
+"""Seconds for which a thread waits for the answer to another thread's question, before it asks for itself."""
 
 _providers: dict[str, Provider] = {}
 _providers_lock = threading.Lock()
@@ -63,10 +67,20 @@ class Provider:
         Raises:
             ProviderError: it cannot be reached, or its document cannot be used.
         """
-        with self._lock:
+        with self._asking():
             if self._metadata is None or not self.is_ready:
                 self._metadata = self._load()
             return self._metadata
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Ask in one thread at a time; another one waits for the answer, but not long: that question may hang."""
+        is_alone = self._lock.acquire(timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            if is_alone:
+                self._lock.release()
 
     def _load(self) -> ProviderMetadata:
         try:
@@ -95,7 +109,7 @@ class Provider:
         try:
             return verify_id_token(id_token, self._keys, expected, now)
         except UnknownKey:
-            with self._lock:
+            with self._asking():
                 self._fetch_keys(metadata.jwks_uri)
             return verify_id_token(id_token, self._keys, expected, now)
 

@@ -7,8 +7,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psutil
 import pytest
@@ -25,14 +26,14 @@ from ipyauth_magic.errors import (
     SignInCancelled,
     SignInTimeout,
 )
-from ipyauth_magic.flows import implicit
+from ipyauth_magic.flows.sign_in import Progress
 from ipyauth_magic.protocol.tokens import TokenSet
-from ipyauth_magic.provider import provider
+from ipyauth_magic.provider import http, provider
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.attempts import Attempt
 from tests.support.ports import free_port, is_free, wait_until_free
-from tests.support.scripted_browser import ScriptedBrowser, query_of, send
+from tests.support.scripted_browser import Answer, ScriptedBrowser, query_of, send
 from tests.support.threads import wait_for
 from tests.support.web import serving
 
@@ -291,18 +292,6 @@ def test_a_cancelled_attempt_opens_no_browser(redirect_uri: str, user_browser: S
     assert user_browser.opened == []
 
 
-def test_a_failure_carries_no_frame_with_the_response(params: MakeParams, sign_in: SignIn) -> None:
-    """Nor a cause whose frames have it: `%xmode Verbose` prints every variable of every frame."""
-    for change in ({"id_token": "e30.e30.AA"}, {"access_token": "a b"}, {"error": "access_denied"}):
-        browser = ScriptedBrowser(change=lambda parameters, change=change: parameters | change)
-        with pytest.raises(IpyauthError) as caught:
-            sign_in(params(), browser)
-        assert caught.value.__cause__ is None
-        assert caught.value.__context__ is None
-        modules = {frame.frame.f_globals["__name__"] for frame in caught.traceback}
-        assert not [name for name in modules if "oauth" in name or "listener" in name]
-
-
 @pytest.fixture
 def known_provider(params: MakeParams) -> Provider:
     """A provider of which all is at hand, so that whoever asks for the result runs the grant."""
@@ -319,17 +308,24 @@ def our_threads() -> list[str]:
 
 
 @pytest.mark.usefixtures("known_provider")
-def test_where_nothing_else_can_be_waited_for_the_caller_runs_the_grant(params: MakeParams) -> None:
-    """No thread more; the link is told at once, by `tick`, and the time left once a second."""
-    browser, attempt, told = ScriptedBrowser(), Attempt(params(), 30), []
+def test_the_callers_thread_only_waits(params: MakeParams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that brings the response verifies it; `tick` runs in the caller's, at once and once a second."""
+    browser, attempt = ScriptedBrowser(), Attempt(params(), 30)
+    verify, verified_in, told = Provider.verify, [], []
 
-    def tick(attempt: Attempt) -> None:
-        told.append((threading.current_thread(), attempt.url, "ipyauth-sign-in" in our_threads()))
+    def verify_noting(*arguments: Any) -> dict[str, Any]:
+        verified_in.append(threading.current_thread())
+        return verify(*arguments)
+
+    def tick(progress: Progress) -> None:
+        told.append((threading.current_thread(), progress.url, "ipyauth-sign-in" in our_threads()))
         if len(told) == 2:
-            browser.open_in_thread(str(attempt.url))
+            browser.open_in_thread(str(progress.url))
 
+    monkeypatch.setattr(Provider, "verify", verify_noting)
     assert attempt.result(tick).logged_as == "alice"
     assert told == [(threading.current_thread(), browser.opened[0], False)] * len(told)
+    assert verified_in != [threading.current_thread()]
     browser.join()
     attempt.join()
 
@@ -337,100 +333,90 @@ def test_where_nothing_else_can_be_waited_for_the_caller_runs_the_grant(params: 
 @pytest.mark.parametrize(
     "where",
     [
-        "ipyauth_magic.flows.sign_in.sign_in_with_implicit",
+        "ipyauth_magic.flows.redirect.authorization_request",
         "ipyauth_magic.flows.sign_in.open_in_browser",
+        "ipyauth_magic.callback.listener.Listener.publish",
         "ipyauth_magic.callback.listener.Listener.serve",
-        "ipyauth_magic.callback.listener._Server.start",
-        "ipyauth_magic.callback.listener.Listener._wait_for_response",
-        "ipyauth_magic.provider.provider.Provider.verify",
-        "ipyauth_magic.flows.implicit._token_set",
-        "ipyauth_magic.flows.sign_in.Attempt._keep",
-        "ipyauth_magic.flows.sign_in.Attempt._tell of the tokens",
+        "ipyauth_magic.callback.server.Server.start",
+        "ipyauth_magic.provider.threads.Wakeup.wait",
+        "the display",
     ],
 )
 @pytest.mark.usefixtures("known_provider")
 def test_an_interrupt_anywhere_leaves_nothing(
     where: str, params: MakeParams, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Port and threads are gone, nobody else waits on, and no frame of the flow is in the traceback."""
+    """Port and threads are gone, and the tab agrees with the cell."""
 
     def interrupt(*args: object, **kwargs: object) -> None:
-        if "of the tokens" not in where or attempt.tokens is not None:
+        raise KeyboardInterrupt
+
+    browser, attempt = ScriptedBrowser(), Attempt(params(), 30, open_browser=where.endswith("open_in_browser"))
+    if "." in where:
+        monkeypatch.setattr(where, interrupt)
+
+    def tick(progress: Progress) -> None:
+        if where == "the display":
             raise KeyboardInterrupt
-
-    browser, attempt = ScriptedBrowser(), Attempt(params(), 30)
-    monkeypatch.setattr(where.split()[0], interrupt)
-    if where.endswith("open_in_browser"):
-        attempt.open_browser()
-
-    def tick(attempt: Attempt) -> None:
-        if not browser.opened:
-            browser.open_in_thread(str(attempt.url))
+        if not where.endswith("Wakeup.wait"):
+            browser.open_in_thread(str(progress.url))
 
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.raises(KeyboardInterrupt):
         attempt.result(tick)
     assert time.monotonic() - started < 2.5
+    monkeypatch.undo()
     browser.join()
-    assert not [answer for answer in browser.answers if pages.DONE.title in answer.text], "the tab agrees with the cell"
     assert wait_until_free(port_of(redirect_uri), 5)
-    deadline = time.monotonic() + 5
-    while our_threads() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert our_threads() == []
-    assert {frame.frame.f_globals["__name__"] for frame in caught.traceback} <= {
-        __name__,
-        "ipyauth_magic.flows.sign_in",
-    }
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    with pytest.raises(SignInCancelled):
-        attempt.result()
+    assert wait_for(lambda: our_threads() == [], 5)
+    if attempt.tokens is None:
+        assert not [answer for answer in browser.answers if pages.DONE.title in answer.text]
+        with pytest.raises(SignInCancelled):
+            attempt.result()
 
 
 @pytest.mark.parametrize("response_type", ["token id_token", "code"])
 def test_an_interrupt_while_the_tokens_are_stored(response_type: str, params: MakeParams, redirect_uri: str) -> None:
-    """In a thread, while its caller is interrupted: the tab hears that it failed, as the caller does."""
+    """In another thread: the tab is told that it failed, as the caller is, and the port is free at once."""
     storing, go_on, browser = threading.Event(), threading.Event(), ScriptedBrowser()
 
-    def store(attempt: Attempt) -> None:
-        if attempt.tokens is not None:
-            storing.set()
-            go_on.wait(20)
+    def save(tokens: TokenSet) -> None:
+        storing.set()
+        go_on.wait(20)
 
-    def tick(attempt: Attempt) -> None:
+    def tick(progress: Progress) -> None:
         if not browser.opened:
-            browser.open_in_thread(str(attempt.url))
+            browser.open_in_thread(str(progress.url))
         assert storing.wait(20)
         raise KeyboardInterrupt
 
-    attempt = Attempt(params(response_type=response_type, response_mode="fragment"), 30, changed=store)
-    attempt.wait_for_url(10)
+    attempt = Attempt(params(response_type=response_type, response_mode="fragment"), 30, save=save)
     with pytest.raises(KeyboardInterrupt):
         attempt.result(tick)
+    assert wait_until_free(port_of(redirect_uri), 2)
     go_on.set()
     browser.join()
     assert browser.answers[-1].status == 400
+    assert "interrupted" in browser.answers[-1].text
     attempt.join()
     assert attempt.tokens is None
     with pytest.raises(SignInCancelled):
         attempt.result()
-    assert wait_until_free(port_of(redirect_uri))
 
 
 def test_an_attempt_that_was_never_begun_gives_its_port_back(params: MakeParams, redirect_uri: str) -> None:
     """An interrupt may come between the two."""
-    Attempt(params(), 30).cancel("it was interrupted")
+    Attempt(params(), 30).stop("it was interrupted")
     assert is_free(port_of(redirect_uri))
 
 
 @pytest.mark.usefixtures("known_provider")
-def test_another_thread_ends_a_grant_that_the_caller_runs(params: MakeParams, redirect_uri: str) -> None:
-    """As `clear()` does: the caller is told at once."""
+def test_another_thread_ends_the_wait(params: MakeParams, redirect_uri: str) -> None:
+    """As `clear()` does: the caller has the error at once."""
     attempt = Attempt(params(), 30)
 
-    def clear(attempt: Attempt) -> None:
-        threading.Thread(target=attempt.cancel, args=("it was cleared",), daemon=True).start()
+    def clear(progress: Progress) -> None:
+        threading.Thread(target=attempt.stop, args=("it was cleared",), daemon=True).start()
 
     started = time.monotonic()
     with pytest.raises(SignInCancelled, match="it was cleared"):
@@ -444,10 +430,7 @@ def test_a_clock_that_is_wrong_is_named(params: MakeParams, sign_in: SignIn, mon
     """Ten minutes off is refused, half a minute is not."""
     for minutes, ok in ((-0.5, True), (0.5, True), (20, False), (-20, False)):
         shifted = datetime.now(UTC) + timedelta(minutes=minutes)
-        monkeypatch.setattr(
-            "ipyauth_magic.flows.sign_in.sign_in_with_implicit",
-            lambda *args, shifted=shifted: implicit.sign_in_with_implicit(*args, now=lambda: shifted),
-        )
+        monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda shifted=shifted: shifted)
         if ok:
             assert sign_in(params(), ScriptedBrowser()).logged_as == "alice"
         else:
@@ -482,7 +465,7 @@ def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(redirect_uri: str)
         web.answers["/.well-known/openid-configuration"] = (200, {}, hang)
         attempt = Attempt(ParamsAuth0(issuer=web.url, client_id="c", redirect_uri=redirect_uri), 30)
 
-        def interrupt(attempt: Attempt) -> None:
+        def interrupt(progress: Progress) -> None:
             raise KeyboardInterrupt
 
         started = time.monotonic()
@@ -492,19 +475,6 @@ def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(redirect_uri: str)
         assert is_free(port_of(redirect_uri))
         over.set()
     attempt.join()
-
-
-def wait_until_nothing_is_left(port: int, before: Collection[threading.Thread]) -> list[str]:
-    """Wait a second at most; return the threads that still run, but for those *before*, and connections to *port*."""
-    deadline = time.monotonic() + 1
-    while True:
-        threads = [each for each in threading.enumerate() if each not in before]
-        left = [each.name for each in threads if each.name.startswith("ipyauth-")]
-        to_port = [each for each in psutil.Process().net_connections("tcp") if each.raddr and each.raddr.port == port]
-        left += [f"a connection, {each.status}" for each in to_port if each.status == psutil.CONN_ESTABLISHED]
-        if not left or time.monotonic() > deadline:
-            return left
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("named_by", ["domain", "issuer"])
@@ -523,45 +493,24 @@ def test_who_cancels_is_told_of_no_other_failure(named_by: str, redirect_uri: st
 
 
 @pytest.mark.parametrize("named_by", ["domain", "issuer"])
-def test_an_interrupt_leaves_nothing_that_waits_for_another_sign_in(named_by: str, redirect_uri: str) -> None:
-    """Another one has asked the provider, who does not answer: whoever waits for what that brings is given up too."""
+def test_a_silent_provider_holds_neither_port_nor_prompt(named_by: str, redirect_uri: str) -> None:
+    """It takes the request and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        other = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri="http://127.0.0.1:0/"), 30)
-        other.begin()
-        connection, _ = silent.accept()
-        assert connection.recv(3) == b"GET"
-        before = threading.enumerate()
-        attempt = Attempt(ParamsAuth0(**{named_by: url}, client_id="c", redirect_uri=redirect_uri), 30)
-        attempt.begin()
-        name = "ipyauth-discovery" if named_by == "domain" else "ipyauth-sign-in"
-        assert wait_for(lambda: [each for each in threading.enumerate() if each not in before and each.name == name])
-        attempt.stop("it was interrupted")
-        assert wait_until_nothing_is_left(0, before) == []
-        other.stop("the test is over")
-        connection.close()
-    other.join()
-
-
-@pytest.mark.parametrize("named_by", ["domain", "issuer"])
-def test_an_interrupt_leaves_nothing_that_waits_for_a_silent_provider(named_by: str, redirect_uri: str) -> None:
-    """It takes the request and never answers; a second later no thread waits for it, and no connection is open."""
-    before = threading.enumerate()
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        named = {named_by: f"http://127.0.0.1:{port}"}
+        named = {named_by: f"http://127.0.0.1:{silent.getsockname()[1]}"}
         attempt = Attempt(ParamsAuth0(**named, client_id="c", redirect_uri=redirect_uri), 30)
         attempt.begin()
         connection, _ = silent.accept()
         assert connection.recv(3) == b"GET"
 
-        def interrupt(attempt: Attempt) -> None:
+        def interrupt(progress: Progress) -> None:
             raise KeyboardInterrupt
 
         with connection:
+            started = time.monotonic()
             with pytest.raises(KeyboardInterrupt):
                 attempt.result(interrupt)
-            assert wait_until_nothing_is_left(port, before) == []
+            assert is_free(port_of(redirect_uri))
+            assert time.monotonic() - started < 2.5
 
 
 def test_giving_up_ends_nobody_elses_wait(redirect_uri: str) -> None:
@@ -587,8 +536,14 @@ def test_giving_up_ends_nobody_elses_wait(redirect_uri: str) -> None:
             attempt.join()
 
 
-def test_an_interrupt_leaves_nothing_that_waits_for_a_token(redirect_uri: str) -> None:
-    """The code is being exchanged, and the answer comes in drips."""
+def is_ours(thread: threading.Thread, before: list[threading.Thread]) -> bool:
+    """Tell whether a sign-in began *thread*, which was not there *before*."""
+    return thread not in before and thread.name.startswith("ipyauth-")
+
+
+def test_an_interrupt_while_the_code_is_exchanged(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer comes in drips: port and prompt are back at once, and the threads end with the provider's time."""
+    monkeypatch.setattr(http, "LIMIT", 2)
     over, before = threading.Event(), threading.enumerate()
 
     def drip() -> Iterator[bytes]:
@@ -606,19 +561,21 @@ def test_an_interrupt_leaves_nothing_that_waits_for_a_token(redirect_uri: str) -
         attempt = Attempt(wanted, 30)
         attempt.wait_for_url(10)
         arrival = f"{redirect_uri}?code=x&state={query_of(str(attempt.url))['state']}"
-        tab = threading.Thread(target=send, args=("GET", arrival), daemon=True)
+        answers: list[Answer] = []
+        tab = threading.Thread(target=lambda: answers.append(send("GET", arrival)), daemon=True)
         tab.start()
 
-        def interrupt_in_the_exchange(attempt: Attempt) -> None:
-            while "/token" not in web.asked:
-                time.sleep(0.01)
+        def interrupt_in_the_exchange(progress: Progress) -> None:
+            assert wait_for(lambda: "/token" in web.asked)
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             attempt.result(interrupt_in_the_exchange)
-        assert wait_until_nothing_is_left(int(web.url.rpartition(":")[2]), before) == []
-        over.set()
+        assert is_free(port_of(redirect_uri))
         tab.join(20)
+        assert "interrupted" in answers[0].text
+        assert wait_for(lambda: not [each for each in threading.enumerate() if is_ours(each, before)], 10)
+        over.set()
 
 
 def test_state_and_nonce_are_new_each_time(issuer: LocalIssuer) -> None:

@@ -18,10 +18,10 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from ipyauth_magic.callback import listener as listener_module
-from ipyauth_magic.callback import pages
-from ipyauth_magic.callback.listener import Awaited, Listener
-from ipyauth_magic.errors import InvalidResponse, SignInCancelled, SignInTimeout
+from ipyauth_magic.callback import pages, server
+from ipyauth_magic.callback.listener import Listener
+from ipyauth_magic.callback.receiver import Awaited
+from ipyauth_magic.errors import InvalidResponse
 from tests.support.listening import Waiting, open_listener
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import FORM, Answer, send
@@ -31,20 +31,40 @@ STATE = "the-right-state"
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    """A listener that waits for STATE on a free port."""
+    """A listener on a free port."""
     opened = open_listener("http://127.0.0.1:0/callback/")
-    opened.serve(Awaited(STATE))
     yield opened
-    opened.close()
     opened.join()
+
+
+@pytest.fixture
+def waiting(listener: Listener) -> Waiting:
+    """A sign-in that waits there for STATE."""
+    return Waiting(listener, Awaited(STATE))
+
+
+@contextlib.contextmanager
+def served(redirect_uri: str, awaited: Awaited, error: Exception | None = None) -> Iterator[tuple[Listener, Waiting]]:
+    """Give a listener, and a sign-in that waits there."""
+    opened = open_listener(redirect_uri)
+    try:
+        yield opened, Waiting(opened, awaited, error)
+    finally:
+        opened.join()
+
+
+def origin(listener: Listener) -> str:
+    """Return the origin of the redirect URI."""
+    return "http://" + urlsplit(listener.redirect_uri).netloc
 
 
 def relay(listener: Listener, body: str, **headers: str) -> Answer:
     """Post *body* as the relay page does."""
-    sent = {"Origin": listener.origin, "Content-Type": FORM, "Sec-Fetch-Site": "same-origin"} | headers
+    sent = {"Origin": origin(listener), "Content-Type": FORM, "Sec-Fetch-Site": "same-origin"} | headers
     return send("POST", listener.redirect_uri, body, sent)
 
 
+@pytest.mark.usefixtures("waiting")
 def test_the_page_loads_nothing_and_may_not_be_framed(listener: Listener) -> None:
     """One answer, no second request, nothing from elsewhere; the policy names the script and the style by hash."""
     page = send("GET", listener.redirect_uri)
@@ -89,9 +109,8 @@ def test_no_page_puts_a_script_in_a_string() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&amp;" in page
 
 
-def test_the_tab_is_told_only_after_the_verdict(listener: Listener) -> None:
+def test_the_tab_is_told_only_after_the_verdict(listener: Listener, waiting: Waiting) -> None:
     """While the response is verified the tab waits; then tab and cell agree."""
-    waiting = Waiting(listener)
     answers: list[Answer] = []
     tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}&x=1")), daemon=True)
     tab.start()
@@ -106,7 +125,7 @@ def test_the_tab_is_told_only_after_the_verdict(listener: Listener) -> None:
 def test_a_failure_is_told_in_the_same_words(listener: Listener) -> None:
     """With status 400 and the error's own sentence."""
     error = InvalidResponse("x", "it is odd")
-    waiting = Waiting(listener, error)
+    waiting = Waiting(listener, Awaited(STATE), error)
     waiting.verify.set()
     answer = relay(listener, f"state={STATE}&x=1")
     waiting.join()
@@ -117,8 +136,7 @@ def test_a_failure_is_told_in_the_same_words(listener: Listener) -> None:
 def test_form_post_is_answered_by_303_and_leads_to_a_page_without_data() -> None:
     """So that no token stays in the browser's files; the page is served after the wait has ended."""
     opened = open_listener("http://127.0.0.1:0/callback")
-    opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
-    waiting = Waiting(opened)
+    waiting = Waiting(opened, Awaited(STATE, form_post_origin="https://issuer.test"))
     waiting.verify.set()
     headers = {"Origin": "https://issuer.test", "Content-Type": FORM, "Sec-Fetch-Site": "cross-site"}
     answer = send("POST", opened.redirect_uri, f"state={STATE}&access_token=secret", headers)
@@ -135,8 +153,7 @@ def test_form_post_is_answered_by_303_and_leads_to_a_page_without_data() -> None
 def test_form_post_that_fails_is_answered_with_400() -> None:
     """As every response that fails validation."""
     opened = open_listener("http://127.0.0.1:0/callback")
-    opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
-    waiting = Waiting(opened, InvalidResponse("x", "it is odd"))
+    waiting = Waiting(opened, Awaited(STATE, form_post_origin="https://issuer.test"), InvalidResponse("x", "it is odd"))
     waiting.verify.set()
     answer = send("POST", opened.redirect_uri, f"state={STATE}", {"Origin": "null", "Content-Type": FORM})
     waiting.join()
@@ -145,6 +162,7 @@ def test_form_post_that_fails_is_answered_with_400() -> None:
 
 
 @pytest.mark.parametrize("origin", ["null", "https://issuer.test", "http://localhost", None])
+@pytest.mark.usefixtures("waiting")
 def test_form_post_is_refused_unless_it_was_asked_for(listener: Listener, origin: str | None) -> None:
     """A page anywhere can post a form to loopback; only its Origin tells."""
     headers = {"Content-Type": FORM} | ({"Origin": origin} if origin else {})
@@ -153,7 +171,7 @@ def test_form_post_is_refused_unless_it_was_asked_for(listener: Listener, origin
 
 def test_an_error_in_the_query_ends_the_wait(listener: Listener) -> None:
     """Some providers answer errors there, whatever was asked for."""
-    waiting = Waiting(listener, InvalidResponse("x", "it is odd"))
+    waiting = Waiting(listener, Awaited(STATE), InvalidResponse("x", "it is odd"))
     waiting.verify.set()
     page = send("GET", f"{listener.redirect_uri}?error=access_denied&state={STATE}")
     waiting.join()
@@ -163,9 +181,8 @@ def test_an_error_in_the_query_ends_the_wait(listener: Listener) -> None:
     assert STATE not in page.text
 
 
-def test_a_token_in_the_query_is_not_taken(listener: Listener) -> None:
+def test_a_token_in_the_query_is_not_taken(listener: Listener, waiting: Waiting) -> None:
     """It stands in logs and histories already (RFC 9700, 4.3.2)."""
-    waiting = Waiting(listener)
     waiting.verify.set()
     send("GET", f"{listener.redirect_uri}?access_token=abc&state={STATE}")
     waiting.join()
@@ -174,12 +191,13 @@ def test_a_token_in_the_query_is_not_taken(listener: Listener) -> None:
 
 
 @pytest.mark.parametrize("query", ["?utm=1", "?x", "?error=access_denied&state=wrong", "?state=a&state=a", "?error=x"])
-def test_other_queries_do_not_end_the_wait(listener: Listener, query: str) -> None:
+def test_other_queries_do_not_end_the_wait(listener: Listener, waiting: Waiting, query: str) -> None:
     """Noise, another sign-in's answer, a parameter twice."""
     assert send("GET", listener.redirect_uri + query).status in (200, 400)
-    assert listener._parameters is None
+    assert waiting.parameters is None
 
 
+@pytest.mark.usefixtures("waiting")
 def test_no_answer_is_kept(listener: Listener) -> None:
     """Neither a page nor a short answer, whatever was asked: the URL of a request may hold a response."""
     form = {"Content-Type": FORM}
@@ -190,7 +208,7 @@ def test_no_answer_is_kept(listener: Listener) -> None:
         send("GET", listener.redirect_uri, headers={"Host": "evil.test"}),
         send("PUT", listener.redirect_uri),
         send("POST", listener.redirect_uri, "x=1", form | {"Origin": "https://evil.test"}),
-        send("POST", listener.redirect_uri, "x=1", {"Origin": listener.origin}),
+        send("POST", listener.redirect_uri, "x=1", {"Origin": origin(listener)}),
         relay(listener, "state=wrong"),
     ]
     assert [answer.status for answer in answers] == [400, 404, 400, 405, 403, 415, 400]
@@ -198,17 +216,18 @@ def test_no_answer_is_kept(listener: Listener) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
-def test_other_methods(listener: Listener, method: str) -> None:
+def test_other_methods(listener: Listener, waiting: Waiting, method: str) -> None:
     """405 with Allow, and no CORS header ever; a HEAD takes no response."""
     answer = send(method, f"{listener.redirect_uri}?error=x&state={STATE}")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
     assert not any(name.lower().startswith("access-control") for name in answer.headers)
-    assert listener._parameters is None
+    assert waiting.parameters is None
 
 
 @pytest.mark.parametrize(
     "path", ["/callback/%70", "/callback", "/callback//", "/Callback/", "/callback/x", "/signed-in"]
 )
+@pytest.mark.usefixtures("waiting")
 def test_the_path_is_exact(listener: Listener, path: str) -> None:
     """Nothing else is served."""
     parts = urlsplit(listener.redirect_uri)
@@ -219,12 +238,13 @@ def test_a_path_of_odd_letters_is_served() -> None:
     """Percent-encoding, colons and brackets are no patterns."""
     for path in ("/a%20b/", "/cb:x", "/a(b)*", "/%E2%82%AC"):
         opened = open_listener(f"http://127.0.0.1:0{path}")
-        opened.serve(Awaited(STATE))
+        Waiting(opened, Awaited(STATE))
         assert send("GET", opened.redirect_uri).status == 200
         opened.close()
         opened.join()
 
 
+@pytest.mark.usefixtures("waiting")
 def test_bytes_that_are_no_text_get_a_short_answer(listener: Listener, capfd: pytest.CaptureFixture[str]) -> None:
     """No 500, and no traceback in the notebook."""
     port = int(urlsplit(listener.redirect_uri).port or 0)
@@ -238,6 +258,7 @@ def test_bytes_that_are_no_text_get_a_short_answer(listener: Listener, capfd: py
 
 
 @pytest.mark.parametrize("target", ["//callback/", "http://evil.test/callback/", "/callback/#"])
+@pytest.mark.usefixtures("waiting")
 def test_the_target_is_exact(listener: Listener, target: str) -> None:
     """Waitress folds slashes, and takes the path out of another host's address."""
     parts = urlsplit(listener.redirect_uri)
@@ -246,6 +267,7 @@ def test_the_target_is_exact(listener: Listener, target: str) -> None:
         assert connection.recv(64).split()[1] in (b"400", b"404")
 
 
+@pytest.mark.usefixtures("waiting")
 def test_many_silent_sockets_make_room(listener: Listener) -> None:
     """The oldest ones go; a response is answered at once."""
     port = int(urlsplit(listener.redirect_uri).port or 0)
@@ -260,8 +282,7 @@ def test_many_silent_sockets_make_room(listener: Listener) -> None:
 def test_nobody_takes_the_outcome_page_away() -> None:
     """Another program that asks for it first does not end it."""
     opened = open_listener("http://127.0.0.1:0/callback")
-    opened.serve(Awaited(STATE, form_post_origin="https://issuer.test"))
-    waiting = Waiting(opened)
+    waiting = Waiting(opened, Awaited(STATE, form_post_origin="https://issuer.test"))
     waiting.verify.set()
     headers = {"Origin": "https://issuer.test", "Content-Type": FORM}
     answer = send("POST", opened.redirect_uri, f"state={STATE}&x=1", headers)
@@ -275,7 +296,7 @@ def test_nobody_takes_the_outcome_page_away() -> None:
 def test_a_forked_process_does_not_keep_the_port() -> None:
     """It inherits the sockets; they are shut down before they are closed."""
     opened = open_listener("http://127.0.0.1:0/callback")
-    opened.serve(Awaited(STATE))
+    Waiting(opened, Awaited(STATE))
     inherited = [each.fileno() for each in opened._bound.sockets]
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=inherited)
     try:
@@ -286,6 +307,7 @@ def test_a_forked_process_does_not_keep_the_port() -> None:
         child.communicate()
 
 
+@pytest.mark.usefixtures("waiting")
 def test_a_response_of_64_kib_is_the_largest(listener: Listener) -> None:
     """More is refused before it is read."""
     assert relay(listener, "state=x&a=" + "a" * (64 * 1024 - 10)).status == 400
@@ -300,55 +322,10 @@ def test_a_redirect_that_arrives_before_we_serve_is_answered() -> None:
     early.start()
     early.join(0.2)
     assert answers == []
-    opened.serve(Awaited(STATE))
+    Waiting(opened, Awaited(STATE))
     early.join(20)
     opened.close()
     assert answers[0].status == 200
-
-
-def test_a_timeout_names_the_line_to_add(listener: Listener) -> None:
-    """The usual cause is a redirect URI that is not registered, and then nobody ever calls."""
-    started = time.monotonic()
-    listener.give_time(0.2)
-    with pytest.raises(SignInTimeout, match="Allowed Callback URLs") as caught, listener.wait():
-        pass
-    assert listener.redirect_uri in str(caught.value)
-    assert time.monotonic() - started < 5
-
-
-def test_more_time_can_be_given(listener: Listener) -> None:
-    """A sign-in that is taken over lasts as long as the later caller wants."""
-    waiting = Waiting(listener, timeout=0.3)
-    listener.give_time(30)
-    waiting._thread.join(1)
-    assert waiting.raised is None
-    relay_in_thread = threading.Thread(target=relay, args=(listener, f"state={STATE}&x=1"), daemon=True)
-    relay_in_thread.start()
-    waiting.join()
-    assert waiting.parameters == {"x": "1"}
-
-
-def test_less_time_can_be_given(listener: Listener) -> None:
-    """And the error names the time that was given last."""
-    waiting = Waiting(listener, timeout=300)
-    listener.give_time(0.2)
-    waiting._thread.join(20)
-    assert isinstance(waiting.raised, SignInTimeout)
-    assert "0.2 seconds" in str(waiting.raised)
-
-
-def test_a_cancelled_wait_drops_a_response_that_is_being_verified(listener: Listener) -> None:
-    """The tab is told that it failed, as the cell was."""
-    waiting = Waiting(listener)
-    answers: list[Answer] = []
-    tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}&x=1")), daemon=True)
-    tab.start()
-    waiting.has_response.wait(20)
-    listener.cancel(SignInCancelled("it was interrupted"))
-    waiting.join()
-    tab.join(20)
-    assert isinstance(waiting.raised, SignInCancelled)
-    assert answers[0].status == 400
 
 
 @pytest.mark.parametrize("serves", [False, True])
@@ -358,7 +335,7 @@ def test_after_the_end_nothing_is_left(serves: bool) -> None:
     opened = open_listener("http://localhost:0/callback/")
     port = int(urlsplit(opened.redirect_uri).port or 0)
     if serves:
-        opened.serve(Awaited(STATE))
+        Waiting(opened, Awaited(STATE))
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
     opened.close()
     assert wait_until_free(port, 1)
@@ -373,9 +350,9 @@ def test_after_the_end_nothing_is_left(serves: bool) -> None:
 
 def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waitress cuts a silent one by itself, and a dripping one never."""
-    monkeypatch.setattr(listener_module, "CONNECTION_LIFETIME", 1)
+    monkeypatch.setattr(server, "CONNECTION_LIFETIME", 1)
     opened = open_listener("http://127.0.0.1:0/callback/")
-    opened.serve(Awaited(STATE))
+    Waiting(opened, Awaited(STATE))
     parts = urlsplit(opened.redirect_uri)
     with socket.create_connection(("127.0.0.1", int(parts.port or 0))) as dripping:
         dripping.settimeout(0.1)
@@ -397,8 +374,7 @@ def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_next_listener_does_not_wait_for_a_page_that_lingers() -> None:
     """A second sign-in on the same port right after a form_post."""
     opened = open_listener("http://127.0.0.1:0/callback")
-    opened.serve(Awaited(STATE, form_post_origin="null"))
-    waiting = Waiting(opened)
+    waiting = Waiting(opened, Awaited(STATE, form_post_origin="null"))
     waiting.verify.set()
     send("POST", opened.redirect_uri, f"state={STATE}", {"Origin": "null", "Content-Type": FORM})
     waiting.join()
@@ -407,6 +383,7 @@ def test_the_next_listener_does_not_wait_for_a_page_that_lingers() -> None:
     again.close()
 
 
+@pytest.mark.usefixtures("waiting")
 def test_the_log_is_silent(listener: Listener, capfd: pytest.CaptureFixture[str]) -> None:
     """No request line, no warning of waitress's reaches the notebook."""
     threads = [threading.Thread(target=send, args=("GET", listener.redirect_uri + "?state=secret")) for _ in range(20)]
@@ -433,16 +410,26 @@ def test_pages_are_files() -> None:
 
 
 def test_a_server_that_cannot_be_made_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is made in its own thread; who waits gets its error, and the port is free."""
+    """It is made in its own thread: its error reaches the sign-in, and the port is free."""
 
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError("Too many open files")
 
     monkeypatch.setattr("waitress.server.create_server", fail)
-    opened = open_listener("http://127.0.0.1:0/callback/")
-    opened.give_time(30)
-    opened.serve(Awaited(STATE))
-    with pytest.raises(OSError, match="Too many open files"), opened.wait():
-        raise AssertionError("nothing was sent")
-    opened.join()
-    assert is_free(int(opened.origin.rpartition(":")[2]))
+    with served("http://127.0.0.1:0/callback/", Awaited(STATE)) as (opened, waiting):
+        waiting.join()
+        assert isinstance(waiting.server_error, OSError)
+        assert wait_until_free(int(origin(opened).rpartition(":")[2]))
+
+
+def test_a_request_that_has_begun_is_answered_after_the_port_is_free(listener: Listener, waiting: Waiting) -> None:
+    """The provider may be slow: the tab has its answer even if the cell was interrupted meanwhile."""
+    answers: list[Answer] = []
+    tab = threading.Thread(target=lambda: answers.append(relay(listener, f"state={STATE}&x=1")), daemon=True)
+    tab.start()
+    assert waiting.has_response.wait(20)
+    listener.close()
+    assert is_free(int(origin(listener).rpartition(":")[2]))
+    waiting.join()
+    tab.join(20)
+    assert answers[0].status == 200

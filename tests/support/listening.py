@@ -1,45 +1,52 @@
-"""A listener on this machine, and somebody who waits for its response."""
+"""A listener on this machine, and a sign-in that takes its time to verify the response."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
-from ipyauth_magic.callback import listener
-from ipyauth_magic.callback.routes import Environment, ways_to
+from ipyauth_magic.callback import listener, pages
+from ipyauth_magic.callback.receiver import Awaited
+from ipyauth_magic.callback.routes import Environment, routes_to
 
 
 def open_listener(*redirect_uris: str) -> listener.Listener:
     """Return a listener at the first of *redirect_uris* whose port is free."""
-    return listener.open_listener(ways_to(redirect_uris, Environment()))
+    return listener.open_listener(routes_to(redirect_uris, Environment()))
 
 
 class Waiting:
-    """Somebody waits for the response in a thread, and takes a while to verify it."""
+    """Serves *opened*, takes the response of *awaited*, and verifies it when it may: once `verify` is set.
 
-    def __init__(self, listener: listener.Listener, error: Exception | None = None, timeout: float = 30) -> None:
+    With *error*, the verification fails. The listener closes then, as a sign-in closes it.
+    """
+
+    def __init__(self, opened: listener.Listener, awaited: Awaited, error: Exception | None = None) -> None:
         self.parameters: dict[str, str] | None = None
-        self.raised: BaseException | None = None
+        self.server_error: BaseException | None = None
         self.verify = threading.Event()
         self.has_response = threading.Event()
-        self._listener, self._error = listener, error
-        listener.give_time(timeout)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._is_over = threading.Event()
+        self._listener, self._error = opened, error
+        self._lock = threading.Lock()
+        opened.serve(awaited, self._complete, self._failed)
 
-    def _run(self) -> None:
-        try:
-            with self._listener.wait() as parameters:
-                self.parameters = dict(parameters)
-                self.has_response.set()
-                self.verify.wait(20)
-                if self._error:
-                    raise self._error
-        except Exception as error:
-            self.raised = error
-        finally:
-            self._listener.close()
+    def _complete(self, parameters: Mapping[str, str]) -> pages.Outcome | None:
+        with self._lock:
+            if self.parameters is not None:
+                return None
+            self.parameters = dict(parameters)
+        self.has_response.set()
+        self.verify.wait(20)
+        self._listener.close(linger=self._error is None)
+        self._is_over.set()
+        return pages.failed(str(self._error)) if self._error else pages.DONE
+
+    def _failed(self, error: BaseException) -> None:
+        self.server_error = error
+        self._is_over.set()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Let the response be verified, and wait for the end."""
         self.verify.set()
-        self._thread.join(20)
+        assert self._is_over.wait(20)
