@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ ARTEFACTS = Path(__file__).parents[1] / "test-output"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`: tests that repeat themselves do it in full."""
     parser.addoption("--long", action="store_true", help="run the tests marked long in full")
+
+
+def pytest_configure() -> None:
+    """Take SIGINT as Python does by itself, where the tests were started with it ignored.
+
+    A script's `make test &` starts them so. Each child would inherit that, and then no test's Ctrl-C reaches it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

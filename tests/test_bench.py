@@ -30,6 +30,8 @@ def test_our_own_cases_run() -> None:
         "Added by an idle socket held 3 s on the port",
         "Added by a webbrowser.open that takes 1 s",
         "Cold: imports and first sign-in, user 0.3 s",
+        "From Enter to the browser, in a fresh process",
+        "From the response to the token",
     ]
     for section in sections:
         lines = [line for line in section.splitlines()[1:] if not line.startswith("  (")]

@@ -8,8 +8,8 @@ from collections import deque
 from bottle import HTTPResponse
 
 from ..pages import page
-from .device import DeviceCode
-from .grants import LocalAuthorizationServer
+from .authorization_server import LocalAuthorizationServer
+from .device_codes import DeviceCode
 from .interaction import Interaction
 from .messages import PACKAGE
 from .people import User

@@ -14,7 +14,7 @@ from ..errors import BodyTooLarge, InsufficientScope, InvalidToken, RequestError
 from ..pages import asset, page, secure_headers
 from ..serving import MAX_BODY
 from .activation import Activation
-from .grants import LocalAuthorizationServer
+from .authorization_server import LocalAuthorizationServer
 from .interaction import Interaction
 from .logout import Logout
 from .messages import PACKAGE, Request

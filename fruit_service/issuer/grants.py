@@ -1,212 +1,45 @@
-"""Grants: Authlib's server with implicit and authorization code with PKCE; what Auth0 does otherwise is said here."""
+"""Grants: implicit and authorization code with PKCE, by Authlib, changed where Auth0 differs."""
 
 from __future__ import annotations
 
-import json
-import logging
-import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, cast
 
-from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
-from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, UnsupportedResponseTypeError
+from authlib.oauth2.rfc6749 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core import AuthorizationCodeMixin, OpenIDImplicitGrant
+from authlib.oidc.core import OpenIDImplicitGrant
 from bottle import HTTPResponse
 
-from ..pages import secure_headers
-from .device import DeviceCodes, DeviceEndpoint, DeviceGrant
-from .expiring import Expiring
+from .authorization_server import AuthorizationCode, LocalAuthorizationServer
+from .device import DeviceEndpoint, DeviceGrant
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
 from .logout import EndSessionEndpoint
-from .messages import Request, authorization_response, without_equal_scope
-from .people import GRANT_TYPES, Directory, User
-from .refresh import OFFLINE_ACCESS, RefreshGrant, RefreshTokens
+from .messages import authorization_response, without_equal_scope
+from .people import Directory, User
+from .refresh import RefreshGrant
 from .revocation import RevocationEndpoint
 from .signing import Signer
-from .switches import Switches
 
 CODE_LIFETIME = 60
 """Of an authorization code, in seconds (RFC 6749, section 4.1.2: ten minutes at most)."""
 
 
-@dataclass(frozen=True)
-class AuthorizationCode(AuthorizationCodeMixin):
-    """What a code stands for: who allowed what, to whom, and the challenge that its verifier must meet."""
-
-    client_id: str
-    redirect_uri: str
-    user: User
-    scope: str
-    requested_scope: str
-    audience: str
-    nonce: str
-    auth_time: int | None
-    code_challenge: str
-    code_challenge_method: str
-    family: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    """Of the refresh tokens that come from it."""
-
-    @classmethod
-    def of(cls, request: Request) -> AuthorizationCode:
-        """Return what the authorization request that was just allowed comes to."""
-        return cls(
-            client_id=request.get("client_id"),
-            redirect_uri=request.get("redirect_uri"),
-            user=request.user,
-            scope=request.scope,
-            requested_scope=request.get("scope"),
-            audience=request.audience,
-            nonce=request.get("nonce"),
-            auth_time=request.auth_time if request.get("max_age") else None,
-            code_challenge=request.get("code_challenge"),
-            code_challenge_method=request.get("code_challenge_method"),
-        )
-
-    def get_redirect_uri(self) -> str:
-        """Return the redirect URI that the token request must repeat."""
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        """Return the granted scope."""
-        return self.scope
-
-    def get_nonce(self) -> str:
-        """Return the nonce for the ID token."""
-        return self.nonce
-
-    def get_auth_time(self) -> int | None:
-        """Return when the user signed in, if the request had a `max_age`."""
-        return self.auth_time
-
-
-@dataclass(frozen=True)
-class Issued:
-    """An access token that was issued: whose, and for what."""
-
-    user: User
-    client_id: str
-    scope: str
-
-
-class LocalAuthorizationServer(AuthorizationServer):
-    """Authlib's server with Bottle's answers and a memory; one for each running issuer."""
-
-    def __init__(self, directory: Directory, signer: Signer) -> None:
-        super().__init__()
-        # At DEBUG, Authlib's grants write the tokens that they issue into the log.
-        logging.getLogger("authlib").setLevel(logging.INFO)
-        self.directory = directory
-        self.signer = signer
-        self.codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
-        self.spent_codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
-        self.refresh_tokens = RefreshTokens(self.switches)
-        self.devices = DeviceCodes(self.switches)
-        self.issued: Expiring[Issued] = Expiring(self.switches.elapsed, limit=100_000)
-        self.register_grant(ImplicitGrant)
-        self.register_grant(CodeGrant, [S256Challenge(), IdTokenWithCode(signer)])
-        self.register_grant(RefreshGrant, [IdTokenWithRefreshToken(signer)])
-        self.register_grant(DeviceGrant, [IdTokenWithDeviceCode(signer)])
-        for endpoint in (DeviceEndpoint, RevocationEndpoint, EndSessionEndpoint):
-            self.register_endpoint(cast(Any, endpoint))
-
-    @property
-    def switches(self) -> Switches:
-        """What tests can turn."""
-        return self.signer.switches
-
-    def query_client(self, client_id: str) -> Any:
-        """Return the client of that identifier."""
-        return self.directory.find_client(client_id)
-
-    def validated_grant(self, request: Request, user: User | None) -> Any:
-        """Return the grant of an authorization request that is in order; who asks has checked its destination."""
-        return self.get_consent_grant(request, user)  # type: ignore[no-untyped-call]
-
-    def get_authorization_grant(self, request: Any) -> Any:
-        """Return the grant of the response type."""
-        if request.payload.response_type not in self.directory.client.response_types:
-            error = UnsupportedResponseTypeError("", "Use response_type=code, or token id_token.")
-            error.redirect_uri = request.payload.redirect_uri
-            raise error
-        return super().get_authorization_grant(request)
-
-    def issue(self, request: Request, user: User, scope: str, audience: str) -> dict[str, Any]:
-        """Return the token response's parameters for *user* (RFC 6749, section 5.1)."""
-        token = self.signer.access_token(user, request.get("client_id"), scope, audience)
-        return {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": self.switches.lifetime_for(audience),
-            "scope": scope,
-        }
-
-    def save_token(self, token: Any, request: Any) -> None:
-        """Remember for the userinfo endpoint what an access token allows."""
-        issued = Issued(request.user, request.get("client_id"), token["scope"])
-        self.issued.put(token["access_token"], issued, token["expires_in"])
-
-    def granted_scope(self, request: Request, can_be_offline: bool) -> str:
-        """Return what of the scope of *request* exists for its audience, where there is such an API."""
-        if not self.directory.knows(request.audience):
-            raise AccessDeniedError(f"Service not found: {_printable(request.audience)}", status_code=403)
-        can_be_offline = can_be_offline and self.switches.allow_offline_access
-        scopes = (request.payload.scope or "").split()
-        asked = [each for each in dict.fromkeys(scopes) if can_be_offline or each != OFFLINE_ACCESS]
-        return self.directory.grantable(asked, request.audience)
-
-    def create_token_response(self, request: Any = None) -> HTTPResponse:
-        """Return the answer to a token request."""
-        grant_type = request.get("grant_type")
-        self.switches.count_token_request(grant_type if grant_type in GRANT_TYPES else "")
-        return self._without_repetition(request, super().create_token_response)
-
-    def create_endpoint_response(self, name: str, request: Any = None) -> HTTPResponse:
-        """Return the answer to a request to the endpoint that Authlib calls *name*."""
-        answer = cast(Any, super()).create_endpoint_response
-        return self._without_repetition(request, lambda request: answer(name, request))
-
-    def _without_repetition(self, request: Request, answer: Callable[[Request], Any]) -> HTTPResponse:
-        try:
-            request.check_no_repetition()
-        except OAuth2Error as error:
-            return self.handle_error_response(request, error)
-        response: HTTPResponse = answer(request)
-        return response
-
-    def create_oauth2_request(self, request: Request) -> Request:
-        """Return *request*, which is Authlib's kind already."""
-        return request
-
-    def create_json_request(self, request: Any) -> Any:
-        """Refuse: no endpoint here takes JSON."""
-        raise NotImplementedError
-
-    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
-        """Nobody listens to Authlib's signals here."""
-
-    def handle_response(self, status: Any, body: Any, headers: Any) -> HTTPResponse:
-        """Return Authlib's answer as Bottle's; a grant's own answer is Bottle's already."""
-        if isinstance(body, HTTPResponse):
-            return body
-        return HTTPResponse(json.dumps(body), status, {**secure_headers(), **dict(headers)})
-
-    def handle_error_response(self, request: Any, error: OAuth2Error) -> HTTPResponse:
-        """Return *error* to the client by the response mode, or as JSON where no redirect URI is known to be good."""
-        if error.redirect_uri:
-            return authorization_response(request, error.redirect_uri, error.get_body())
-        return super().handle_error_response(request, error)
-
-
-def _printable(text: str) -> str:
-    """Return *text* with what an error description cannot hold replaced (RFC 6749, section 4.1.2.1)."""
-    return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in text[:100])
+def authorization_server(directory: Directory, signer: Signer) -> LocalAuthorizationServer:
+    """Return a server with every grant and endpoint."""
+    server = LocalAuthorizationServer(directory, signer)
+    server.register_grant(ImplicitGrant)
+    server.register_grant(CodeGrant, [S256Challenge(), IdTokenWithCode(signer)])
+    server.register_grant(RefreshGrant, [IdTokenWithRefreshToken(signer)])
+    server.register_grant(DeviceGrant, [IdTokenWithDeviceCode(signer)])
+    for endpoint in (DeviceEndpoint, RevocationEndpoint, EndSessionEndpoint):
+        server.register_endpoint(cast(Any, endpoint))
+    return server
 
 
 class _AuthorizationEndpoint:
-    """What both grants do alike at the authorization endpoint."""
+    """The part of both grants that is the same at the authorization endpoint."""
 
     request: Any
     server: LocalAuthorizationServer
@@ -226,7 +59,7 @@ class _AuthorizationEndpoint:
     def create_authorization_response(
         self, redirect_uri: str, grant_user: User | None
     ) -> tuple[int, HTTPResponse, Any]:
-        """Return the response that the browser carries: what was granted, or that it was denied."""
+        """Return the response that the browser carries. *grant_user* is None where the user denied it."""
         if grant_user is None:
             raise AccessDeniedError("The user did not allow this.", redirect_uri=redirect_uri)
         self.request.user = grant_user
@@ -245,7 +78,7 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
 
     @property
     def signer(self) -> Signer:
-        """What signs the ID token."""
+        """The signer of the ID token."""
         return self.server.signer
 
     def auth_time(self, request: Any) -> int | None:
@@ -284,23 +117,23 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
         return {**token, **first}
 
     def save_authorization_code(self, code: str, request: Any) -> None:
-        """Remember what *code* stands for."""
+        """Remember the grant behind *code*."""
         self.server.codes.put(code, AuthorizationCode.of(request), CODE_LIFETIME)
 
     def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
-        """Return what *code* stands for, once: whatever comes of this request, the code is spent."""
+        """Return the grant behind *code*, once: however this request ends, the code is spent."""
         found = self.server.codes.take(code)
         if found:
             self.server.spent_codes.put(code, found, 10 * CODE_LIFETIME)
         elif spent := self.server.spent_codes.get(code):
-            self.server.refresh_tokens.end(spent.family)  # RFC 6749, section 4.1.2: what came of it is taken back
+            self.server.refresh_tokens.end(spent.family)  # RFC 6749, section 4.1.2: its tokens are taken back
         return found if found and found.client_id == client.client_id else None
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         """Do nothing: the code was taken when it was looked for."""
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
-        """Return who allowed it."""
+        """Return the user that allowed it."""
         return authorization_code.user
 
     def create_token_response(self) -> Any:

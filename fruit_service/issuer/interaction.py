@@ -12,8 +12,8 @@ from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 from bottle import HTTPResponse
 
 from ..pages import page, policy_source, secure_headers
+from .authorization_server import LocalAuthorizationServer
 from .expiring import Expiring
-from .grants import LocalAuthorizationServer
 from .messages import PACKAGE, Request
 from .people import User
 

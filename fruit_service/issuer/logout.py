@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oidc.rpinitiated import EndSessionEndpoint as AuthlibEndSessionEndpoint
@@ -13,13 +13,11 @@ from bottle import HTTPResponse
 from joserfc.jwk import KeySet
 
 from ..pages import page, policy_source, secure_headers
+from .authorization_server import LocalAuthorizationServer
 from .expiring import Expiring
+from .interaction import Interaction
 from .messages import PACKAGE, Request
 from .signing import ALGORITHM
-
-if TYPE_CHECKING:
-    from .grants import LocalAuthorizationServer
-    from .interaction import Interaction
 
 PATIENCE = 600
 """How long the question whether to sign out can be answered, in seconds."""
@@ -48,7 +46,7 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
 
 @dataclass(frozen=True)
 class Asked:
-    """A user who is asked whether to sign out, and where they go then."""
+    """The question to a user whether to sign out, and the address that follows."""
 
     redirect_uri: str | None
     browser: str = field(repr=False)

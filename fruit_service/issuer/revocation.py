@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint as AuthlibRevocationEndpoint
 
-from .refresh import RefreshToken
-
-if TYPE_CHECKING:
-    from .grants import LocalAuthorizationServer
+from .authorization_server import LocalAuthorizationServer
+from .refresh_tokens import RefreshToken
 
 
 class RevocationEndpoint(AuthlibRevocationEndpoint):
@@ -29,7 +27,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
             raise InvalidRequestError("Send the token.")
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> RefreshToken | None:
-        """Return what a refresh token stands for; its client is compared by Authlib."""
+        """Return the grant behind a refresh token; its client is compared by Authlib."""
         return self.server.refresh_tokens.find(token_string)
 
     def revoke_token(self, token: RefreshToken, request: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..serving import LOOPBACK, Server, listen
 from .app import Endpoints
-from .grants import LocalAuthorizationServer
+from .grants import authorization_server
 from .interaction import Interaction
 from .people import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
 from .signing import Keys, Signer
@@ -57,7 +57,7 @@ class LocalIssuer:
         self._directory = Directory(client, other_clients=others, other_apis=apis)
         self.switches = Switches(access_token_lifetime=lifetime, api_lifetimes=dict(other_apis))
         self._signer = Signer(self.issuer, self.switches)
-        server = LocalAuthorizationServer(self._directory, self._signer)
+        server = authorization_server(self._directory, self._signer)
         app = Endpoints(server, Interaction(server, auto_approve, skip_consent)).app()
         self._server = Server(self.switches.wrap(app), self._sockets)
 

@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import platform
 
-from . import loading, results, signing_in
+from . import loading, results, signing_in, waiting
 from .contenders import FLOOR, OURS, PEERS
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}; medians of {rounds} rounds in turn\n")
     sections = [loading.section(loads)]
     print(sections[0], flush=True)
-    for section in signing_in.sections(rounds, names, slow_rounds):
+    for section in (*signing_in.sections(rounds, names, slow_rounds), *waiting.sections(names, loads)):
         print(f"\n{section}", flush=True)
         sections.append(section)
     if not options.quick and not options.ours:

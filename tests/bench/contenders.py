@@ -1,6 +1,7 @@
 """Who signs in: ours, three peers, and the least that Bottle on waitress can do.
 
-Each maker imports what it needs, so that a fresh process pays for it in its first sign-in as a user's would.
+Each maker imports the modules that it needs, so that a fresh process pays for them in its first sign-in, as a user's
+would. So nothing here imports such a module at the top.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from tests.support.ports import free_port
 
-from .stub_provider import CLIENT_ID, HTTPS
-
+CLIENT_ID = "bench"
+HTTPS = "https://stub.test"
+"""The authority for msal, which takes no http. Its HTTP client puts the real address in place of this one."""
 SCOPE = "openid profile read:usual-fruit"
 
 
@@ -36,10 +38,28 @@ class Contender:
 
 
 def our_cell(provider: str, shell: Any) -> Contender:
-    """`%%auth0` in a shell, until `token` is bound."""
+    """`%%auth0` in a shell, until `token` is bound; without a card."""
+    run = _our_cell(f"domain={provider}", shell)
+    return Contender(lambda: run("--force -q"), lambda: run("-q"))
+
+
+def our_cell_with_domain(provider: str, shell: Any) -> Contender:
+    """`%%auth0` as a person runs it, with its card; the provider is named by `domain`."""
+    run = _our_cell(f"domain={provider}", shell)
+    return Contender(lambda: run("--force"), lambda: run(""))
+
+
+def our_cell_with_issuer(provider: str, shell: Any) -> Contender:
+    """`%%auth0` as a person runs it, with its card; the endpoints of `issuer` stand in a document to be fetched."""
+    run = _our_cell(f"issuer={provider}/", shell)
+    return Contender(lambda: run("--force"), lambda: run(""))
+
+
+def _our_cell(named_by: str, shell: Any) -> Callable[[str], float]:
+    """Load the extension; return a function that runs the cell with options, and returns the moment of the binding."""
     shell.run_line_magic("load_ext", "ipyauth_magic")
     # The redirect URI's port stays the same, as it does for a user.
-    parameters = f"domain={provider}\nclient_id={CLIENT_ID}\nredirect_uri={_redirect_uri()}\naudience=api/fruit\n"
+    parameters = f"{named_by}\nclient_id={CLIENT_ID}\nredirect_uri={_redirect_uri()}\naudience=api/fruit\n"
     bound_at = 0.0
     push = shell.push
 
@@ -52,10 +72,10 @@ def our_cell(provider: str, shell: Any) -> Contender:
     shell.push = timed_push
 
     def run(line: str) -> float:
-        shell.run_cell(f"%%auth0 -q {line}\n{parameters}").raise_error()
+        shell.run_cell(f"%%auth0 {line}\n{parameters}").raise_error()
         return bound_at
 
-    return Contender(lambda: run("--force"), lambda: run(""))
+    return run
 
 
 def our_auth(provider: str, shell: Any) -> Contender:
@@ -229,10 +249,12 @@ MAKERS = {
     "requests-auth": requests_auth,
     "google-auth-oauthlib": google,
     "msal": msal,
+    "%%auth0, domain=": our_cell_with_domain,
+    "%%auth0, issuer=": our_cell_with_issuer,
 }
 """Each contender by the name that the table shows."""
 
-CELL, AUTH, FLOOR, REQUESTS_AUTH_CELL, REQUESTS_AUTH, GOOGLE, MSAL = MAKERS
+CELL, AUTH, FLOOR, REQUESTS_AUTH_CELL, REQUESTS_AUTH, GOOGLE, MSAL, BY_DOMAIN, BY_ISSUER = MAKERS
 OURS = (CELL, AUTH)
 PEERS = {
     REQUESTS_AUTH_CELL: "requests_auth",

@@ -53,11 +53,21 @@ class Helper:
 
 @dataclass(frozen=True)
 class SignIn:
-    """What one sign-in took, in seconds: in all, without the provider's own time, and of the processor."""
+    """The seconds of one sign-in.
+
+    Attributes:
+        total: from the call to the token.
+        net: *total* without the provider's own time.
+        cpu: of the processor, closing work included.
+        to_browser: from the call to the start of the browser.
+        to_token: from the response, sent to the listener, to the token.
+    """
 
     total: float
     net: float
     cpu: float
+    to_browser: float
+    to_token: float
 
 
 class Field:
@@ -89,12 +99,13 @@ class Field:
         result = contender.ask(do="sign_in", **circumstances)
         # The tab has its last page, and what has to be closed is closed: nothing runs into the next one's time.
         self._to_browser.send(b"{}")
-        self._to_browser.recv(16)
+        responded_at = json.loads(self._to_browser.recv(100))["responded_at"]
         time.sleep(0.03)
         if "failed" in result:
             return str(result["failed"])
         total = result["seconds"]
-        return SignIn(total, total - self._busy(), contender.ask(do="cpu")["seconds"])
+        cpu = contender.ask(do="cpu")["seconds"]
+        return SignIn(total, total - self._busy(), cpu, result["opened"], result["got_at"] - responded_at)
 
     def _busy(self) -> float:
         with urllib.request.urlopen(f"{self._url}/busy") as answer:

@@ -14,7 +14,7 @@ import webbrowser
 from collections.abc import Callable
 from typing import Any
 
-from .stub_provider import CLIENT_ID, HTTPS
+from .contenders import CLIENT_ID, HTTPS
 
 SCOPES = ["openid", "profile", "read:usual-fruit"]
 WAIT = 20

@@ -73,6 +73,8 @@ class QuickBrowser:
 
     def __init__(self) -> None:
         self._provider: Connection | None = None
+        self.responded_at = 0.0
+        """The moment at which the listener was sent the last response."""
 
     def follow(self, url: str, relay: str, user: float, idle: float) -> None:
         """Follow *url* to the end.
@@ -99,10 +101,13 @@ class QuickBrowser:
             threading.Timer(idle, held.close).start()
         listener = Connection(target.netloc)
         try:
+            self.responded_at = time.perf_counter()
             if form:
                 listener.send("POST", path, f"Origin: {parts.scheme}://{parts.netloc}\r\n{FORM}", form)
                 return
             listener.send("GET", f"{path}?{target.query}" if target.query else path)
+            if target.fragment:  # this was but the page whose script hands the response on
+                self.responded_at = time.perf_counter()
             if target.fragment and relay == "query":
                 listener.send("GET", f"{path}?{target.fragment}&requests_auth_redirect=1")
             elif target.fragment:
@@ -120,7 +125,7 @@ def _serve(told: socket.socket) -> None:
             with suppress(OSError):  # a listener that gave up; its own process tells
                 browser.follow(**order)
         else:  # "are you done?"
-            told.sendto(b"done", sender)
+            told.sendto(json.dumps({"responded_at": browser.responded_at}).encode(), sender)
 
 
 if __name__ == "__main__":

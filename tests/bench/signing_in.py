@@ -28,7 +28,7 @@ def sections(rounds: int, names: Sequence[str], slow_rounds: int) -> list[Sectio
         _in_turn(field, quick, 2)
         warm = _in_turn(field, quick, rounds)
         warm |= _in_turn(field, {name: each for name, each in contenders.items() if name not in quick}, slow_rounds)
-        usual = {name: _median(times, lambda each: each.total) for name, times in warm.items()}
+        usual = {name: median(times, lambda each: each.total) for name, times in warm.items()}
         real = {name: each for name, each in contenders.items() if name not in (FLOOR, REQUESTS_AUTH_CELL)}
         found = [_warm(warm), _again(real)]
         idle = _in_turn(field, real, slow_rounds, idle=IDLE)
@@ -50,7 +50,7 @@ def _in_turn(field: Field, contenders: dict[str, Helper], rounds: int, **circums
     return measured
 
 
-def _median(times: Sequence[SignIn | str], figure: Callable[[SignIn], float]) -> float | None:
+def median(times: Sequence[SignIn | str], figure: Callable[[SignIn], float]) -> float | None:
     """Return the median of *figure*, or None if most of them failed."""
     good = [figure(each) for each in times if isinstance(each, SignIn)]
     return statistics.median(good) if len(good) * 2 > len(times) else None
@@ -62,13 +62,13 @@ def _warm(measured: Measured) -> Section:
         "net: without the provider's own time; ratio: of the totals, to requests-auth, which validates nothing, "
         "and for %%auth0 to requests-auth from a cell"
     )
-    totals = {name: _median(times, lambda each: each.total) for name, times in measured.items()}
+    totals = {name: median(times, lambda each: each.total) for name, times in measured.items()}
     for name, times in measured.items():
         total, reference = totals[name], totals.get(LIKE.get(name, REQUESTS_AUTH))
         if total is None:
-            found.rows.append(Row(name, [_failure(times)]))
+            found.rows.append(Row(name, [failure(times)]))
             continue
-        others = [_median(times, figure) or 0.0 for figure in (lambda each: each.net, lambda each: each.cpu)]
+        others = [median(times, figure) or 0.0 for figure in (lambda each: each.net, lambda each: each.cpu)]
         ratio = total / reference if reference else None
         limit = f"<= {WARM_LIMIT:g}" if name in OURS else ""
         holds = not limit or ratio is None or ratio <= WARM_LIMIT
@@ -79,12 +79,12 @@ def _warm(measured: Measured) -> Section:
 def _added(title: str, measured: Measured, usual: dict[str, float | None]) -> Section:
     found = Section(f"Added by {title}", ["added ms"])
     found.note = "ratio: to requests-auth; msal hides a slow browser in the second that it sleeps anyway"
-    totals = {name: _median(times, lambda each: each.total) for name, times in measured.items()}
+    totals = {name: median(times, lambda each: each.total) for name, times in measured.items()}
     added = {name: total - (usual[name] or 0.0) for name, total in totals.items() if total is not None}
     reference = added.get(REQUESTS_AUTH)
     for name, times in measured.items():
         if name not in added:
-            found.rows.append(Row(name, [_failure(times)]))
+            found.rows.append(Row(name, [failure(times)]))
             continue
         # Noise may make it negative.
         ratio = max(added[name], 0.0) / reference if reference else None
@@ -116,16 +116,17 @@ def _cold(names: Sequence[str], rounds: int) -> Section:
             for name, times in measured.items():
                 with field.contender(name) as fresh:
                     times.append(field.sign_in(fresh, user=USER))
-    totals = {name: _median(times, lambda each: each.total) for name, times in measured.items()}
+    totals = {name: median(times, lambda each: each.total) for name, times in measured.items()}
     reference = totals.get(REQUESTS_AUTH)
     for name, total in totals.items():
         if total is None:
-            found.rows.append(Row(name, [_failure(measured[name])]))
+            found.rows.append(Row(name, [failure(measured[name])]))
             continue
         ratio = (total - USER) / (reference - USER) if reference else None
         found.rows.append(Row(name, [milliseconds(total - USER)], ratio))
     return found
 
 
-def _failure(times: Sequence[SignIn | str]) -> str:
+def failure(times: Sequence[SignIn | str]) -> str:
+    """Return the first error among *times*, for the table."""
     return "fails: " + next(str(each) for each in times if isinstance(each, str))

@@ -18,10 +18,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-HTTPS = "https://stub.test"
-"""What msal is told: it takes no http authority, so its HTTP client puts the real address in place of this one."""
+from .contenders import CLIENT_ID, HTTPS
 
-CLIENT_ID = "bench"
 LIFETIME = 3600
 OK = "200 OK"
 
