@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import requests
     from distributed import Client
 
-    from .callback.routes import Way
+    from .callback.routes import Route
     from .clients.dask.worker import WorkerAuth
     from .clients.requests_session import TokenSession
     from .display.widget import AuthWidget
@@ -251,7 +251,7 @@ class Auth:
             return False  # somebody else is signed in at the provider now: whether that is meant is the user's to say
         return True
 
-    def ways(self) -> tuple[Way, ...]:
+    def ways(self) -> tuple[Route, ...]:
         """Return how the response may come, in the order to try; none where the user is on another device."""
         return () if self.grant.flow == "device" else ways_here(self.params, self._bind, self._paste)
 

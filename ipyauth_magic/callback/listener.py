@@ -28,9 +28,9 @@ from ..protocol.messages import MalformedResponse, parse_pasted, parse_response
 from ..protocol.tokens import Received
 from ..provider.threads import Bell
 from . import pages
-from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, Announced, Rendezvous
+from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, HandOff, Published
 from .ports import BoundUri, PortInUse, bind_redirect_uri, stop_listening
-from .routes import Way
+from .routes import Route
 
 if TYPE_CHECKING:
     from bottle import Bottle, HTTPResponse
@@ -103,7 +103,7 @@ class Listener:
         meanwhile: called by `wait` as it begins, and every 0.2 s until the response is there.
     """
 
-    def __init__(self, bound: BoundUri, way: Way) -> None:
+    def __init__(self, bound: BoundUri, way: Route) -> None:
         self.redirect_uri = bound.redirect_uri
         self.way = way
         self.port = bound.port
@@ -111,8 +111,8 @@ class Listener:
         self._parts = urlsplit(bound.redirect_uri)
         # A proxy may strip the front of the path, or leave it.
         self._paths = {self._parts.path or "/", urlsplit(way.listen_at or "").path or "/"}
-        self._rendezvous = Rendezvous(self.port) if way.through_server and self.port else None
-        self._announced: Announced | None = None
+        self._hand_off = HandOff(self.port) if way.through_server and self.port else None
+        self._published: Published | None = None
         self.meanwhile: Callable[[], None] = lambda: None
         self._awaited: Awaited | None = None
         self._server: _Server | None = None
@@ -161,10 +161,10 @@ class Listener:
             SignInFailed: Jupyter's runtime folder cannot be used.
         """
         with self._lock:
-            if self._rendezvous is None or self._cancelled is not None:
+            if self._hand_off is None or self._cancelled is not None:
                 return
             try:
-                self._announced = self._rendezvous.announce(state)
+                self._published = self._hand_off.publish(state)
             except OSError as error:
                 raise SignInFailed(
                     "The Jupyter server cannot be told that this kernel waits: its runtime folder cannot be used "
@@ -272,8 +272,8 @@ class Listener:
             _serving.pop(self, None)
 
     def _withdraw(self) -> None:
-        if self._announced is not None:
-            self._announced.withdraw()
+        if self._published is not None:
+            self._published.unpublish()
 
     def take_pasted(self, text: str) -> pages.Outcome | None:
         """Take the response in *text*, the URL at which the user's browser ended, or the end of it.
@@ -299,8 +299,8 @@ class Listener:
 
         # As it was sent: waitress folds slashes, and takes the path out of an address of another host.
         path = request.environ["REQUEST_URI"].partition("?")[0]
-        if self._rendezvous is not None:
-            return self._answer_jupyter(request, path, self._rendezvous)
+        if self._hand_off is not None:
+            return self._answer_jupyter(request, path, self._hand_off)
         if request.environ.get("HTTP_HOST", "").lower() != self._host:
             return _short(400, "This listener serves one address only.")
         if self._may_tell and request.method == "GET" and self._is_outcome(path):
@@ -316,10 +316,10 @@ class Listener:
     def _is_outcome(self, path: str) -> bool:
         return any(_same_path(path, urljoin(own, _OUTCOME)) for own in self._paths)
 
-    def _answer_jupyter(self, request: Any, path: str, rendezvous: Rendezvous) -> HTTPResponse:
+    def _answer_jupyter(self, request: Any, path: str, hand_off: HandOff) -> HTTPResponse:
         """Take what the Jupyter server hands over; it alone could read the secret."""
         secret = request.environ.get(_variable(SECRET_HEADER), "")
-        is_known = hmac.compare_digest(secret.encode(), rendezvous.secret.encode())
+        is_known = hmac.compare_digest(secret.encode(), hand_off.secret.encode())
         if not is_known or request.method != "POST" or path != HANDOVER_PATH:
             return _short(403, "This listener takes responses from the Jupyter server only.")
         outcome, is_final = self._outcome_of(request)
@@ -413,7 +413,7 @@ class Listener:
             self._server.stop(0.0)
 
 
-def open_listener(ways: Sequence[Way]) -> Listener:
+def open_listener(ways: Sequence[Route]) -> Listener:
     """Return a listener by the first of *ways* whose port is free.
 
     Where none is and the user can paste the response, nothing listens.
@@ -434,7 +434,7 @@ def open_listener(ways: Sequence[Way]) -> Listener:
     raise PortTaken([error.port for error in taken], "; ".join(error.reason for error in taken)) from taken[-1]
 
 
-def _bind(way: Way) -> BoundUri:
+def _bind(way: Route) -> BoundUri:
     if way.through_server:
         return replace(bind_redirect_uri("http://127.0.0.1:0/"), redirect_uri=way.redirect_uri)
     if way.listen_at is None:

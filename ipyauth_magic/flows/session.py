@@ -12,7 +12,7 @@ from ..store import memory
 
 if TYPE_CHECKING:
     from ..auth import Auth
-    from ..callback.routes import Way
+    from ..callback.routes import Route
     from .sign_in import Attempt
 
 KEPT = 100
@@ -85,7 +85,7 @@ def ended(attempt: Attempt) -> None:
         _under_way.discard(attempt)
 
 
-def make_room(ways: Collection[Way]) -> None:
+def make_room(ways: Collection[Route]) -> None:
     """End the offers that hold a port of *ways*."""
     ports = {way.port for way in ways} - {None}
     with _lock:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from ..callback.browser import open_in_browser
 from ..callback.environment import this_environment
 from ..callback.listener import SLICE, Listener, open_listener
-from ..callback.routes import Way, ways_to
+from ..callback.routes import Route, routes_to
 from ..errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.grant import Grant
@@ -55,7 +55,7 @@ class Attempt:
         self,
         params: ParamsAuth0,
         timeout: float,
-        ways: Sequence[Way] | None = None,
+        ways: Sequence[Route] | None = None,
         changed: Callable[[Attempt], None] = lambda attempt: None,
         open_browser: bool = False,
         unattended: bool = False,
@@ -104,7 +104,7 @@ class Attempt:
         return self._listener.redirect_uri
 
     @property
-    def way(self) -> Way | None:
+    def way(self) -> Route | None:
         """How the response comes; None where none does."""
         return self._listener.way if isinstance(self._listener, Listener) else None
 
@@ -337,13 +337,13 @@ class Attempt:
         self._news.ring()
 
 
-def ways_here(params: ParamsAuth0, bind: str | None = None, paste: bool = False) -> tuple[Way, ...]:
+def ways_here(params: ParamsAuth0, bind: str | None = None, paste: bool = False) -> tuple[Route, ...]:
     """Return the ways by which a response for *params* may come to this process, in the order to try.
 
     Raises:
         InvalidParams: the response mode does not go with any of them.
     """
-    return ways_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
+    return routes_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
 
 
 def _without_frames(error: BaseException) -> BaseException:

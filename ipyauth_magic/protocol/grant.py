@@ -1,11 +1,11 @@
-"""How tokens are asked for: the flow, and whether they are to be renewable (RFC 6749, 1.3; RFC 8628)."""
+"""The grant of a sign-in: its flow, and whether the tokens shall be renewable (RFC 6749, 1.3; RFC 8628)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 RESPONSE_TYPES = {"implicit": "token id_token", "code": "code"}
-"""The flows that go through the authorization endpoint."""
+"""The flows that use the authorization endpoint, with their `response_type`."""
 
 FLOWS = ("implicit", "code", "device")
 
@@ -14,13 +14,13 @@ PassedOn = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Grant:
-    """How tokens are asked for.
+    """The flow of a sign-in, with its choices.
 
     Attributes:
         flow: `implicit`, `code` or `device`.
-        renewable: ask for a refresh token; the implicit flow has none (RFC 6749, 4.2.2).
-        silent: the provider is to answer at once, without asking the user (OpenID Connect Core, 3.1.2.1).
-        subject: who must sign in, where that is known already; else whoever does.
+        renewable: ask for a refresh token. The implicit flow has none (RFC 6749, 4.2.2).
+        silent: send `prompt=none`, so that the provider answers without asking the user (OpenID Connect Core, 3.1.2.1).
+        subject: the `sub` of the user that must sign in; None allows any user.
     """
 
     flow: str
@@ -30,19 +30,19 @@ class Grant:
 
     @classmethod
     def of(cls, response_type: str, flow: str | None = None, renewable: bool = True) -> Grant:
-        """Return the grant of *flow*, or else of *response_type*."""
+        """Return the grant of *flow*; without it, that of *response_type*."""
         flow = flow or next(name for name, named in RESPONSE_TYPES.items() if named == response_type)
         return cls(flow, renewable and flow != "implicit")
 
     def scope(self, scope: str) -> str:
-        """Return *scope*, with `offline_access` where a refresh token is wanted (OpenID Connect Core, 11)."""
+        """Return *scope*, with `offline_access` if the grant is renewable (OpenID Connect Core, 11)."""
         return " ".join(dict.fromkeys([*scope.split(), *(["offline_access"] if self.renewable else [])]))
 
     def passed_on(self, passed_on: PassedOn, needs_consent: bool) -> PassedOn:
-        """Return the parameters that go to the authorization endpoint as they are, with a `prompt` where one is due.
+        """Return the extra parameters of the authorization request: *passed_on*, with a `prompt` if one is needed.
 
-        *needs_consent* tells that the provider gives a refresh token only with `prompt=consent` (section 11); a
-        `prompt` of the user's own goes before it.
+        *needs_consent* is true if the provider gives a refresh token only with `prompt=consent` (OpenID Connect Core,
+        11). A `prompt` in *passed_on* comes first.
         """
         if self.silent:
             return (*(pair for pair in passed_on if pair[0] != "prompt"), ("prompt", "none"))

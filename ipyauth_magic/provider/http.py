@@ -1,4 +1,4 @@
-"""HTTP to a provider, with limits: no redirect, no proxy for loopback, 1 MiB and 15 seconds at the most."""
+"""HTTP to a provider, with limits: no redirects, no proxy for loopback, at most 1 MiB and 15 seconds for an answer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 10.0
-"""Seconds; their sum bounds a whole answer, in whatever drips it comes."""
+"""In seconds. Their sum is the limit for a whole answer, however slowly its bytes arrive."""
 
 MAX_ANSWER = 1024 * 1024
-"""Bytes."""
+"""Largest answer in bytes."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a provider answered: the status, the media type in lower case, and the body, which may hold tokens."""
+    """A provider's answer: the status, the media type in lower case, and the body, which may contain tokens."""
 
     url: str
     status: int
@@ -37,12 +37,12 @@ class Answer:
         """Return the JSON object in the body.
 
         Raises:
-            ProviderError: there is none.
+            ProviderError: the body is not a JSON object.
         """
         try:
             document = json.loads(self.body.decode("utf-8"))
         except (ValueError, RecursionError):
-            # Without its cause: the exception of a broken answer holds the answer, and so perhaps a token.
+            # No cause: the exception holds the body, and a broken body may still contain a token.
             raise self._no_json("JSON") from None
         if not isinstance(document, dict):
             raise self._no_json("a JSON object")
@@ -57,7 +57,7 @@ def fetch_json(url: str) -> dict[str, Any]:
 
     Raises:
         ProviderUnreachable: no answer came, or the provider is busy.
-        ProviderError: with a sentence that says what happened and what to set.
+        ProviderError: any other failure.
     """
     answer = ask("GET", url)
     if answer.status >= 500 or answer.status == 429:
@@ -70,19 +70,19 @@ def fetch_json(url: str) -> dict[str, Any]:
 
 
 def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorization: str | None = None) -> Answer:
-    """Return what the provider answers at *url*, whatever the status.
+    """Return the provider's answer at *url*, with any status.
 
     Args:
-        method: of HTTP, as `POST`.
+        method: the HTTP method, as `POST`.
         url: an endpoint of the provider, verbatim.
-        form: sent as the body, form encoded (RFC 6749, appendix B).
-        authorization: value of the `Authorization` header.
+        form: the body, sent form encoded (RFC 6749, appendix B).
+        authorization: the value of the `Authorization` header.
 
     Raises:
         ProviderUnreachable: no answer came, or none in time.
-        ProviderError: the answer is too large, or the machine's settings for proxy and certificates do not serve.
+        ProviderError: the answer is too large, or a setting for proxy or certificates does not work.
     """
-    # In a thread: a timeout of requests begins anew with each byte, and headers too may come in drips.
+    # In a thread: the timeout of requests starts again with each byte received.
     connections = Connections()
 
     def work() -> Answer:
@@ -121,30 +121,30 @@ def _ask(
             return Answer(url, response.status_code, media_type, _read(response))
     except requests.exceptions.SSLError as error:
         raise ProviderError(
-            f"The provider's certificate cannot be verified at {url}. Behind a proxy that signs by itself, set "
-            "REQUESTS_CA_BUNDLE to the file of its certificate authority."
+            f"The provider's certificate cannot be verified at {url}. Behind a proxy that inspects TLS, set "
+            "REQUESTS_CA_BUNDLE to the file with its CA certificate."
         ) from _cause(error, form, authorization)
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
-        raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from _cause(
+        raise ProviderError(f"The proxy cannot be used for {url}. Check HTTPS_PROXY and NO_PROXY.") from _cause(
             error, form, authorization
         )
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ProviderUnreachable(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
         ) from _cause(error, form, authorization)
-    except OSError as error:  # requests' own word for a bundle that is not there
-        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no usable file: {error}.") from error
+    except OSError as error:  # requests raises it for a bundle that does not exist
+        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is not a usable file: {error}.") from error
 
 
 def _cause(error: Exception, form: object, authorization: object) -> Exception | None:
-    """Return *error* as the cause to tell, unless a token or a code was sent: it stands in its frames and request."""
+    """Return *error* as the cause, or None if the request had a token or a code: *error* holds the request."""
     return error if form is None and authorization is None else None
 
 
 def _session(url: str, connections: Connections) -> requests.Session:
-    """Return a session that takes proxies and certificates from the environment, and nothing else.
+    """Return a session that reads only proxies and certificates from the environment.
 
-    `trust_env` would also send a password of `.netrc`, and a loopback request through a proxy.
+    `trust_env` would also send a password from `.netrc`, and send loopback requests through a proxy.
     """
     import requests
     from requests.utils import get_environ_proxies
@@ -160,8 +160,8 @@ def _session(url: str, connections: Connections) -> requests.Session:
 
 
 def _read(response: requests.Response) -> bytes:
-    """Return the body as it came: a compressed one could be a thousand times larger than it seems."""
+    """Return the body without decompression: a compressed body could expand a thousandfold."""
     body = response.raw.read(MAX_ANSWER + 1, decode_content=False)
     if len(body) > MAX_ANSWER:
-        raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")
+        raise ProviderError(f"The provider's answer at {response.url} is larger than 1 MiB, so it is not read.")
     return bytes(body)

@@ -167,7 +167,7 @@ def test_a_person_denies() -> None:
 def test_the_provider_says_that_the_code_has_ended(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
     """With the way to a new one."""
     own_issuer.switches.device_code_lifetime = 12
-    with pytest.raises(ProviderRefused, match="Run the cell again for a new one") as caught:
+    with pytest.raises(ProviderRefused, match="Run the cell again to get a new one") as caught:
         sign_in(own_issuer, pauses)
     assert caught.value.error == "expired_token"
     assert pauses.taken == [5, 5, 5]
@@ -198,7 +198,7 @@ def ends(attempt: Attempt, kind: type[IpyauthError], within: float) -> IpyauthEr
 def test_nobody_enters_the_code(own_issuer: LocalIssuer) -> None:
     """The wait's own end comes before the code's, and in the middle of a pause."""
     error = ends(Attempt(for_device(own_issuer), 0.5, grant=Grant("device")), SignInTimeout, 5)
-    assert "Nobody entered the code within 0.5 seconds" in str(error)
+    assert "The code was not entered within 0.5 seconds" in str(error)
     assert own_issuer.switches.requests[TOKENS] == 0
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 
 from ipyauth_magic.callback import listener
-from ipyauth_magic.callback.routes import Environment, ways_to
+from ipyauth_magic.callback.routes import Environment, routes_to
 
 
 def open_listener(*redirect_uris: str) -> listener.Listener:
     """Return a listener at the first of *redirect_uris* whose port is free."""
-    return listener.open_listener(ways_to(redirect_uris, Environment()))
+    return listener.open_listener(routes_to(redirect_uris, Environment()))
 
 
 class Waiting:
