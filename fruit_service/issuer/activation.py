@@ -9,10 +9,10 @@ from bottle import HTTPResponse
 
 from ..pages import page
 from .device import DeviceCode
+from .directory import User
 from .grants import LocalAuthorizationServer
 from .interaction import Interaction
 from .messages import PACKAGE
-from .people import User
 from .switches import Switches
 
 MOST_WRONG_CODES = 10

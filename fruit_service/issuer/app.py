@@ -14,11 +14,11 @@ from ..errors import BodyTooLarge, InsufficientScope, InvalidToken, RequestError
 from ..pages import asset, page, secure_headers
 from ..serving import MAX_BODY
 from .activation import Activation
+from .directory import GRANT_TYPES, OPENID_SCOPES
 from .grants import LocalAuthorizationServer
 from .interaction import Interaction
 from .logout import Logout
 from .messages import PACKAGE, Request
-from .people import GRANT_TYPES, OPENID_SCOPES
 from .signing import ALGORITHM
 
 CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]

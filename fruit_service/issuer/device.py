@@ -18,10 +18,10 @@ from authlib.oauth2.rfc8628 import (
     SlowDownError,
 )
 
-from .expiring import Expiring
+from .directory import User
 from .messages import Request, without_equal_scope
-from .people import User
 from .switches import Switches
+from .ttl import TtlMap
 
 if TYPE_CHECKING:
     from .grants import LocalAuthorizationServer
@@ -89,9 +89,9 @@ class DeviceCodes:
     def __init__(self, switches: Switches) -> None:
         self._clock = switches.elapsed
         self._changing = threading.Lock()
-        self._codes: Expiring[DeviceCode] = Expiring(self._clock)
-        self._user_codes: Expiring[str] = Expiring(self._clock)
-        self._polls: Expiring[tuple[float, float]] = Expiring(self._clock)
+        self._codes: TtlMap[DeviceCode] = TtlMap(self._clock)
+        self._user_codes: TtlMap[str] = TtlMap(self._clock)
+        self._polls: TtlMap[tuple[float, float]] = TtlMap(self._clock)
 
     def add(self, code: DeviceCode) -> None:
         """Let a device wait."""

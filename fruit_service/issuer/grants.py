@@ -18,15 +18,15 @@ from bottle import HTTPResponse
 
 from ..pages import secure_headers
 from .device import DeviceCodes, DeviceEndpoint, DeviceGrant
-from .expiring import Expiring
+from .directory import GRANT_TYPES, Directory, User
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
 from .logout import EndSessionEndpoint
 from .messages import Request, authorization_response, without_equal_scope
-from .people import GRANT_TYPES, Directory, User
 from .refresh import OFFLINE_ACCESS, RefreshGrant, RefreshTokens
 from .revocation import RevocationEndpoint
 from .signing import Signer
 from .switches import Switches
+from .ttl import TtlMap
 
 CODE_LIFETIME = 60
 """Of an authorization code, in seconds (RFC 6749, section 4.1.2: ten minutes at most)."""
@@ -100,11 +100,11 @@ class LocalAuthorizationServer(AuthorizationServer):
         logging.getLogger("authlib").setLevel(logging.INFO)
         self.directory = directory
         self.signer = signer
-        self.codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
-        self.spent_codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
+        self.codes: TtlMap[AuthorizationCode] = TtlMap(self.switches.elapsed)
+        self.spent_codes: TtlMap[AuthorizationCode] = TtlMap(self.switches.elapsed)
         self.refresh_tokens = RefreshTokens(self.switches)
         self.devices = DeviceCodes(self.switches)
-        self.issued: Expiring[Issued] = Expiring(self.switches.elapsed, limit=100_000)
+        self.issued: TtlMap[Issued] = TtlMap(self.switches.elapsed, limit=100_000)
         self.register_grant(ImplicitGrant)
         self.register_grant(CodeGrant, [S256Challenge(), IdTokenWithCode(signer)])
         self.register_grant(RefreshGrant, [IdTokenWithRefreshToken(signer)])

@@ -13,9 +13,9 @@ from bottle import HTTPResponse
 from joserfc.jwk import KeySet
 
 from ..pages import page, policy_source, secure_headers
-from .expiring import Expiring
 from .messages import PACKAGE, Request
 from .signing import ALGORITHM
+from .ttl import TtlMap
 
 if TYPE_CHECKING:
     from .grants import LocalAuthorizationServer
@@ -60,7 +60,7 @@ class Logout:
     def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
         self._server = server
         self._interaction = interaction
-        self._asked: Expiring[Asked] = Expiring(server.switches.elapsed)
+        self._asked: TtlMap[Asked] = TtlMap(server.switches.elapsed)
 
     def auth0(self, request: Request, browser: str | None) -> HTTPResponse:
         """End the session at once; go to `returnTo` if it is an Allowed Logout URL, character by character."""

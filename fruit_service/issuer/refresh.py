@@ -11,10 +11,10 @@ from authlib.oauth2.rfc6749 import TokenMixin
 from authlib.oauth2.rfc6749.errors import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
-from .expiring import Expiring
+from .directory import Client, User
 from .messages import without_equal_scope
-from .people import Client, User
 from .switches import Switches
+from .ttl import TtlMap
 
 if TYPE_CHECKING:
     from .grants import LocalAuthorizationServer
@@ -51,9 +51,9 @@ class RefreshTokens:
     def __init__(self, switches: Switches, limit: int = 100_000) -> None:
         self._switches = switches
         self._rotating = threading.Lock()
-        self._tokens: Expiring[RefreshToken] = Expiring(switches.elapsed, limit)
-        self._used: Expiring[float] = Expiring(switches.elapsed, limit)
-        self._ended: Expiring[bool] = Expiring(switches.elapsed, limit)
+        self._tokens: TtlMap[RefreshToken] = TtlMap(switches.elapsed, limit)
+        self._used: TtlMap[float] = TtlMap(switches.elapsed, limit)
+        self._ended: TtlMap[bool] = TtlMap(switches.elapsed, limit)
 
     def begin(
         self,
