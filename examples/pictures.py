@@ -36,7 +36,7 @@ SOURCES: Mapping[str, Sequence[str]] = {
         "fruit_service/pages/style.css",
         "fruit_service/issuer/pages/frame.html",
         "fruit_service/issuer/pages/consent.html",
-        "fruit_service/issuer/people.py",
+        "fruit_service/issuer/directory.py",
     ),
 }
 """Of each picture the files that decide what it shows; the cells that are run decide it too."""

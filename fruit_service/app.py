@@ -54,7 +54,7 @@ def _add_api(app: Bottle, store: FruitStore) -> None:
     def read(access_token: AccessToken) -> bytes:
         baskets = readable(access_token.scopes)
         # The fruits and the claims are JSON already: nothing is made twice on the way that is taken most.
-        fruits = store.lists().json(baskets)
+        fruits = store.snapshot().json(baskets)
         msg = f"Fruits that you may see: {' and '.join(baskets)}."
         return _answer(f'{{"msg": "{msg}", "fruits": {fruits}, "token_info": {access_token.json}}}')
 

@@ -33,8 +33,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
 from .changes import CHANNEL, Changes, OwnChanges, PostgresChanges, SqliteChanges, identity_of
+from .deadline import BoundedExecutor
 from .errors import BadConfig
-from .hanging import Hanging
 
 PATIENCE = 5
 """How long a write waits for another process's, in seconds."""
@@ -75,7 +75,7 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
             raise BadConfig(_cannot_open(error)) from error
         self._is_postgresql = self.engine.dialect.name == "postgresql"
-        self._hanging = Hanging("fruit-database", "The fruits cannot be reached now.")
+        self._executor = BoundedExecutor("fruit-database", "The fruits cannot be reached now.")
         self.changes = self._changes()
 
     @property
@@ -98,7 +98,7 @@ class Database:
             Unavailable: it was given up, or *work* raised it.
         """
         # A file does not stand still, and SQLite keeps to its own time.
-        return self._hanging.within(seconds, work) if self._is_postgresql else work()
+        return self._executor.within(seconds, work) if self._is_postgresql else work()
 
     def begin_write(self, connection: Connection, patience: float) -> None:
         """Make *connection* the only writer until its transaction ends; another one is waited for, *patience* long."""

@@ -17,8 +17,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, RSAKey
 
+from .deadline import BoundedExecutor
 from .errors import Unavailable
-from .hanging import Hanging
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_INTERVAL = 30
@@ -58,7 +58,7 @@ class IssuerKeys:
         self._keys: Mapping[str, Key] = {}
         self._good_until = float("-inf")
         self._state = threading.Condition()
-        self._hanging = Hanging("fruit-keys-request", "the issuer does not come to an end")
+        self._executor = BoundedExecutor("fruit-keys-request", "the issuer does not come to an end")
         self._fetching = False
         self._waited_until = 0.0
         self._fetches = 0
@@ -130,7 +130,7 @@ class IssuerKeys:
         first = not self._is_answered()
         keys: Mapping[str, Key] | None = None
         try:
-            keys = import_keys(self._hanging.within(MAX_FETCH, self._jwks))
+            keys = import_keys(self._executor.within(MAX_FETCH, self._jwks))
         except Exception as error:  # the thread must end with `_fetching` reset, whatever the issuer answers
             _log.warning("The keys of %s cannot be fetched: %s", self._issuer, error)
             self._jwks_uri = None

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .baskets import BASKETS, STARTING_LISTS, Fruits, identity, new_fruits
 from .database import PATIENCE, Database, fruit, set_up_schema
 from .errors import BadConfig, FruitError, Unavailable
-from .lists import Lists
+from .snapshot import Snapshot
 
 SHORT_PATIENCE = 0.1
 """How long a write waits for another process's when the one before has waited in vain, in seconds."""
@@ -37,7 +37,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class _Kept:
     version: Hashable | None
-    lists: Lists
+    snapshot: Snapshot
 
 
 class FruitStore:
@@ -103,27 +103,27 @@ class FruitStore:
 
     def fruits(self, baskets: Iterable[str]) -> dict[str, list[str]]:
         """Return the fruits in *baskets*, in the order in which they came."""
-        lists = self.lists()
-        return {basket: list(lists.fruits[basket]) for basket in baskets}
+        snapshot = self.snapshot()
+        return {basket: list(snapshot.fruits[basket]) for basket in baskets}
 
-    def lists(self) -> Lists:
+    def snapshot(self) -> Snapshot:
         """Return all fruits: from memory, if that is how they are now; as last seen, if nobody can tell."""
         kept = self._kept
         version = self._version()
         if version is not None and version == kept.version:
-            return kept.lists
+            return kept.snapshot
         if time.monotonic() < self._read_not_before:
-            return kept.lists
+            return kept.snapshot
         return self._read_again()
 
     def add(self, fruits: Fruits) -> dict[str, list[str]]:
         """Add *fruits*, all or none; return those that were not there yet."""
-        if self._version() == self._kept.version is not None and self._kept.lists.hold(fruits):
+        if self._version() == self._kept.version is not None and self._kept.snapshot.hold(fruits):
             return {basket: [] for basket in fruits}  # what is in memory was committed
         added = self._write(lambda connection: self._add(connection, fruits))
         self._writes += 1
         # To be read again, while that can be done: others may have written since.
-        self._kept = _Kept(None, self._kept.lists.with_more(added))
+        self._kept = _Kept(None, self._kept.snapshot.with_more(added))
         self._read_not_before = 0.0
         return added
 
@@ -138,22 +138,22 @@ class FruitStore:
         others = self._database.changes.version()
         return None if others is None else (self._writes, others)
 
-    def _read_again(self) -> Lists:
+    def _read_again(self) -> Snapshot:
         with self._reading:
             if time.monotonic() < self._read_not_before:
-                return self._kept.lists  # who was here before has waited in vain
+                return self._kept.snapshot  # who was here before has waited in vain
             version = self._version()
             if version is None or version != self._kept.version:
                 try:
                     self._kept = self._read()
                 except Unavailable:
                     self._read_not_before = time.monotonic() + READ_AGAIN
-            return self._kept.lists
+            return self._kept.snapshot
 
     def _read(self) -> _Kept:
         version = self._version()  # before the look: what is written during it is read once more
 
-        def read() -> Lists:
+        def read() -> Snapshot:
             with self._transaction(self._database.begin_read) as connection:
                 return _all(connection)
 
@@ -208,8 +208,8 @@ def _known(connection: Connection, basket: str, names: Sequence[str]) -> Sequenc
     return connection.scalars(known).all()
 
 
-def _all(connection: Connection) -> Lists:
+def _all(connection: Connection) -> Snapshot:
     fruits: dict[str, list[str]] = {basket: [] for basket in BASKETS}
     for basket, name in connection.execute(select(fruit.c.basket, fruit.c.name).order_by(fruit.c.id)):
         fruits[basket].append(name)
-    return Lists(fruits)
+    return Snapshot(fruits)

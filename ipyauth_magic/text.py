@@ -1,4 +1,4 @@
-"""Text from outside, made fit to show to a person."""
+"""Text from outside the package, made safe to show to a person."""
 
 import unicodedata
 
@@ -6,11 +6,12 @@ import unicodedata
 def plain(text: object, limit: int = 300) -> str:
     """Return *text* without control and formatting characters, at most *limit* characters long.
 
-    Escape sequences, line breaks and the marks that reverse the direction of text are what somebody
-    else's text could use to say something that it does not say.
+    A provider's text could use escape sequences, line breaks or marks that reverse the direction of text to forge
+    output of ours.
     """
     kept = str(text)[: 4 * limit]
-    if not (kept.isascii() and kept.isprintable()):  # as most text is; a look at each character costs a sign-in 0.1 ms
+    # Most text is plain ASCII. A look at each character would cost a sign-in 0.1 ms.
+    if not (kept.isascii() and kept.isprintable()):
         kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in kept)
     words = " ".join(kept.split())
     return words if len(words) <= limit else words[: limit - 1] + "…"

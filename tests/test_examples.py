@@ -46,7 +46,7 @@ STORIES = {
         "'nickname': 'alice'",
         r"logged_as   : \n",
     ),
-    "device.ipynb": ("Signed in as alice", "Nothing comes to this machine", READS_BOTH),
+    "device.ipynb": ("Signed in as alice", "No response comes to this machine", READS_BOTH),
     "two_apis.ipynb": (
         "Signed in as alice.*api/fruit",
         "Signed in as alice.*api/market",
@@ -62,7 +62,7 @@ STORIES = {
         "401.*The access token has expired",
         "^200$",
         "Signed in as alice.*left when shown",
-        "The access token has ended. Run the %%auth0 cell again",
+        "The access token has expired and cannot be renewed. Run the %%auth0 cell again",
     ),
     "cluster.ipynb": (
         "Signed in as alice.*then renewed by itself",
@@ -147,7 +147,9 @@ def test_a_notebook_plays_itself(tmp_path: Path, name: str) -> None:
         assert re.search(r"\(\{'usual': \['pear'\].*\{.*'exotic': \['mango'\]\}\)", run.stdout)
         assert "(401, 'Bearer realm=\"fruit\"')" in run.stdout
     else:
-        assert "The redirect URI is Jupyter's own, whose extension hands the response to this kernel." in run.stdout
+        assert (
+            "Jupyter serves the redirect URI, and the extension in it passes the response to this kernel." in run.stdout
+        )
     assert not JWT.search(run.stdout)
     assert secrets_in((tmp_path / "out" / name).read_text()) == []
     assert list((tmp_path / "out").glob("*.png"))

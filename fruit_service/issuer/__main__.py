@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..errors import FruitError
 from ..options import number
 from ..serving import until_signal, wait
-from .people import CALLBACK_URLS
+from .directory import CALLBACK_URLS
 from .server import LocalIssuer
 
 LIFETIME = number(1, 86_400)

@@ -12,7 +12,7 @@ from .authorization_server import LocalAuthorizationServer
 from .device_codes import DeviceCode
 from .interaction import Interaction
 from .messages import PACKAGE
-from .people import User
+from .directory import User
 from .switches import Switches
 
 MOST_WRONG_CODES = 10

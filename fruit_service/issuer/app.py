@@ -18,7 +18,7 @@ from .authorization_server import LocalAuthorizationServer
 from .interaction import Interaction
 from .logout import Logout
 from .messages import PACKAGE, Request
-from .people import GRANT_TYPES, OPENID_SCOPES
+from .directory import GRANT_TYPES, OPENID_SCOPES
 from .signing import ALGORITHM
 
 CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]

@@ -16,9 +16,9 @@ from bottle import HTTPResponse
 
 from ..pages import secure_headers
 from .device_codes import DeviceCodes
-from .expiring import Expiring
+from .ttl import TtlMap
 from .messages import Request, authorization_response
-from .people import GRANT_TYPES, Directory, User
+from .directory import GRANT_TYPES, Directory, User
 from .refresh_tokens import OFFLINE_ACCESS, RefreshTokens
 from .signing import Signer
 from .switches import Switches
@@ -95,11 +95,11 @@ class LocalAuthorizationServer(AuthorizationServer):
         logging.getLogger("authlib").setLevel(logging.INFO)
         self.directory = directory
         self.signer = signer
-        self.codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
-        self.spent_codes: Expiring[AuthorizationCode] = Expiring(self.switches.elapsed)
+        self.codes: TtlMap[AuthorizationCode] = TtlMap(self.switches.elapsed)
+        self.spent_codes: TtlMap[AuthorizationCode] = TtlMap(self.switches.elapsed)
         self.refresh_tokens = RefreshTokens(self.switches)
         self.devices = DeviceCodes(self.switches)
-        self.issued: Expiring[Issued] = Expiring(self.switches.elapsed, limit=100_000)
+        self.issued: TtlMap[Issued] = TtlMap(self.switches.elapsed, limit=100_000)
 
     @property
     def switches(self) -> Switches:

@@ -17,7 +17,7 @@ from authlib.oauth2.rfc8628 import (
 from .authorization_server import LocalAuthorizationServer
 from .device_codes import DEFAULT_INTERVAL, DeviceCode
 from .messages import without_equal_scope
-from .people import User
+from .directory import User
 
 AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
     AuthorizationPendingError: (403, "User has yet to authorize device code."),

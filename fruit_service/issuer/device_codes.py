@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from .expiring import Expiring
+from .ttl import TtlMap
 from .messages import Request
-from .people import User
+from .directory import User
 from .switches import Switches
 
 DEFAULT_INTERVAL = 5
@@ -67,9 +67,9 @@ class DeviceCodes:
     def __init__(self, switches: Switches) -> None:
         self._clock = switches.elapsed
         self._changing = threading.Lock()
-        self._codes: Expiring[DeviceCode] = Expiring(self._clock)
-        self._user_codes: Expiring[str] = Expiring(self._clock)
-        self._polls: Expiring[tuple[float, float]] = Expiring(self._clock)
+        self._codes: TtlMap[DeviceCode] = TtlMap(self._clock)
+        self._user_codes: TtlMap[str] = TtlMap(self._clock)
+        self._polls: TtlMap[tuple[float, float]] = TtlMap(self._clock)
 
     def add(self, code: DeviceCode) -> None:
         """Let a device wait."""

@@ -17,7 +17,7 @@ from .device import DeviceEndpoint, DeviceGrant
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
 from .logout import EndSessionEndpoint
 from .messages import authorization_response, without_equal_scope
-from .people import Directory, User
+from .directory import Directory, User
 from .refresh import RefreshGrant
 from .revocation import RevocationEndpoint
 from .signing import Signer

@@ -7,7 +7,7 @@ from typing import Any, cast
 from authlib.oidc.core import OpenIDCode, OpenIDToken, UserInfo
 from joserfc.jwk import KeySet
 
-from .people import User
+from .directory import User
 from .signing import Signer
 
 ID_TOKEN_LIFETIME = 36_000

@@ -13,9 +13,9 @@ from bottle import HTTPResponse
 
 from ..pages import page, policy_source, secure_headers
 from .authorization_server import LocalAuthorizationServer
-from .expiring import Expiring
+from .ttl import TtlMap
 from .messages import PACKAGE, Request
-from .people import User
+from .directory import User
 
 SESSION_LIFETIME = 10 * 3600
 PATIENCE = 600
@@ -59,8 +59,8 @@ class Interaction:
         self._users = server.directory.users
         self._auto_approve = self._users[auto_approve] if auto_approve else None
         self._skip_consent = skip_consent
-        self._sessions: Expiring[Session] = Expiring(server.switches.elapsed)
-        self._pending: Expiring[Pending] = Expiring(server.switches.elapsed)
+        self._sessions: TtlMap[Session] = TtlMap(server.switches.elapsed)
+        self._pending: TtlMap[Pending] = TtlMap(server.switches.elapsed)
         self._consents: set[tuple[str, str, str]] = set()
 
     def authorize(self, request: Request, browser: str | None) -> HTTPResponse:

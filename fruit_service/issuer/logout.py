@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 
 from ..pages import page, policy_source, secure_headers
 from .authorization_server import LocalAuthorizationServer
-from .expiring import Expiring
+from .ttl import TtlMap
 from .interaction import Interaction
 from .messages import PACKAGE, Request
 from .signing import ALGORITHM
@@ -58,7 +58,7 @@ class Logout:
     def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
         self._server = server
         self._interaction = interaction
-        self._asked: Expiring[Asked] = Expiring(server.switches.elapsed)
+        self._asked: TtlMap[Asked] = TtlMap(server.switches.elapsed)
 
     def auth0(self, request: Request, browser: str | None) -> HTTPResponse:
         """End the session at once; go to `returnTo` if it is an Allowed Logout URL, character by character."""

@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from .authorization_server import LocalAuthorizationServer
 from .messages import without_equal_scope
-from .people import User
+from .directory import User
 from .refresh_tokens import RefreshToken
 
 

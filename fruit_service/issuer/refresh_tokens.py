@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from authlib.oauth2.rfc6749 import TokenMixin
 
-from .expiring import Expiring
-from .people import Client, User
+from .ttl import TtlMap
+from .directory import Client, User
 from .switches import Switches
 
 OFFLINE_ACCESS = "offline_access"
@@ -44,9 +44,9 @@ class RefreshTokens:
     def __init__(self, switches: Switches, limit: int = 100_000) -> None:
         self._switches = switches
         self._rotating = threading.Lock()
-        self._tokens: Expiring[RefreshToken] = Expiring(switches.elapsed, limit)
-        self._used: Expiring[float] = Expiring(switches.elapsed, limit)
-        self._ended: Expiring[bool] = Expiring(switches.elapsed, limit)
+        self._tokens: TtlMap[RefreshToken] = TtlMap(switches.elapsed, limit)
+        self._used: TtlMap[float] = TtlMap(switches.elapsed, limit)
+        self._ended: TtlMap[bool] = TtlMap(switches.elapsed, limit)
 
     def begin(
         self,

@@ -11,7 +11,7 @@ from ..serving import LOOPBACK, Server, listen
 from .app import Endpoints
 from .grants import authorization_server
 from .interaction import Interaction
-from .people import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
+from .directory import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
 from .signing import Keys, Signer
 from .switches import Switches
 

@@ -13,7 +13,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet, RSAKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
-from .people import User
+from .directory import User
 from .switches import Draft, Switches
 
 ALGORITHM = "RS256"

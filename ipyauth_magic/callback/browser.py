@@ -1,4 +1,4 @@
-"""Opens a URL for the user, or says why that cannot be done here."""
+"""Opening a URL in the user's browser, with a reason if that is not possible here."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from webbrowser import BaseBrowser
 
 TEXT_BROWSERS = ("www-browser", "links", "elinks", "lynx", "w3m")
-"""They would take the terminal, or a pipe nobody sees; they count only if BROWSER names them."""
+"""Browsers that would draw into the terminal, or into a pipe. They are used only if BROWSER names them."""
 
 
 class NoBrowser(Exception):
-    """There is none to open; the message says why."""
+    """No browser can be opened. The message is the reason."""
 
 
 def why_no_browser() -> str | None:
-    """Return None if a browser can be opened for the user on this machine, else the reason."""
+    """Return None if a browser can be opened on this machine, else the reason why not."""
     try:
         _browsers()
     except NoBrowser as error:
@@ -30,9 +30,9 @@ def why_no_browser() -> str | None:
 
 
 def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
-    """Open *url* in the user's browser, in a thread: a browser's start can take seconds.
+    """Open *url* in the user's browser, in a thread, because a browser can take seconds to start.
 
-    *tell* is called with None once it is open, or with the reason why it is not.
+    The thread calls *tell* with None when the browser has opened, or with the reason why it has not.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError("only http and https URLs are opened")
@@ -44,11 +44,11 @@ def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
 
 
 def _open(url: str) -> str | None:
-    """Open *url*, and return None, or why that failed."""
+    """Open *url*. Return None, or the reason why that failed."""
     import webbrowser
 
     why = "the browser did not start"
-    # Not webbrowser.open: where the user's browser fails, that goes on to every other one, text browsers among them.
+    # Not webbrowser.open: if the user's browser fails, it tries every other browser, text browsers too.
     try:
         for browser in _browsers():
             try:
@@ -62,14 +62,14 @@ def _open(url: str) -> str | None:
 
 
 def _browsers() -> list[BaseBrowser]:
-    """Return the browsers to try, in their order: those that BROWSER names now, else the machine's own.
+    """Return the browsers to try, in order: those that BROWSER names now, else the machine's default browser.
 
     Raises:
-        NoBrowser: there is none, or none that the user would see.
+        NoBrowser: there is no browser, or none that the user would see.
     """
     import webbrowser
 
-    # Read here: `webbrowser` reads BROWSER once in a process, and `%env BROWSER=...` may come later.
+    # Read here: `webbrowser` reads BROWSER once in a process, and `%env BROWSER=...` may change it later.
     if named := [each for each in os.environ.get("BROWSER", "").split(os.pathsep) if each.strip()]:
         return [_named(each) for each in named]
     if (where := where_no_browser_is()) is not None:
@@ -84,12 +84,12 @@ def _browsers() -> list[BaseBrowser]:
 
 
 def _named(name: str) -> BaseBrowser:
-    """Return the browser that *name* stands for: one that `webbrowser` knows, a program, or a command with `%s`."""
+    """Return the browser for *name*: a name registered in `webbrowser`, a program, or a command with `%s`."""
     import webbrowser
 
     try:
         return webbrowser.get(name)
     except webbrowser.Error:
-        return webbrowser.GenericBrowser(name)  # as `webbrowser` takes what it does not know
+        return webbrowser.GenericBrowser(name)  # as `webbrowser` itself does for an unknown name
     except ValueError as error:
         raise NoBrowser(f"BROWSER cannot be used: {error}") from None

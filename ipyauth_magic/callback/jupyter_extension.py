@@ -1,7 +1,7 @@
-"""The Jupyter server's part: serves the callback to the signed-in user, and hands responses to the kernels that wait.
+"""The extension of the Jupyter server: serves the callback to the logged-in user, and passes responses to kernels.
 
-It knows no token and no provider. The page posts the response to its own address, under Jupyter's login and XSRF check;
-which kernel waits for it is told by its `state`, and that kernel checks all the rest.
+It does not validate responses. The page posts the response to its own address, under Jupyter's login and XSRF check.
+`state` identifies the kernel that waits for it, and that kernel makes all other checks.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from ..protocol.messages import MalformedResponse, parse_response
 from . import pages
-from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, HandOff, lookup, mark
+from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, HandOff, lookup, publish_server
 from .receiver import FORM
-from .server import ANSWER_LIMIT as OUTCOME_TIMEOUT
-from .server import BODY_LIMIT
+from .server import BODY_LIMIT, COMPLETION_LIMIT
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 ANSWER_LIMIT = 64 * 1024
-"""Bytes; a kernel answers with two sentences."""
+"""Largest answer of a kernel in bytes. It has two sentences."""
 
-NOBODY_WAITS = pages.not_ours("No notebook of this server waits for it: that sign-in has ended. Run the cell again.")
-NO_ANSWER = pages.failed("The notebook did not say how the sign-in ended. Look there.")
+NO_KERNEL_WAITS = pages.not_ours("No notebook of this server is waiting for it. Run the cell again.")
+NO_ANSWER = pages.failed("The notebook did not report how the sign-in ended. Check the notebook.")
 
 
 class CallbackHandler(JupyterHandler):
@@ -41,15 +40,15 @@ class CallbackHandler(JupyterHandler):
 
     @web.authenticated
     def get(self) -> None:
-        """Serve the page that posts the response in its address, fragment or query, back to this address."""
+        """Serve the page that posts the response, from its fragment or its query, to this same address."""
         for name, value in pages.headers("relay.js"):
             self.set_header(name, value)
-        # The page's own check of who posts: Jupyter's, by cookie and header.
+        # Jupyter checks the sender of the POST by this token, in a cookie and in a header.
         self.finish(pages.page(pages.RELAY, "relay.js", xsrf_token=to_unicode(self.xsrf_token)))
 
     @web.authenticated
     async def post(self) -> None:
-        """Hand the response in the body to the kernel that waits for it; tell the page how that ended."""
+        """Pass the response in the body to the kernel that waits for it, and answer with the outcome."""
         for name, value in pages.COMMON_HEADERS:
             self.set_header(name, value)
         outcome, status = await self._outcome()
@@ -66,22 +65,22 @@ class CallbackHandler(JupyterHandler):
             state = parse_response(self.request.body.decode("ascii")).get("state", "")
         except (MalformedResponse, UnicodeDecodeError):
             return pages.not_ours("It is malformed."), 400
-        # Files may be slow: a home folder of a hub lies on a network.
-        rendezvous = await asyncio.to_thread(lookup, state)
-        if rendezvous is None:
-            return NOBODY_WAITS, 404
-        return await self._hand_over(rendezvous)
+        # In a thread: on a hub, the home folder may be on a slow network.
+        hand_off = await asyncio.to_thread(lookup, state)
+        if hand_off is None:
+            return NO_KERNEL_WAITS, 404
+        return await self._hand_over(hand_off)
 
-    async def _hand_over(self, rendezvous: HandOff) -> tuple[pages.Outcome, int]:
+    async def _hand_over(self, hand_off: HandOff) -> tuple[pages.Outcome, int]:
         where = "query" if self.request.headers.get(QUERY_HEADER) == "query" else "fragment"
         request = HTTPRequest(
-            f"http://127.0.0.1:{rendezvous.port}{HANDOVER_PATH}",
+            f"http://127.0.0.1:{hand_off.port}{HANDOVER_PATH}",
             method="POST",
-            headers={"Content-Type": FORM, SECRET_HEADER: rendezvous.secret, QUERY_HEADER: where},
+            headers={"Content-Type": FORM, SECRET_HEADER: hand_off.secret, QUERY_HEADER: where},
             body=self.request.body,
             follow_redirects=False,
             connect_timeout=5,
-            request_timeout=OUTCOME_TIMEOUT + 5,
+            request_timeout=COMPLETION_LIMIT + 5,
         )
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
@@ -94,17 +93,17 @@ def _read(body: bytes) -> pages.Outcome:
     """Return the outcome in a kernel's answer.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, TypeError: *body* is not an outcome.
     """
     document = json.loads(body[:ANSWER_LIMIT])
     return pages.Outcome(*(str(document[name])[:2000] for name in ("outcome", "title", "message")))
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    """Add the callback to *server*; Jupyter calls this for each extension that is enabled."""
+    """Add the callback to *server*. Jupyter calls this for each enabled extension."""
     base_url = str(server.web_app.settings["base_url"])
     server.web_app.add_handlers(".*$", [(url_path_join(base_url, "callback/"), CallbackHandler)])
     try:
-        mark(Path(jupyter_runtime_dir()))
+        publish_server(Path(jupyter_runtime_dir()))
     except OSError as error:
-        server.log.warning("ipyauth_magic: kernels cannot be told that responses are handed over: %s", error)
+        server.log.warning("ipyauth_magic: kernels will not use this extension, its file cannot be written: %s", error)

@@ -1,7 +1,7 @@
-"""Where a kernel that waits for a response and the Jupyter server that receives it meet: files of this user alone.
+"""The hand-off of a response from the Jupyter server to the kernel that waits for it, by files of this user alone.
 
-The kernel leaves the port of its listener and a secret in a file named by a digest of the state; the server, which
-learns the state from the response, finds the kernel by it, and proves by the secret that it could read the file.
+The kernel writes the port of its listener and a secret into a file, whose name is a digest of `state`. The server reads
+`state` from the response and opens that file. With the secret it proves to the kernel that it could read the file.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 from ..store.private_directory import PrivateFolder
 
 SECRET_HEADER = "X-Ipyauth-Secret"
-"""Proves to the kernel's listener that who hands a response over has read the rendezvous file."""
+"""Proves to the kernel's listener that the sender has read the hand-off file."""
 
 QUERY_HEADER = "X-Ipyauth-Response-In"
-"""Tells the kernel's listener where in the URL the response stood: `query` or `fragment`."""
+"""The part of the URL in which the response stood: `query` or `fragment`."""
 
 HANDOVER_PATH = "/handover"
 
 ABANDONED = 2 * 3600.0
-"""Seconds after which a rendezvous belongs to nobody: no sign-in waits for longer than an hour."""
+"""Age in seconds of an abandoned hand-off file. No sign-in waits for longer than an hour."""
 
 _PREFIX = "ipyauth-waiting-"
 _FILE_LIMIT = 1024
@@ -35,16 +35,16 @@ _FILE_LIMIT = 1024
 
 @dataclass(frozen=True)
 class HandOff:
-    """Where the listener of a kernel is, and what proves that somebody may hand it a response."""
+    """The port of a kernel's listener, and the secret that the sender of a response needs."""
 
     port: int
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def publish(self, state: str, folder: Path | None = None) -> Published:
-        """Let the Jupyter server find this by *state*, until the result is withdrawn.
+        """Write the hand-off file for *state*, for the Jupyter server. `unpublish` of the result removes it.
 
         Raises:
-            OSError: the runtime folder cannot be written to, or belongs to somebody else.
+            OSError: the runtime folder cannot be written, or belongs to another user.
         """
         place = PrivateFolder(folder or _required(runtime_folder()))
         _sweep(place.path)
@@ -57,22 +57,22 @@ class HandOff:
 
 @dataclass(frozen=True)
 class Published:
-    """A rendezvous that the Jupyter server can find."""
+    """A file in the runtime folder, for the other side to read."""
 
     place: PrivateFolder
     name: str
 
     def unpublish(self) -> None:
-        """Take it away; any number of times."""
+        """Remove the file. A second call does nothing."""
         with suppress(OSError):
             self.place.remove(self.name)
         atexit.unregister(self.unpublish)
 
 
 def lookup(state: str, folder: Path | None = None) -> HandOff | None:
-    """Return the rendezvous of the kernel that waits for a response with *state*; None if none does.
+    """Return the hand-off of the kernel that waits for a response with *state*, or None.
 
-    A file that is not this user's alone does not count.
+    A file that other users can write does not count.
     """
     place = folder or runtime_folder()
     data = PrivateFolder(place).read(_name_of(state), _FILE_LIMIT) if place else None
@@ -86,7 +86,7 @@ def lookup(state: str, folder: Path | None = None) -> HandOff | None:
 
 
 def runtime_folder() -> Path | None:
-    """Return Jupyter's runtime folder, which a server shares with its kernels; None where there is no Jupyter."""
+    """Return Jupyter's runtime folder, which a server shares with its kernels; None without Jupyter."""
     try:
         from jupyter_core.paths import jupyter_runtime_dir
     except ImportError:
@@ -94,11 +94,11 @@ def runtime_folder() -> Path | None:
     return Path(jupyter_runtime_dir())
 
 
-def mark(folder: Path) -> Published:
-    """Let the kernels of this Jupyter server know that it hands responses over, until the result is withdrawn.
+def publish_server(folder: Path) -> Published:
+    """Tell the kernels of this Jupyter server, by a file, that it passes responses on.
 
     Raises:
-        OSError: the runtime folder cannot be written to, or belongs to somebody else.
+        OSError: the runtime folder cannot be written, or belongs to another user.
     """
     marker = Published(PrivateFolder(folder), _marker_of(os.getpid()))
     marker.place.replace(marker.name, b"{}")
@@ -106,8 +106,8 @@ def mark(folder: Path) -> Published:
     return marker
 
 
-def is_marked(folder: Path, pid: int) -> bool:
-    """Tell whether the Jupyter server with process id *pid* hands responses over."""
+def server_hands_over(folder: Path, pid: int) -> bool:
+    """Return whether the Jupyter server with process id *pid* passes responses on."""
     return PrivateFolder(folder).read(_marker_of(pid), _FILE_LIMIT) is not None
 
 
@@ -126,7 +126,7 @@ def _required(folder: Path | None) -> Path:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed kernels left."""
+    """Remove the files of killed kernels."""
     with suppress(OSError):
         for path in folder.glob(f"{_PREFIX}*"):
             with suppress(OSError):

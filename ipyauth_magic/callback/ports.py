@@ -1,7 +1,7 @@
-"""The redirect URI's port, held by us alone before any browser opens.
+"""Binding the redirect URI's port, exclusively, before a browser opens.
 
-A browser that is sent to `http://localhost:P` tries `::1` first, so a program that holds `[::1]:P` beside our
-`127.0.0.1:P` would receive the response: for `localhost` both are bound, or none (RFC 8252, 8.3).
+For `http://localhost:P` a browser tries `::1` first. Another program with `[::1]:P` would receive the response although
+`127.0.0.1:P` is ours. For `localhost`, both addresses are therefore bound, or none (RFC 8252, 8.3).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 from ..protocol.urls import port_of
 
 BACKLOG = 128
-# The first address of each must be there.
+# The first address is required. The others may be absent on this machine.
 _ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
 _NO_SUCH_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENODEV}
 _TRIES_FOR_A_COMMON_PORT = 20
 
 
 class PortInUse(OSError):
-    """Another program holds the port; `port` names it."""
+    """Another program holds `port`."""
 
     def __init__(self, port: int, reason: str) -> None:
         super().__init__(errno.EADDRINUSE, reason)
@@ -34,36 +34,36 @@ class PortInUse(OSError):
 
 @dataclass(frozen=True)
 class BoundUri:
-    """A redirect URI whose port is ours: the listening sockets, and the URI with its real port."""
+    """A redirect URI with its listening sockets. Port 0 is replaced by the port that was bound."""
 
     redirect_uri: str
     sockets: tuple[socket.socket, ...]
 
     @property
     def port(self) -> int | None:
-        """The port that is held; None where nothing is."""
+        """The bound port; None if there is no socket."""
         return int(self.sockets[0].getsockname()[1]) if self.sockets else None
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the sockets and free the port."""
         for bound in self.sockets:
             stop_listening(bound)
             bound.close()
 
 
 def stop_listening(bound: socket.socket) -> None:
-    """Take no more connections, also where a forked process still holds the socket."""
-    with contextlib.suppress(OSError):  # not every system lets a listening socket be shut down
+    """Refuse new connections, even if a forked process still has the socket open."""
+    with contextlib.suppress(OSError):  # not every system can shut down a listening socket
         bound.shutdown(socket.SHUT_RDWR)
 
 
 def bind_redirect_uri(redirect_uri: str, bind: str | None = None) -> BoundUri:
-    """Return *redirect_uri* bound and listening on its loopback addresses, or on the address *bind*.
+    """Bind the port of *redirect_uri* on its loopback addresses, or on the address *bind*, and listen there.
 
-    Port 0 takes a free port.
+    Port 0 chooses a free port.
 
     Raises:
-        PortInUse: somebody else holds the port, on any of the addresses.
+        PortInUse: another program holds the port on one of the addresses.
     """
     parts = urlsplit(redirect_uri)
     host, port = str(parts.hostname), port_of(redirect_uri)
@@ -87,14 +87,14 @@ def _listen_on_free_port(addresses: Sequence[str]) -> list[socket.socket]:
 
 
 def _listen(addresses: Sequence[str], port: int, optional: Sequence[str]) -> list[socket.socket]:
-    """Listen on every address but those *optional* ones that this machine does not have."""
+    """Listen on each of *addresses*. Those that are also *optional* may be absent on this machine."""
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
             try:
                 sockets.append(_listen_on(address, port))
             except OSError as error:
-                # Without IPv6 nobody can hold ::1 either, so nothing is lost.
+                # Without IPv6, no other program can hold ::1 either.
                 if address not in optional or error.errno not in _NO_SUCH_FAMILY:
                     raise
     except BaseException as error:
@@ -122,7 +122,7 @@ def _listen_on(address: str, port: int) -> socket.socket:
 
 
 def _hold_alone(unbound: socket.socket) -> None:
-    """Let us bind again right after a restart, and nobody beside us; never SO_REUSEPORT, which would let them."""
+    """Allow a new bind right after a restart, but no second program. SO_REUSEPORT would allow one."""
     if sys.platform == "win32":
         unbound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
     else:

@@ -1,4 +1,4 @@
-"""Where the kernel runs, and by which way a response reaches it from there: one pure function, a ladder."""
+"""The route of a response to the kernel: `routes_to`, a pure function of the redirect URIs and the environment."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _HOSTS = (
     ("BINDER_SERVICE_HOST", "Binder"),
     ("BINDER_LAUNCH_HOST", "Binder"),
 )
-"""Environment variables by which hosts of kernels are known."""
+"""Environment variables that identify a hosted notebook service."""
 
 _HUB_PATH = "/hub/user-redirect/callback/"
-"""Where JupyterHub sends any user on to the callback of their own server."""
+"""The path at which JupyterHub redirects each user to the callback of the user's own server."""
 
 _PORT_IN_PATH = re.compile(r"(?:.*/)?proxy/(?:absolute/)?([1-9][0-9]{0,4})(/.*)")
-"""The path of jupyter-server-proxy, and of code-server: the port, and what is left of the path behind it."""
+"""A path of jupyter-server-proxy or of code-server: the port, and the path behind the proxy."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class JupyterServer:
     """The Jupyter server that started this kernel.
 
     Attributes:
-        port: on which it listens.
-        base_url: the path before all that it serves, as `/` or `/user/ada/`.
-        hands_over: our extension runs in it, and hands responses to the kernels that wait for them.
+        port: the port on which it listens.
+        base_url: the prefix of all its paths, as `/` or `/user/ada/`.
+        hands_over: our extension runs in it, and passes responses to the kernels that wait for them.
     """
 
     port: int
@@ -43,13 +43,15 @@ class JupyterServer:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where this kernel runs, as far as it decides how a response can come.
+    """The facts about this kernel's place that decide the route of a response.
 
     Attributes:
+        server: the Jupyter server that started this kernel, or None.
         hub_prefix: on a JupyterHub, the path of the user's server, as `/user/ada/`.
-        proxy_uri: of VS Code or code-server, under which ports of this machine are seen, with `{{port}}` in it.
-        host: the name of a service that lends kernels, as `Google Colab`.
-        ssh: what comes after `ssh` to get here, as `ada@192.0.2.7`, where somebody came so.
+        proxy_uri: the template by which VS Code or code-server forwards ports of this machine; contains `{{port}}`.
+        host: the name of a hosted notebook service, as `Google Colab`.
+        ssh: the destination for `ssh` if the user is connected by SSH, as `ada@192.0.2.7`.
+        is_container: whether this process runs in a container.
     """
 
     server: JupyterServer | None = None
@@ -67,7 +69,7 @@ class Environment:
         server: JupyterServer | None = None,
         is_container: bool = False,
     ) -> Environment:
-        """Return what *variables* of the environment and the names of loaded *modules* tell."""
+        """Return the environment that follows from environment *variables* and the names of loaded *modules*."""
         host = "Google Colab" if "google.colab" in modules else None
         return cls(
             server=server,
@@ -80,7 +82,7 @@ class Environment:
 
     @property
     def where(self) -> str | None:
-        """The place, in words, if it is one where the user's browser never runs; else None."""
+        """The place as words if the user's browser never runs there, else None."""
         if self.host:
             return f"at {self.host}"
         if self.hub_prefix:
@@ -90,16 +92,16 @@ class Environment:
 
 @dataclass(frozen=True)
 class Route:
-    """How the response to one redirect URI reaches the kernel, and why so.
+    """The route by which the response to one redirect URI reaches the kernel.
 
     Attributes:
-        listen_at: the redirect URI as our listener sees it, without what a proxy strips; None: nothing comes to a port
-            of ours.
-        bind: another address to listen on than that of `listen_at`.
-        through_server: the Jupyter server takes the response, and hands it over.
-        paste: the user is asked for the URL at which the browser ends.
-        reason: a sentence that says what was chosen, and why.
-        advice: a sentence that says what else would serve; may be empty.
+        reason: a sentence for the user: the route, and the reason for it.
+        listen_at: the redirect URI as our listener sees it, without the prefix that a proxy removes; None if no
+            response comes to a port of ours.
+        bind: the address to listen on, if it is not that of `listen_at`.
+        through_server: the Jupyter server receives the response and passes it on.
+        paste: the user is asked to paste the URL from the browser's address bar.
+        advice: a sentence for the user with an alternative; may be empty.
     """
 
     redirect_uri: str
@@ -112,12 +114,12 @@ class Route:
 
     @property
     def port(self) -> int | None:
-        """The port that our listener needs; None where any one serves, or none."""
+        """The port of `listen_at`; None if the route needs no particular port."""
         return port_of(self.listen_at) if self.listen_at else None
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether somebody between the browser and us reads, and may log, what is sent to the redirect URI."""
+        """Whether a server between the browser and the kernel reads, and may log, requests to the redirect URI."""
         return self.through_server or self.listen_at not in (None, self.redirect_uri)
 
 
@@ -128,33 +130,33 @@ def routes_to(
     bind: str | None = None,
     paste: bool = False,
 ) -> tuple[Route, ...]:
-    """Return the ways to try, in order: those of *redirect_uris*, and last the ones where only the user can help.
+    """Return the routes to try, in order. Routes on which the user must paste the response come last.
 
     Args:
         redirect_uris: as the user gave them.
-        environment: where the kernel runs.
-        response_mode: `form_post` does not get through Jupyter's login.
-        bind: the address on which the user wants us to listen.
-        paste: the user wants to be asked in any case.
+        environment: the place of the kernel.
+        response_mode: `form_post` does not pass Jupyter's login, so it excludes routes through a server.
+        bind: the address to listen on, if the user gave one.
+        paste: ask the user to paste the response on any route.
 
     Raises:
-        InvalidParams: *response_mode* does not go with any of them.
+        InvalidParams: no route works with *response_mode*.
     """
-    all_ways = [_way(redirect_uri, environment, bind, paste) for redirect_uri in redirect_uris]
-    usable = [way for way in all_ways if response_mode != "form_post" or not way.is_forwarded]
+    all_routes = [_route(redirect_uri, environment, bind, paste) for redirect_uri in redirect_uris]
+    usable = [route for route in all_routes if response_mode != "form_post" or not route.is_forwarded]
     if not usable:
         raise InvalidParams([_NO_FORM_POST])
-    return tuple(sorted(usable, key=lambda way: way.listen_at is None and not way.through_server))
+    return tuple(sorted(usable, key=lambda route: route.listen_at is None and not route.through_server))
 
 
 _NO_FORM_POST = Problem(
     "response_mode",
-    "form_post does not get through to a kernel behind Jupyter: a browser sends Jupyter's login cookie only with links "
-    "(SameSite=Lax). Leave response_mode out",
+    "form_post does not work for a kernel behind Jupyter, because a browser sends Jupyter's login cookie with links "
+    "only (SameSite=Lax). Leave response_mode out",
 )
 
 
-def _way(redirect_uri: str, environment: Environment, bind: str | None, paste: bool) -> Route:
+def _route(redirect_uri: str, environment: Environment, bind: str | None, paste: bool) -> Route:
     parts = urlsplit(redirect_uri)
     return (
         _through_jupyter(parts, environment)
@@ -162,34 +164,34 @@ def _way(redirect_uri: str, environment: Environment, bind: str | None, paste: b
         or _by_listener(parts, environment, bind, paste)
         or Route(
             redirect_uri,
-            f"Nothing at {parts.netloc} is known to lead to this kernel, so you bring the response yourself.",
+            f"No known route leads from {parts.netloc} to this kernel, so you paste the response yourself.",
             paste=True,
             advice=_DEVICE,
         )
     )
 
 
-_DEVICE = "--flow device needs no redirect URI at all."
+_DEVICE = "--flow device needs no redirect URI."
 _INSTALL = (
-    "Installed in the environment of the Jupyter server (`pip install 'ipyauth-magic[jupyter]'`, then start it anew), "
-    "ipyauth-magic takes the response there."
+    "Install ipyauth-magic in the environment of the Jupyter server (`pip install 'ipyauth-magic[jupyter]'`) and "
+    "restart that server, and it passes the response to this kernel."
 )
 
 
 def _through_jupyter(parts: SplitResult, environment: Environment) -> Route | None:
-    """Return the way through the Jupyter server, if the redirect URI leads there."""
+    """Return the route through the Jupyter server, if the redirect URI leads there."""
     server, hub = environment.server, environment.hub_prefix
     by_hub = hub is not None and parts.path.endswith(_HUB_PATH)
     if not by_hub and not _is_of_server(parts, server, hub):
         return None
     redirect_uri = parts.geturl()
     if server is None or not server.hands_over:
-        reason = f"Jupyter itself serves {redirect_uri}, and knows nothing of this kernel's sign-in."
+        reason = f"Jupyter itself serves {redirect_uri}, and has no extension that passes the response to this kernel."
         return Route(redirect_uri, reason, paste=True, advice=_INSTALL)
     if by_hub:
-        reason = "JupyterHub leads your browser to your own server, whose extension hands the response to this kernel."
+        reason = "JupyterHub leads your browser to your own server, and the extension in it passes the response on."
     else:
-        reason = "The redirect URI is Jupyter's own, whose extension hands the response to this kernel."
+        reason = "Jupyter serves the redirect URI, and the extension in it passes the response to this kernel."
     return Route(redirect_uri, reason, through_server=True)
 
 
@@ -202,7 +204,7 @@ def _is_of_server(parts: SplitResult, server: JupyterServer | None, hub_prefix: 
 
 
 def _through_proxy(parts: SplitResult, environment: Environment, paste: bool) -> Route | None:
-    """Return the way through a proxy that forwards a port of this machine, if the redirect URI names one."""
+    """Return the route through a proxy that forwards a port of this machine, if the redirect URI names such a port."""
     by_template = environment.proxy_uri is not None
     found = _match_template(parts.geturl(), environment.proxy_uri) if environment.proxy_uri else None
     if found is None:
@@ -210,7 +212,7 @@ def _through_proxy(parts: SplitResult, environment: Environment, paste: bool) ->
     if found is None or int(found[1]) > 65535:
         return None
     listen_at = f"http://127.0.0.1:{found[1]}{found[2] or '/'}"
-    proxy = "VSCODE_PROXY_URI says that it" if by_template else "A proxy, as jupyter-server-proxy has it,"
+    proxy = "The proxy of VSCODE_PROXY_URI" if by_template else "A proxy such as jupyter-server-proxy"
     reason = f"{proxy} forwards the redirect URI to port {found[1]} of this machine, where this kernel listens."
     return Route(parts.geturl(), reason, listen_at, paste=paste)
 
@@ -224,20 +226,20 @@ def _match_template(redirect_uri: str, proxy_uri: str) -> re.Match[str] | None:
 
 
 def _by_listener(parts: SplitResult, environment: Environment, bind: str | None, paste: bool) -> Route | None:
-    """Return the way to a port of our own, if the browser may reach it."""
+    """Return the route to a port of our own, if the browser may reach it."""
     redirect_uri = parts.geturl()
     if parts.hostname not in LOOPBACK_HOSTS:
         if not bind or not parts.port:
             return None
-        reason = f"This kernel listens on {bind}, and {parts.netloc} is published as its port."
+        reason = f"This kernel listens on {bind}, and its port is published at {parts.netloc}."
         return Route(redirect_uri, reason, redirect_uri, bind, paste=paste)
     if bind:
-        reason = f"This kernel listens on {bind}, where a published port leads your browser."
+        reason = f"This kernel listens on {bind}, and your browser reaches it through a published port."
         return Route(redirect_uri, reason, redirect_uri, bind, paste=paste)
     if environment.where:
-        reason = f"The kernel runs {environment.where}, so your browser does not find it at {parts.netloc}."
+        reason = f"The kernel runs {environment.where}, so your browser cannot reach it at {parts.netloc}."
         return Route(redirect_uri, reason, redirect_uri, paste=True, advice=_elsewhere(environment))
-    reason = "It reaches a listener of this kernel, at the redirect URI, from a browser on this machine."
+    reason = "A browser on this machine sends it to the redirect URI, where this kernel listens."
     return Route(redirect_uri, reason, redirect_uri, paste=paste, advice=_forward_line(parts, environment))
 
 
@@ -248,19 +250,19 @@ def _elsewhere(environment: Environment) -> str:
 
 
 def _forward_line(parts: SplitResult, environment: Environment) -> str:
-    """Return what to do where the browser is probably on another machine after all."""
+    """Return the advice for a browser that is probably on another machine, or an empty string."""
     if environment.ssh:
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
         port = port_of(parts.geturl())
         line = f"ssh -N -L {port}:{host}:{port} {environment.ssh}"
-        return f"You came here by SSH: run `{line}` on your own machine, and leave it open. Or --paste."
+        return f"You are connected by SSH: run `{line}` on your own machine and leave it open. Or use --paste."
     if environment.is_container:
-        return "In a container, publish that port and give --bind 0.0.0.0. Or --paste."
+        return "In a container, publish that port and add --bind 0.0.0.0. Or use --paste."
     return ""
 
 
 def _ssh_destination(variables: Mapping[str, str]) -> str | None:
-    """Return user, host and port as ssh takes them, from what its server says of the connection (sshd(8))."""
+    """Return the arguments for `ssh` to this machine, from `SSH_CONNECTION` (sshd(8)), or None."""
     words = variables.get("SSH_CONNECTION", "").split()
     if len(words) != 4 or not words[3].isdigit():
         return None

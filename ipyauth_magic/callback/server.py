@@ -28,7 +28,7 @@ CONNECTIONS = 128
 CONNECTION_LIFETIME = 10
 """Seconds after which a connection without a whole request ends, however it drips."""
 
-ANSWER_LIMIT = 60.0
+COMPLETION_LIMIT = 60.0
 """Seconds for which a stopped server goes on with a request that it has begun: the provider may be slow to answer."""
 
 TURN = 0.5
@@ -143,7 +143,7 @@ class Server:
         while (left := self._stop_at - time.monotonic()) > 0:
             wasyncore.loop(timeout=min(left, TURN), use_poll=True, map=self._map, count=1)
         self._give_port_back()
-        ends_at = time.monotonic() + ANSWER_LIMIT
+        ends_at = time.monotonic() + COMPLETION_LIMIT
         while self._is_answering() and time.monotonic() < ends_at:
             wasyncore.loop(timeout=TURN, use_poll=True, map=self._map, count=1)
 

@@ -1,7 +1,7 @@
-"""A card: a title, rows of label and value, perhaps a link; as HTML for a notebook and as text for a terminal.
+"""A card: a title, rows of label and value, perhaps a link, as HTML for a notebook and as text for a terminal.
 
-The HTML is made only of what an untrusted notebook keeps: JupyterLab drops a style whose colour is a variable of the
-theme, so the colours here are fixed ones that can be seen on white and on black.
+The HTML has only elements and styles that an untrusted notebook keeps. JupyterLab drops a style with a theme variable
+as its colour, so the colours are fixed, and are readable on white and on black.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ LINK_STYLE = (
 
 CODE_STYLE = (
     "font-family:monospace;font-size:2em;font-weight:600;letter-spacing:0.12em;line-height:1.6;"
-    "user-select:all;-webkit-user-select:all"  # one click takes all of it; the letters' distance is not copied
+    "user-select:all;-webkit-user-select:all"  # one click selects the whole code, without the space between letters
 )
 QR_STYLE = "display:inline-block;vertical-align:top;margin:4px 0;border-radius:4px;background:#fff"
 
 
 @dataclass(frozen=True)
 class Link:
-    """A link that opens in a new tab, and the URL for a terminal."""
+    """A link that opens in a new tab. A terminal shows its URL."""
 
     label: str
     url: str
@@ -39,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Code:
-    """A code to be entered at *url*, on any device (RFC 8628, section 3.3)."""
+    """A code that the user enters at *url*, on any device (RFC 8628, section 3.3)."""
 
     text: str
     url: str
@@ -47,12 +47,12 @@ class Code:
 
 @dataclass(frozen=True)
 class Card:
-    """What to show; every text in it may come from outside.
+    """The content of a card. Each text may come from outside: it is escaped when it is rendered.
 
     Attributes:
-        mood: `good`, `waiting`, `bad` or `still`; colours the edge.
+        mood: `good`, `waiting`, `bad` or `still`; sets the colour of the edge.
         note: a sentence under the rows.
-        code: shown large, with a QR code of the link where segno is installed.
+        code: shown large, with a QR code of the link if segno is installed.
     """
 
     mood: str
@@ -103,7 +103,7 @@ def _button(link: Link) -> str:
 
 
 def _code(code: Code, button: str, link: Link | None) -> str:
-    """Return *code* and where to enter it, above *button*; beside them, where there is room, the QR code of *link*."""
+    """Return *code* with its page, above *button*. The QR code of *link* is beside them if there is room."""
     where = _anchor(code.url, escaped(code.url), "text-decoration:underline")
     words = (
         f'<div>Open {where} on any device, and enter</div><div style="{CODE_STYLE}">{escaped(code.text)}</div>{button}'
@@ -119,7 +119,7 @@ def table(rows: Sequence[Row]) -> str:
         return ""
     left = "text-align:left;vertical-align:top;padding:1px 16px 1px 0;white-space:nowrap"
     head = f'style="{left};font-weight:normal;opacity:0.75"'
-    # An untrusted notebook keeps `break-word` only; `anywhere` also wraps a long word of a narrow table.
+    # An untrusted notebook keeps only `break-word`. `anywhere` also wraps a long word in a narrow table.
     wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
     cell = f'style="text-align:left;vertical-align:top;padding:1px 0;{wrap}"'
     body = "".join(
@@ -130,5 +130,5 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return *text* fit for HTML: made plain, and escaped."""
+    """Return *text* for HTML: without control characters, and escaped."""
     return html.escape(plain(text, 600))

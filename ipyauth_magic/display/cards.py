@@ -1,7 +1,7 @@
-"""What is shown while a sign-in waits, and how it ended.
+"""The cards of a sign-in: with its link while it waits, and with its result.
 
-The panel with the link stands still: replacing it each second would take the keyboard's focus from the link and make
-the URL impossible to select. Only the countdown beside it changes.
+The card with the link does not change while it waits: an update each second would take the keyboard focus from the link
+and make the URL impossible to select. Only the countdown beside it changes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ..protocol.flow import Flow
 from .card import Card, Code, Link, Row
 
 PASTE = (
-    "Follow the link and sign in. Then copy the address at which your browser ends, also if it shows an error there, "
-    "and paste it where you are asked for it."
+    "Follow the link and sign in. Then copy the address from your browser's address bar, even if the page shows an "
+    "error, and paste it into the box below."
 )
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
@@ -31,7 +31,7 @@ def waiting_card(
     wants_browser: bool,
     route: Route | None,
 ) -> Card:
-    """Return the card with the link, or without it while the provider's endpoints are looked up."""
+    """Return the card with the link *url*; with None, the card for the time before the provider's metadata is there."""
     if url is None:
         return Card("waiting", "Sign in", note="Asking the provider for its address…")
     return Card(
@@ -44,13 +44,13 @@ def waiting_card(
 
 
 def over_card(is_good: bool) -> Card:
-    """Return the card of a sign-in that ended while a box still asks for its response."""
+    """Return the card of a sign-in that ended while an input box is still open for its response."""
     title = "You are signed in" if is_good else "The sign-in failed"
-    return Card("good" if is_good else "bad", title, note="Press Enter in the empty box to go on.")
+    return Card("good" if is_good else "bad", title, note="Press Enter in the empty box to continue.")
 
 
 def device_card(user_code: str, verification_uri: str, verification_uri_complete: str | None, scope: str) -> Card:
-    """Return the card with the code for another device, and the link that holds it, if the provider gives one."""
+    """Return the card with the code for another device, and with a link that contains it if the provider gives one."""
     complete = verification_uri_complete
     return Card(
         "waiting",
@@ -63,13 +63,13 @@ def device_card(user_code: str, verification_uri: str, verification_uri_complete
 
 
 def countdown_text(seconds: float) -> str:
-    """Return how long the wait still lasts, for a notebook that shows it anew each second."""
+    """Return the time left, for a notebook, which updates it each second."""
     return f"Waiting for the sign-in: {_clock(seconds)} left. Interrupt the kernel to stop."
 
 
 def patience_text(seconds: float) -> str:
-    """Return how long the wait may last, for a terminal where the line stays as it is."""
-    return f"Waiting for the sign-in, {_clock(seconds)} at the most. Ctrl-C stops it."
+    """Return the time limit, for a terminal, where the line does not change."""
+    return f"Waiting for the sign-in, {_clock(seconds)} at most. Press Ctrl-C to stop."
 
 
 def signed_in_card(
@@ -81,7 +81,7 @@ def signed_in_card(
     left: float,
     renewable: bool = False,
 ) -> Card:
-    """Return the card of a good sign-in; the end is an absolute time, which stays right in a saved notebook."""
+    """Return the card of a successful sign-in. Its end is an absolute time, which stays true in a saved notebook."""
     rows = [
         ("Provider", issuer),
         ("API", audience or "none: the access token is opaque"),
@@ -92,21 +92,21 @@ def signed_in_card(
 
 
 def scopes_in_words(granted: str, requested: str) -> str:
-    """Return the *granted* scopes, and which of those *requested* of the API were not (RFC 6749, 3.3).
+    """Return the *granted* scopes, followed by the *requested* scopes that were not granted (RFC 6749, 3.3).
 
-    Those of OpenID Connect are left out there: some providers grant them under other names.
+    Scopes of OpenID Connect never count as not granted, because some providers grant them under other names.
     """
     missing = [each for each in requested.split() if each not in {*granted.split(), *_OPENID_SCOPES}]
     return f"{granted} (not granted: {' '.join(missing)})" if missing else granted
 
 
 def route_of_response(flow: Flow, response_mode: str, routes: Sequence[Route]) -> str:
-    """Return how the provider's answer reaches the kernel by the first of *routes*, and why so."""
+    """Return sentences for the user about the first of *routes*, by which the response reaches the kernel."""
     if not routes:
         return flow.explanation
     how = {"query": "in the query", "fragment": "in the fragment", "form_post": "by form_post"}[response_mode]
     if routes[0].is_forwarded and response_mode == "query":
-        how = "in the fragment, or in the query where the provider offers nothing else"
+        how = "in the fragment, or in the query if the provider supports nothing else"
     sentences = (f"The response, {flow.response}, comes {how}.", routes[0].reason, flow.explanation, routes[0].advice)
     return " ".join(filter(None, sentences))
 
@@ -117,7 +117,7 @@ def local_time(moment: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return *seconds* as `HH:MM:SS`, `00:00:00` for less than none."""
+    """Return *seconds* as `HH:MM:SS`; `00:00:00` for a negative number."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
 
@@ -134,7 +134,7 @@ def _clock(seconds: float) -> str:
 
 
 def _how_it_comes(route: Route | None) -> list[Row]:
-    """Return what the user should know of *route*; nothing where the browser simply finds the kernel."""
+    """Return rows that explain *route*; none if the browser reaches the kernel directly."""
     if route is None or (route.listen_at == route.redirect_uri and not (route.paste or route.bind or route.advice)):
         return []
     return [("Comes back", route.reason), *([("Or", route.advice)] if route.advice else [])]

@@ -1,4 +1,4 @@
-"""What a token says, as tables: for reading, never for deciding."""
+"""The claims of a token as tables, to read. No decision depends on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .card import Card, Row, escaped, table
 from .cards import duration, local_time
 
 ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
-"""Claims that tie a token to one request; they tell a reader nothing."""
+"""Claims that bind a token to one request. They are not shown."""
 
 TIMES = frozenset({"exp", "iat", "nbf", "auth_time", "updated_at"})
 
@@ -29,7 +29,7 @@ class Decoded:
 
 
 def decode_unverified(token: str) -> Decoded | None:
-    """Return what *token* says, or None if it is no signed JWT but opaque."""
+    """Return header and claims of *token*, or None if it is not a signed JWT."""
     segments = token.split(".")
     if len(segments) != 3 or len(token) > 64 * 1024:
         return None
@@ -41,17 +41,17 @@ def decode_unverified(token: str) -> Decoded | None:
 
 
 def shown(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *claims* without those of one request only."""
+    """Return *claims* without those of `ONE_TIME`."""
     return {name: value for name, value in claims.items() if name not in ONE_TIME}
 
 
 def claim_rows(claims: Mapping[str, Any]) -> list[Row]:
-    """Return the claims to show as rows, times in words beside the number."""
+    """Return the claims to show as rows, with local time beside each number of `TIMES`."""
     return [(plain(name, 60), _value(name, value)) for name, value in shown(claims).items()]
 
 
 def sections_of(tokens: TokenSet) -> tuple[list[tuple[str, list[Row]]], str]:
-    """Return the claims of *tokens* under their titles, and a sentence about an access token that has none to read."""
+    """Return the claims of *tokens* under their titles, and a sentence if the access token is opaque."""
     decoded = decode_unverified(tokens.access_token)
     sections = [("Access token: claims", claim_rows(decoded.claims))] if decoded else []
     sections.append(("ID token: claims, verified", claim_rows(tokens.claims)))

@@ -1,6 +1,6 @@
-"""Asks for the URL at which the user's browser ended, where nothing shows or keeps what is pasted.
+"""The prompt for the URL in the browser's address bar. The input is neither shown nor stored.
 
-The question ends by itself some time after the response has come by another way; in a terminal, at once.
+In a terminal the prompt ends as soon as the response has come by another route, in a notebook some time later.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-PROMPT = "Paste the address at which your browser ended (it is not shown): "
+PROMPT = "Paste the address from your browser's address bar (it is not shown): "
 
 PATIENCE = 30.0
-"""Seconds for which a notebook's box stays when it is of no use any more."""
+"""Seconds for which a notebook's input box stays open after the sign-in has ended."""
 
 _SLICE = 0.2
 _TICK = 1.0
 
 
 def read_in_notebook(is_over: Callable[[], bool], tick: Callable[[], None]) -> str | None:
-    """Return what the user entered in the front end's box for passwords; None if it *is_over* and nobody does.
+    """Return the user's input from the front end's password box; None if the sign-in *is_over* before there is any.
 
-    Nothing of it reaches the notebook or the history. *tick* is called once a second, and at once when it *is_over*, in
-    another thread: then the user is to press Enter, and has `PATIENCE` seconds for it.
+    The input reaches neither the notebook nor the history. Another thread calls *tick* once a second, and a last time
+    when *is_over* is true. From then on the user has `PATIENCE` seconds to press Enter.
 
     Raises:
         KeyboardInterrupt: the user interrupted.
@@ -46,9 +46,9 @@ def read_in_notebook(is_over: Callable[[], bool], tick: Callable[[], None]) -> s
 
 @contextmanager
 def _interrupted_when(is_over: Callable[[], bool], tick: Callable[[], None]) -> Iterator[None]:
-    """Interrupt the block in the main thread when it has been over for a while: the kernel's question has no other end.
+    """Interrupt the block `PATIENCE` seconds after *is_over* is true: nothing else ends the kernel's prompt.
 
-    Not at once: JupyterLab runs no cell while a question is open for it, and a question ends there by the user only.
+    JupyterLab runs no cell while its input box is open, and only the user can close that box: so the user gets time.
     """
     lock = threading.Lock()
     done = threading.Event()
@@ -79,7 +79,7 @@ def _interrupted_when(is_over: Callable[[], bool], tick: Callable[[], None]) -> 
 
 
 def read_in_terminal(stream: TextIO, is_over: Callable[[], bool]) -> str | None:
-    """Return the line that the user entered at the terminal, of any length; None without one, or once it *is_over*.
+    """Return a line of any length from the terminal; None without a terminal, or when *is_over* is true.
 
     Raises:
         KeyboardInterrupt: the user pressed Ctrl-C.
@@ -88,10 +88,10 @@ def read_in_terminal(stream: TextIO, is_over: Callable[[], bool]) -> str | None:
         return None
     try:
         import termios
-    except ImportError:  # Windows: the question stays until it is answered
+    except ImportError:  # Windows: the prompt stays until the user presses Enter
         return getpass.getpass(PROMPT)
     with _unseen(termios, sys.stdin.fileno()) as descriptor:
-        print(PROMPT, end="", file=stream, flush=True)  # when nothing is shown any more
+        print(PROMPT, end="", file=stream, flush=True)  # only after the echo is off
         try:
             return _line(descriptor, is_over)
         finally:
@@ -100,7 +100,7 @@ def read_in_terminal(stream: TextIO, is_over: Callable[[], bool]) -> str | None:
 
 @contextmanager
 def _unseen(termios: Any, descriptor: int) -> Iterator[int]:
-    """Let the terminal show nothing, and give each byte at once: a line of its own would end at 4,096."""
+    """Switch off echo and line mode: in line mode a terminal cuts a line at 4,096 bytes."""
     before = termios.tcgetattr(descriptor)
     quiet = [*before]
     quiet[3] &= ~(termios.ECHO | termios.ICANON)

@@ -1,20 +1,20 @@
-"""A link as a QR code, for the camera of the device that the user signs in on; none without segno (`[qr]`)."""
+"""A link as a QR code, for the camera of another device. It needs segno (`[qr]`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 LONGEST = 300
-"""Characters of a link; a code for more is too fine for a camera that looks at a screen."""
+"""Longest link in characters. The code of a longer one is too fine for a camera in front of a screen."""
 
 _SCALE = 8
-"""Pixels of a module; an image is shown at half its size, so that it is sharp on a screen with twice the pixels."""
+"""Pixels of a module. The image is shown at half its size, so that it is sharp on a screen with double density."""
 
 
 def qr_image(url: str) -> tuple[str, int]:
-    """Return the QR code of *url* as a `data:` URL of a PNG, and its width in pixels; `("", 0)` where there is none.
+    """Return the QR code of *url* as a `data:` URL of a PNG, with its width in pixels; `("", 0)` if there is none.
 
-    The white quiet zone is part of the image: a camera finds it in a dark theme too.
+    The white quiet zone is part of the image, so that a camera recognizes it in a dark theme too.
     """
     code = _code(url)
     if code is None:
@@ -23,9 +23,9 @@ def qr_image(url: str) -> tuple[str, int]:
 
 
 def qr_text(url: str, encoding: str = "utf-8", has_colours: bool = True) -> str:
-    """Return the QR code of *url* in half blocks for a terminal; empty where there is none, or no such characters.
+    """Return the QR code of *url* as half blocks for a terminal; empty if *encoding* has no blocks.
 
-    With *has_colours* it is white on black whatever the terminal's colours are; without, it is as they are.
+    With *has_colours* it is white on black on any terminal, without it has the terminal's own colours.
     """
     from io import StringIO
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..auth import Auth
-    from ..callback.routes import Way
+    from ..callback.routes import Route
     from ..protocol.grant import Grant
     from ..settings.params import ParamsAuth0
 
-    Settings = tuple[ParamsAuth0, Grant, tuple[Way, ...]]
+    Settings = tuple[ParamsAuth0, Grant, tuple[Route, ...]]
 
 _IPYTHON_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 

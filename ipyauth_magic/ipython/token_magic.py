@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 
 from ..auth import Auth
 from ..display.card import Card, table
-from ..display.cards import way_of_response
+from ..display.cards import route_of_response
 from ..display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
 from ..display.panel import panel, show
 from ..errors import NotSignedIn
@@ -18,7 +18,7 @@ from ..flows.session import all_sign_ins
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from ..callback.routes import Way
+    from ..callback.routes import Route
     from ..protocol.grant import Grant
     from ..settings.params import ParamsAuth0
     from .magics import Auth0Magics, Settings
@@ -135,12 +135,12 @@ def _list(magics: Auth0Magics) -> None:
     show(Card("still", title, rows).bundle())
 
 
-def _config(params: ParamsAuth0, grant: Grant, ways: tuple[Way, ...]) -> None:
+def _config(params: ParamsAuth0, grant: Grant, ways: tuple[Route, ...]) -> None:
     unused = ("response_type", "response_mode", "redirect_uri") if grant.flow == "device" else ()
     rows = [("flow", _flow_in_words(grant))]
     rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
     rows += [("way", f"{way.redirect_uri}: {way.reason}") for way in ways if len(ways) > 1]
-    note = way_of_response(grant.flow, params.response_mode, ways)
+    note = route_of_response(grant.flow, params.response_mode, ways)
     show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
 
 

@@ -1,1 +1,1 @@
-"""The protocol in the RFCs' words: values and pure rules."""
+"""OAuth 2 and OpenID Connect: values and pure functions, named as in the RFCs."""

@@ -1,4 +1,4 @@
-"""The device authorization response: what the user is to enter, and where (RFC 8628, section 3.2)."""
+"""The device authorization response: the user code, and the page where the user enters it (RFC 8628, section 3.2)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class DeviceCode(Masked):
 
 @dataclass(frozen=True)
 class DeviceAuthorization:
-    """What the user does elsewhere, and how long it may take.
+    """The code that the user enters on another device, with its page and its lifetime.
 
     Attributes:
-        user_code: to be entered at `verification_uri`.
-        verification_uri_complete: a link with the code in it, or None.
-        expires_in: seconds.
-        interval: seconds between two polls.
+        user_code: the user enters it at `verification_uri`.
+        verification_uri_complete: a link that contains the code, or None.
+        expires_in: lifetime of both codes in seconds.
+        interval: seconds between two polls of the token endpoint.
     """
 
     device_code: DeviceCode
@@ -48,9 +48,9 @@ class DeviceAuthorization:
         """Return the response in *document*.
 
         Raises:
-            InvalidResponse: something is missing, or is no address that is safe to open.
+            InvalidResponse: a member is missing or invalid, or an address is not safe to open.
         """
-        # `verification_url` is what a draft called it, and what Google still sends.
+        # A draft of the RFC called it `verification_url`, and Google still does.
         uri = document.get("verification_uri", document.get("verification_url"))
         complete = document.get("verification_uri_complete")
         if not is_safe_url(uri):

@@ -62,8 +62,8 @@ DEVICE = Flow(
     "device",
     None,
     explanation=(
-        "Nothing comes to this machine: the kernel asks the provider every few seconds whether the code has been "
-        "entered, on whatever device, and gets the tokens itself."
+        "No response comes to this machine. The kernel asks the provider every few seconds whether you have entered "
+        "the code on some device, and receives the tokens itself."
     ),
     needs_person="the device flow needs a person to enter a code",
 )

@@ -1,7 +1,7 @@
-"""When an ID token is to be believed (OpenID Connect Core, 3.1.3.7 and 3.2.2.11).
+"""Verification of an ID token (OpenID Connect Core, 3.1.3.7 and 3.2.2.11).
 
-joserfc verifies signatures. It does not refuse short keys, foreign algorithms of a key, critical headers or
-payloads in UTF-16, and one odd key spoils its whole set: these checks are here.
+joserfc verifies signatures. It does not refuse short keys, an algorithm that is not the key's own, critical headers or
+payloads in UTF-16, and it rejects a whole key set because of one malformed key. This module makes these checks itself.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
     Key = RSAKey | ECKey
 
 ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}
-"""The algorithms we take, each with the key type that it goes with (RFC 7518, 3.1; RFC 8725, 3.1)."""
+"""The accepted algorithms, each with its key type (RFC 7518, 3.1; RFC 8725, 3.1)."""
 
 LEEWAY = 60
-"""Seconds by which the provider's clock and ours may differ."""
+"""Largest accepted difference between the provider's clock and ours, in seconds."""
 
 MAX_AGE_OF_IAT = 600
-"""Seconds; in the front channel a token is used at once, so an old one is a replay (3.1.3.7, 10)."""
+"""Largest accepted age of an ID token, in seconds. It is used at once, so an older one is a replay (3.1.3.7, 10)."""
 
 MAX_LENGTH = 64 * 1024
-"""Characters; what the listener takes as a whole response."""
+"""Longest accepted ID token, in characters. The listener has the same limit for a whole response."""
 
 _COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What an ID token must say to be the one that we asked for.
+    """The values that an ID token must match.
 
     Attributes:
-        nonce: of the authorization request; None where none was sent, as with the device grant.
-        nonce_may_be_absent: a refreshed ID token need not repeat it (12.2).
-        access_token: the token that came with it; its hash must be `at_hash`.
-        at_hash_required: in the implicit flow (3.2.2.9); elsewhere `at_hash` may be left out (3.1.3.6).
-        subject: who must have signed in: a refreshed ID token is the same user's (12.2).
-        max_age: seconds since the user's last active sign-in, if it was asked for.
-        algorithms: those that the provider announces; all of ours where it does not say.
+        nonce: sent in the authorization request; None if the grant has no nonce, as the device grant.
+        nonce_may_be_absent: true for a refreshed ID token, which need not repeat the nonce (12.2).
+        access_token: the token in the same response; `at_hash` must be its hash.
+        at_hash_required: true in the implicit flow (3.2.2.9). In other flows `at_hash` is optional (3.1.3.6).
+        subject: the required `sub`. A refreshed ID token must be for the same user (12.2). None allows any user.
+        max_age: largest accepted age of the user's last active sign-in, in seconds; None if the request had no limit.
+        algorithms: the provider's `id_token_signing_alg_values_supported`; empty allows all of `ALGORITHMS`.
     """
 
     issuer: str
@@ -68,7 +68,7 @@ class Expected:
 def import_keys(jwks: object) -> tuple[Key, ...]:
     """Return the keys of a JWK set (RFC 7517, section 5) that may verify an ID token.
 
-    Keys are imported one by one: one that is odd, weak or for another use is left out.
+    Each key is imported on its own. A key that is malformed, weak or for another use is left out.
     """
     keys = jwks.get("keys") if isinstance(jwks, Mapping) else None
     found = (_import_key(key) for key in keys[:100]) if isinstance(keys, list) else ()
@@ -76,12 +76,12 @@ def import_keys(jwks: object) -> tuple[Key, ...]:
 
 
 def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now: datetime) -> dict[str, Any]:
-    """Return the claims of *id_token*, after every check of its flow (3.1.3.7, 3.2.2.11, 12.2).
+    """Return the claims of *id_token* if it passes every check of its flow (3.1.3.7, 3.2.2.11, 12.2).
 
     Raises:
-        UnknownKey: no key has its `kid`, or without `kid` none has signed it; fetching the keys again may help.
-        OutOfTime: nothing is wrong with it but the time.
-        InvalidIdToken: any other check failed; its `check` says which.
+        UnknownKey: no key has its `kid`, or it has no `kid` and no key fits its signature. Fetch the keys again.
+        OutOfTime: only a check of its times failed.
+        InvalidIdToken: any other check failed. `check` of the error names it.
     """
     header = _header(id_token)
     algorithm = _algorithm(header, expected)
@@ -90,7 +90,7 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     _check_subject(claims, expected.subject)
     _check_nonce(claims, expected)
     _check_at_hash(claims, expected)
-    _check_times(claims, expected, now.timestamp())  # last: what is out of time only is good in all else
+    _check_times(claims, expected, now.timestamp())  # last, so that OutOfTime means that all other checks passed
     return claims
 
 
@@ -105,7 +105,7 @@ def _import_key(document: object) -> Key | None:
 
     if not isinstance(document, dict):
         return None
-    # An odd key raises whatever joserfc stumbles over, partly outside its own errors.
+    # For a malformed key joserfc raises errors of its own and of Python.
     try:
         return _signing_key(document)
     except (JoseError, ValueError, TypeError, LookupError, AttributeError):
@@ -136,7 +136,7 @@ def _header(id_token: str) -> dict[str, Any]:
         raise InvalidIdToken("form", "it is not a signed JWT")
     header = _json_object(id_token.split(".")[0])
     if "crit" in header:
-        raise InvalidIdToken("crit", "it demands extensions that are not understood")
+        raise InvalidIdToken("crit", "it requires extensions that are not supported")
     return header
 
 
@@ -149,7 +149,7 @@ def _algorithm(header: Mapping[str, Any], expected: Expected) -> str:
 
 
 def _matching_keys(keys: Iterable[Key], header: Mapping[str, Any], algorithm: str) -> list[Key]:
-    """Return the keys that may have signed: the one of `kid`, or without `kid` all of the right type."""
+    """Return the key with the `kid` of *header*; without a `kid`, all keys of the right type."""
     fitting = [key for key in keys if key.key_type == ALGORITHMS[algorithm] and key.alg in (None, algorithm)]
     if "kid" in header:
         fitting = [key for key in fitting if key.kid == header["kid"]]
@@ -168,14 +168,14 @@ def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[K
         except (JoseError, ValueError):
             continue
         return _json_object(id_token.split(".")[1])
-    # Without `kid`, a key that was changed for another shows by nothing else (OpenID Connect Core, 10.1.1).
+    # Without a `kid`, a wrong signature is the only sign that the provider has replaced its key (10.1.1).
     refusal = InvalidIdToken if "kid" in header else UnknownKey
     raise refusal("signature", "its signature is wrong")
 
 
 @cache
 def _registry(algorithm: str) -> JWSRegistry:
-    """Return joserfc's rules for one algorithm, with our limits, and unknown header parameters let be (RFC 7515, 4)."""
+    """Return joserfc's rules for one algorithm, with our limits. Unknown header parameters pass (RFC 7515, 4)."""
     from joserfc.jws import JWSRegistry
 
     registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
@@ -185,7 +185,7 @@ def _registry(algorithm: str) -> JWSRegistry:
 
 def _json_object(segment: str) -> dict[str, Any]:
     try:
-        value = json.loads(_decoded(segment).decode("utf-8"))  # bytes would let UTF-16 pass: RFC 8725, 3.7
+        value = json.loads(_decoded(segment).decode("utf-8"))  # `loads` of bytes accepts UTF-16 (RFC 8725, 3.7)
     except (ValueError, RecursionError) as error:
         raise InvalidIdToken("form", "it is not a signed JWT") from error
     if not isinstance(value, dict):
@@ -212,9 +212,9 @@ def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) ->
 
 def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
     if not isinstance(claims.get("sub"), str) or not claims["sub"]:
-        raise InvalidIdToken("sub", "it does not say who signed in")
+        raise InvalidIdToken("sub", "it does not name a user")
     if subject is not None and claims["sub"] != subject:
-        raise InvalidIdToken("sub", "it is another user's")
+        raise InvalidIdToken("sub", "it is for another user")
 
 
 def _check_times(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
@@ -235,7 +235,7 @@ def _check_times(claims: Mapping[str, Any], expected: Expected, now: float) -> N
 def _time(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e15:
-        raise InvalidIdToken(name, f"it has no {name}, or one that is no time")
+        raise InvalidIdToken(name, f"its {name} is missing or is not a time")
     return value
 
 
@@ -250,9 +250,9 @@ def _check_at_hash(claims: Mapping[str, Any], expected: Expected) -> None:
     if not expected.at_hash_required and "at_hash" not in claims:
         return
     if not _is(claims.get("at_hash"), at_hash(expected.access_token)):
-        raise InvalidIdToken("at_hash", "the access token beside it is not the one that it vouches for")
+        raise InvalidIdToken("at_hash", "the access token in the same response does not match its at_hash")
 
 
 def _is(value: object, expected: str) -> bool:
-    """Compare in constant time; JSON may hold lone surrogates, which UTF-8 does not encode by itself."""
+    """Compare in constant time. JSON may contain lone surrogates, which strict UTF-8 does not encode."""
     return isinstance(value, str) and hmac.compare_digest(value.encode("utf-8", "surrogatepass"), expected.encode())

@@ -1,4 +1,4 @@
-"""Authorization request and response: built, parsed, and checked against each other."""
+"""The authorization request and its response: built, parsed, and checked against each other."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ..errors import InvalidResponse, ProviderRefused
 from .pkce import CodeVerifier, code_challenge
 from .tokens import AccessToken, IdToken, Received
 
-_TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space: it ends a header's value
+_TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space, which would end a header's value
 _CODE_CHARACTERS = re.compile(r"[\x20-\x7e]+")  # RFC 6749, A.11
 _MAX_PARAMETERS = 100
 PASTE_LIMIT = 64 * 1024
-"""Characters; a response with two large tokens has a tenth of it."""
+"""Longest pasted text, in characters. A response with two large tokens has a tenth of that."""
 
 MAX_LIFETIME = 10 * 365 * 24 * 3600
-"""Seconds; a longer lifetime is taken as this one."""
+"""Longest lifetime of a token, in seconds. A longer one counts as this."""
 
 
 class MalformedResponse(ValueError):
-    """A body or query that is no authorization response at all."""
+    """A body, query or pasted text is not an authorization response."""
 
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """What we ask of the authorization endpoint (RFC 6749, 4.1.1 and 4.2.1; OpenID Connect Core, 3.1.2.1 and 3.2.2.1).
+    """An authorization request (RFC 6749, 4.1.1 and 4.2.1; OpenID Connect Core, 3.1.2.1 and 3.2.2.1).
 
-    `state` ties the response to this request, and `nonce` the ID token. `code_verifier`, of the code grant only, ties
-    the token request to it: its hash goes into the URL (RFC 7636, 4.3).
+    `state` binds the response to this request, and `nonce` the ID token. In the code grant `code_verifier` binds the
+    token request: its hash goes into the URL (RFC 7636, 4.3).
     """
 
     response_type: str
@@ -47,7 +47,7 @@ class AuthorizationRequest:
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def url(self, authorization_endpoint: str) -> str:
-        """Return the URL that the user's browser is to open (RFC 6749, 3.1)."""
+        """Return the URL for the user's browser (RFC 6749, 3.1)."""
         parameters = [
             ("response_type", self.response_type),
             ("response_mode", self.response_mode),
@@ -65,38 +65,38 @@ class AuthorizationRequest:
             *self.passed_on,
         ]
         separator = "&" if "?" in authorization_endpoint else "?"
-        # Authlib's prepare_grant_uri does the same, and costs tens of milliseconds of imports before the browser opens.
+        # Authlib's prepare_grant_uri does the same, but its imports delay the browser by tens of milliseconds.
         return f"{authorization_endpoint}{separator}{urlencode(parameters)}"
 
     def validate_code(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> Received:
-        """Return the authorization code in *parameters*, whose `state` the listener has compared already.
+        """Return the authorization code in *parameters*. The caller has compared `state` before.
 
         Args:
-            parameters: of the response, each name once.
-            iss_promised: the provider's metadata says that its responses carry `iss` (RFC 9207, 2.4).
+            parameters: the parameters of the response, each name once.
+            iss_promised: the provider's metadata says that its responses contain `iss` (RFC 9207, 2.4).
 
         Raises:
             ProviderRefused: the provider answered with an error (RFC 6749, 4.1.2.1).
-            InvalidResponse: something is missing or wrong (RFC 6749, 4.1.2).
+            InvalidResponse: a parameter is missing or wrong (RFC 6749, 4.1.2).
         """
         self._check_origin_and_error(parameters, iss_promised)
         code = parameters.get("code")
         if not code:
             raise InvalidResponse("code", "it has no code")
         if not _CODE_CHARACTERS.fullmatch(code):
-            raise InvalidResponse("code", "its code holds characters that no code has")
+            raise InvalidResponse("code", "its code contains invalid characters")
         return Received(code)
 
     def validate(self, parameters: Mapping[str, str], *, iss_promised: bool = False) -> ImplicitResponse:
-        """Return the implicit response in *parameters*, whose `state` the listener has compared already.
+        """Return the implicit response in *parameters*. The caller has compared `state` before.
 
         Args:
-            parameters: of the response, each name once.
-            iss_promised: the provider's metadata says that its responses carry `iss` (RFC 9207, 2.4).
+            parameters: the parameters of the response, each name once.
+            iss_promised: the provider's metadata says that its responses contain `iss` (RFC 9207, 2.4).
 
         Raises:
             ProviderRefused: the provider answered with an error (RFC 6749, 4.2.2.1).
-            InvalidResponse: something is missing or wrong (RFC 6749, 4.2.2; OpenID Connect Core, 3.2.2.5).
+            InvalidResponse: a parameter is missing or wrong (RFC 6749, 4.2.2; OpenID Connect Core, 3.2.2.5).
         """
         self._check_origin_and_error(parameters, iss_promised)
         self._check_token_type(parameters)
@@ -108,14 +108,14 @@ class AuthorizationRequest:
         )
 
     def _check_origin_and_error(self, parameters: Mapping[str, str], iss_promised: bool) -> None:
-        self._check_iss(parameters, iss_promised)  # first: a foreign error is no answer either
+        self._check_iss(parameters, iss_promised)  # first: an error of another issuer is not an answer to this request
         if "error" in parameters:
             raise ProviderRefused(parameters["error"], parameters.get("error_description"))
 
     def _check_iss(self, parameters: Mapping[str, str], promised: bool) -> None:
         if "iss" in parameters and parameters["iss"] != self.issuer:
             raise InvalidResponse("iss", "it names another issuer (RFC 9207)")
-        # An ID token names its issuer, and is verified: a provider need not say it twice (RFC 9207, section 4).
+        # A verified ID token names the issuer too, so `iss` may be absent beside one (RFC 9207, section 4).
         if promised and "iss" not in parameters and "id_token" not in parameters:
             raise InvalidResponse("iss", "it does not name its issuer, though the provider promises to (RFC 9207)")
 
@@ -129,11 +129,11 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True)
 class ImplicitResponse:
-    """A successful response of the implicit grant (RFC 6749, 4.2.2); nothing in it is verified yet.
+    """A successful response of the implicit grant (RFC 6749, 4.2.2), not verified.
 
     Attributes:
-        expires_in: seconds, or None where the provider does not say.
-        scope: the granted scopes: the requested ones where the response is silent (RFC 6749, 3.3).
+        expires_in: lifetime in seconds; None if the response has none.
+        scope: the granted scopes; the requested ones if the response has none (RFC 6749, 3.3).
     """
 
     access_token: AccessToken
@@ -154,27 +154,25 @@ def parse_response(encoded: str) -> dict[str, str]:
             encoded, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_PARAMETERS
         )
     except ValueError as error:  # UnicodeDecodeError is one
-        raise MalformedResponse("This is not a response of a provider.") from error
+        raise MalformedResponse("This is not a provider's response.") from error
     if not pairs:
-        raise MalformedResponse("This is not a response of a provider.")
+        raise MalformedResponse("This is not a provider's response.")
     _check_once(name for name, _ in pairs)
     return dict(pairs)
 
 
 def parse_pasted(text: str) -> tuple[dict[str, str], bool]:
-    """Return the parameters of a response that somebody copied, and whether they stood in a query.
+    """Return the parameters of a response that the user copied, and whether they stood in the query.
 
     Args:
-        text: the URL at which a browser ended, or the end of it, from anywhere on.
+        text: the URL in the browser's address bar, or its last part with the parameters.
 
     Raises:
-        MalformedResponse: it holds no response, or is longer than any.
+        MalformedResponse: the text contains no response, or is longer than `PASTE_LIMIT`.
     """
-    text = "".join(text.split())  # a terminal may have broken the line
+    text = "".join(text.split())  # a terminal may have inserted line breaks
     if "=" not in text or len(text) > PASTE_LIMIT:
-        raise MalformedResponse(
-            "Copy the whole address at which the browser ended, from the address bar to its last sign."
-        )
+        raise MalformedResponse("Copy the whole address from the browser's address bar, to its last character.")
     before, hash_sign, fragment = text.partition("#")
     query = before.partition("?")[2]
     # Some providers add an empty fragment to a response in the query.
@@ -196,7 +194,7 @@ def _required_token(parameters: Mapping[str, str], name: str) -> str:
     if not token:
         raise InvalidResponse(name, f"it has no {name}")
     if not _TOKEN_CHARACTERS.fullmatch(token):
-        raise InvalidResponse(name, f"its {name} holds characters that no token has")
+        raise InvalidResponse(name, f"its {name} contains invalid characters")
     return token
 
 
@@ -205,5 +203,5 @@ def _expires_in(parameters: Mapping[str, str]) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
-        raise InvalidResponse("expires_in", "its expires_in is not a number of seconds from 1")
+        raise InvalidResponse("expires_in", "its expires_in is not a positive number of seconds")
     return min(int(text), MAX_LIFETIME)

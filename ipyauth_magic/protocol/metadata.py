@@ -1,4 +1,4 @@
-"""What a provider says of itself (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2)."""
+"""A provider's metadata (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ OPTIONAL_ENDPOINTS = (
     "userinfo_endpoint",
     "end_session_endpoint",
 )
-"""Endpoints that only some grants and answers need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
+"""Endpoints that only some grants and calls need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
 
 
 @dataclass(frozen=True)
 class ProviderMetadata:
-    """The members of a discovery document that we use, verbatim.
+    """The members of a discovery document that this package uses, verbatim.
 
     Attributes:
-        optional_endpoints: those of `OPTIONAL_ENDPOINTS` that the document names, by their names in it.
+        optional_endpoints: the URLs of `OPTIONAL_ENDPOINTS` in the document, by name.
     """
 
     issuer: str
@@ -41,15 +41,15 @@ class ProviderMetadata:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], issuer: str) -> ProviderMetadata:
-        """Return the metadata in *document*, which must be that of *issuer* (Discovery, 4.3).
+        """Return the metadata in *document*, which must name *issuer* (Discovery, 4.3).
 
         Raises:
-            ProviderError: another issuer, or an endpoint that is missing or not safe to use.
+            ProviderError: the document names another issuer, or an endpoint is missing or not safe to use.
         """
         if document.get("issuer") != issuer:
             raise ProviderError(
-                f"The provider calls itself `{plain(document.get('issuer'), 200)}`, not `{issuer}`. "
-                "Check `domain` or `issuer`, to the last slash."
+                f"The provider's discovery document names the issuer `{plain(document.get('issuer'), 200)}`, not "
+                f"`{issuer}`. Check `domain` or `issuer`, including the last slash."
             )
         algorithms = document.get("id_token_signing_alg_values_supported")
         return cls(
@@ -67,36 +67,38 @@ class ProviderMetadata:
         )
 
     def check_pkce(self) -> None:
-        """Check that a code can be bound to its request by S256 (RFC 7636, 4.2; RFC 8414, 2); who says nothing, may.
+        """Check that the provider supports PKCE with S256 (RFC 7636, 4.2; RFC 8414, 2).
+
+        A provider that lists no methods is assumed to support it.
 
         Raises:
-            ProviderError: the provider names other methods only.
+            ProviderError: the provider lists other methods only.
         """
         methods = self.code_challenge_methods_supported
         if methods and "S256" not in methods:
             raise ProviderError(
-                "The provider does not offer PKCE with S256, without which a code may be stolen on its way. "
+                "The provider does not support PKCE with S256, so an authorization code could be stolen. "
                 "Ask its operator to enable it, or use --flow device."
             )
 
     def endpoint(self, name: str) -> str:
-        """Return the optional endpoint *name*, as `token_endpoint`.
+        """Return the URL of the optional endpoint *name*, as `token_endpoint`.
 
         Raises:
-            ProviderError: the provider does not offer it.
+            ProviderError: the provider has no such endpoint.
         """
         if name not in self.optional_endpoints:
-            raise ProviderError(f"The provider does not offer what this needs: its discovery document has no {name}.")
+            raise ProviderError(f"The provider does not support this: its discovery document has no {name}.")
         return self.optional_endpoints[name]
 
 
 def discovery_url(issuer: str) -> str:
-    """Return where *issuer* publishes its metadata (Discovery, 4.1)."""
+    """Return the URL of the metadata of *issuer* (Discovery, 4.1)."""
     return issuer.removesuffix("/") + "/.well-known/openid-configuration"
 
 
 def is_safe_url(url: object) -> bool:
-    """Tell whether *url* is https, or http on this machine, with a host and without a user."""
+    """Return whether *url* is https, or http to this machine, with a host and without a user name."""
     if not isinstance(url, str) or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
         return False
     try:
@@ -114,7 +116,7 @@ def _endpoint(document: Mapping[str, Any], name: str) -> str:
     if url is None:
         raise ProviderError(f"The provider's discovery document has no {name}. Check `domain` or `issuer`.")
     if not is_safe_url(url):
-        raise ProviderError(f"The provider's {name} is not used, because it is no https address: `{plain(url, 200)}`.")
+        raise ProviderError(f"The provider's {name} is not an https address, so it is not used: `{plain(url, 200)}`.")
     return str(url)
 
 

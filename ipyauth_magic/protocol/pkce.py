@@ -16,7 +16,7 @@ class CodeVerifier(Masked):
 
 
 def new_code_verifier() -> CodeVerifier:
-    """Return a fresh verifier of 256 random bits, 43 characters long (sections 4.1 and 7.1)."""
+    """Return a new verifier of 256 random bits, 43 characters long (sections 4.1 and 7.1)."""
     return CodeVerifier(secrets.token_urlsafe(32))
 
 

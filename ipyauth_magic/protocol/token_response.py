@@ -1,4 +1,4 @@
-"""The token response: parsed strictly, and what it comes to (RFC 6749, 5; OpenID Connect Core, 3.1.3 and 12)."""
+"""The token response, and the tokens or the error that it means (RFC 6749, 5; OpenID Connect Core, 3.1.3 and 12)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from ..errors import InvalidResponse, IpyauthError, OutOfTime, ProviderRefused, 
 from .messages import MAX_LIFETIME
 from .tokens import AccessToken, IdToken, RefreshToken, TokenSet
 
-_TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12 and A.17, without the space: it ends a header's value
+# RFC 6749, A.12 and A.17, without the space, which would end a header's value.
+_TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")
 _PASSING = frozenset({"server_error", "temporarily_unavailable", "too_many_requests"})
-"""Errors that say nothing about the grant; the last one is Auth0's own."""
+"""Errors of a provider that is busy: the grant may still be good. The last one is Auth0's own."""
 
 
 _OF_A_DEVICE = frozenset({"authorization_pending", "slow_down", "access_denied", "expired_token"})
-"""What RFC 8628 (3.5) answers a poll with, whatever the status: Auth0's is 429 for `slow_down`."""
+"""Errors of a poll (RFC 8628, 3.5). They count with any status: Auth0 sends `slow_down` with 429."""
 
 
 @dataclass(frozen=True)
 class TokenResponse:
-    """A successful token response (RFC 6749, 5.1); nothing in it is verified yet.
+    """A successful token response (RFC 6749, 5.1), not verified.
 
     Attributes:
-        id_token: None where the response has none.
-        refresh_token: None where the response has none.
-        expires_in: seconds, or None where the provider does not say.
-        scope: the granted scopes: the requested ones where the response is silent (RFC 6749, 5.1).
+        id_token: None if the response has none.
+        refresh_token: None if the response has none.
+        expires_in: lifetime in seconds; None if the response has none.
+        scope: the granted scopes; the requested ones if the response has none (RFC 6749, 5.1).
     """
 
     access_token: AccessToken
@@ -43,7 +44,7 @@ class TokenResponse:
         """Return the response in *document*.
 
         Raises:
-            InvalidResponse: something is missing or wrong.
+            InvalidResponse: a member is missing or wrong.
         """
         token_type = document.get("token_type")
         if not isinstance(token_type, str) or token_type.lower() != "bearer":
@@ -63,11 +64,16 @@ class TokenResponse:
 
 
 def token_set(response: TokenResponse, claims: Mapping[str, Any], asked_at: datetime) -> TokenSet:
-    """Return the tokens of a first *response*, asked for at *asked_at*, with an ID token that said *claims*.
+    """Return the tokens of the first *response* of a sign-in.
+
+    Args:
+        response: answers a token request that was sent at *asked_at*.
+        claims: the verified claims of its ID token.
+        asked_at: aware; the lifetime counts from it.
 
     Raises:
-        InvalidResponse: it has no ID token.
-        OutOfTime: nobody says how long the access token is good, but an ID token that is over.
+        InvalidResponse: the response has no ID token.
+        OutOfTime: the response has no `expires_in`, and its ID token, which would give the lifetime, has expired.
     """
     if response.id_token is None:
         raise no_id_token()
@@ -83,14 +89,19 @@ def token_set(response: TokenResponse, claims: Mapping[str, Any], asked_at: date
 
 
 def renewed(tokens: TokenSet, response: TokenResponse, claims: Mapping[str, Any], asked_at: datetime) -> TokenSet:
-    """Return *tokens* after a refresh that gave *response* (OpenID Connect Core, 12.2).
+    """Return the tokens after a refresh of *tokens* (OpenID Connect Core, 12.2).
 
-    The provider may leave out the ID token, and the refresh token where it does not rotate: the old ones go on.
-    *claims* are the new ID token's; the old one's where there is none. Where neither says how long the new access token
-    is good, it is as long as the old one was.
+    A response without an ID token, or without a refresh token, leaves the old one in use. A response without both
+    `expires_in` and an ID token gives the new access token the lifetime of the old one.
+
+    Args:
+        tokens: the tokens before the refresh.
+        response: answers a refresh request that was sent at *asked_at*.
+        claims: the verified claims of the new ID token; those of the old one if the response has none.
+        asked_at: aware; the lifetime counts from it.
 
     Raises:
-        OutOfTime: the new ID token alone says how long, and is over.
+        OutOfTime: the response has no `expires_in`, and its ID token has expired.
     """
     if response.expires_in is None and response.id_token is None:
         seconds = int((tokens.expires_at - tokens.obtained_at).total_seconds())
@@ -109,15 +120,15 @@ def renewed(tokens: TokenSet, response: TokenResponse, claims: Mapping[str, Any]
 
 
 def no_id_token() -> InvalidResponse:
-    """Return the error of a response that should have an ID token (OpenID Connect Core, 3.1.3.3)."""
+    """Return the error for a response that lacks a required ID token (OpenID Connect Core, 3.1.3.3)."""
     return InvalidResponse("id_token", "it has no id_token")
 
 
 def refusal(status: int, document: Mapping[str, Any]) -> IpyauthError:
-    """Return the error that an answer of the token endpoint stands for (RFC 6749, 5.2).
+    """Return the error for an answer of the token endpoint with another status than 200 (RFC 6749, 5.2).
 
-    *document* is the JSON object of the answer, empty if there is none. The *status* decides little where there is an
-    error code: Auth0 answers 403 and 429 where the RFCs say 400.
+    *document* is the JSON object of the answer, empty if it has none. The error code counts more than *status*: Auth0
+    answers 403 and 429 where the RFCs say 400.
     """
     error, description = document.get("error"), document.get("error_description")
     if not isinstance(error, str) or not error:
@@ -132,25 +143,27 @@ def _token(document: Mapping[str, Any], name: str) -> str | None:
     if token is None or token == "":
         return None
     if not isinstance(token, str) or not _TOKEN_CHARACTERS.fullmatch(token):
-        raise InvalidResponse(name, f"its {name} is no token")
+        raise InvalidResponse(name, f"its {name} is not a token")
     return token
 
 
 def _expires_in(value: object) -> int | None:
-    """Return the lifetime in seconds; a number, or a number in a string, as some providers write it."""
+    """Return the lifetime in seconds. Some providers send the number as a string."""
     if value is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < 1e12
     if is_number or (isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value) and int(value)):
         return min(int(value), MAX_LIFETIME)  # type: ignore[call-overload, no-any-return]
-    raise InvalidResponse("expires_in", "its expires_in is not a number of seconds from 1")
+    raise InvalidResponse("expires_in", "its expires_in is not a positive number of seconds")
 
 
 def lifetime(expires_in: int | None, claims: Mapping[str, Any], at: datetime) -> int:
-    """Return the seconds from *at* in which an access token is good: *expires_in*, or else what its ID token has left.
+    """Return the lifetime of an access token in seconds, from *at* on.
+
+    It is *expires_in*; without it, the time until the ID token's `exp`.
 
     Raises:
-        OutOfTime: the ID token, which passed within its leeway, has nothing left.
+        OutOfTime: the ID token passed its check only by the leeway, and has expired at *at*.
     """
     if expires_in is not None:
         return expires_in
@@ -161,8 +174,9 @@ def lifetime(expires_in: int | None, claims: Mapping[str, Any], at: datetime) ->
 
 
 def _expires_at(lifetime: int, asked_at: datetime) -> datetime:
-    """Return when the access token ends, counted from when it was asked for.
+    """Return the end of the access token, counted from the request for it.
 
-    It was made later than that, but its issuer may have left out the fractions of its second (RFC 7519, section 2).
+    The token is younger than its request, but its issuer may have rounded its times down to whole seconds (RFC 7519,
+    section 2).
     """
     return asked_at.replace(microsecond=0) + timedelta(seconds=lifetime)

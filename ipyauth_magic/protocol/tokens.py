@@ -1,4 +1,4 @@
-"""Tokens that do not show themselves, and the set that a sign-in gives."""
+"""Tokens with a masked `repr`, and the set of tokens that a sign-in gives."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, NoReturn, Self
 class Masked(str):
     """A `str` whose `repr` shows no part of it.
 
-    `print`, `format` and `json` give the value, because a header needs it. `copy` works; `pickle` is
-    refused, because a pickle is a file that nobody knows to hold a secret.
+    `print`, `format` and `json` give the value, because a header needs it. `copy` works. `pickle` is refused, because
+    a pickled file does not show that it contains a secret.
     """
 
     __slots__ = ()
@@ -90,16 +90,16 @@ class HeaderBytes(bytes):
 
 @dataclass(frozen=True)
 class TokenSet:
-    """What a sign-in gives: the tokens, what they allow, and until when.
+    """The tokens of a sign-in, with their scopes and their lifetime.
 
     Attributes:
-        access_token: for the API; opaque to us.
-        id_token: who signed in, verified.
-        scope: the granted scopes, space separated.
-        expires_at: when the access token ends; aware, UTC.
-        obtained_at: when it came, or was asked for; aware, UTC.
+        access_token: for the API. This package does not read it.
+        id_token: verified; identifies the user.
+        scope: the granted scopes, separated by spaces.
+        expires_at: end of the access token; aware, UTC.
+        obtained_at: start of its lifetime, when it was received or requested; aware, UTC.
         claims: the verified claims of the ID token.
-        refresh_token: gets the next access token without the user; None where the grant gave none.
+        refresh_token: gets the next access token without the user; None if the provider gave none.
     """
 
     access_token: AccessToken
@@ -111,7 +111,7 @@ class TokenSet:
     refresh_token: RefreshToken | None = None
 
     def is_expired(self, now: datetime, leeway: timedelta | None = None) -> bool:
-        """Tell whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`)."""
+        """Return whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`)."""
         if leeway is None:
             leeway = min(timedelta(seconds=30), (self.expires_at - self.obtained_at) / 10)
         return now + leeway >= self.expires_at

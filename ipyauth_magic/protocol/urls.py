@@ -10,7 +10,7 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def is_loopback_url(url: str) -> bool:
-    """Tell whether *url* names this machine by a loopback address or `localhost`."""
+    """Return whether the host of *url* is a loopback address or `localhost`."""
     try:
         return urlsplit(url).hostname in LOOPBACK_HOSTS
     except ValueError:
@@ -18,7 +18,7 @@ def is_loopback_url(url: str) -> bool:
 
 
 def port_of(url: str) -> int:
-    """Return the port of *url*, that of its scheme where it names none."""
+    """Return the port of *url*; the default port of its scheme if it has none."""
     parts = urlsplit(url)
     port = parts.port
     return _DEFAULT_PORTS.get(parts.scheme, 80) if port is None else port

@@ -1,1 +1,1 @@
-"""The provider: HTTP with limits, its metadata and keys, its endpoints."""
+"""The provider: HTTP with limits, its metadata and keys, and calls of its endpoints."""

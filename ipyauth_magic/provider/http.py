@@ -1,4 +1,4 @@
-"""HTTP to a provider, with limits: no redirect, no proxy for loopback, 1 MiB and 15 seconds at the most."""
+"""HTTP to a provider, with limits: no redirects, no proxy for loopback, at most 1 MiB and 15 seconds for an answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT = CONNECT_TIMEOUT + READ_TIMEOUT
 """Seconds of a whole answer, even if it comes byte by byte."""
 
 MAX_ANSWER = 1024 * 1024
-"""Bytes."""
+"""Largest answer in bytes."""
 
 PART = 64 * 1024
 """Bytes of one read at the most."""
@@ -32,7 +32,7 @@ PART = 64 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """What a provider answered: the status, the media type in lower case, and the body, which may hold tokens."""
+    """A provider's answer: the status, the media type in lower case, and the body, which may contain tokens."""
 
     url: str
     status: int
@@ -43,7 +43,7 @@ class Answer:
         """Return the JSON object in the body.
 
         Raises:
-            ProviderError: there is none.
+            ProviderError: the body is not a JSON object.
         """
         try:
             document = json.loads(self.body.decode("utf-8"))
@@ -63,7 +63,7 @@ def fetch_json(url: str) -> dict[str, Any]:
 
     Raises:
         ProviderUnreachable: no answer came, or the provider is busy.
-        ProviderError: with a sentence that says what happened and what to set.
+        ProviderError: any other failure.
     """
     answer = ask("GET", url)
     if answer.status >= 500 or answer.status == 429:
@@ -76,19 +76,19 @@ def fetch_json(url: str) -> dict[str, Any]:
 
 
 def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorization: str | None = None) -> Answer:
-    """Return what the provider answers at *url*, whatever the status.
+    """Return the provider's answer at *url*, with any status.
 
     Args:
-        method: of HTTP, as `POST`.
+        method: the HTTP method, as `POST`.
         url: an endpoint of the provider, verbatim.
-        form: sent as the body, form encoded (RFC 6749, appendix B).
-        authorization: value of the `Authorization` header.
+        form: the body, sent form encoded (RFC 6749, appendix B).
+        authorization: the value of the `Authorization` header.
 
     Raises:
         ProviderUnreachable: no answer came, or none in time.
-        ProviderError: the answer is too large, or the machine's settings for proxy and certificates do not serve.
+        ProviderError: the answer is too large, or a setting for proxy or certificates does not work.
     """
-    # In a thread: a timeout of requests begins anew with each byte, and headers too may come in drips.
+    # In a thread: the timeout of requests starts again with each byte received.
     try:
         return run_in_thread(lambda: _ask(method, url, form, authorization), "ipyauth-fetch", LIMIT)
     except TimeoutError as error:
@@ -119,17 +119,17 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
             return Answer(url, response.status_code, media_type, _read(response))
     except requests.exceptions.SSLError as error:
         raise ProviderError(
-            f"The provider's certificate cannot be verified at {url}. Behind a proxy that signs by itself, set "
-            "REQUESTS_CA_BUNDLE to the file of its certificate authority."
+            f"The provider's certificate cannot be verified at {url}. Behind a proxy that inspects TLS, set "
+            "REQUESTS_CA_BUNDLE to the file with its CA certificate."
         ) from error
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
-        raise ProviderError(f"The proxy cannot be used for {url}; check HTTPS_PROXY and NO_PROXY.") from error
+        raise ProviderError(f"The proxy cannot be used for {url}. Check HTTPS_PROXY and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ProviderUnreachable(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
         ) from _cause(error)
-    except OSError as error:  # requests' own word for a bundle that is not there
-        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no usable file: {error}.") from error
+    except OSError as error:  # requests raises it for a bundle that does not exist
+        raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is not a usable file: {error}.") from error
 
 
 def _cause(error: BaseException) -> BaseException | None:
@@ -145,9 +145,9 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _session(url: str) -> requests.Session:
-    """Return a session that takes proxies and certificates from the environment, and nothing else.
+    """Return a session that reads only proxies and certificates from the environment.
 
-    `trust_env` would also send a password of `.netrc`, and a loopback request through a proxy.
+    `trust_env` would also send a password from `.netrc`, and send loopback requests through a proxy.
     """
     import requests
     from requests.utils import get_environ_proxies
@@ -161,15 +161,15 @@ def _session(url: str) -> requests.Session:
 
 
 def _read(response: requests.Response) -> bytes:
-    """Return the body as it was sent: a compressed one could be a thousand times larger than it seems.
+    """Return the body without decompression: a compressed body could expand a thousandfold.
 
-    The caller does not wait for more than `LIMIT`. Nor does this thread, but for one read.
+    The caller waits for at most `LIMIT` seconds; so does this thread, apart from its last read.
     """
     ends_at, body = time.monotonic() + LIMIT, bytearray()
     while part := response.raw.read1(PART, decode_content=False):
         body += part
         if len(body) > MAX_ANSWER:
-            raise ProviderError(f"The provider's answer at {response.url} is over 1 MiB, so it is not read.")
+            raise ProviderError(f"The provider's answer at {response.url} is larger than 1 MiB, so it is not read.")
         if time.monotonic() > ends_at:
             raise ProviderUnreachable(f"The provider's answer at {response.url} takes too long.")
     return bytes(body)

@@ -1,4 +1,4 @@
-"""A provider: its metadata and keys, fetched once and kept for the session; its endpoints, asked."""
+"""A provider: its metadata and keys, fetched once for the session, and calls of its endpoints."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ..protocol.tokens import AccessToken
 
 KEPT_FOR = 3600.0
-"""Seconds for which metadata and keys are kept; an unknown key fetches them earlier, once for a token."""
+"""Lifetime of metadata and keys in seconds. A token with an unknown key fetches them earlier, once."""
 
 RETRY_AFTER = 60.0
-"""Seconds for which old metadata and keys go on serving, where the provider could not be asked again."""
+"""Seconds for which old metadata and keys stay in use after the provider could not be reached."""
 
 PATIENCE = 2.0
 """Seconds for which a thread waits for the answer to another thread's question, before it asks for itself."""
@@ -36,9 +36,9 @@ _providers_lock = threading.Lock()
 
 
 class Provider:
-    """One OpenID provider, known by its exact issuer; thread-safe.
+    """One OpenID provider, identified by its exact issuer. Thread-safe.
 
-    `Provider.of(issuer)` gives the same object for the whole session, so that metadata and keys are fetched once.
+    `Provider.of(issuer)` returns the same object during the whole session, so that metadata and keys are fetched once.
     """
 
     def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,15 +57,15 @@ class Provider:
 
     @classmethod
     def known_metadata(cls) -> list[ProviderMetadata]:
-        """Return what the session's providers have said of themselves so far; nobody is asked."""
+        """Return the metadata that this session has fetched so far, without a request."""
         with _providers_lock:
             return [each._metadata for each in _providers.values() if each._metadata is not None]
 
     def metadata(self) -> ProviderMetadata:
-        """Return what the provider says of itself (OpenID Connect Discovery, section 4).
+        """Return the provider's metadata (OpenID Connect Discovery, section 4).
 
         Raises:
-            ProviderError: it cannot be reached, or its document cannot be used.
+            ProviderError: the provider cannot be reached, or its document cannot be used.
         """
         with self._asking():
             if self._metadata is None or not self.is_ready:
@@ -74,7 +74,7 @@ class Provider:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        """Ask in one thread at a time; another one waits for the answer, but not long: that question may hang."""
+        """Ask in one thread at a time. Another thread waits for that answer, but not long: the provider may hang."""
         is_alone = self._lock.acquire(timeout=PATIENCE)
         try:
             yield
@@ -90,20 +90,20 @@ class Provider:
             if self._metadata is None or not self._keys:
                 raise
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
-            return self._metadata  # what was known a while ago serves, or the provider's next answer tells
+            return self._metadata  # old metadata mostly still works; if not, the next request fails with its reason
         return metadata
 
     @property
     def is_ready(self) -> bool:
-        """Whether metadata and keys are at hand, so that verifying fetches nothing."""
+        """Whether metadata and keys are cached, so that `verify` sends no request."""
         return self._metadata is not None and self._clock() - self._fetched_at < KEPT_FOR
 
     def verify(self, id_token: str, expected: Expected, now: datetime) -> dict[str, Any]:
-        """Return the verified claims of *id_token*; an unknown key, named or not, fetches the keys again, once.
+        """Return the verified claims of *id_token*. For an unknown key, the keys are fetched once more.
 
         Raises:
             InvalidIdToken: a check failed.
-            ProviderError: the keys cannot be had.
+            ProviderError: the keys cannot be fetched.
         """
         metadata = self.metadata()
         try:
@@ -117,8 +117,8 @@ class Provider:
         """Return the JSON object of a successful answer to the token request *form* (RFC 6749, 5.1).
 
         Args:
-            form: with `grant_type` and what it needs.
-            resource: the API's URI, if the user named one (RFC 8707, 2.2).
+            form: `grant_type` and its parameters.
+            resource: the API's URI, if the user gave one (RFC 8707, 2.2).
 
         Raises:
             ProviderRefused: the provider answered with an error.
@@ -132,7 +132,7 @@ class Provider:
 
         Raises:
             ProviderRefused: the provider answered with an error.
-            ProviderError: it cannot be reached, or does not offer this grant.
+            ProviderError: the provider cannot be reached, or does not support this grant.
         """
         return self._post("device_authorization_endpoint", form)
 
@@ -144,21 +144,21 @@ class Provider:
             subject: `sub` of the ID token.
 
         Raises:
-            InvalidResponse: they are about somebody else.
-            ProviderError: it offers none, does not take the token, or its answer cannot be read.
+            InvalidResponse: the claims are about another user.
+            ProviderError: the provider has no such endpoint or rejects the token, or its answer cannot be read.
         """
         endpoint = self.metadata().endpoint("userinfo_endpoint")
         return userinfo_claims(ask("GET", endpoint, authorization=AuthorizationHeader.bearer(access_token)), subject)
 
     def revoke(self, form: Mapping[str, str]) -> None:
-        """Have a token revoked; that it is unknown or has ended is no failure (RFC 7009, 2.2).
+        """Revoke a token. An unknown or expired token counts as revoked (RFC 7009, 2.2).
 
         Args:
             form: the revocation request: `token`, `token_type_hint`, `client_id` (2.1).
 
         Raises:
             ProviderRefused: the provider answered with an error.
-            ProviderError: it cannot be reached, or revokes nothing.
+            ProviderError: the provider cannot be reached, or has no revocation endpoint.
         """
         self._successful("revocation_endpoint", form)
 
@@ -176,7 +176,7 @@ class Provider:
         raise refusal(answer.status, document)
 
     def _fetch_keys(self, jwks_uri: str) -> None:
-        import joserfc.jws  # noqa: F401  # now, while the user signs in, and not when the response is there
+        import joserfc.jws  # noqa: F401  # here, while the user signs in, so that verifying need not wait for it
 
         self._keys = import_keys(fetch_json(jwks_uri))
         self._fetched_at = self._clock()

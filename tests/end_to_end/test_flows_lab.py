@@ -142,7 +142,7 @@ def test_a_person_enters_the_code_on_another_device(
 
     config.start().wait()
     assert "device, with a refresh token" in config.text()
-    assert "Nothing comes to this machine" in config.text()
+    assert "No response comes to this machine" in config.text()
     assert brief_site.redirect_uri not in config.text()
     notebook.run(UNTIL_THE_END).wait()
     assert "lychee" in fruits(notebook, brief_site)

@@ -128,7 +128,7 @@ def test_a_device_code_is_entered_elsewhere(terminal: Open, prompt_site: Site, a
     assert requests.get(link, timeout=30).status_code == 200
     assert "then renewed by itself" in shell.wait()
     config = shell.run("%token --config")
-    assert "Nothing comes to this machine" in config
+    assert "No response comes to this machine" in config
     (artefacts / "terminal.txt").write_text(shell.transcript)
 
 

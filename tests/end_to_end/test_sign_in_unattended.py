@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 MAGIC_DEADLINE = 3.0
 """Seconds within which the cell fails, as the kernel counts them."""
 
-NOBODY = "Nobody can sign in here: this notebook runs unattended and no browser can be opened"
+NOBODY = "You cannot sign in here: this notebook runs unattended and no browser can be opened"
 
 
 @pytest.fixture

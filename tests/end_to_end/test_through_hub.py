@@ -121,7 +121,7 @@ def test_nobody_takes_the_response_of_another(site: Site, hers: Notebook, his: N
     tab = his.context.new_page()
     tab.goto(link)
     assert Person(tab, "Bob").sign_in() == "failed"
-    assert "No notebook of this server waits for it" in tab.locator("main").inner_text()
+    assert "No notebook of this server is waiting for it" in tab.locator("main").inner_text()
     tab.close()
     assert cell.is_running()
     hers.page.bring_to_front()
@@ -140,7 +140,7 @@ def test_the_users_own_server_has_to_let_them_in_anew(hub: JupyterHub, site: Sit
 
 
 def test_a_browser_that_is_logged_out_on_the_way(hub: JupyterHub, site: Site, hers: Notebook) -> None:
-    """Its cookie gone between page and post, the page says that it was not let through; the link serves once more."""
+    """Without its cookie the page says that Jupyter refused the response. The same link works again."""
     cell = hers.run(site.cell("--force --flow code"))
     waiting(cell)
 
@@ -152,7 +152,7 @@ def test_a_browser_that_is_logged_out_on_the_way(hub: JupyterHub, site: Site, he
     hers.context.route("**/user/alice/callback/", log_out)
     tab = cell.open_link()
     assert Person(tab, "Alice").sign_in() == "failed"
-    assert "This was not let through" in tab.locator("main").inner_text()
+    assert "Jupyter refused the response" in tab.locator("main").inner_text()
     tab.close()
     hers.context.unroute("**/user/alice/callback/")
     assert cell.is_running()

@@ -105,7 +105,7 @@ def test_jupyters_own_address_is_the_redirect_uri(
     """While Jupyter holds its port; the card says why, the API is read, and nothing of it stays anywhere."""
     cell = notebook.run(site.cell(f"--force --flow {flow}"))
     link = waiting(cell)
-    assert "whose extension hands the response to this kernel" in cell.text()
+    assert "the extension in it passes the response to this kernel" in cell.text()
     assert "response_mode=fragment" in link
     assert len(waits(server)) == 1
     cell.screenshot(artefacts / f"{server.module}-{flow}-waiting.png")
@@ -123,7 +123,7 @@ def test_jupyters_own_address_is_the_redirect_uri(
     assert [each for each in (token, token.split(".")[2], "state=", "code=") if each in written] == []
     config = notebook.run("%token --config").wait().text()
     assert "the fragment" in config
-    assert "Jupyter's own" in config
+    assert "Jupyter serves the redirect URI" in config
 
 
 def test_a_browser_that_jupyter_does_not_know(
@@ -180,7 +180,7 @@ def test_a_response_that_nobody_waits_for(notebook: Notebook, site: Site) -> Non
         notebook.page.evaluate("url => { window.open(url) }", f"{site.redirect_uri}#state=nobodys&code=x")
     page = opening.value
     page.locator("main.failed").wait_for()
-    assert "No notebook of this server waits for it" in page.locator("main").inner_text()
+    assert "No notebook of this server is waiting for it" in page.locator("main").inner_text()
     assert page.url == site.redirect_uri
 
 

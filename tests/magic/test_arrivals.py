@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ipyauth_magic.callback.jupyter_handoff import Rendezvous, find
-from ipyauth_magic.callback.listener import Awaited, Listener, open_listener
-from ipyauth_magic.callback.routes import Environment, JupyterServer, Way, ways_to
+from ipyauth_magic.callback.jupyter_handoff import HandOff, lookup
+from ipyauth_magic.callback.listener import Listener, open_listener
+from ipyauth_magic.callback.receiver import Awaited
+from ipyauth_magic.callback.routes import Environment, JupyterServer, Route, routes_to
 from ipyauth_magic.errors import PortTaken, SignInFailed
 from ipyauth_magic.protocol.messages import MalformedResponse, parse_pasted
 from tests.support.listening import Waiting
@@ -34,63 +35,61 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def listening(redirect_uri: str, where: Environment = NOWHERE_SPECIAL, in_query: bool = False) -> Iterator[Listener]:
-    """Wait for STATE by the way that leads here."""
-    opened = open_listener(ways_to([redirect_uri], where))
+def listening(
+    redirect_uri: str, where: Environment = NOWHERE_SPECIAL, in_query: bool = False
+) -> Iterator[tuple[Listener, Waiting]]:
+    """Wait for STATE by the route that leads here."""
+    opened = open_listener(routes_to([redirect_uri], where))
     try:
-        opened.announce(STATE)
-        opened.serve(Awaited(STATE, in_query=in_query))
-        yield opened
+        opened.publish(STATE)
+        yield opened, Waiting(opened, Awaited(STATE, in_query=in_query))
     finally:
-        opened.close()
         opened.join()
 
 
-def hand_over(rendezvous: Rendezvous, body: str = BODY, **changed: str) -> Answer:
+def hand_over(hand_off: HandOff, body: str = BODY, **changed: str) -> Answer:
     """Do what the Jupyter server does, but for what is *changed*."""
-    headers = {"Content-Type": FORM, "X-Ipyauth-Secret": rendezvous.secret, "X-Ipyauth-Response-In": "fragment"}
+    headers = {"Content-Type": FORM, "X-Ipyauth-Secret": hand_off.secret, "X-Ipyauth-Response-In": "fragment"}
     sent = headers | {name.replace("_", "-"): value for name, value in changed.items()}
-    return send("POST", f"http://127.0.0.1:{rendezvous.port}/handover", body, sent)
+    return send("POST", f"http://127.0.0.1:{hand_off.port}/handover", body, sent)
 
 
-def meeting() -> Rendezvous:
+def meeting() -> HandOff:
     """Return what the Jupyter server finds."""
-    found = find(STATE)
+    found = lookup(STATE)
     assert found is not None
     return found
 
 
 def test_jupyter_hands_a_response_over(folder: Path) -> None:
-    """By the port and the secret of the rendezvous, which goes with the wait."""
-    with listening(AT_JUPYTER, JUPYTER) as listener:
+    """By the port and the secret of the hand_off, which goes with the wait."""
+    with listening(AT_JUPYTER, JUPYTER) as (listener, waiting):
         assert listener.redirect_uri == AT_JUPYTER
-        waiting = Waiting(listener)
         waiting.verify.set()
         answer = hand_over(meeting())
         waiting.join()
         assert waiting.parameters == {"x": "1"}
         assert (answer.status, json.loads(answer.body)["outcome"]) == (200, "done")
-        assert find(STATE) is None
+        assert lookup(STATE) is None
     assert list(folder.iterdir()) == []
 
 
 def test_what_jupyter_did_not_hand_over_is_refused(folder: Path) -> None:
     """Another secret, none, another path or method, another state; and the wait goes on."""
-    with listening(AT_JUPYTER, JUPYTER) as listener:
-        waiting = Waiting(listener)
-        rendezvous = meeting()
-        origin = f"http://127.0.0.1:{rendezvous.port}"
-        secret = {"X-Ipyauth-Secret": rendezvous.secret, "Content-Type": FORM}
-        assert hand_over(rendezvous, X_Ipyauth_Secret="another").status == 403
-        assert hand_over(rendezvous, X_Ipyauth_Secret="").status == 403
+    with listening(AT_JUPYTER, JUPYTER) as (listener, waiting):
+        hand_off = meeting()
+        origin = f"http://127.0.0.1:{hand_off.port}"
+        secret = {"X-Ipyauth-Secret": hand_off.secret, "Content-Type": FORM}
+        assert hand_over(hand_off, X_Ipyauth_Secret="another").status == 403
+        assert hand_over(hand_off, X_Ipyauth_Secret="").status == 403
         assert send("POST", f"{origin}/callback/", BODY, secret).status == 403
         assert send("POST", f"{origin}/callback/", BODY, {"Origin": "http://localhost:8888"}).status == 403
         assert send("GET", f"{origin}/handover", None, secret).status == 403
         assert send("GET", f"{origin}/callback/?{BODY}").status == 403
-        assert hand_over(rendezvous, "state=another&x=1").status == 400
-        assert hand_over(rendezvous, "x").status == 400
+        assert hand_over(hand_off, "state=another&x=1").status == 400
+        assert hand_over(hand_off, "x").status == 400
         waiting.verify.set()
-        assert hand_over(rendezvous).status == 200
+        assert hand_over(hand_off).status == 200
         waiting.join()
         assert waiting.parameters == {"x": "1"}
 
@@ -98,8 +97,7 @@ def test_what_jupyter_did_not_hand_over_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(("where", "error"), [("fragment", None), ("query", "invalid_response_mode")])
 def test_a_token_never_comes_in_a_query(folder: Path, where: str, error: str | None) -> None:
     """Jupyter tells where it stood; only a response that was asked for there may come so."""
-    with listening(AT_JUPYTER, JUPYTER) as listener:
-        waiting = Waiting(listener)
+    with listening(AT_JUPYTER, JUPYTER) as (listener, waiting):
         waiting.verify.set()
         hand_over(meeting(), X_Ipyauth_Response_In=where)
         waiting.join()
@@ -110,9 +108,9 @@ def test_a_token_never_comes_in_a_query(folder: Path, where: str, error: str | N
 def test_a_runtime_folder_that_cannot_be_used_is_said(folder: Path) -> None:
     """Before any link is out, and the port is free."""
     folder.write_text("a file in its place")
-    opened = open_listener(ways_to([AT_JUPYTER], JUPYTER))
+    opened = open_listener(routes_to([AT_JUPYTER], JUPYTER))
     with pytest.raises(SignInFailed, match="runtime folder"):
-        opened.announce(STATE)
+        opened.publish(STATE)
     port = opened.port
     opened.close()
     assert port is not None
@@ -123,9 +121,8 @@ def test_a_runtime_folder_that_cannot_be_used_is_said(folder: Path) -> None:
 def test_a_proxy_may_strip_the_front_of_the_path(path: str) -> None:
     """Or leave it; Host and Origin are the redirect URI's, and nobody else's will do."""
     port = free_port()
-    with listening(f"https://hub.example/user/ada/proxy/{port}/callback/") as listener:
+    with listening(f"https://hub.example/user/ada/proxy/{port}/callback/") as (listener, waiting):
         assert listener.port == port
-        waiting = Waiting(listener)
         waiting.verify.set()
         here = f"http://127.0.0.1:{port}{path.format(port=port)}"
         page = send("GET", here, headers={"Host": "hub.example"})
@@ -171,9 +168,8 @@ def test_what_is_pasted_in_vain(pasted: str) -> None:
 
 def test_the_user_brings_the_response() -> None:
     """Nothing listens; what is wrong is said, and the wait goes on."""
-    with listening("https://app.example/cb") as listener:
+    with listening("https://app.example/cb") as (listener, waiting):
         assert listener.port is None
-        waiting = Waiting(listener)
         waiting.verify.set()
         for wrong in ("", "https://app.example/cb", "https://app.example/cb#state=another&x=1"):
             refusal = listener.take_pasted(wrong)
@@ -187,8 +183,7 @@ def test_the_user_brings_the_response() -> None:
 def test_the_first_valid_answer_wins() -> None:
     """What is pasted after the tab has brought it is turned away, and the other way round."""
     port = free_port()
-    with listening(f"http://127.0.0.1:{port}/callback/") as listener:
-        waiting = Waiting(listener)
+    with listening(f"http://127.0.0.1:{port}/callback/") as (listener, waiting):
         assert listener.take_pasted(f"#state={STATE}&x=pasted") is None
         posted = send("POST", listener.redirect_uri, BODY, {"Origin": listener.origin, "Content-Type": FORM})
         assert posted.status == 400
@@ -204,8 +199,8 @@ def test_a_taken_port_is_no_end_where_the_user_can_paste() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         uri = f"http://127.0.0.1:{other.getsockname()[1]}/callback/"
         with pytest.raises(PortTaken):
-            open_listener(ways_to([uri], Environment()))
-        opened = open_listener(ways_to([uri], Environment(), paste=True))
+            open_listener(routes_to([uri], Environment()))
+        opened = open_listener(routes_to([uri], Environment(), paste=True))
         assert (opened.redirect_uri, opened.port) == (uri, None)
         opened.close()
 
@@ -221,6 +216,6 @@ def test_a_taken_port_is_no_end_where_the_user_can_paste() -> None:
 )
 def test_a_redirect_uri_has_its_own_origin(uri: str, origin: str) -> None:
     """With its scheme and, unless it is the usual one, its port (RFC 6454, 6.1)."""
-    opened = open_listener([Way(uri, "by hand", paste=True)])
+    opened = open_listener([Route(uri, "by hand", paste=True)])
     assert opened.origin == origin
     opened.close()

@@ -463,7 +463,7 @@ def test_a_port_held_by_another_program_stands_in_the_card(params: MakeParams, c
     port = free_port()
     with held("127.0.0.1", port):
         Auth(params(redirect_uri=f"http://127.0.0.1:{port}/"))._ipython_display_()
-        assert f"Port {port} is taken" in cards.shown[-1]["text/plain"]
+        assert f"Port {port} is in use" in cards.shown[-1]["text/plain"]
         with pytest.raises(PortTaken):
             Auth(params(redirect_uri=f"http://127.0.0.1:{port}/")).sign_in()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.protocol.flow import Grant
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
@@ -23,35 +23,53 @@ from ipyauth_magic.errors import (
     SignInCancelled,
     SignInTimeout,
 )
-from ipyauth_magic.flows.device import Pauses, sign_in_with_device
+from ipyauth_magic.flows import device
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
 from tests.support.attempts import Attempt
 from tests.support.form_browser import FormBrowser
 
+GRANT = Grant.of("code", "device")
 CODES, TOKENS = "/oauth/device/code", "/oauth/token"
 
 
-class PlayedPauses(Pauses):
-    """Pauses that take no time: they are written down, and the issuer's clock goes on; *during* tells what happens."""
+class Played:
+    """A sign-in whose pauses take no time: they are written down, and the issuer's clock goes on.
+
+    The numbers of `during`, what happens in a pause, and of `too_short` count from 1.
+    """
 
     def __init__(self, issuer: LocalIssuer) -> None:
-        super().__init__()
         self.issuer = issuer
         self.taken: list[float] = []
         self.during: dict[int, Callable[[], object]] = {}
         self.too_short: set[int] = set()
         self.shown: list[DeviceAuthorization] = []
 
+    def sign_in(self) -> TokenSet:
+        """Sign in by the issuer's clock."""
+        params, provider = for_device(self.issuer), Provider.of(self.issuer.issuer)
+        polling: device.Polling | device.Granted = device.begin(params, GRANT, provider)
+        assert isinstance(polling, device.Polling)
+        self.shown.append(polling.authorization)
+        while isinstance(polling, device.Polling):
+            self.pause(polling.pause)
+            polling = device.poll(polling, params, provider, self.now)
+        return device.tokens(polling, params, GRANT, provider, self.now)
+
     def pause(self, seconds: float) -> None:
-        """Take no time; the numbers of `during` and `too_short` count from 1."""
+        """Take no time."""
         self.taken.append(seconds)
         number = len(self.taken)
         assert number < 50, "no end in sight"
         if number not in self.too_short:
             self.issuer.switches.advance(seconds)
         self.during.get(number, lambda: None)()
+
+    def now(self) -> datetime:
+        """Return the issuer's time."""
+        return datetime.fromtimestamp(self.issuer.switches.now(), UTC)
 
     def person_allows(self) -> None:
         """Open the link, where alice allows everything at once."""
@@ -66,9 +84,9 @@ def own_issuer() -> Iterator[LocalIssuer]:
 
 
 @pytest.fixture
-def pauses(own_issuer: LocalIssuer) -> PlayedPauses:
-    """Return pauses that take no time."""
-    return PlayedPauses(own_issuer)
+def played(own_issuer: LocalIssuer) -> Played:
+    """Return a sign-in whose pauses take no time."""
+    return Played(own_issuer)
 
 
 def for_device(issuer: LocalIssuer, **changes: Any) -> ParamsAuth0:
@@ -77,72 +95,56 @@ def for_device(issuer: LocalIssuer, **changes: Any) -> ParamsAuth0:
     return ParamsAuth0(**(values | {"redirect_uri": "http://127.0.0.1:0/", "scope": "read:usual-fruit"} | changes))
 
 
-def sign_in(issuer: LocalIssuer, pauses: PlayedPauses) -> TokenSet:
-    """Sign in by the issuer's clock."""
-    accepted: list[TokenSet] = []
-    sign_in_with_device(
-        for_device(issuer),
-        Grant("device"),
-        Provider.of(issuer.issuer),
-        pauses,
-        pauses.shown.append,
-        accepted.append,
-        now=lambda: datetime.fromtimestamp(issuer.switches.now(), UTC),
-    )
-    [tokens] = accepted
-    return tokens
-
-
 # When it polls (RFC 8628, 3.5)
 
 
 @pytest.mark.parametrize(("interval", "paused"), [(7, 7), (1, 1), (None, 5)], ids=["7 s", "1 s", "none named"])
 def test_it_polls_by_the_interval(
-    interval: int | None, paused: int, own_issuer: LocalIssuer, pauses: PlayedPauses
+    interval: int | None, paused: int, own_issuer: LocalIssuer, played: Played
 ) -> None:
     """Never before the first interval is over; by five seconds where the provider names none (section 3.2)."""
     own_issuer.switches.device_interval = interval
-    pauses.during[3] = pauses.person_allows
-    tokens = sign_in(own_issuer, pauses)
-    assert pauses.taken == [paused, paused, paused]
+    played.during[3] = played.person_allows
+    tokens = played.sign_in()
+    assert played.taken == [paused, paused, paused]
     assert own_issuer.switches.requests[TOKENS] == 3
     assert tokens.logged_as == "alice"
     assert tokens.refresh_token is not None
     assert "read:usual-fruit" in tokens.scope
 
 
-def test_slow_down_adds_five_seconds_for_good(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_slow_down_adds_five_seconds_for_good(own_issuer: LocalIssuer, played: Played) -> None:
     """Each time anew; the issuer would complain again if a later poll came earlier."""
-    pauses.too_short = {2, 4}
-    pauses.during[7] = pauses.person_allows
-    sign_in(own_issuer, pauses)
-    assert pauses.taken == [5, 5, 10, 10, 15, 15, 15]
+    played.too_short = {2, 4}
+    played.during[7] = played.person_allows
+    played.sign_in()
+    assert played.taken == [5, 5, 10, 10, 15, 15, 15]
 
 
-def test_a_lost_connection_backs_off_while_it_is_lost(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_a_lost_connection_backs_off_while_it_is_lost(own_issuer: LocalIssuer, played: Played) -> None:
     """Each pause twice the last, up to a minute; then as before."""
     own_issuer.switches.drop(TOKENS, times=5)
-    pauses.during[7] = pauses.person_allows
-    sign_in(own_issuer, pauses)
-    assert pauses.taken == [5, 10, 20, 40, 60, 60, 5]
+    played.during[7] = played.person_allows
+    played.sign_in()
+    assert played.taken == [5, 10, 20, 40, 60, 60, 5]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_provider_is_given_time(status: int, own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_a_busy_provider_is_given_time(status: int, own_issuer: LocalIssuer, played: Played) -> None:
     """Auth0 answers 429 without a body; that is no answer about the user."""
     own_issuer.switches.answer(TOKENS, status, times=2)
-    pauses.during[4] = pauses.person_allows
-    sign_in(own_issuer, pauses)
-    assert pauses.taken == [5, 10, 20, 5]
+    played.during[4] = played.person_allows
+    played.sign_in()
+    assert played.taken == [5, 10, 20, 5]
 
 
-def test_slow_down_outlasts_a_lost_connection(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_slow_down_outlasts_a_lost_connection(own_issuer: LocalIssuer, played: Played) -> None:
     """What was asked for stays the least, and a lost connection makes it more, also beyond a minute."""
     own_issuer.switches.answer(TOKENS, 429, {"error": "slow_down"}, times=12)
     own_issuer.switches.drop(TOKENS)
-    pauses.during[15] = pauses.person_allows
-    sign_in(own_issuer, pauses)
-    assert pauses.taken == [*range(5, 70, 5), 130, 65]
+    played.during[15] = played.person_allows
+    played.sign_in()
+    assert played.taken == [*range(5, 70, 5), 130, 65]
 
 
 # How it ends
@@ -151,26 +153,26 @@ def test_slow_down_outlasts_a_lost_connection(own_issuer: LocalIssuer, pauses: P
 def test_a_person_denies() -> None:
     """With the provider's error, and at once."""
     with LocalIssuer(port=0) as issuer:
-        pauses = PlayedPauses(issuer)
+        played = Played(issuer)
 
         def deny() -> None:
-            page = FormBrowser(issuer.issuer).open(str(pauses.shown[0].verification_uri_complete))
+            page = FormBrowser(issuer.issuer).open(str(played.shown[0].verification_uri_complete))
             page.press("Confirm").press("Alice").press("Deny")
 
-        pauses.during[2] = deny
+        played.during[2] = deny
         with pytest.raises(ProviderRefused) as caught:
-            sign_in(issuer, pauses)
+            played.sign_in()
         assert caught.value.error == "access_denied"
-        assert pauses.taken == [5, 5]
+        assert played.taken == [5, 5]
 
 
-def test_the_provider_says_that_the_code_has_ended(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_the_provider_says_that_the_code_has_ended(own_issuer: LocalIssuer, played: Played) -> None:
     """With the way to a new one."""
     own_issuer.switches.device_code_lifetime = 12
-    with pytest.raises(ProviderRefused, match="Run the cell again for a new one") as caught:
-        sign_in(own_issuer, pauses)
+    with pytest.raises(ProviderRefused, match="Run the cell again to get a new one") as caught:
+        played.sign_in()
     assert caught.value.error == "expired_token"
-    assert pauses.taken == [5, 5, 5]
+    assert played.taken == [5, 5, 5]
 
 
 def test_a_code_that_has_ended_is_not_asked_about(own_issuer: LocalIssuer) -> None:
@@ -198,7 +200,7 @@ def ends(attempt: Attempt, kind: type[IpyauthError], within: float) -> IpyauthEr
 def test_nobody_enters_the_code(own_issuer: LocalIssuer) -> None:
     """The wait's own end comes before the code's, and in the middle of a pause."""
     error = ends(Attempt(for_device(own_issuer), 0.5, flow="device", renewable=True), SignInTimeout, 5)
-    assert "Nobody entered the code within 0.5 seconds" in str(error)
+    assert "The code was not entered within 0.5 seconds" in str(error)
     assert own_issuer.switches.requests[TOKENS] == 0
 
 
@@ -206,20 +208,20 @@ def test_a_wait_that_is_cancelled_ends_at_once(own_issuer: LocalIssuer) -> None:
     """In the middle of a pause of five seconds."""
     attempt = Attempt(for_device(own_issuer), 60, flow="device", renewable=True)
     attempt.wait_for_url(10)
-    assert attempt.device_authorization is not None
+    assert attempt.progress.device is not None
     attempt.stop("the test says so")
     assert "the test says so" in str(ends(attempt, SignInCancelled, 2))
-    assert attempt.device_authorization is None
+    assert attempt.progress.device is None
 
 
 # What it believes
 
 
-def test_the_link_is_shown_and_the_device_code_is_not(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_the_link_is_shown_and_the_device_code_is_not(own_issuer: LocalIssuer, played: Played) -> None:
     """RFC 8628, 5.2: whoever has the device code gets the tokens."""
-    pauses.during[1] = pauses.person_allows
-    sign_in(own_issuer, pauses)
-    [shown] = pauses.shown
+    played.during[1] = played.person_allows
+    played.sign_in()
+    [shown] = played.shown
     assert shown.user_code in str(shown.verification_uri_complete)
     assert str(shown.device_code) not in repr(shown)
     assert str(shown.device_code) not in str(shown.verification_uri_complete)
@@ -243,40 +245,40 @@ CODES_DOCUMENT = {"device_code": "d", "user_code": "BCDF-GHJK", "verification_ur
     ids=str,
 )
 def test_codes_that_break_the_standard(
-    change: dict[str, object], check: str, own_issuer: LocalIssuer, pauses: PlayedPauses
+    change: dict[str, object], check: str, own_issuer: LocalIssuer, played: Played
 ) -> None:
     """Nothing is shown, and nobody is asked for tokens (RFC 8628, 3.2)."""
     own_issuer.switches.answer(CODES, 200, CODES_DOCUMENT | change)
     with pytest.raises(InvalidResponse) as caught:
-        sign_in(own_issuer, pauses)
+        played.sign_in()
     assert caught.value.check == check
-    assert pauses.shown == []
+    assert played.shown == []
     assert own_issuer.switches.requests[TOKENS] == 0
 
 
-def test_a_link_that_is_not_safe_is_left_out(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_a_link_that_is_not_safe_is_left_out(own_issuer: LocalIssuer, played: Played) -> None:
     """The code can still be entered."""
     own_issuer.switches.answer(CODES, 200, CODES_DOCUMENT | {"verification_uri_complete": "file:///etc/passwd"})
     with pytest.raises(ProviderRefused):
-        sign_in(own_issuer, pauses)
-    assert pauses.shown[0].verification_uri_complete is None
+        played.sign_in()
+    assert played.shown[0].verification_uri_complete is None
 
 
 @pytest.mark.parametrize(("claim", "value"), [("iss", "https://evil.test/"), ("aud", "another"), ("at_hash", "x")])
-def test_the_id_token_is_verified(claim: str, value: str, own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_the_id_token_is_verified(claim: str, value: str, own_issuer: LocalIssuer, played: Played) -> None:
     """As in any grant; only the nonce is not there, since none was sent."""
     own_issuer.switches.tamper = lambda draft: draft.claims.update({claim: value})
-    pauses.during[1] = pauses.person_allows
+    played.during[1] = played.person_allows
     with pytest.raises(InvalidIdToken) as caught:
-        sign_in(own_issuer, pauses)
+        played.sign_in()
     assert caught.value.check == claim
 
 
-def test_a_provider_without_this_grant(own_issuer: LocalIssuer, pauses: PlayedPauses) -> None:
+def test_a_provider_without_this_grant(own_issuer: LocalIssuer, played: Played) -> None:
     """Its discovery document tells, before anybody is asked."""
     well_known = "/.well-known/openid-configuration"
     document = requests.get(own_issuer.issuer.rstrip("/") + well_known, timeout=10).json()
     own_issuer.switches.answer(well_known, 200, document | {"device_authorization_endpoint": None})
     with pytest.raises(ProviderError, match="no device_authorization_endpoint"):
-        sign_in(own_issuer, pauses)
+        played.sign_in()
     assert own_issuer.switches.requests[CODES] == 0

@@ -12,23 +12,23 @@ from html import escape
 import pytest
 import segno
 
-from ipyauth_magic.callback.routes import Environment, ways_to
+from ipyauth_magic.callback.routes import Environment, routes_to
 from ipyauth_magic.display.card import Card, Code, Link
 from ipyauth_magic.display.cards import (
     countdown_text,
     device_card,
     duration,
+    route_of_response,
     scopes_in_words,
     signed_in_card,
     waiting_card,
-    way_of_response,
 )
 from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
 from ipyauth_magic.display.qr import qr_image, qr_text
 from ipyauth_magic.text import plain
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\x07"
-[HERE] = ways_to(["http://127.0.0.1:1/cb"], Environment())
+[HERE] = routes_to(["http://127.0.0.1:1/cb"], Environment())
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -69,7 +69,7 @@ def test_a_waiting_card_tells_what_happens() -> None:
         assert part in text
     assert HERE.reason not in text, "it is the rule"
     assert "https" not in waiting_card(None, "http://127.0.0.1:1/cb", "openid", None, True, None).text()
-    [by_hand] = ways_to(["https://x.test/cb"], Environment())
+    [by_hand] = routes_to(["https://x.test/cb"], Environment())
     text = waiting_card(*what, by_hand).text()
     for part in (by_hand.reason, "copy the address", "--flow device"):
         assert part in text
@@ -138,14 +138,14 @@ def test_a_renewable_sign_in_says_so() -> None:
         ("implicit", "fragment", "the tokens, comes in the fragment"),
         ("code", "query", "a code, comes in the query"),
         ("code", "form_post", "a code, comes by form_post"),
-        ("device", "query", "the kernel asks the provider"),
+        ("device", "query", "The kernel asks the provider"),
     ],
 )
-def test_the_way_of_the_response(flow: str, response_mode: str, said: str) -> None:
-    """As `%token --config` tells it; nothing comes back to a device."""
-    told = way_of_response(flow, response_mode, [HERE])
+def test_the_route_of_the_response(flow: str, response_mode: str, said: str) -> None:
+    """As `%token --config` shows it. The device flow has none."""
+    told = route_of_response(flow, response_mode, [HERE])
     assert said in told
-    assert ("listener of this kernel, at the redirect URI" in told) == (flow != "device")
+    assert ("where this kernel listens" in told) == (flow != "device")
 
 
 def test_a_signed_in_card_tells_who_what_and_until_when() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipyauth_magic.callback.routes import Environment, JupyterServer, Way, ways_to
+from ipyauth_magic.callback.routes import Environment, JupyterServer, Route, routes_to
 from ipyauth_magic.errors import InvalidParams
 
 LOCAL = "http://127.0.0.1:8765/callback/"
@@ -26,16 +26,16 @@ LADDER = [
     # where, redirect URI, what comes to our port, through the server, by hand, words of the reason, of the advice
     (Environment(), LOCAL, LOCAL, False, False, "browser on this machine", ""),
     (Environment(OWN_SERVER), LOCAL, LOCAL, False, False, "browser on this machine", ""),
-    (Environment(OWN_SERVER), AT_JUPYTER, None, True, False, "Jupyter's own", ""),
+    (Environment(OWN_SERVER), AT_JUPYTER, None, True, False, "Jupyter serves the", ""),
     (Environment(BARE_SERVER), AT_JUPYTER, None, False, True, "Jupyter itself serves", "ipyauth-magic[jupyter]"),
     (Environment(OWN_SERVER), "http://localhost:8888/other/", "http://localhost:8888/other/", False, False, "", ""),
     (Environment(), AT_JUPYTER, AT_JUPYTER, False, False, "browser on this machine", ""),
-    (Environment(OWN_SERVER), "https://lab.example/callback/", None, True, False, "Jupyter's own", ""),
-    (Environment(), "https://lab.example/callback/", None, False, True, "known to lead", "--flow device"),
+    (Environment(OWN_SERVER), "https://lab.example/callback/", None, True, False, "Jupyter serves the", ""),
+    (Environment(), "https://lab.example/callback/", None, False, True, "No known route leads", "--flow device"),
     (HUB, BY_HUB, None, True, False, "JupyterHub leads your browser", ""),
-    (HUB, AT_OWN_SERVER, None, True, False, "Jupyter's own", ""),
-    (NAMED, AT_NAMED_SERVER, None, True, False, "Jupyter's own", ""),
-    (NAMED, AT_OWN_SERVER, None, False, True, "known to lead", ""),
+    (HUB, AT_OWN_SERVER, None, True, False, "Jupyter serves the", ""),
+    (NAMED, AT_NAMED_SERVER, None, True, False, "Jupyter serves the", ""),
+    (NAMED, AT_OWN_SERVER, None, False, True, "No known route leads", ""),
     (HUB, "http://127.0.0.1:8000/hub/user-redirect/callback/", None, True, False, "JupyterHub leads", ""),
     (HUB, "https://hub.example/jupyter/hub/user-redirect/callback/", None, True, False, "JupyterHub leads", ""),
     (BARE_HUB, BY_HUB, None, False, True, "Jupyter itself serves", "ipyauth-magic[jupyter]"),
@@ -44,11 +44,11 @@ LADDER = [
     (BARE_HUB, BY_PROXY, LOCAL, False, False, "jupyter-server-proxy", ""),
     (HUB, "https://hub.example/hub/user-redirect/proxy/8765/callback/", LOCAL, False, False, "port 8765", ""),
     (Environment(OWN_SERVER), "http://127.0.0.1:8888/proxy/8765/callback/", LOCAL, False, False, "port 8765", ""),
-    (Environment(), "https://x.example/proxy/99999/callback/", None, False, True, "known to lead", ""),
+    (Environment(), "https://x.example/proxy/99999/callback/", None, False, True, "No known route leads", ""),
     (CODE_SERVER, "https://code.example/proxy/8765/callback/", LOCAL, False, False, "VSCODE_PROXY_URI", ""),
     (VS_CODE, "https://8765-ws.example/callback/", LOCAL, False, False, "VSCODE_PROXY_URI", ""),
     (VS_CODE, "https://8765-ws.example", "http://127.0.0.1:8765/", False, False, "VSCODE_PROXY_URI", ""),
-    (VS_CODE, "https://other.example/callback/", None, False, True, "known to lead", ""),
+    (VS_CODE, "https://other.example/callback/", None, False, True, "No known route leads", ""),
     (CODE_SERVER, LOCAL, LOCAL, False, True, "behind a proxy of VS Code", "--flow device"),
     (SSH, LOCAL, LOCAL, False, False, "", "`ssh -N -L 8765:127.0.0.1:8765 ada@192.0.2.7`"),
     (SSH, "http://[::1]:8765/", "http://[::1]:8765/", False, False, "", "-L 8765:[::1]:8765 ada@192.0.2.7"),
@@ -69,7 +69,7 @@ def test_the_ladder(
     advice: str,
 ) -> None:
     """Each place and redirect URI has one way, with the reason and what else would serve."""
-    [way] = ways_to([redirect_uri], where)
+    [way] = routes_to([redirect_uri], where)
     assert (way.redirect_uri, way.listen_at) == (redirect_uri, listen_at)
     assert (way.through_server, way.paste) == (by_server, by_hand)
     assert reason in way.reason
@@ -80,17 +80,17 @@ def test_the_ladder(
 
 def test_the_order_is_the_users_but_for_what_needs_hands() -> None:
     """A way on which the user must paste is tried last."""
-    found = ways_to([BY_HUB, "http://127.0.0.1:1/", LOCAL], Environment())
+    found = routes_to([BY_HUB, "http://127.0.0.1:1/", LOCAL], Environment())
     assert [way.redirect_uri for way in found] == ["http://127.0.0.1:1/", LOCAL, BY_HUB]
 
 
 def test_paste_and_bind_are_the_users_word() -> None:
     """`--paste` asks in any case; `--bind` makes a published port of another host a way of ours."""
-    [way] = ways_to([LOCAL], Environment(), paste=True)
+    [way] = routes_to([LOCAL], Environment(), paste=True)
     assert (way.listen_at, way.paste) == (LOCAL, True)
-    [way] = ways_to([LOCAL], Environment(is_container=True), bind="0.0.0.0")
+    [way] = routes_to([LOCAL], Environment(is_container=True), bind="0.0.0.0")
     assert (way.bind, way.paste, way.advice) == ("0.0.0.0", False, "")
-    [way] = ways_to(["https://box.example:8765/callback/"], Environment(), bind="0.0.0.0")
+    [way] = routes_to(["https://box.example:8765/callback/"], Environment(), bind="0.0.0.0")
     assert (way.listen_at, way.bind) == ("https://box.example:8765/callback/", "0.0.0.0")
     assert "published" in way.reason
 
@@ -99,9 +99,9 @@ def test_paste_and_bind_are_the_users_word() -> None:
 def test_form_post_does_not_pass_jupyter(where: Environment, redirect_uri: str) -> None:
     """It is refused with the reason, unless another redirect URI serves."""
     with pytest.raises(InvalidParams, match="SameSite=Lax") as caught:
-        ways_to([redirect_uri], where, "form_post")
+        routes_to([redirect_uri], where, "form_post")
     assert caught.value.problems[0].name == "response_mode"
-    assert [way.redirect_uri for way in ways_to([redirect_uri, LOCAL], where, "form_post")] == [LOCAL]
+    assert [way.redirect_uri for way in routes_to([redirect_uri, LOCAL], where, "form_post")] == [LOCAL]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_comes_after_ssh(variables: dict[str, str], destination: str | None
 
 def test_a_way_knows_its_port_and_who_reads_along() -> None:
     """Ours where we listen; a proxy or a Jupyter server sees, and may log, what passes."""
-    [local], [hub], [proxy] = (ways_to([uri], HUB) for uri in (LOCAL, BY_HUB, BY_PROXY))
+    [local], [hub], [proxy] = (routes_to([uri], HUB) for uri in (LOCAL, BY_HUB, BY_PROXY))
     assert [way.port for way in (local, hub, proxy)] == [8765, None, 8765]
     assert [way.is_forwarded for way in (local, hub, proxy)] == [False, True, True]
-    assert Way("http://127.0.0.1/", "", "http://127.0.0.1/").port == 80
+    assert Route("http://127.0.0.1/", "", "http://127.0.0.1/").port == 80

@@ -111,7 +111,7 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
 
     secrets = secrets_in(folder)
     assert len(secrets) > 20, "the browser played, and told what must stay secret"
-    for said in ("Signed in as alice", "Signed out", "Nobody is signed in yet."):
+    for said in ("Signed in as alice", "Signed out", "You are not signed in yet."):
         assert said in (folder / "saved.ipynb").read_text()
     assert failed_sign_ins(document) == len(FAILURES) + 1
     by_python = [cell for cell in document.cells if cell.source.startswith("auth.sign_in(")]

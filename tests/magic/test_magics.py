@@ -192,7 +192,7 @@ def test_a_taken_port_is_one_line(shell: InteractiveShell, cell: Cell, user_brow
     """It names the port; no browser opens."""
     with held("127.0.0.1") as port:
         message = failure(shell, cell(f"redirect_uri=http://127.0.0.1:{port}/cb"))
-    assert f"Port {port} is taken" in message
+    assert f"Port {port} is in use" in message
     assert user_browser.opened == []
 
 
@@ -295,7 +295,7 @@ def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: Script
     run(shell, "%token --clear")
     assert "token" not in shell.user_ns
     assert "auth" not in shell.user_ns
-    assert "Nobody is signed in" in failure(shell, "%token")
+    assert "You are not signed in" in failure(shell, "%token")
     run(shell, cell())
     assert len(user_browser.opened) == 2
 
@@ -370,13 +370,13 @@ def test_config_lists_each_setting_with_its_origin(
     text = run(shell, "%token --config")[3][0].data["text/plain"]
     assert "me (the magic's line)" in " ".join(text.split())
     assert "(the cell)" in text
-    assert "listener of this kernel" in text
+    assert "where this kernel listens" in text
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%token", "Nobody is signed in"),
+        ("%token", "You are not signed in"),
         ("%token nothing", "holds no token"),
         ("%token number", "holds no token"),
         ("%token text", "holds no JWT"),

@@ -128,7 +128,7 @@ def test_an_error_wins_over_tokens_and_is_made_plain() -> None:
     assert caught.value.error_description is not None
     assert caught.value.error_description.startswith("no [31m way xxx")
     assert len(caught.value.error_description) == 300
-    assert "allow what is asked" in str(caught.value)
+    assert "allow the request" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_an_answer_that_is_no_matter_of_time_is_an_error_at_the_hour(web: Web) -
     provider.metadata()
     now[0] = KEPT_FOR
     publish(web, RSA, issuer="https://evil.test/")
-    with pytest.raises(ProviderError, match="calls itself"):
+    with pytest.raises(ProviderError, match="names the issuer"):
         provider.metadata()
     answer(web, "/tenant/.well-known/openid-configuration", {}, 404)
     with pytest.raises(ProviderError, match="answered 404"):
@@ -223,13 +223,13 @@ def test_after_a_refusal_nothing_is_asked(web: Web) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"issuer": "https://evil.test/"}, "calls itself `https://evil.test/`"),
-        ({"issuer": None}, "calls itself"),
+        ({"issuer": "https://evil.test/"}, "names the issuer `https://evil.test/`"),
+        ({"issuer": None}, "names the issuer"),
         ({"authorization_endpoint": None}, "has no authorization_endpoint"),
-        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri is not used"),
-        ({"jwks_uri": "http://idp.test/keys"}, "jwks_uri is not used"),
-        ({"authorization_endpoint": "http:$(touch PWNED)?x"}, "authorization_endpoint is not used"),
-        ({"authorization_endpoint": ["https://idp.test"]}, "authorization_endpoint is not used"),
+        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri is not an https address"),
+        ({"jwks_uri": "http://idp.test/keys"}, "jwks_uri is not an https address"),
+        ({"authorization_endpoint": "http:$(touch PWNED)?x"}, "authorization_endpoint is not an https address"),
+        ({"authorization_endpoint": ["https://idp.test"]}, "authorization_endpoint is not an https address"),
     ],
 )
 def test_a_document_that_is_not_believed(web: Web, changes: dict[str, Any], said: str) -> None:
@@ -259,7 +259,7 @@ def test_metadata_of_any_shape_is_only_told() -> None:
         (200, {}, b"[]", "is not a JSON object"),
         (200, {}, b"\xff\xfe{}", "is not JSON"),
         (200, {}, b"[" * 100_000, "is not JSON"),
-        (200, {}, b"{}" + b" " * 1024 * 1024, "over 1 MiB"),
+        (200, {}, b"{}" + b" " * 1024 * 1024, "larger than 1 MiB"),
         (500, {}, b"{}", "answered 500"),
         (302, {"Location": "/elsewhere"}, b"", "answered 302"),
         (200, {"Content-Encoding": "gzip"}, gzip.compress(gzip.compress(b" " * 50_000_000)), "is not JSON"),
@@ -356,14 +356,14 @@ def test_no_password_of_netrc_is_sent(web: Web, tmp_path: Path, monkeypatch: pyt
 def test_other_hosts_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTPS_PROXY is honoured, NO_PROXY too, and a dead proxy is named."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    with pytest.raises(ProviderError, match="check HTTPS_PROXY and NO_PROXY"):
+    with pytest.raises(ProviderError, match="Check HTTPS_PROXY and NO_PROXY"):
         fetch_json("https://idp.test/x")
     monkeypatch.setenv("NO_PROXY", "idp.test")
     assert http_module._session("https://idp.test/x", Connections()).proxies == {}
 
 
 def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:
-    """It is never skipped; behind a proxy that signs by itself REQUESTS_CA_BUNDLE is what helps."""
+    """It is never skipped; the error names REQUESTS_CA_BUNDLE, for a proxy that inspects TLS."""
     port, over = _serve_tls(tmp_path)
     try:
         with pytest.raises(ProviderError, match="REQUESTS_CA_BUNDLE"):

@@ -157,7 +157,7 @@ def test_eight_at_once_on_one_port(response_type: str, ports: list[int], asking_
         waiting.wait_for_url(30)
         refused = all_at_once(asking_issuer, [port] * COUNT, response_type)
         assert [type(each.error) for each in refused] == [PortTaken] * COUNT
-        assert all(f"Port {port} is taken" in str(each.error) for each in refused)
+        assert all(f"Port {port} is in use" in str(each.error) for each in refused)
         bob = SignIn("Bob", Person(asking_issuer.issuer, "Bob"), nonce=query_of(str(waiting.url))["nonce"])
         bob.person.sign_in(str(waiting.url))
         bob.tokens = waiting.result()

@@ -188,7 +188,7 @@ def test_a_revocation_that_fails_is_told_and_the_rest_is_done(
         issuer.switches.answer("/oauth/revoke", 503)
     else:
         issuer.switches.answer("/oauth/revoke", 401, {"error": "invalid_client"})
-    with pytest.raises(SignOutIncomplete, match="The tokens are erased here") as caught:
+    with pytest.raises(SignOutIncomplete, match="The tokens are erased on this machine") as caught:
         auth.sign_out()
     assert said in str(caught.value.revocation)
     assert caught.value.session is None

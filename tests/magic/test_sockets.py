@@ -137,13 +137,13 @@ def test_when_all_are_held_the_error_names_the_ports_at_once() -> None:
             open_listener(f"http://127.0.0.1:{one}/", f"http://localhost:{two}/")
         assert time.monotonic() - started < 0.5
         assert caught.value.ports == (one, two)
-        assert f"Ports {one} and {two} are taken or cannot be used" in str(caught.value)
+        assert f"Ports {one} and {two} are in use or cannot be opened" in str(caught.value)
         assert "Allowed Callback URLs" in str(caught.value)
 
 
 def test_jupyters_own_port_is_told() -> None:
     """The original guide's redirect URI has it, and there Jupyter itself listens."""
-    assert "8888 is mostly Jupyter's own port" in str(PortTaken([8888]))
+    assert "Jupyter itself mostly uses 8888" in str(PortTaken([8888]))
     assert "Jupyter" not in str(PortTaken([8765]))
 
 

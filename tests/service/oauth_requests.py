@@ -12,7 +12,7 @@ from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from fruit_service.issuer.people import CALLBACK_URLS
+from fruit_service.issuer.directory import CALLBACK_URLS
 from fruit_service.issuer.server import LocalIssuer
 from tests.support.form_browser import FormBrowser
 

@@ -18,8 +18,8 @@ from fruit_service import baskets
 from fruit_service.access_token import MAX_LENGTH as MAX_TOKEN
 from fruit_service.errors import BadRequest
 from fruit_service.issuer.server import LocalIssuer
-from fruit_service.lists import Lists
 from fruit_service.serving import SEND_BYTES
+from fruit_service.snapshot import Snapshot
 from tests.support.key_publisher import KeyPublisher
 from tests.support.scripted_browser import send
 
@@ -195,7 +195,7 @@ def test_long_name_is_refused_before_it_is_composed(monkeypatch: pytest.MonkeyPa
 def test_largest_answer_is_sent_in_one_piece() -> None:
     """Two full baskets of the longest names, and a token as large as may be: else throughput collapses."""
     names = ["\U0001f34e" * 60 + f"{number:04}" for number in range(baskets.MAX_FRUITS)]
-    lists = Lists(dict.fromkeys(baskets.BASKETS, names))
+    lists = Snapshot(dict.fromkeys(baskets.BASKETS, names))
     assert len(names[0]) == baskets.MAX_NAME
     assert len(lists.json(baskets.BASKETS).encode()) + MAX_TOKEN + 4096 < SEND_BYTES
 

@@ -132,7 +132,7 @@ def test_write_of_another_process_is_seen(database: str) -> None:
         until(lambda: store._version() is not None)
         assert "plum" not in store.fruits(["usual"])["usual"]
         for number in range(50 if database.startswith("sqlite") else 0):
-            store.lists()  # the look that serves for a while
+            store.snapshot()  # the look that serves for a while
             assert tell(other, f"fruit {number}") == "1\n"
             time.sleep(LOOK_INTERVAL)  # the bound itself: later than this no read may miss it
             assert store.fruits(["usual"])["usual"][-1] == f"fruit {number}"
@@ -144,7 +144,7 @@ def test_write_is_seen_across_a_connection_made_anew(tmp_path: Path) -> None:
     """SQLite counts anew on each connection: the number of a new one must not pass for the old one's."""
     database = f"sqlite:///{tmp_path}/fruits.sqlite"
     with closing(FruitStore(database)) as store, closing(FruitStore(database)) as other:
-        store.lists()
+        store.snapshot()
         changes = store._database.changes
         assert isinstance(changes, SqliteChanges)
         changes._forget()  # as after an error
@@ -163,7 +163,7 @@ def test_own_write_is_seen_at_once(database: str) -> None:
 def test_unchanged_lists_are_not_read_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading is off the database while nobody writes, and so is adding what is there already."""
     with opened(database) as store:
-        until(lambda: store.lists() is not None and store._kept.version is not None)
+        until(lambda: store.snapshot() is not None and store._kept.version is not None)
         monkeypatch.setattr(store, "_transaction", None)
         assert store.fruits(["usual"])["usual"][0] == "apple"
         assert store.add({"usual": ["APPLE"]}) == {"usual": []}
@@ -269,7 +269,7 @@ def test_postgresql_that_stands_still() -> None:
     """Frozen, with every connection alive: writing is given up, and reading goes on."""
     with Postgres() as server, opened(server.url) as store:
         store.add({"usual": ["plum"]})
-        until(lambda: store.lists() is not None and store._kept.version is not None)
+        until(lambda: store.snapshot() is not None and store._kept.version is not None)
         with server.standing_still():
             began = time.monotonic()
             with pytest.raises(Unavailable):

@@ -15,7 +15,7 @@ import requests
 from joserfc.jwk import KeySet
 
 from fruit_service.errors import PortTaken
-from fruit_service.issuer.people import CALLBACK_URLS
+from fruit_service.issuer.directory import CALLBACK_URLS
 from fruit_service.issuer.server import LocalIssuer
 from tests.service.oauth_requests import (
     CALLBACK,

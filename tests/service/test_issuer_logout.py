@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from fruit_service.issuer.people import LOGOUT_URLS
+from fruit_service.issuer.directory import LOGOUT_URLS
 from fruit_service.issuer.server import LocalIssuer
 from tests.service.oauth_requests import CODE, OFFLINE, authorize, exchange, refresh, revoke
 from tests.support.form_browser import FormBrowser

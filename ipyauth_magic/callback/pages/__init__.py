@@ -1,4 +1,4 @@
-"""The pages of the callback: HTML, JS and CSS are files, composed into one answer that needs no second request."""
+"""The pages of the callback. HTML, JS and CSS are files; one answer contains all of them."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from string import Template
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the tab is told: `done`, `failed` or `waiting`, a title, and a sentence; plain text."""
+    """The outcome that the tab shows: `done`, `failed` or `waiting`, a title, and a sentence, as plain text."""
 
     outcome: str
     title: str
     message: str
 
 
-RELAY = Outcome("waiting", "Signing in…", "Handing the provider's answer to your notebook.")
+RELAY = Outcome("waiting", "Signing in…", "Passing the provider's response to your notebook.")
 DONE = Outcome("done", "You are signed in", "You can close this tab and go back to your notebook.")
 
 
 def failed(message: str) -> Outcome:
-    """Return the outcome of a sign-in that failed, with the sentence that the cell shows too."""
+    """Return the outcome of a failed sign-in. The cell shows the same sentence."""
     return Outcome("failed", "The sign-in failed", message)
 
 
 def not_ours(message: str) -> Outcome:
-    """Return the outcome for a response that is not the one that is waited for."""
-    return Outcome("failed", "This is not the answer that your notebook waits for", message)
+    """Return the outcome for a response that does not belong to the current sign-in."""
+    return Outcome("failed", "This response is not for the sign-in that your notebook started", message)
 
 
 @lru_cache(maxsize=8)
 def page(outcome: Outcome, script: str | None = None, xsrf_token: str = "") -> bytes:
     """Return *outcome* as an HTML page that runs *script*, a file beside this one.
 
-    *xsrf_token* is what the page must send back where Jupyter checks who posts.
+    The page sends *xsrf_token* back with its POST, for Jupyter's XSRF check.
     """
     return (
         Template(_read("page.html"))
@@ -56,7 +56,7 @@ def page(outcome: Outcome, script: str | None = None, xsrf_token: str = "") -> b
 
 @cache
 def headers(script: str | None = None) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a page that runs *script*: nothing else may run, nothing may frame or keep it."""
+    """Return the headers of a page that runs *script*. They forbid any other script, frames and caches."""
     policy = [
         "default-src 'none'",
         f"style-src {_hash(_read('style.css'))}",

@@ -1,4 +1,4 @@
-// Wipes the address bar, and with it the form that the browser would keep; closes the tab of a sign-in that is done.
+// Clears the address bar, and with it the form data that the browser would keep. Closes the tab of a finished sign-in.
 "use strict";
 
 history.replaceState(null, "", location.pathname);

@@ -1,5 +1,5 @@
-// Hands the response in this page's address to the kernel that waits for it: to this page's own origin,
-// as a form body, and nowhere else. Shows no part of it.
+// Posts the response in this page's address to this page's own origin, as a form body, and nowhere else.
+// Shows no part of it.
 "use strict";
 
 const main = document.querySelector("main");
@@ -11,8 +11,8 @@ function show({ outcome, title, message }) {
   main.querySelector("p").textContent = message;
 }
 
-// Jupyter's own check of who posts: what its cookie says now. A hub changes it whenever it lets a browser in anew, also in
-// another tab, and this page may have been made before.
+// The token for Jupyter's XSRF check, from its cookie. A hub sets a new cookie at each login, also from another tab, so
+// the token in this page may be out of date.
 function xsrfToken() {
   const made = main.dataset.xsrfToken;
   const cookie = made && document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
@@ -32,14 +32,14 @@ function post(response, where) {
   });
 }
 
-const notLetIn = {
+const refused = {
   outcome: "failed",
-  title: "This was not let through",
-  message: "Follow the link in the notebook once more, in a browser that is signed in to Jupyter.",
+  title: "Jupyter refused the response",
+  message: "Follow the link in the notebook again, in a browser that is logged in to Jupyter.",
 };
 
-// Has Jupyter set its cookie anew. A browser that it does not know any more is sent to a log-in, which only a person
-// can follow: a hub would lead this request round in a circle.
+// Asks Jupyter for a new cookie. Jupyter redirects a browser without a session to a login, which only a person can
+// complete, and a hub would redirect this request in a circle: hence `redirect: "error"`.
 async function cookieIsThere() {
   try {
     return (await fetch(location.pathname, { cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" })).ok;
@@ -53,7 +53,7 @@ async function relay(response, where) {
     let answer = await post(response, where);
     const isRefused = () => answer.status === 403 && main.dataset.xsrfToken;
     if (isRefused() && (await cookieIsThere())) answer = await post(response, where);
-    show(isRefused() ? notLetIn : await answer.json());
+    show(isRefused() ? refused : await answer.json());
   } catch {
     show({
       outcome: "failed",
@@ -62,7 +62,7 @@ async function relay(response, where) {
     });
     return;
   }
-  // Only tabs that a script or a link opened can be closed by a script; the others keep the message.
+  // A script can close only tabs that a script or a link opened. Other tabs keep showing the message.
   if (main.className === "done") setTimeout(() => window.close(), 600);
 }
 
@@ -76,9 +76,9 @@ if (fragment && (!query || fragment.includes("state="))) {
 } else {
   show({
     outcome: "waiting",
-    title: "Nothing arrived here",
+    title: "No response arrived here",
     message:
-      "This page waits for the provider's answer. Follow the link in the notebook to sign in; " +
-      "if you had to log in to Jupyter just now, follow it once more.",
+      "This page receives the provider's response. Follow the link in the notebook to sign in. " +
+      "If you had to log in to Jupyter just now, follow the link again.",
   });
 }

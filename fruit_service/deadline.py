@@ -19,7 +19,7 @@ MOST = 8
 T = TypeVar("T")
 
 
-class Hanging:
+class BoundedExecutor:
     """Does work for as many callers as there are, and lets none of them wait longer than they said."""
 
     def __init__(self, name: str, unavailable: str) -> None:

@@ -1,4 +1,4 @@
-"""Lists: the fruits as they stood at one moment, ready to be looked at and to be sent."""
+"""Snapshot: the fruits as they stood at one moment, ready to be looked at and to be sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from .baskets import Fruits, identity
 
 
-class Lists:
+class Snapshot:
     """All fruits of one moment; nothing in it changes."""
 
     def __init__(self, fruits: Fruits) -> None:
@@ -25,9 +25,9 @@ class Lists:
             text = self._texts[baskets] = json.dumps(shown, ensure_ascii=False)
         return text
 
-    def with_more(self, added: Fruits) -> Lists:
+    def with_more(self, added: Fruits) -> Snapshot:
         """Return these fruits and *added* after them."""
-        return Lists({basket: (*names, *added.get(basket, ())) for basket, names in self.fruits.items()})
+        return Snapshot({basket: (*names, *added.get(basket, ())) for basket, names in self.fruits.items()})
 
     @cached_property
     def _identities(self) -> Mapping[str, frozenset[str]]:

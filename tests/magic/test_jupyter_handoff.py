@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ipyauth_magic.callback.environment import own_server, this_environment
-from ipyauth_magic.callback.jupyter_handoff import ABANDONED, Rendezvous, find, is_marked, mark
+from ipyauth_magic.callback.jupyter_handoff import ABANDONED, HandOff, lookup, publish_server, server_hands_over
 from ipyauth_magic.callback.routes import JupyterServer
 
 STATE = "a-state-that-nobody-guesses"
@@ -33,22 +33,22 @@ def only_file(folder: Path) -> Path:
 
 def test_the_server_finds_the_kernel_by_the_state(folder: Path) -> None:
     """Port and secret; the file is ours alone, tells nothing of the state, and goes when the wait ends."""
-    rendezvous = Rendezvous(4711)
-    announced = rendezvous.announce(STATE)
-    assert find(STATE) == rendezvous
-    assert find("another") is None
+    hand_off = HandOff(4711)
+    published = hand_off.publish(STATE)
+    assert lookup(STATE) == hand_off
+    assert lookup("another") is None
     path = only_file(folder)
     assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     assert STATE not in path.name + path.read_text()
-    announced.withdraw()
-    announced.withdraw()
-    assert find(STATE) is None
+    published.unpublish()
+    published.unpublish()
+    assert lookup(STATE) is None
     assert list(folder.iterdir()) == []
 
 
 def test_each_secret_is_its_own_and_does_not_show() -> None:
     """32 random bytes each; the representation shows none of them."""
-    one, other = Rendezvous(1), Rendezvous(1)
+    one, other = HandOff(1), HandOff(1)
     assert one.secret != other.secret
     assert len(one.secret) >= 43
     assert one.secret not in repr(one)
@@ -56,20 +56,20 @@ def test_each_secret_is_its_own_and_does_not_show() -> None:
 
 def test_it_goes_with_its_process(folder: Path) -> None:
     """Also when nobody withdrew it."""
-    script = f"from ipyauth_magic.callback.jupyter_handoff import Rendezvous; Rendezvous(1).announce({STATE!r})"
+    script = f"from ipyauth_magic.callback.jupyter_handoff import HandOff; HandOff(1).publish({STATE!r})"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert list(folder.iterdir()) == []
 
 
 def test_what_a_killed_kernel_left_is_swept(folder: Path) -> None:
     """The next sign-in removes it, and nothing that may still be waited for."""
-    Rendezvous(1).announce("killed")
+    HandOff(1).publish("killed")
     old = only_file(folder)
     os.utime(old, (time.time() - ABANDONED - 60,) * 2)
-    Rendezvous(2).announce("waiting")
-    Rendezvous(3).announce(STATE)
+    HandOff(2).publish("waiting")
+    HandOff(3).publish(STATE)
     assert not old.exists()
-    assert (find("killed"), find("waiting").port, find(STATE).port) == (None, 2, 3)  # type: ignore[union-attr]
+    assert (lookup("killed"), lookup("waiting").port, lookup(STATE).port) == (None, 2, 3)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -91,23 +91,23 @@ def test_what_a_killed_kernel_left_is_swept(folder: Path) -> None:
 )
 def test_a_file_that_makes_no_sense_is_none(content: bytes, folder: Path) -> None:
     """Whatever somebody wrote there."""
-    Rendezvous(1).announce(STATE)
+    HandOff(1).publish(STATE)
     only_file(folder).write_bytes(content)
-    assert find(STATE) is None
+    assert lookup(STATE) is None
 
 
 def test_a_file_that_others_could_have_written_is_none(folder: Path) -> None:
     """Nor a link to one."""
-    Rendezvous(1).announce(STATE)
+    HandOff(1).publish(STATE)
     path = only_file(folder)
     path.chmod(0o666)
-    assert find(STATE) is None
+    assert lookup(STATE) is None
     path.chmod(0o600)
-    assert find(STATE) is not None
+    assert lookup(STATE) is not None
     elsewhere = folder.parent / "elsewhere.json"
     path.rename(elsewhere)
     path.symlink_to(elsewhere)
-    assert find(STATE) is None
+    assert lookup(STATE) is None
 
 
 def test_a_kernel_finds_the_server_that_started_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,11 +118,11 @@ def test_a_kernel_finds_the_server_that_started_it(folder: Path, monkeypatch: py
     assert own_server() is None
     monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
     assert own_server() == JupyterServer(8888, "/user/ada/", hands_over=False)
-    marker = mark(folder)
+    marker = publish_server(folder)
     assert this_environment().server == JupyterServer(8888, "/user/ada/", hands_over=True)
-    assert not is_marked(folder, os.getpid() + 1)
-    marker.withdraw()
-    assert not is_marked(folder, os.getpid())
+    assert not server_hands_over(folder, os.getpid() + 1)
+    marker.unpublish()
+    assert not server_hands_over(folder, os.getpid())
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"port": "x", "base_url": "/"}', '{"port": 1, "base_url": 2}'])

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Expiring(Generic[T]):
+class TtlMap(Generic[T]):
     """Values by key, each forgotten after its time by *clock*, the oldest also when there are more than *limit*."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, limit: int = 10_000) -> None:
