@@ -10,9 +10,9 @@ from bottle import HTTPResponse
 from ..pages import page
 from .authorization_server import LocalAuthorizationServer
 from .device_codes import DeviceCode
+from .directory import User
 from .interaction import Interaction
 from .messages import PACKAGE
-from .directory import User
 from .switches import Switches
 
 MOST_WRONG_CODES = 10

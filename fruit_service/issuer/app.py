@@ -15,10 +15,10 @@ from ..pages import asset, page, secure_headers
 from ..serving import MAX_BODY
 from .activation import Activation
 from .authorization_server import LocalAuthorizationServer
+from .directory import GRANT_TYPES, OPENID_SCOPES
 from .interaction import Interaction
 from .logout import Logout
 from .messages import PACKAGE, Request
-from .directory import GRANT_TYPES, OPENID_SCOPES
 from .signing import ALGORITHM
 
 CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]

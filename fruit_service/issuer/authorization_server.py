@@ -16,12 +16,12 @@ from bottle import HTTPResponse
 
 from ..pages import secure_headers
 from .device_codes import DeviceCodes
-from .ttl import TtlMap
-from .messages import Request, authorization_response
 from .directory import GRANT_TYPES, Directory, User
+from .messages import Request, authorization_response
 from .refresh_tokens import OFFLINE_ACCESS, RefreshTokens
 from .signing import Signer
 from .switches import Switches
+from .ttl import TtlMap
 
 
 @dataclass(frozen=True)

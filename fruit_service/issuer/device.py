@@ -16,8 +16,8 @@ from authlib.oauth2.rfc8628 import (
 
 from .authorization_server import LocalAuthorizationServer
 from .device_codes import DEFAULT_INTERVAL, DeviceCode
-from .messages import without_equal_scope
 from .directory import User
+from .messages import without_equal_scope
 
 AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
     AuthorizationPendingError: (403, "User has yet to authorize device code."),

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from .ttl import TtlMap
-from .messages import Request
 from .directory import User
+from .messages import Request
 from .switches import Switches
+from .ttl import TtlMap
 
 DEFAULT_INTERVAL = 5
 """Between two polls where the response names none, and the step of `slow_down`, in seconds (RFC 8628, 3.2 and 3.5)."""

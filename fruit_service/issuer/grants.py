@@ -14,10 +14,10 @@ from bottle import HTTPResponse
 
 from .authorization_server import AuthorizationCode, LocalAuthorizationServer
 from .device import DeviceEndpoint, DeviceGrant
+from .directory import Directory, User
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
 from .logout import EndSessionEndpoint
 from .messages import authorization_response, without_equal_scope
-from .directory import Directory, User
 from .refresh import RefreshGrant
 from .revocation import RevocationEndpoint
 from .signing import Signer

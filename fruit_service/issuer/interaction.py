@@ -13,9 +13,9 @@ from bottle import HTTPResponse
 
 from ..pages import page, policy_source, secure_headers
 from .authorization_server import LocalAuthorizationServer
-from .ttl import TtlMap
-from .messages import PACKAGE, Request
 from .directory import User
+from .messages import PACKAGE, Request
+from .ttl import TtlMap
 
 SESSION_LIFETIME = 10 * 3600
 PATIENCE = 600

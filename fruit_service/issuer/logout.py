@@ -14,10 +14,10 @@ from joserfc.jwk import KeySet
 
 from ..pages import page, policy_source, secure_headers
 from .authorization_server import LocalAuthorizationServer
-from .ttl import TtlMap
 from .interaction import Interaction
 from .messages import PACKAGE, Request
 from .signing import ALGORITHM
+from .ttl import TtlMap
 
 PATIENCE = 600
 """How long the question whether to sign out can be answered, in seconds."""

@@ -8,8 +8,8 @@ from authlib.oauth2.rfc6749.errors import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from .authorization_server import LocalAuthorizationServer
-from .messages import without_equal_scope
 from .directory import User
+from .messages import without_equal_scope
 from .refresh_tokens import RefreshToken
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from authlib.oauth2.rfc6749 import TokenMixin
 
-from .ttl import TtlMap
 from .directory import Client, User
 from .switches import Switches
+from .ttl import TtlMap
 
 OFFLINE_ACCESS = "offline_access"
 """The scope that asks for a refresh token (OpenID Connect Core, section 11)."""

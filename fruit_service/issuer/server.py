@@ -9,9 +9,9 @@ from typing import Any
 
 from ..serving import LOOPBACK, Server, listen
 from .app import Endpoints
+from .directory import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
 from .grants import authorization_server
 from .interaction import Interaction
-from .directory import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
 from .signing import Keys, Signer
 from .switches import Switches
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-from ipyauth_magic.protocol.flow import Grant
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
@@ -25,6 +24,7 @@ from ipyauth_magic.errors import (
 )
 from ipyauth_magic.flows import device
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
+from ipyauth_magic.protocol.flow import Grant
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
 from tests.support.attempts import Attempt
@@ -99,9 +99,7 @@ def for_device(issuer: LocalIssuer, **changes: Any) -> ParamsAuth0:
 
 
 @pytest.mark.parametrize(("interval", "paused"), [(7, 7), (1, 1), (None, 5)], ids=["7 s", "1 s", "none named"])
-def test_it_polls_by_the_interval(
-    interval: int | None, paused: int, own_issuer: LocalIssuer, played: Played
-) -> None:
+def test_it_polls_by_the_interval(interval: int | None, paused: int, own_issuer: LocalIssuer, played: Played) -> None:
     """Never before the first interval is over; by five seconds where the provider names none (section 3.2)."""
     own_issuer.switches.device_interval = interval
     played.during[3] = played.person_allows

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 import requests
+from ipyauth_magic.provider.connections import Connections
 from joserfc.jwk import RSAKey
 
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, ProviderUnreachable
 from ipyauth_magic.protocol.metadata import ProviderMetadata, discovery_url, is_safe_url
 from ipyauth_magic.provider import http as http_module
-from ipyauth_magic.provider.connections import Connections
 from ipyauth_magic.provider.http import fetch_json
 from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
 from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
