@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from itertools import chain
 from pathlib import PurePath
 from types import FrameType, TracebackType
@@ -35,7 +36,7 @@ def guard_tracebacks(shell: Any = None) -> None:
     if (formatter := getattr(shell, "InteractiveTB", None)) is None:
         return
     _replace(formatter, "structured_traceback", lambda original: _structured_traceback(formatter, original))
-    # IPython formats exception groups without its own formatter.
+    # Python itself formats exception groups, and errors at which IPython's formatter fails.
     _replace(shell, "showtraceback", lambda original: _showtraceback(formatter, original))
 
 
@@ -80,13 +81,14 @@ def _structured_traceback(formatter: Any, original: Callable[..., Any]) -> Calla
 
 
 def _showtraceback(formatter: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-    def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
-        value = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
-        if value is None or not any(map(_members, _related(value))):
-            return original(exc_tuple, *args, **kwargs)
-        offset = _offset(formatter, kwargs.get("tb_offset"))
-        with masked(value, value.__traceback__, offset, _shows_variables(formatter)):
-            return original(exc_tuple, *args, **kwargs)
+    def showtraceback(
+        exc_tuple: Any = None, filename: str | None = None, tb_offset: int | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        etype, value, tb = exc_tuple or sys.exc_info()
+        if not isinstance(value, BaseException):  # as in %tb: IPython takes the last error, which its formatter masks
+            return original(exc_tuple, filename, tb_offset, *args, **kwargs)
+        with masked(value, tb, _offset(formatter, tb_offset), _shows_variables(formatter)):
+            return original((etype, value, value.__traceback__), filename, tb_offset, *args, **kwargs)
 
     return showtraceback
 
@@ -123,41 +125,48 @@ def masked(error: BaseException, traceback: TracebackType | None, offset: int, h
             _set(each, **attributes)
 
 
+class _Depth(IntEnum):
+    """Where in a call a frame lies."""
+
+    OUTSIDE = 0
+    """Every frame may be shown."""
+    OURS = 1
+    """In our code: only the user's own frames may be shown, as those of a store of theirs."""
+    SENDING = 2
+    """Where a request with the token becomes bytes: no frame may, since a user's variables may hold the bytes too."""
+
+
 def _mask(error: BaseException, offset: int, hides_ours: bool) -> None:
     """Leave what may be shown of *error* and the errors that it came from."""
     shown: list[BaseException] = []
-    is_inner = False
+    depth = _Depth.OUTSIDE
     for each in _chain(error):
         frames = list(_frames(each.__traceback__))
         own, rest = (frames[:offset], frames[offset:]) if each is error else ([], frames)
-        starts_inside = isinstance(each, IpyauthError) or (is_inner and not (rest and _is_users(rest[0].tb_frame)))
-        kept, is_cut = _cut(rest, starts_inside, hides_ours)
-        if is_inner and not kept:
-            continue  # it was raised and caught within what is hidden
-        shown.append(each)
-        is_inner = is_cut
-        _set(each, __traceback__=_joined(own + kept))
+        # An error that the user's own code caught lies outside; another one was caught where *depth* says.
+        inherited = _Depth.OUTSIDE if rest and _is_users(rest[0].tb_frame) else depth
+        start = max(inherited, _Depth.OURS) if isinstance(each, IpyauthError) else inherited
+        kept, depth = _cut(rest, start, hides_ours)
+        if kept or inherited is _Depth.OUTSIDE:
+            shown.append(each)
+            _set(each, __traceback__=_joined(own + kept))
     for each, following in zip(shown, (*shown[1:], None), strict=True):
         if following is not _following(each):
             _link(each, following)
 
 
-def _cut(frames: list[TracebackType], starts_inside: bool, hides_ours: bool) -> tuple[list[TracebackType], bool]:
-    """Return which *frames* may be shown, and whether inner ones are left out.
-
-    Inside our code only the user's own frames are, as those of a store of theirs. Nothing is where a request with the
-    token becomes bytes, not even a user's function: its variables may hold the bytes.
-    """
-    kept: list[TracebackType] = []
-    is_inside = starts_inside
+def _cut(frames: list[TracebackType], depth: _Depth, hides_ours: bool) -> tuple[list[TracebackType], _Depth]:
+    """Return which *frames*, of which the first lies at *depth*, may be shown, and where the last one lies."""
+    kept = []
     for each in frames:
         frame = each.tb_frame
+        if hides_ours and _is_ours(frame):
+            depth = max(depth, _Depth.OURS)
         if _holds_our_header(frame):
-            return kept, True
-        is_inside = is_inside or (hides_ours and _is_ours(frame))
-        if not is_inside or _is_users(frame):
+            depth = _Depth.SENDING
+        if depth is _Depth.OUTSIDE or (depth is _Depth.OURS and _is_users(frame)):
             kept.append(each)
-    return kept, is_inside
+    return kept, depth
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -442,3 +443,32 @@ def _serve_tls(folder: Path) -> tuple[int, Any]:
         thread.join(10)
 
     return server.server_address[1], over
+
+
+def test_error_of_the_network_keeps_its_cause() -> None:
+    """For a request with a form or a token too: a script can tell a refused connection from a name that is unknown."""
+    for options in ({}, {"form": {"code": "secret"}}, {"authorization": "Bearer secret"}):
+        with pytest.raises(ProviderUnreachable) as caught:
+            http_module.ask("POST", "http://127.0.0.1:1/token", **options)
+        assert isinstance(caught.value.__cause__, requests.ConnectionError)
+
+
+@pytest.mark.parametrize(
+    "answer", [b'{"access_token": "secretsecret"}\r\n\r\n', b"secretsecret", b"HTTP/secretsecret\r\n"]
+)
+def test_answer_without_a_status_line_is_quoted_by_no_error(answer: bytes) -> None:
+    """`requests` puts the first line of it into its error, and that may be a token response."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        serving_thread = threading.Thread(target=serve, daemon=True)
+        serving_thread.start()
+        with pytest.raises(ProviderUnreachable) as caught:
+            http_module.ask("POST", f"http://127.0.0.1:{server.getsockname()[1]}/token", {"code": "secret"})
+        serving_thread.join(10)
+    assert "secretsecret" not in "".join(traceback.format_exception(caught.value))
