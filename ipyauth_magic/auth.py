@@ -32,7 +32,7 @@ from .errors import (
 from .flows import session as sign_ins
 from .flows.clock import utc_now
 from .flows.sign_in import Attempt, ways_here
-from .flows.token_source import KeptTokens
+from .flows.token_source import TokenSource
 from .protocol.grant import FLOWS, RESPONSE_TYPES, Grant
 from .protocol.tokens import AccessToken, AuthorizationHeader, IdToken, TokenSet
 from .provider.provider import Provider
@@ -102,12 +102,12 @@ class Auth:
         self._bind = bind
         self._paste = paste
         self._widget: AuthWidget | None = None
-        self._kept = KeptTokens(
+        self._kept = TokenSource(
             params,
             self.grant,
             open_store(store) if isinstance(store, str) else store,
-            lambda: utc_now(),
             self._tokens_changed,
+            lambda: utc_now(),
         )
         self._lock = threading.RLock()
         self._silence = threading.Lock()
@@ -213,7 +213,7 @@ class Auth:
             ended = self._kept.current
             if self.is_signed_in and not renew:
                 return True  # they have come just now
-            self._kept.renewed(ended)
+            self._kept.renew(ended)
         except OutOfTime:
             raise  # the user's next sign-in would meet the same clock
         except (NotSignedIn, SignInNeeded):
@@ -227,7 +227,7 @@ class Auth:
 
     def _may_be_silent(self, open_browser: bool) -> bool:
         """Tell whether the provider may know the user still: after a sign-in, by a browser that is at hand."""
-        if self.grant.flow == "device" or not self._kept.is_known or self.params.prompt or not open_browser:
+        if self.grant.flow == "device" or self._kept.tokens is None or self.params.prompt or not open_browser:
             return False
         attempt = self._attempt
         under_way = attempt is not None and not attempt.is_over and not attempt.grant.silent
@@ -298,7 +298,7 @@ class Auth:
         """Take the tokens that *attempt* brought, unless it was stopped; runs in the thread of its grant."""
         with self._lock:
             if attempt.tokens is not None and self._attempt is attempt:
-                self._kept.take(attempt.tokens)
+                self._kept.save(attempt.tokens)
                 sign_ins.remember(self)
 
     def _changed(self, attempt: Attempt) -> None:
@@ -319,7 +319,7 @@ class Auth:
             SignInNeeded: it has ended, or is about to, and only the user can get another.
             ProviderError: it has ended, and the provider cannot be reached.
         """
-        return self._kept.good().access_token
+        return self._kept.get().access_token
 
     def renewed_token(self, ended: str) -> AccessToken:
         """Return an access token other than *ended*, which an API has refused although its time is not over.
@@ -328,10 +328,7 @@ class Auth:
             SignInNeeded: only the user can get another.
             ProviderError: the provider cannot be reached.
         """
-        tokens = self.tokens
-        if tokens.access_token == ended:
-            tokens = self._kept.renewed(tokens)
-        return tokens.access_token
+        return self._kept.renew_refused(ended).access_token
 
     @property
     def id_token(self) -> IdToken:
@@ -366,7 +363,7 @@ class Auth:
     @property
     def is_signed_in(self) -> bool:
         """Whether there is a token that is still good."""
-        return self._kept.is_signed_in
+        return self._kept.is_good
 
     @property
     def attempt(self) -> Attempt | None:
@@ -393,7 +390,7 @@ class Auth:
 
     def holds(self, value: object) -> bool:
         """Tell whether *value* is the access token here, ended or not."""
-        return self._kept.is_known and isinstance(value, str) and self.tokens.access_token == value
+        return self._kept.tokens is not None and isinstance(value, str) and self.tokens.access_token == value
 
     def is_like(self, other: Auth) -> bool:
         """Tell whether this is a sign-in for just what *other* is for."""
@@ -405,7 +402,7 @@ class Auth:
 
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
-        self._end(self._kept.forget)
+        self._end(self._kept.clear)
 
     def leave(self) -> None:
         """Forget the tokens here, and end a sign-in that waits; what a store keeps for other sessions stays there."""
@@ -455,7 +452,7 @@ class Auth:
             InvalidResponse: the answer is about another user than the ID token.
             ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
         """
-        tokens, provider = self._kept.good(), Provider.of(self.params.expected_issuer)
+        tokens, provider = self._kept.get(), Provider.of(self.params.expected_issuer)
         return run_out_of_sight(
             lambda: provider.userinfo(tokens.access_token, str(tokens.claims["sub"])), "ipyauth-userinfo"
         )
@@ -539,7 +536,7 @@ class Auth:
 
     def lasting_card(self) -> Card:
         """Return the card as it may stay in a notebook for ever: without the link of a sign-in under way."""
-        attempt, tokens = self._attempt, self._kept.current if self._kept.is_known else None
+        attempt, tokens = self._attempt, self._kept.tokens
         if tokens is not None and self._has_use:
             left = (tokens.expires_at - utc_now()).total_seconds()
             issuer, audience = self.params.expected_issuer, self.params.audience
@@ -569,7 +566,7 @@ class Auth:
     def show(self) -> None:
         """Print name, parameters, user, time left, end and scopes; no secret."""
         rows = [("name", "auth0"), ("params", repr(self.params))]
-        if not self._kept.is_known:
+        if self._kept.tokens is None:
             rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
         else:
             rows += [("logged_as", plain(self.logged_as)), ("time_to_exp", self.time_to_exp)]
@@ -578,7 +575,7 @@ class Auth:
             print(f"{name:<11} : {value}")
 
     def __repr__(self) -> str:
-        who = plain(self.logged_as) if self._kept.is_known else "nobody"
+        who = plain(self.logged_as) if self._kept.tokens is not None else "nobody"
         return f"<Auth: {who} at {self.params.expected_issuer}>"
 
     def __copy__(self) -> Self:
@@ -616,7 +613,7 @@ class Auth:
 
     def _tokens_changed(self) -> None:
         """Be no sign-in of the session any more where another notebook has signed out; waits for nobody."""
-        if not self._kept.is_known:
+        if self._kept.tokens is None:
             sign_ins.forget(self)
         self._refresh_widget()
         for look in list(self._followers):

@@ -57,7 +57,7 @@ def end_session() -> None:
     """Forget every token of the session; what a store keeps for other sessions stays there."""
     for auth in all_sign_ins():
         auth.leave()
-    memory.forget_all()
+    memory.SESSION.forget_all()
 
 
 def begun(attempt: Attempt) -> None:

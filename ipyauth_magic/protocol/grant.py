@@ -34,6 +34,16 @@ class Grant:
         flow = flow or next(name for name, named in RESPONSE_TYPES.items() if named == response_type)
         return cls(flow, renewable and flow != "implicit")
 
+    @property
+    def store_name(self) -> str | None:
+        """The part of the store's key that the response type does not tell; None where it tells all.
+
+        Tokens that cannot be renewed have a key of their own, so that they do not hide others that can.
+        """
+        if self.renewable or self.flow == "implicit":
+            return "device" if self.flow == "device" else None
+        return f"{self.flow}, not renewable"
+
     def scope(self, scope: str) -> str:
         """Return *scope*, with `offline_access` where a refresh token is wanted (OpenID Connect Core, 11)."""
         return " ".join(dict.fromkeys([*scope.split(), *(["offline_access"] if self.renewable else [])]))

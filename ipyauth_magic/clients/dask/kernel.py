@@ -19,7 +19,7 @@ from distributed import Client
 
 from ...errors import InsecureCluster, IpyauthError
 from ...flows.clock import utc_now
-from ...flows.token_source import RETRY_AFTER, KeptTokens
+from ...flows.token_source import RETRY_AFTER, TokenSource
 from ...protocol.tokens import TokenSet
 from ...provider.threads import run_in_thread
 from .message import Parcel, new_secret, seal_secret
@@ -37,11 +37,11 @@ _LONGEST_PAUSE = 30.0
 
 
 @contextmanager
-def worker_auth(auth: Auth, kept: KeptTokens, client: Client, without_tls: bool) -> Iterator[WorkerAuth]:
+def worker_auth(auth: Auth, kept: TokenSource, client: Client, without_tls: bool) -> Iterator[WorkerAuth]:
     """Give the auth object for the workers of *client*'s cluster, and have the workers hold a token meanwhile."""
     if client.asynchronous:
         raise TypeError("on_dask() needs a Client that is not asynchronous.")
-    kept.good()  # nobody is signed in: better said here than on each worker
+    kept.get()  # nobody is signed in: better said here than on each worker
     if not without_tls:
         check_connections(client)
     name = f"ipyauth-magic-{secrets.token_hex(8)}"
@@ -120,7 +120,7 @@ class Call:
 class Courier(threading.Thread):
     """Sends the workers a token before the last one ends, and each worker that asks; renews what an API refuses."""
 
-    def __init__(self, name: str, kept: KeptTokens, client: Client, without_tls: bool) -> None:
+    def __init__(self, name: str, kept: TokenSource, client: Client, without_tls: bool) -> None:
         super().__init__(name=name, daemon=True)
         self._kept = kept
         self._client = client
@@ -197,14 +197,14 @@ class Courier(threading.Thread):
         if self._tokens is None:
             return self._refresh()
         try:
-            return self._take(self._kept.renewed(self._tokens))
+            return self._take(self._kept.renew(self._tokens))
         except IpyauthError:
             return False  # it is good for others still
 
     def _refresh(self) -> bool:
         """Bring the parcel up to date, by a renewal where one is due, and tell whether it is another one."""
         try:
-            return self._take(self._kept.good())
+            return self._take(self._kept.get())
         except IpyauthError as error:
             is_new = str(self._parcel.error) != str(error)
             if is_new:
