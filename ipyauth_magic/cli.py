@@ -18,7 +18,7 @@ from .display.card import Card
 from .display.cards import scopes_in_words, signed_in_card
 from .errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, StoreUnavailable
 from .flows.clock import utc_now
-from .flows.token_source import KeptTokens
+from .flows.token_source import TokenSource
 from .protocol.grant import Grant
 from .protocol.tokens import AccessToken, TokenSet
 from .settings.options import BadOption, check_options, line_parameters, warnings_about
@@ -87,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--store",
         metavar="WHERE",
-        help="keep tokens in: keyring (default where there is one), file (else), memory, none",
+        help="keep tokens in: keyring (default where there is one; encrypted), file (else; readable by this user "
+        "alone, not encrypted), memory, none",
     )
     parser.add_argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
     parser.add_argument("--no-renewable", action="store_true", help="ask for no refresh token")
@@ -126,10 +127,10 @@ class _Command:
         return "device" if self.options.flow == "device" else None
 
     @cached_property
-    def kept(self) -> KeptTokens:
+    def kept(self) -> TokenSource:
         """The tokens of an earlier sign-in, if there are any."""
         grant = Grant.of(self.params.response_type, self._flow, not self.options.no_renewable)
-        kept = KeptTokens(self.params, grant, self.store[1])
+        kept = TokenSource(self.params, grant, self.store[1])
         kept.adopt()
         return kept
 
@@ -159,10 +160,10 @@ class _Command:
 
 def _login(command: _Command) -> int:
     outlasts_this_process = command.store[0] not in ("memory", "none")
-    if outlasts_this_process and command.kept.is_in_store is None:  # a sign-in would be for nothing
-        raise StoreUnavailable(command.store[0], "it is locked, broken, or not yours to write")
+    if outlasts_this_process:
+        command.kept.check_place()  # else a sign-in would be for nothing
     command.ask()
-    if outlasts_this_process and not command.kept.is_in_store:
+    if outlasts_this_process and not command.auth._kept.is_stored:
         _say("The tokens could not be kept, so no other command will find them.")
         return FAILED
     return GOOD
@@ -178,9 +179,10 @@ def _token(command: _Command) -> int:
     try:
         if command.options.force:
             raise SignInNeeded
-        token = command.kept.good().access_token
+        token = command.kept.get().access_token
     except (NotSignedIn, SignInNeeded):
         if not sys.stderr.isatty():
+            command.kept.check_place()  # else a locked keyring would look like an empty one
             _say(f"There is no token that is still good, and nobody here to sign in. Run: {command.login_line()}")
             return FAILED
         command.ask()
@@ -190,8 +192,9 @@ def _token(command: _Command) -> int:
 
 def _status(command: _Command) -> int:
     kept = command.kept
-    tokens = kept.current if kept.is_known else None
-    serves = tokens is not None and (kept.is_signed_in or tokens.refresh_token is not None)
+    if (tokens := kept.tokens) is None:
+        kept.check_place()
+    serves = tokens is not None and (kept.is_good or tokens.refresh_token is not None)
     if not command.options.quiet:
         _say(_status_card(command, tokens, serves).text())
     return GOOD if serves else FAILED

@@ -1,9 +1,12 @@
-"""The refresh token grant: the next access token without the user (RFC 6749, section 6; OpenID Connect Core, 12)."""
+"""The refresh token grant: the next access token without the user (RFC 6749, section 6; OpenID Connect Core, 12).
+
+Two calls, so that a new refresh token can be stored between them: the old one may be used up as soon as the provider
+has answered (RFC 9700, 4.14.2), and whatever fails after that must not lose the new one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from ..errors import SignInNeeded
@@ -15,40 +18,37 @@ from ..settings.params import ParamsAuth0
 from .clock import utc_now
 
 
-def refresh(
-    params: ParamsAuth0,
-    provider: Provider,
-    tokens: TokenSet,
-    now: Callable[[], datetime] = utc_now,
-    keep: Callable[[TokenSet], None] = lambda tokens: None,
-) -> TokenSet:
-    """Return *tokens* renewed by their refresh token; a new ID token must be the same user's.
-
-    The old refresh token may be used up afterwards (RFC 9700, 4.14.2): keep what this returns before using it.
-
-    Args:
-        params: what they were asked for with.
-        provider: who gave them.
-        tokens: with a refresh token.
-        now: the time.
-        keep: is given *tokens* with the new refresh token, if there is one, before anything else may fail.
+def request_refresh(params: ParamsAuth0, provider: Provider, tokens: TokenSet) -> TokenResponse:
+    """Return the provider's response to the refresh token of *tokens*.
 
     Raises:
         SignInNeeded: there is no refresh token.
         ProviderRefused: the provider does not take the refresh token.
         ProviderUnreachable: no answer; the refresh token may still be good.
-        ProviderError: the keys cannot be had that its answer is to be checked with.
-        OutOfTime: this machine's clock is wrong.
-        InvalidResponse, InvalidIdToken: the answer cannot be trusted.
+        ProviderError: the provider has no token endpoint, or its answer cannot be read.
+        InvalidResponse: the answer breaks its standard.
     """
     if tokens.refresh_token is None:
         raise SignInNeeded
     form = {"grant_type": "refresh_token", "client_id": params.client_id, "refresh_token": tokens.refresh_token}
-    asked_at = now()
-    document = provider.request_tokens(form, params.resource)
-    response = TokenResponse.from_document(document, tokens.scope)
-    if response.refresh_token is not None and response.refresh_token != tokens.refresh_token:
-        keep(replace(tokens, refresh_token=response.refresh_token))
+    return TokenResponse.from_document(provider.request_tokens(form, params.resource), tokens.scope)
+
+
+def accept_refresh(
+    params: ParamsAuth0,
+    provider: Provider,
+    tokens: TokenSet,
+    response: TokenResponse,
+    asked_at: datetime,
+    now: Callable[[], datetime] = utc_now,
+) -> TokenSet:
+    """Return *tokens* renewed by *response*, which was asked for at *asked_at*; a new ID token must be the same user's.
+
+    Raises:
+        ProviderError: the keys cannot be fetched with which the ID token is to be checked.
+        OutOfTime: this machine's clock is wrong.
+        InvalidIdToken: the ID token cannot be trusted.
+    """
     claims = tokens.claims
     if response.id_token is not None:
         expected = Expected(

@@ -94,7 +94,7 @@ class Session(Generic[H]):
         """Forget every token of the process; the files of a store stay for other processes."""
         for holder in self.signed_in():
             holder.leave(lambda source: source.leave())
-        memory.forget_all()
+        memory.SESSION.forget_all()
 
     def on_exit(self, change: Any) -> None:
         """End every sign-in when the kernel is shut down (an observer of its `exit_now`)."""

@@ -1,10 +1,9 @@
-"""The tokens of one sign-in, here and in their store: good ones on demand, renewed by one at a time."""
+"""The tokens of one sign-in: good ones on demand, renewed by one thread of one process at a time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,32 +17,41 @@ from ..errors import (
     ProviderRefused,
     SignInNeeded,
     StoreBusy,
+    StoreUnavailable,
 )
 from ..protocol.flow import Grant
+from ..protocol.token_response import TokenResponse
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
-from ..provider.threads import run_out_of_sight
+from ..provider.threads import run_in_thread
 from ..settings.params import ParamsAuth0
-from ..store import Store
+from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
-from .clock import utc_now
-from .refresh import refresh
+from . import clock
+from .kept import Kept
+from .refresh import accept_refresh, request_refresh
 
 RETRY_AFTER = 5.0
-"""Seconds after a renewal that failed, in which a token that is not over yet serves without another try."""
+"""Seconds after a renewal that failed, in which a token that has not ended serves without another try."""
 
 _ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401", "status 403"})
 """Refusals that end a refresh token (RFC 6749, 5.2); some providers leave the code out."""
 
 
-class KeptTokens:
+class TokenSource:
     """The tokens of a sign-in for *params*; thread-safe, and shared by all processes that share *store*.
 
-    Nothing here asks the user: where only the user can help, `SignInNeeded` is raised.
+    Nothing here asks the user: where only the user can help, `SignInNeeded` is raised. Whatever locks the store runs in
+    a thread of its own, which the process waits for: an interrupt of the caller loses no new refresh token whose
+    predecessor is used up.
 
     Args:
-        changed: called when the tokens here are others, from any thread, while the store's lock may be held: it must
-            not wait for whoever waits for that.
+        params: what the tokens are for.
+        grant: how the user signs in.
+        store: where other sign-ins for the same find them.
+        changed: called when the tokens here have changed, from any thread, perhaps with the store locked; it must not
+            block.
+        now: the time.
     """
 
     def __init__(
@@ -51,78 +59,128 @@ class KeptTokens:
         params: ParamsAuth0,
         grant: Grant,
         store: Store,
-        now: Callable[[], datetime] = utc_now,
         changed: Callable[[], None] = lambda: None,
+        now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
-        self._params = params
-        self._store = store
-        self._key = store_key(params, grant.store_name)
+        self._kept = Kept(store, store_key(params, grant.store_name), changed)
+        self._renewal = _Renewal(params, self._kept, now)
         self._now = now
-        self._changed = changed
-        self._current: TokenSet | None = None
-        self._is_stored = False
-        """Whether the store had taken them when they were last here and there, so that they can be gone from it."""
-        self._retry_at = 0.0
-        self._failure: IpyauthError | None = None
+
+    @property
+    def tokens(self) -> TokenSet | None:
+        """The tokens as they are here, ended or not."""
+        return self._kept.tokens
 
     @property
     def current(self) -> TokenSet:
-        """The tokens as they are, ended or not.
+        """The tokens as they are here, ended or not.
 
         Raises:
             NotSignedIn: there are none.
         """
-        tokens = self._current
-        if tokens is None:
+        if (tokens := self._kept.tokens) is None:
             raise NotSignedIn
         return tokens
 
     @property
-    def is_signed_in(self) -> bool:
-        """Whether there are tokens that are still good."""
-        return self._is_good(self._current)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there are tokens, ended or not."""
-        return self._current is not None
+    def is_good(self) -> bool:
+        """Whether there are tokens here that have not ended and are not about to."""
+        tokens = self._kept.tokens
+        return tokens is not None and not tokens.is_expired(self._now())
 
     @property
     def is_renewable(self) -> bool:
-        """Whether there are tokens that a refresh token renews."""
-        return self._current is not None and self._current.refresh_token is not None
+        """Whether there are tokens here with a refresh token."""
+        tokens = self._kept.tokens
+        return tokens is not None and tokens.refresh_token is not None
 
     @property
-    def is_in_store(self) -> bool | None:
-        """Whether the place itself has such tokens, for other processes to find; None where it cannot be asked."""
-        return self._store.holds(self._key)
+    def is_stored(self) -> bool:
+        """Whether the place itself has taken the tokens, so that equal sign-ins find them."""
+        return self._kept.is_stored
 
-    def take(self, tokens: TokenSet) -> None:
+    def check_place(self) -> None:
+        """Check that the store can be asked.
+
+        Raises:
+            StoreUnavailable: it cannot: it is locked, broken, or not this user's.
+        """
+        try:
+            self._kept.load()
+        except BadRecord:
+            return  # the next sign-in replaces it
+        except StoreFailed as failure:
+            reason = f"it is locked, broken, or not yours to write ({failure})"
+            raise StoreUnavailable(failure.store, reason) from None
+
+    def get(self) -> TokenSet:
+        """Return tokens that are still good, renewed if they are about to end.
+
+        Raises:
+            NotSignedIn: there are none.
+            SignInNeeded: they have ended, and only the user can get others.
+            ProviderError: they have ended, and the provider cannot be reached.
+            InvalidResponse, InvalidIdToken, StoreBusy: see `renew`.
+        """
+        tokens = self.current
+        if not tokens.is_expired(self._now()):
+            return tokens
+        if self._renewal.is_paused:
+            if not _has_ended(tokens, self._now()):
+                return tokens
+            if (failure := self._renewal.failure) is not None:
+                raise failure
+        try:
+            return self.renew(tokens)
+        except (ProviderError, StoreBusy):
+            if _has_ended(tokens, self._now()):
+                raise
+            self._renewal.pause()
+            return tokens  # it is early still, and the provider may be back in time
+
+    def renew(self, ended: TokenSet) -> TokenSet:
+        """Return tokens newer than *ended*: those that another thread or process got meanwhile, else by a refresh.
+
+        Raises:
+            NotSignedIn: the user has signed out meanwhile.
+            SignInNeeded: there is no refresh token, or the provider does not take it.
+            ProviderError: the provider cannot be reached.
+            InvalidResponse, InvalidIdToken: its answer cannot be trusted; the refresh token is forgotten.
+            StoreBusy: another process holds the store.
+        """
+        return run_in_thread(lambda: self._renewal.run(ended), "ipyauth-renewal", daemon=False)
+
+    def renew_refused(self, access_token: str) -> TokenSet:
+        """Return tokens with another access token than this one, which an API has refused.
+
+        Raises:
+            NotSignedIn: there are none.
+            SignInNeeded, ProviderError, InvalidResponse, InvalidIdToken, StoreBusy: see `renew`.
+        """
+        tokens = self.current
+        return self.renew(tokens) if tokens.access_token == access_token else tokens
+
+    def save(self, tokens: TokenSet) -> None:
         """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back.
 
         What the store raises is raised, and the tokens are not kept.
         """
-        with self._alone_if_can_be():
-            self._store.save(self._key, tokens)
-            self._note_whether_stored()
-            self._set(tokens)
-            self._failure = None
+        run_in_thread(lambda: self._kept.save(tokens), "ipyauth-store", daemon=False)
+        self._renewal.failure = None
 
     def adopt(self) -> bool:
-        """Take over what an equal sign-in of the same user left in the store; tell whether the tokens here are good."""
-        if not self.is_signed_in and (stored := self._stored(self._current)) is not None:
-            self._note_whether_stored()
-            self._set(stored)
-        return self.is_signed_in
+        """Take over what an equal sign-in of the same user left in the store; return whether the tokens are good."""
+        if not self.is_good:
+            self._kept.adopt()
+        return self.is_good
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget the tokens, here and in the store; a renewal under way ends before."""
-        with self._alone_if_can_be():
-            self._drop()
+        run_in_thread(self._kept.take_out, "ipyauth-store", daemon=False)
 
     def leave(self) -> None:
         """Forget the tokens here; what the store keeps stays there."""
-        self._set(None)
+        self._kept.set(None)
 
     def take_out(self) -> TokenSet:
         """Forget the tokens, here and in the store, and return the last of them.
@@ -132,195 +190,79 @@ class KeptTokens:
         Raises:
             NotSignedIn: there are none.
         """
-        with self._alone_if_can_be():
-            tokens = self._stored(self._current) or self._current
-            self._drop()
+        tokens = run_in_thread(self._kept.take_out, "ipyauth-store", daemon=False)
         if tokens is None:
             raise NotSignedIn
         return tokens
 
-    def good(self) -> TokenSet:
-        """Return tokens that are still good, renewed if they are about to end.
 
-        Raises:
-            NotSignedIn: there are none.
-            SignInNeeded: they have ended, and only the user can get others.
-            ProviderError: they have ended, and the provider cannot be reached.
-        """
-        tokens = self.current
-        if self._is_good(tokens):
-            return tokens
-        if time.monotonic() < self._retry_at:
-            if self._is_alive(tokens):
+class _Renewal:
+    """Renews the tokens in *kept*, and after a failure pauses for a while."""
+
+    def __init__(self, params: ParamsAuth0, kept: Kept, now: Callable[[], datetime]) -> None:
+        self._params = params
+        self._kept = kept
+        self._now = now
+        self._retry_at = 0.0
+        self.failure: IpyauthError | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the last renewal failed just now, so that the provider is not asked again yet."""
+        return time.monotonic() < self._retry_at
+
+    def pause(self, failure: IpyauthError | None = None) -> None:
+        """Ask the provider no more for `RETRY_AFTER` seconds; *failure* is what it would answer again."""
+        self._retry_at, self.failure = time.monotonic() + RETRY_AFTER, failure
+
+    def run(self, ended: TokenSet) -> TokenSet:
+        """Return tokens newer than *ended*; see `TokenSource.renew`."""
+        with self._kept.locked():
+            tokens = self._kept.latest()
+            if tokens != ended and not tokens.is_expired(self._now()):
                 return tokens
-            if self._failure is not None:
-                raise self._failure.with_traceback(None)
+            provider, asked_at = Provider.of(self._params.expected_issuer), self._now()
+            response = self._response(provider, tokens)
+            is_rotated = response.refresh_token not in (None, tokens.refresh_token)
+            if is_rotated:
+                # Before anything else may fail: the old refresh token is used up.
+                tokens = replace(tokens, refresh_token=response.refresh_token)
+                self._kept.replace(tokens)
+            renewed = self._accepted(provider, tokens, response, asked_at, is_rotated)
+            self._kept.replace(renewed)
+            return renewed
+
+    def _response(self, provider: Provider, tokens: TokenSet) -> TokenResponse:
         try:
-            return self.renewed(tokens)
-        except (ProviderError, StoreBusy):
-            if not self._is_alive(tokens):
-                raise
-            self._pause()
-            return tokens  # it is early still, and the provider may be back in time
-
-    def _pause(self, failure: IpyauthError | None = None) -> None:
-        """Ask the provider no more for a while; *failure* is what it would say again."""
-        self._retry_at, self._failure = time.monotonic() + RETRY_AFTER, failure
-
-    def renewed(self, ended: TokenSet) -> TokenSet:
-        """Return tokens newer than *ended*: those that somebody else got meanwhile, or else by the refresh token.
-
-        Raises:
-            NotSignedIn: the user has signed out meanwhile.
-            SignInNeeded: there is no refresh token, or the provider does not take it.
-            ProviderError: the provider cannot be reached.
-            InvalidResponse, InvalidIdToken: its answer cannot be trusted; the refresh token is forgotten.
-            StoreBusy: another process holds the store.
-        """
-        # In a thread of its own, which the process waits for: no interrupt is to lose a new refresh token whose
-        # predecessor is used up.
-        return run_out_of_sight(lambda: self._renew_alone(ended), "ipyauth-renewal", daemon=False)
-
-    def _renew_alone(self, ended: TokenSet) -> TokenSet:
-        with self._store.lock(self._key):
-            own = self.current  # none: signed out meanwhile
-            stored = self._store.load(self._key)
-            self._check_not_signed_out(stored)
-            # What is stored is the latest, whatever the clock said when it came.
-            tokens = stored if stored is not None and _is_same_user(stored, own) else own
-            self._set(tokens)
-            if self._is_good(tokens) and tokens != ended:
-                return tokens
-            return self._renew(tokens)
-
-    def _renew(self, tokens: TokenSet) -> TokenSet:
-        try:
-            renewed = refresh(self._params, Provider.of(self._params.expected_issuer), tokens, self._now, self._put)
+            return request_refresh(self._params, provider, tokens)
         except ProviderRefused as error:
             needed = SignInNeeded()
             if error.error in _ABOUT_THE_REFRESH_TOKEN:
-                self._put(replace(tokens, refresh_token=None))
+                self._kept.replace(replace(tokens, refresh_token=None))
             else:
-                self._pause(needed)
+                self.pause(needed)
             raise needed from None
+        except InvalidResponse:
+            self._kept.replace(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
+            raise
+
+    def _accepted(
+        self, provider: Provider, tokens: TokenSet, response: TokenResponse, asked_at: datetime, is_rotated: bool
+    ) -> TokenSet:
+        try:
+            return accept_refresh(self._params, provider, tokens, response, asked_at, self._now)
         except OutOfTime as error:
-            self._pause(error)  # the new refresh token is kept: it serves when the clock is right again
+            self.pause(error)  # the refresh token stays: it serves when the clock is right again
             raise
         except ProviderError as error:
-            if self._current is not tokens:  # a refresh token was used up: the next try would use up another
-                self._pause(error)
+            if is_rotated:  # the next try would use up another refresh token
+                self.pause(error)
             raise
         except (InvalidResponse, InvalidIdToken):
-            self._put(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
+            self._kept.replace(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
             raise
-        self._put(renewed)
-        return renewed
-
-    def _put(self, tokens: TokenSet) -> None:
-        """Keep renewed *tokens*: stored before anybody uses them, unless another user's have taken their place.
-
-        Raises:
-            NotSignedIn: somebody has signed out meanwhile, who waited for the lock no longer.
-        """
-        stored = self._store.load(self._key)
-        self._check_not_signed_out(stored)
-        if stored is None or _is_same_user(stored, tokens):
-            self._save(tokens)
-        else:
-            self._is_stored = False
-            self._set(tokens)
-
-    def _save(self, tokens: TokenSet) -> None:
-        try:
-            self._store.save(self._key, tokens)
-            self._note_whether_stored()
-        finally:
-            self._set(tokens)
-
-    def _note_whether_stored(self) -> None:
-        self._is_stored = self._store.holds(self._key) is True
-
-    def _check_not_signed_out(self, stored: TokenSet | None) -> None:
-        """Let the tokens go that somebody who shares the store has signed out.
-
-        They are gone where the store had them and has nothing. One that never took them, or that cannot be asked any
-        more (a keyring that was locked meanwhile), signs nobody out.
-        """
-        if stored is None and self._is_stored and self._store.holds(self._key) is False:
-            self._set(None)
-            raise NotSignedIn(elsewhere=True)
-
-    def _set(self, tokens: TokenSet | None) -> None:
-        """Let *tokens* be those here."""
-        if tokens is not self._current:
-            self._current = tokens
-            self._changed()
-
-    def _drop(self) -> None:
-        """Forget the tokens, here and in the store; another user's, that took their place there, stay."""
-        own, stored = self._current, self._store.load(self._key)
-        self.leave()
-        if own is None or stored is None or _is_same_user(stored, own):
-            self._store.forget(self._key)
-
-    def _stored(self, own: TokenSet | None) -> TokenSet | None:
-        """Return what the store keeps, unless it is another user's than *own*: two people may sign in for the same."""
-        stored = self._store.load(self._key)
-        is_ours = stored is not None and (own is None or _is_same_user(stored, own))
-        return stored if is_ours else None
-
-    @contextmanager
-    def _alone_if_can_be(self) -> Iterator[None]:
-        """Hold the key; whoever hangs there keeps nobody from signing in or out."""
-        with ExitStack() as stack:
-            with suppress(StoreBusy):
-                stack.enter_context(self._store.lock(self._key))
-            yield
-
-    def _is_good(self, tokens: TokenSet | None) -> bool:
-        return tokens is not None and not tokens.is_expired(self._now())
-
-    def _is_alive(self, tokens: TokenSet) -> bool:
-        return not tokens.is_expired(self._now(), leeway=timedelta(0))
 
 
-def _is_same_user(one: TokenSet, other: TokenSet) -> bool:
-    return bool(one.claims["sub"] == other.claims["sub"])
-
-
-def _name(grant: Grant) -> str | None:
-    """Return what the response type does not tell of *grant*: tokens that end for good must not hide others."""
-    if grant.renewable or grant.flow == "implicit":
-        return "device" if grant.flow == "device" else None
-    return f"{grant.flow}, not renewable"
-
-
-class TokenSource(KeptTokens):
-    def __init__(self, params, grant, store, changed=lambda: None, now=None):
-        from . import clock
-
-        super().__init__(params, grant, store, now or (lambda: clock.utc_now()), changed)
-
-    @property
-    def tokens(self):
-        return self._current
-
-    @property
-    def is_good(self):
-        return self.is_signed_in
-
-    def get(self):
-        return self.good()
-
-    def renew(self, ended):
-        return self.renewed(ended)
-
-    def renew_refused(self, access_token):
-        tokens = self.current
-        return self.renewed(tokens) if tokens.access_token == access_token else tokens
-
-    def save(self, tokens):
-        self.take(tokens)
-
-    def clear(self):
-        self.forget()
+def _has_ended(tokens: TokenSet, now: datetime) -> bool:
+    """Tell whether the access token is over, not only about to end."""
+    return tokens.is_expired(now, leeway=timedelta(0))

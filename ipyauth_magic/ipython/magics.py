@@ -67,7 +67,11 @@ class Auth0Magics(Magics):
     @argument("--paste", action="store_true", help="ask also for the URL at which the browser ended")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
     @argument(
-        "--store", metavar="WHERE", default="memory", help="keep tokens in: memory (default), keyring, file, none"
+        "--store",
+        metavar="WHERE",
+        default="memory",
+        help="keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, "
+        "not encrypted), none",
     )
     @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")

@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import TypeVar
 
@@ -49,30 +48,26 @@ def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None
     Raises:
         TimeoutError: *work* takes longer than *timeout*; it continues.
     """
-    outcome: Future[T] = Future()
+    results: list[T] = []
+    errors: list[BaseException] = []
+    # A bare lock, whose one step no interrupt can halve. An interrupt within `Future` or `Event` can leave their own
+    # lock taken, and then the thread never ends.
+    running = threading.Lock()
+    running.acquire()
 
     def run() -> None:
         try:
-            outcome.set_result(work())
+            results.append(work())
         except BaseException as error:
-            outcome.set_exception(error)
+            errors.append(error)
+        finally:
+            running.release()
 
     threading.Thread(target=run, name=name, daemon=daemon).start()
     ends_at = math.inf if timeout is None else time.monotonic() + timeout
-    while not outcome.done():
-        if (left := ends_at - time.monotonic()) <= 0:
+    while not running.acquire(timeout=max(min(ends_at - time.monotonic(), SLICE), 0)):
+        if time.monotonic() >= ends_at:
             raise TimeoutError
-        wait([outcome], min(left, SLICE))
-    return outcome.result()
-
-
-def run_out_of_sight(work: Callable[[], T], name: str, daemon: bool = True) -> T:
-    """Return what *work* returns; an error comes without its frames.
-
-    Tokens and responses stand in the variables there, and `%xmode Verbose` prints them.
-    """
-    try:
-        return run_in_thread(work, name, daemon=daemon)
-    except Exception as error:
-        error.__cause__ = error.__context__ = None
-        raise error.with_traceback(None) from None
+    if errors:
+        raise errors.pop()  # no variable of this frame, which its traceback holds, keeps it
+    return results[0]

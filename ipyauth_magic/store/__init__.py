@@ -1,4 +1,4 @@
-"""Where tokens are kept: one door for each place."""
+"""Where tokens are kept: one class for each place, all with the methods of `Store`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,51 @@ if TYPE_CHECKING:
     from ..protocol.tokens import TokenSet
 
 
+class StoreFailed(Exception):
+    """A place cannot be read or written; `store` is its name, the message the reason, without any secret."""
+
+    def __init__(self, store: str, reason: str) -> None:
+        super().__init__(reason)
+        self.store = store
+
+
+class BadRecord(StoreFailed):
+    """There is a record under the key, and it cannot be used; the next `save` replaces it."""
+
+    def __init__(self, store: str) -> None:
+        super().__init__(store, "the record there cannot be used")
+
+
 class Store(Protocol):
     """A place for token sets, each under the digest of what makes two sign-ins different; thread-safe."""
 
     def load(self, key: str) -> TokenSet | None:
-        """Return the tokens kept under *key*, ended ones too; None where nothing usable is kept."""
+        """Return the tokens kept under *key*, ended ones too; None where nothing is kept.
 
-    def save(self, key: str, tokens: TokenSet) -> None:
-        """Keep *tokens* under *key*, in place of what was there; a place that cannot be written costs a warning."""
+        None after a `save` that returned True means that another program has signed the user out.
 
-    def holds(self, key: str) -> bool | None:
-        """Tell whether the place itself has anything under *key*, usable or not; None where it cannot be asked."""
+        Raises:
+            StoreFailed: the place cannot be read.
+            BadRecord: what is kept cannot be used.
+        """
+
+    def save(self, key: str, tokens: TokenSet) -> bool:
+        """Keep *tokens* under *key*, in place of what was there; return whether a later `load` can miss them.
+
+        Raises:
+            StoreFailed: the place did not take them; what was there before is gone where that can be.
+        """
 
     def forget(self, key: str) -> None:
-        """Forget what is kept under *key*."""
+        """Forget what is kept under *key*.
+
+        Raises:
+            StoreFailed: the place cannot be written.
+        """
 
     def lock(self, key: str) -> AbstractContextManager[None]:
-        """Hold *key* alone, among everybody who shares the place: one renews, the others find what it brought."""
+        """Hold *key* alone, among all programs that share the place: one renews, the others find the new tokens.
+
+        Raises:
+            StoreBusy: on entering, if another program has held it for too long.
+        """

@@ -6,10 +6,7 @@ import threading
 from contextlib import AbstractContextManager
 
 from ..protocol.tokens import TokenSet
-from .key import store_key
-from .lock import Lock
-
-__all__ = ["SESSION", "MemoryStore", "NoStore", "forget", "forget_all", "load", "save", "store_key"]
+from .lock import hold
 
 
 class MemoryStore:
@@ -24,15 +21,11 @@ class MemoryStore:
         with self._lock:
             return self._tokens.get(key)
 
-    def save(self, key: str, tokens: TokenSet) -> None:
-        """Keep *tokens* under *key*."""
+    def save(self, key: str, tokens: TokenSet) -> bool:
+        """Keep *tokens* under *key*, and return True."""
         with self._lock:
             self._tokens[key] = tokens
-
-    def holds(self, key: str) -> bool:
-        """Tell whether there are tokens under *key*."""
-        with self._lock:
-            return key in self._tokens
+        return True
 
     def forget(self, key: str) -> None:
         """Forget what is kept under *key*."""
@@ -46,7 +39,7 @@ class MemoryStore:
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold *key* alone among the threads of this process."""
-        return Lock(f"memory {id(self)} {key}")
+        return hold(f"memory {id(self)} {key}")
 
 
 class NoStore:
@@ -56,23 +49,19 @@ class NoStore:
         """Return None."""
         return None
 
-    def save(self, key: str, tokens: TokenSet) -> None:
-        """Keep nothing."""
-
-    def holds(self, key: str) -> None:
-        """Return None: nothing is kept, so that nothing can be gone."""
+    def save(self, key: str, tokens: TokenSet) -> bool:
+        """Keep nothing, and return False: what was never kept cannot be missing later."""
+        return False
 
     def forget(self, key: str) -> None:
         """Do nothing: nothing is kept."""
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold *key* alone among the threads of this process."""
-        return Lock(f"none {key}")
+        return hold(f"none {key}")
 
 
 _tokens: dict[str, TokenSet] = {}
 
 SESSION = MemoryStore(_tokens)
 """The store of this session: an equal sign-in in it serves again."""
-
-load, save, forget, forget_all = SESSION.load, SESSION.save, SESSION.forget, SESSION.forget_all

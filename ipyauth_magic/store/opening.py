@@ -22,16 +22,19 @@ def open_store(name: str, warn: Warn = issue_warning) -> Store:
         StoreUnavailable: there is no such place here.
         ValueError: there is no such name.
     """
+    if name not in NAMES:
+        raise ValueError(f"store must be one of {', '.join(NAMES)}")
     if name == "none":
         return NoStore()
     if name == "memory":
         return SESSION
-    if name == "keyring":
+    from .fallback import FallbackStore
+    from .file import FileStore
+
+    if name == "file":
+        place = FileStore(warn=warn)
+    else:
         from .keyring import KeyringStore
 
-        return KeyringStore(warn)
-    if name == "file":
-        from .file import FileStore
-
-        return FileStore(warn=warn)
-    raise ValueError(f"store must be one of {', '.join(NAMES)}")
+        place = KeyringStore(warn=warn)
+    return FallbackStore(place, place.place, warn)

@@ -29,6 +29,10 @@ _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
 
 
+class UnusableFile(OSError):
+    """A file is there that this user did not write, others may write, or that is too big or not a file at all."""
+
+
 def data_folder() -> Path:
     """Return the folder of this package among the user's data, by the platform's rule; it need not be there.
 
@@ -66,24 +70,25 @@ class PrivateFolder:
     def read(self, name: str, limit: int) -> bytes | None:
         """Return what the file *name* holds; None if it is not there, not ours alone, or over *limit* bytes."""
         try:
-            with self._opened() as folder, open(folder.open(name, os.O_RDONLY), "rb") as file:
-                if not _is_ours(file.fileno(), limit):
-                    return None
-                data = file.read(limit + 1)
+            return self.load(name, limit)
         except OSError:
             return None
-        return data if len(data) <= limit else None
 
-    def has(self, name: str) -> bool | None:
-        """Tell whether there is a file *name*, whatever is in it; None where the folder cannot be looked into."""
+    def load(self, name: str, limit: int) -> bytes | None:
+        """Return what the file *name* holds; None if it is not there.
+
+        Raises:
+            UnusableFile: it is there, and is not ours alone, or over *limit* bytes.
+            OSError: the folder cannot be looked into, or is refused.
+        """
         try:
             with self._opened() as folder:
-                folder.stat(name)
+                data = folder.read(name, limit)
         except FileNotFoundError:
-            return False
-        except OSError:
             return None
-        return True
+        if data is None:
+            raise UnusableFile
+        return data
 
     def replace(self, name: str, data: bytes) -> None:
         """Make *data* the file *name*, 0600, at once and for good: a reader or a crash finds the old one or the new.
@@ -114,23 +119,15 @@ class PrivateFolder:
             folder.unlink(name)
             folder.sync()
 
-    def open_for_lock(self, name: str) -> int:
-        """Return a descriptor of the file *name*, made if need be; its content means nothing."""
-        self._make()
-        with self._opened() as folder:
-            descriptor = folder.open(name, os.O_RDWR | os.O_CREAT)
-        if not _is_ours(descriptor, sys.maxsize):
-            os.close(descriptor)
-            raise PermissionError(errno.EPERM, "the lock file there belongs to another user")
-        return descriptor
+    def made(self) -> Path:
+        """Return the path of the folder, which is there and closed to others.
 
-    def is_at(self, name: str, descriptor: int) -> bool:
-        """Tell whether *descriptor* is still the file *name*, and not one that was removed."""
-        try:
-            with self._opened() as folder:
-                return os.path.samestat(folder.stat(name), os.fstat(descriptor))
-        except OSError:
-            return False
+        Raises:
+            OSError: it cannot be made, or is refused.
+        """
+        self._make()
+        with self._opened():
+            return self.path
 
     def _make(self) -> None:
         """Make the folder and those above it, each for this user alone."""
@@ -171,6 +168,19 @@ class _Opened:
     def open(self, name: str, flags: int) -> int:
         # O_NONBLOCK: a named pipe would block the open itself.
         return os.open(os.path.join(self.path, name), flags | _SAFELY, 0o600, dir_fd=self.descriptor)
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """Return what the file holds; None if it is not ours alone, or over *limit* bytes."""
+        try:
+            with open(self.open(name, os.O_RDONLY), "rb") as file:
+                if not _is_ours(file.fileno(), limit):
+                    return None
+                data = file.read(limit + 1)
+        except FileNotFoundError:
+            raise
+        except OSError:  # a link, a folder, or not readable
+            return None
+        return data if len(data) <= limit else None
 
     def write(self, name: str, data: bytes) -> None:
         with open(self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:

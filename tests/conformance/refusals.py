@@ -46,7 +46,7 @@ class Visit:
     def end_tokens(self) -> None:
         """Let the access token be over, whatever its time says."""
         tokens = self.auth.tokens
-        self.auth._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+        self.auth._kept.save(replace(tokens, expires_at=tokens.obtained_at))
 
     def try_to_sign_in(self) -> None:
         """Sign in, and note how that was refused."""

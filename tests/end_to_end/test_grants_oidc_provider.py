@@ -72,7 +72,7 @@ def fruit_params(provider: OidcProvider, redirect_uri: str, **more: str) -> Para
 def end_tokens(auth: Auth) -> None:
     """Let the access token be over, whatever its time says."""
     tokens = auth.tokens
-    auth._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+    auth._kept.save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def revoke(provider: OidcProvider, token: str | None) -> None:
@@ -181,7 +181,7 @@ def test_device(provider: OidcProvider, redirect_uri: str) -> None:
     attempt = Attempt(auth.params, 60, grant=auth.grant)
     person = threading.Thread(target=lambda: enter_code(attempt, redirect_uri))
     person.start()
-    auth._kept.take(attempt.result())
+    auth._kept.save(attempt.result())
     person.join(60)
     attempt.join()
     assert auth.logged_as == "alice"

@@ -27,7 +27,7 @@ from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignIn
 from ipyauth_magic.flows import session as sign_ins
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
 from ipyauth_magic.settings import parameters
-from ipyauth_magic.store import memory
+from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.attempts import Attempt
 from tests.support.ports import free_port, wait_until_free
@@ -88,7 +88,7 @@ def test_hostile_claims_are_plain_on_a_terminal(
     """No escape sequence, no reversed text, no forged line."""
     a = Auth(params()).sign_in()
     claims = dict(a.tokens.claims) | {"nickname": "al\x1b]0;pwn\x07\u202e\nexpires_at  : 2099"}
-    a._kept.take(dataclasses.replace(a.tokens, claims=claims, scope="\x1b[31mopenid"))
+    a._kept.save(dataclasses.replace(a.tokens, claims=claims, scope="\x1b[31mopenid"))
     capsys.readouterr()
     a.show()
     shown = capsys.readouterr().out + repr(a)
@@ -143,9 +143,9 @@ def test_no_token_serves_for_another_sign_in(params: MakeParams) -> None:
         {"scope": "a"},
         *({name: "5"} for name in parameters.PASSED_ON),
     ]
-    keys = [memory.store_key(params(**({"scope": "a b"} | change))) for change in changes]
-    assert len({memory.store_key(base), *keys}) == len(changes) + 1
-    assert memory.store_key(params(scope="b a")) == memory.store_key(base)
+    keys = [store_key(params(**({"scope": "a b"} | change))) for change in changes]
+    assert len({store_key(base), *keys}) == len(changes) + 1
+    assert store_key(params(scope="b a")) == store_key(base)
 
 
 def test_force_and_store_none_sign_in_again(params: MakeParams, user_browser: ScriptedBrowser) -> None:

@@ -31,16 +31,15 @@ from ipyauth_magic.errors import (
     ProviderError,
     ProviderRefused,
 )
-from ipyauth_magic.flows.token_source import KeptTokens
+from ipyauth_magic.flows.token_source import TokenSource
 from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 from ipyauth_magic.provider.provider import Provider
-from ipyauth_magic.store.file import FileStore
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.attempts import Attempt
 from tests.support.bad_inputs import Case, Fixtures, build_token, cases, jwks, substituted
 from tests.support.ports import is_free
 from tests.support.scripted_browser import FORM, query_of
-from tests.support.stored import KEY, token_set
+from tests.support.stored import KEY, file_store, found, token_set
 from tests.support.web import Web, serving
 
 HYBRID = {"ID-067"}
@@ -457,15 +456,15 @@ def test_refreshed_id_token(case: Case, web: Web, shared_keys: Fixtures) -> None
     now = datetime.now(UTC)
     claims = {"sub": "auth0|u1", "nonce": run.fixtures.constants["NONCE"]}
     ended = TokenSet(AccessToken("a"), IdToken("i"), "openid", now, now, claims, RefreshToken("r"))
-    kept = KeptTokens(run.attempt.params, run.attempt.grant, MemoryStore())
-    kept.take(ended)
+    kept = TokenSource(run.attempt.params, run.attempt.grant, MemoryStore())
+    kept.save(ended)
     try:
         if case.expect["outcome"] == "accept" or case.id in GOOD_WHEN_REFRESHED:
-            assert kept.good().access_token == run.fixtures.constants["ACCESS_TOKEN"]
-            assert kept.good().claims["sub"] == kept.current.claims["sub"]
+            assert kept.get().access_token == run.fixtures.constants["ACCESS_TOKEN"]
+            assert kept.get().claims["sub"] == kept.current.claims["sub"]
         else:
             with pytest.raises(IpyauthError) as caught:
-                kept.good()
+                kept.get()
             check_kind(caught.value, case.expect["error"])
             assert kept.current.access_token == "a"
         assert web.asked in (["/token"], ["/token", "/jwks"])
@@ -622,8 +621,8 @@ def test_config_of_the_store(case: Case, linked: str, tmp_path: Path) -> None:
         victim.write_text("precious")
     path.symlink_to(victim)
     said: list[str] = []
-    store = FileStore(folder, warn=said.append)
-    assert store.load(KEY) is None
+    store = file_store(folder, said.append)
+    assert found(store) is None
     store.save(KEY, token_set())
     assert store.load(KEY) == token_set()
     if linked == "folder":

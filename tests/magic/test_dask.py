@@ -236,7 +236,7 @@ def test_error_that_nobody_foresaw(
     with auth.on_dask(client) as on_workers:
         assert call(client, api.url, on_workers).status_code == 200
         with monkeypatch.context() as patch:
-            patch.setattr(auth._kept, "good", breaks)
+            patch.setattr(auth._kept, "get", breaks)
             second = auth.renewed_token(auth.tokens.access_token)
             until(lambda: bool(shown))
         until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second)

@@ -329,7 +329,7 @@ def test_a_renewal_that_fails_shows_no_secret(
     answer = {"access_token": "secretsecretsecretsecret", "token_type": "Bearer", "expires_in": 60}
     for use in ("auth.access_token", "requests.get('http://127.0.0.1:1/', auth=auth)", "%token --renew", "%token"):
         own_issuer.switches.answer("/oauth/token", 200, answer | BROKEN_TOKEN_RESPONSES[what])
-        end = "auth._kept.take(dataclasses.replace(auth.tokens, refresh_token=r, expires_at=auth.tokens.obtained_at))"
+        end = "auth._kept.save(dataclasses.replace(auth.tokens, refresh_token=r, expires_at=auth.tokens.obtained_at))"
         shell.user_ns["r"] = tokens.refresh_token
         shell.run_cell(end)
         result, *more = run(shell, use)

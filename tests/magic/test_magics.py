@@ -487,7 +487,7 @@ def test_a_renewal_whose_answer_is_no_token_does_not_end_the_cell(
 ) -> None:
     """The provider is asked again, by the browser."""
     auth = make_auth().sign_in()
-    auth._kept.take(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
+    auth._kept.save(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
     own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
     names = ("domain", "client_id", "redirect_uri", "audience", "scope")
     lines = [f"{name}={getattr(auth.params, name)}" for name in names]

@@ -23,13 +23,13 @@ from tests.support.web import Web, serving
 def end_tokens(auth: Auth) -> None:
     """Let the access token be over, whatever its time says."""
     tokens = auth.tokens
-    auth._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+    auth._kept.save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def age_tokens(auth: Auth) -> None:
     """Let the access token have come a minute ago; it ends when it would."""
     tokens = auth.tokens
-    auth._kept.take(replace(tokens, obtained_at=tokens.obtained_at - timedelta(minutes=1)))
+    auth._kept.save(replace(tokens, obtained_at=tokens.obtained_at - timedelta(minutes=1)))
 
 
 def test_an_ended_token_is_renewed_without_a_browser(
@@ -180,7 +180,7 @@ def test_clearing_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_aut
     go_on.set()
     for thread in (renewal, clearing):
         thread.join(20)
-    assert not auth._kept.is_known
+    assert auth._kept.tokens is None
     assert make_auth()._kept.adopt() is False
 
 
@@ -199,7 +199,7 @@ def test_a_new_sign_in_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, mak
     renewal = threading.Thread(target=lambda: auth.access_token)
     renewal.start()
     assert asked.wait(20)
-    taking = threading.Thread(target=auth._kept.take, args=(other.tokens,))
+    taking = threading.Thread(target=auth._kept.save, args=(other.tokens,))
     taking.start()
     taking.join(0.3)  # which it does not, but where it does not wait
     go_on.set()
@@ -244,8 +244,8 @@ def test_a_clock_that_steps_back_costs_no_refresh_token(
     assert first.access_token
     renewed = first.tokens
     before = renewed.obtained_at - timedelta(minutes=2)
-    first._kept.take(replace(renewed, obtained_at=before, expires_at=before))
-    assert second._kept.renewed(second.tokens).refresh_token != renewed.refresh_token
+    first._kept.save(replace(renewed, obtained_at=before, expires_at=before))
+    assert second._kept.renew(second.tokens).refresh_token != renewed.refresh_token
     assert own_issuer.switches.token_requests["refresh_token"] == 2
 
 
@@ -269,16 +269,16 @@ def test_a_silent_sign_in_does_not_change_the_user(
 
 
 def test_a_provider_that_is_away_does_not_end_a_token_early(
-    own_issuer: LocalIssuer, make_auth: Callable[..., Auth]
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shortly before its end a token still serves, and the provider is not asked at each use."""
     auth = make_auth().sign_in()
     tokens = auth.tokens
-    auth._kept.take(replace(tokens, obtained_at=tokens.obtained_at - timedelta(hours=1)))
+    auth._kept.save(replace(tokens, obtained_at=tokens.obtained_at - timedelta(hours=1)))
     own_issuer.switches.answer("/oauth/token", 503, times=9)
     asked = own_issuer.switches.requests["/oauth/token"]
     now = tokens.expires_at - timedelta(seconds=10)
-    auth._kept._now = lambda: now
+    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: now)
     assert [auth.access_token for _ in range(3)] == [tokens.access_token] * 3
     assert own_issuer.switches.requests["/oauth/token"] == asked + 1
 
@@ -290,6 +290,7 @@ def test_a_renewal_never_takes_another_users_tokens(make_auth: Callable[..., Aut
     bob = make_auth().sign_in(force=True)
     own_issuer.switches.tamper = None
     assert (alice.logged_as, bob.logged_as) == ("alice", "bob")
-    alice._kept._current = replace(alice.tokens, expires_at=alice.tokens.obtained_at)
-    assert alice.access_token
+    before = alice.tokens
+    assert alice.renewed_token(before.access_token)
+    assert alice.tokens.refresh_token != before.refresh_token
     assert alice.logged_as == "alice"

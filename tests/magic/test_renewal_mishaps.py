@@ -30,12 +30,12 @@ from ipyauth_magic.errors import (
     SignOutIncomplete,
     StoreBusy,
 )
-from ipyauth_magic.flows import token_source as kept_tokens_module
+from ipyauth_magic.flows import token_source as token_source_module
 from ipyauth_magic.flows.session import all_sign_ins
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
-from ipyauth_magic.store import keyring as keyring_module
-from ipyauth_magic.store import warning
+from ipyauth_magic.store import fallback, warning
+from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.scripted_browser import ScriptedBrowser
@@ -50,7 +50,7 @@ MakeAuth = Callable[..., Auth]
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask the provider again at once, unless a test says otherwise."""
-    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def end(auth: Auth) -> None:
     """Let the access token be over."""
-    auth._kept.take(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
+    auth._kept.save(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
 
 
 def records(home: Path) -> list[Path]:
@@ -94,10 +94,10 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
     auth = make_auth().sign_in()
     first = auth.tokens.refresh_token
     end(auth)
-    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
     monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=shift))
     ended = datetime.now(UTC) + timedelta(seconds=shift - 1)
-    auth._kept.take(replace(auth.tokens, obtained_at=ended - timedelta(seconds=60), expires_at=ended))
+    auth._kept.save(replace(auth.tokens, obtained_at=ended - timedelta(seconds=60), expires_at=ended))
     for _ in range(3):
         with pytest.raises(OutOfTime):
             _ = auth.access_token
@@ -105,7 +105,6 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
     assert auth.tokens.refresh_token not in (None, first)
     monkeypatch.undo()
     end(auth)
-    monkeypatch.setattr(auth._kept, "_retry_at", 0.0)
     assert auth.access_token
 
 
@@ -128,7 +127,7 @@ def test_keys_that_cannot_be_had_cost_no_refresh_token_at_each_call(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each try uses one up, so the next one waits a while."""
-    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
     auth = make_auth().sign_in()
     end(auth)
     own_issuer.keys.rotate()
@@ -147,11 +146,11 @@ class Watched(MemoryStore):
         self.auth: Auth | None = None
         self.in_use: list[bool] = []
 
-    def save(self, key: str, tokens: TokenSet) -> None:
+    def save(self, key: str, tokens: TokenSet) -> bool:
         """Keep *tokens*, and note whether they are in use already."""
-        if self.auth is not None and self.auth._kept.is_known:
+        if self.auth is not None and self.auth._kept.tokens is not None:
             self.in_use.append(self.auth.tokens == tokens)
-        super().save(key, tokens)
+        return super().save(key, tokens)
 
 
 def test_new_tokens_are_stored_before_they_are_used(make_auth: MakeAuth) -> None:
@@ -194,7 +193,7 @@ def test_a_sign_out_elsewhere_is_one(
     assert records(at_home) == []
     asked = own_issuer.switches.token_requests["refresh_token"]
     with pytest.raises(NotSignedIn, match="signed out by another notebook"):
-        elsewhere._kept.renewed(elsewhere.tokens)
+        elsewhere._kept.renew(elsewhere.tokens)
     assert elsewhere not in all_sign_ins(), "%token would stumble over it"
     assert records(at_home) == []
     assert own_issuer.switches.token_requests["refresh_token"] == asked
@@ -217,25 +216,28 @@ def test_a_store_that_cannot_save_signs_nobody_out(make_auth: MakeAuth, at_home:
     assert auth.access_token
 
 
-@pytest.mark.parametrize("loss", ["locked keyring", "no folder any more", "torn file"])
+@pytest.mark.parametrize("loss", ["locked keyring", "another key", "no folder any more", "torn file"])
 def test_a_place_that_fails_later_signs_nobody_out(
     make_auth: MakeAuth, at_home: Path, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
-    """Only an empty place tells of a sign-out; one that cannot be asked any more costs a warning at the most."""
+    """Only an empty place tells of a sign-out; one that cannot be read any more costs a warning at the most."""
     monkeypatch.setattr(warning, "_warned", {})
-    monkeypatch.setattr(keyring_module, "_unsaved", MemoryStore())
+    monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
     monkeypatch.setattr(keyring, "get_keyring", lambda: found)
     found: MemoryKeyring = MemoryKeyring()
-    auth = make_auth(store="keyring" if loss == "locked keyring" else "file").sign_in()
+    auth = make_auth(store="keyring" if loss in ("locked keyring", "another key") else "file").sign_in()
     end(auth)
     if loss == "locked keyring":
         monkeypatch.setattr(MemoryKeyring, "get_password", LockedKeyring.get_password)
+    elif loss == "another key":  # as on another machine, with the same home folder
+        found.entries.clear()
+        make_auth(store="keyring").sign_in()
     elif loss == "torn file":
         records(at_home)[0].write_bytes(b"{")
     else:
         (at_home / "ipyauth_magic").rename(at_home / "elsewhere")
         (at_home / "ipyauth_magic").write_text("a file in the folder's place")
-    with contextlib.nullcontext() if loss == "torn file" else pytest.warns(UserWarning, match="cannot"):
+    with pytest.warns(UserWarning, match="cannot") if loss == "no folder any more" else contextlib.nullcontext():
         assert auth.access_token
     assert auth.tokens.refresh_token is not None
 
@@ -251,7 +253,7 @@ def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
 
     def sign_out_elsewhere(path: str) -> None:
         if path == "/oauth/token":
-            store.forget(auth._kept._key)
+            store.forget(store_key(auth.params))
 
     own_issuer.switches.watch = sign_out_elsewhere
     if answer == "a refusal":
@@ -261,8 +263,8 @@ def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
         own_issuer.switches.tamper = lambda draft: draft.claims.update(iss="https://evil.example/")
     with pytest.raises(NotSignedIn, match="signed out by another notebook"):
         _ = auth.access_token
-    assert not store.holds(auth._kept._key)
-    assert not auth._kept.is_known
+    assert store.load(store_key(auth.params)) is None
+    assert auth._kept.tokens is None
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
@@ -308,7 +310,7 @@ def test_other_refusals_are_not_asked_for_at_each_call(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They keep the refresh token, and the provider has its rest."""
-    monkeypatch.setattr(kept_tokens_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
     auth = make_auth().sign_in()
     end(auth)
     own_issuer.switches.answer("/oauth/token", 400, {"error": "invalid_client"}, times=5)

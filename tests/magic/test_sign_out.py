@@ -17,6 +17,7 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
+from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
@@ -291,7 +292,7 @@ def test_a_renewal_under_way_brings_nothing_back(
             go_on.wait(20)
 
     issuer.switches.watch = watch
-    renewal = threading.Thread(target=lambda: auth._kept.renewed(before))
+    renewal = threading.Thread(target=lambda: auth._kept.renew(before))
     renewal.start()
     assert began.wait(20)
     leaving = threading.Thread(target=auth.sign_out)
@@ -299,10 +300,10 @@ def test_a_renewal_under_way_brings_nothing_back(
     go_on.set()
     renewal.join(30)
     leaving.join(30)
-    assert not auth._kept.is_known
+    assert auth._kept.tokens is None
     assert revocations[0]["token"] != before.refresh_token
     with pytest.raises(NotSignedIn):
-        auth._kept.renewed(before)
+        auth._kept.renew(before)
     assert not make_auth()._kept.adopt()
 
 
@@ -329,5 +330,5 @@ def test_a_holder_that_hangs_is_waited_for_once(
     auth.sign_out()
     assert store.waits == 1
     assert len(revocations) == 1
-    assert not store.holds(auth._kept._key)
-    assert not auth._kept.is_known
+    assert store.load(store_key(auth.params)) is None
+    assert auth._kept.tokens is None

@@ -19,18 +19,14 @@ from keyring.backends.fail import Keyring as NoKeyring
 
 from ipyauth_magic.errors import StoreUnavailable
 from ipyauth_magic.settings.params import IpyauthWarning
-from ipyauth_magic.store import file as file_module
-from ipyauth_magic.store import warning
-from ipyauth_magic.store.encryption import KEY_NAME
-from ipyauth_magic.store.file import FileStore
+from ipyauth_magic.store import BadRecord, Store, fallback, warning
 from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.store.opening import open_store
 from ipyauth_magic.store.private_directory import data_folder
-from ipyauth_magic.store.system_keyring import SERVICE
-from tests.support.keyrings import LockedKeyring, MemoryKeyring
+from tests.support.keyrings import MemoryKeyring
 from tests.support.machine import environment
 from tests.support.store_places import full_disk, give_away, ordinary_home
-from tests.support.stored import KEY, is_whole, token_set
+from tests.support.stored import KEY, file_store, found, is_whole, token_set
 
 ROOT = Path(__file__).parents[2]
 NAME = f"{KEY}.json"
@@ -40,7 +36,7 @@ NAME = f"{KEY}.json"
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just begun, on a machine without a keyring."""
     monkeypatch.setattr(warning, "_warned", {})
-    monkeypatch.setattr(file_module, "_unsaved", MemoryStore())
+    monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
     use_keyring(monkeypatch, NoKeyring())  # type: ignore[no-untyped-call]
 
 
@@ -71,24 +67,24 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def saved(mark: str = "one") -> FileStore:
+def saved(mark: str = "one") -> Store:
     """Return a store that holds a token set."""
-    store = FileStore()
+    store = file_store()
     store.save(KEY, token_set(mark))
     return store
 
 
-def save_twice(store: FileStore) -> None:
+def save_twice(store: Store) -> None:
     """Renew, as it were: under the lock, the last time as "two"."""
     for mark in ("one", "two"):
         with store.lock(KEY):
             store.save(KEY, token_set(mark))
 
 
-def new_session(monkeypatch: pytest.MonkeyPatch) -> FileStore:
+def new_session(monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return the store of another process."""
-    monkeypatch.setattr(file_module, "_unsaved", MemoryStore())
-    return FileStore()
+    monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
+    return file_store()
 
 
 def writer(folder: Path, letter: str, count: int) -> subprocess.Popen[str]:
@@ -106,7 +102,7 @@ def writer(folder: Path, letter: str, count: int) -> subprocess.Popen[str]:
 def test_another_session_finds_what_one_kept(folder: Path, umask: int) -> None:
     """In a file that nobody else may read, in a folder that nobody else may enter, whatever the umask."""
     saved()
-    assert FileStore().load(KEY) == token_set()
+    assert file_store().load(KEY) == token_set()
     assert mode(folder / NAME) == 0o600
     assert [mode(each) for each in (folder, folder.parent)] == [0o700, 0o700]
     assert os.listdir(folder) == [NAME]
@@ -114,7 +110,7 @@ def test_another_session_finds_what_one_kept(folder: Path, umask: int) -> None:
 
 def test_loading_makes_nothing(folder: Path) -> None:
     """Whoever keeps nothing has no folder."""
-    store = FileStore()
+    store = file_store()
     assert store.load(KEY) is None
     store.forget(KEY)
     assert not folder.exists()
@@ -175,7 +171,7 @@ def test_a_user_without_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_key_leads_out_of_the_folder(folder: Path) -> None:
     """A key is a part of a file's name, and of nothing else."""
-    store = FileStore()
+    store = file_store()
     for call in (store.load, store.forget, store.lock, lambda key: store.save(key, token_set())):
         with pytest.raises(ValueError, match="key of a record"):
             call("../../x")
@@ -219,7 +215,8 @@ def test_what_is_not_a_record_of_ours_counts_as_absent(folder: Path) -> None:
         if make in (growing, pipe):
             path.unlink()
         make()
-        assert store.load(KEY) is None, make.__name__
+        with pytest.raises(BadRecord):
+            store.load(KEY)
         store.save(KEY, token_set("two"))
         assert store.load(KEY) == token_set("two"), make.__name__
         assert mode(path) == 0o600
@@ -234,7 +231,7 @@ def test_a_link_is_replaced_and_never_followed(folder: Path, tmp_path: Path) -> 
     for name in (NAME, f"{KEY}.lock"):
         (folder / name).symlink_to(victim)
     store.save(KEY, token_set())
-    with pytest.warns(IpyauthWarning, match="cannot be kept"), store.lock(KEY):
+    with pytest.warns(IpyauthWarning, match="No file can be locked"), store.lock(KEY):
         pass
     assert victim.read_text() == "precious"
     assert not (folder / NAME).is_symlink()
@@ -245,8 +242,8 @@ def test_a_link_is_replaced_and_never_followed(folder: Path, tmp_path: Path) -> 
 def test_a_folder_in_the_place_of_a_record_costs_a_warning(folder: Path) -> None:
     """It counts as absent, and the session goes on."""
     (folder / NAME).mkdir(parents=True)
-    store = FileStore()
-    assert store.load(KEY) is None
+    store = file_store()
+    assert found(store) is None
     with pytest.warns(IpyauthWarning, match="cannot be kept"):
         store.save(KEY, token_set())
     assert store.load(KEY) == token_set()
@@ -257,7 +254,7 @@ def test_the_file_of_another_user_counts_as_absent(folder: Path, monkeypatch: py
     """Who could write it could choose whose tokens are used."""
     store = saved()
     give_away(folder / NAME, monkeypatch)
-    assert store.load(KEY) is None
+    assert found(store) is None
 
 
 def test_a_readable_file_is_closed_to_others(folder: Path) -> None:
@@ -292,7 +289,7 @@ def test_the_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest
     give_away(folder, monkeypatch)
     with pytest.warns(IpyauthWarning, match="belongs to another user"):
         saved()
-    assert new_session(monkeypatch).load(KEY) is None
+    assert found(new_session(monkeypatch)) is None
     monkeypatch.undo()
     assert os.listdir(folder) == []
 
@@ -316,9 +313,9 @@ def test_a_full_disk_costs_one_warning(folder: Path, monkeypatch: pytest.MonkeyP
     with pytest.warns(IpyauthWarning) as caught, full_disk():
         save_twice(store)
     assert [str(each.message) for each in caught] == [
-        f"Tokens cannot be kept in `{folder}` (File too large); they last until this session ends."
+        f"Tokens cannot be kept in the file store (`{folder}`: File too large); they last until this session ends."
     ]
-    assert FileStore().load(KEY) == token_set("two")
+    assert file_store().load(KEY) == token_set("two")
     assert os.listdir(folder) == [f"{KEY}.lock"]
     store.save(KEY, token_set("three"))
     assert new_session(monkeypatch).load(KEY) == token_set("three")
@@ -328,7 +325,7 @@ def test_a_read_only_home_costs_one_warning() -> None:
     """Lock, save, load and forget go on within the session."""
     with ordinary_home() as home:
         home.chmod(0o500)
-        store = FileStore(home / "share" / "ipyauth_magic")
+        store = file_store(home / "share" / "ipyauth_magic")
         with pytest.warns(IpyauthWarning, match="Permission denied") as caught:
             save_twice(store)
         assert len(caught) == 1
@@ -341,7 +338,7 @@ def test_a_read_only_home_costs_one_warning() -> None:
 def test_a_folder_that_became_read_only_still_serves() -> None:
     """What was kept is found; it cannot be forgotten, and that is said."""
     with ordinary_home() as home:
-        store = FileStore(home)
+        store = file_store(home)
         store.save(KEY, token_set())
         home.chmod(0o500)
         assert store.load(KEY) == token_set()
@@ -352,7 +349,7 @@ def test_a_folder_that_became_read_only_still_serves() -> None:
 def test_tokens_that_no_record_can_hold_cost_one_warning(folder: Path) -> None:
     """The session goes on with them."""
     tokens = replace(token_set(), claims={"sub": "x", "n": float("nan")})
-    store = FileStore()
+    store = file_store()
     with pytest.warns(IpyauthWarning, match="such tokens cannot be written"):
         store.save(KEY, tokens)
     assert store.load(KEY) is tokens
@@ -364,7 +361,7 @@ def test_a_warning_goes_where_the_caller_shows_it(folder: Path) -> None:
     folder.write_text("in the way")
     shown: list[str] = []
     for _ in range(3):
-        FileStore(warn=shown.append).save(KEY, token_set())
+        file_store(warn=shown.append).save(KEY, token_set())
     assert len(shown) == 1
     assert str(folder) in shown[0]
 
@@ -389,7 +386,7 @@ def test_an_interrupt_leaves_nothing_unfinished(folder: Path, monkeypatch: pytes
 def test_no_reader_ever_finds_half_of_a_record(folder: Path) -> None:
     """While four processes save fifty times each."""
     saved()
-    store = FileStore()
+    store = file_store()
     writers = [writer(folder, letter, 50) for letter in "abcd"]
     read = 0
     while any(each.poll() is None for each in writers):
@@ -407,7 +404,7 @@ def test_no_reader_ever_finds_half_of_a_record(folder: Path) -> None:
 def test_a_killed_writer_leaves_the_old_record_or_the_new(folder: Path) -> None:
     """Twenty times `kill -9` at a moment of chance."""
     chance = random.Random(4)
-    store = FileStore()
+    store = file_store()
     for _ in range(20):
         process = writer(folder, "k", 0)
         assert process.stdout is not None
@@ -424,79 +421,40 @@ def test_a_killed_writer_leaves_the_old_record_or_the_new(folder: Path) -> None:
     assert os.listdir(folder) == []
 
 
-# The refresh token
+# What is in a file
 
 
-def test_the_refresh_token_is_sealed_by_a_key_in_the_keyring(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not in the file, and another session opens it."""
+def test_the_file_of_another_store_is_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each store has files of its own; one that was renamed to the other's is no record."""
+    use_keyring(monkeypatch, MemoryKeyring())
+    in_files, encrypted = open_store("file"), open_store("keyring")
+    in_files.save(KEY, token_set("one"))
+    assert encrypted.load(KEY) is None
+    encrypted.save(KEY, token_set("two"))
+    assert (in_files.load(KEY), encrypted.load(KEY)) == (token_set("one"), token_set("two"))
+    (folder / f"{KEY}.jwe").rename(folder / NAME)
+    assert found(in_files) is None
+    in_files.forget(KEY)
+    assert [each for each in os.listdir(folder) if not each.endswith(".lock")] == []
+
+
+def test_no_keyring_is_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is readable by its user, as the documentation says, and no sign-in waits for an unlock."""
     backend = MemoryKeyring()
     use_keyring(monkeypatch, backend)
-    saved()
-    assert b"refresh-" not in (folder / NAME).read_bytes()
-    assert FileStore().load(KEY) == token_set()
-    assert list(backend.entries) == [(SERVICE, KEY_NAME)]
-    first = (folder / NAME).read_bytes()
-    saved()
-    assert json.loads(first)["sealed_refresh_token"] != json.loads((folder / NAME).read_bytes())["sealed_refresh_token"]
-
-
-def test_a_record_without_refresh_token_asks_no_keyring(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that an implicit sign-in never waits for an unlock."""
-    backend = MemoryKeyring()
-    use_keyring(monkeypatch, backend)
-    store = FileStore()
-    store.save(KEY, token_set(refresh_token=False))
-    assert store.load(KEY) == token_set(refresh_token=False)
-    assert backend.calls == 0
-
-
-def test_without_a_keyring_it_is_kept_as_it_is(folder: Path) -> None:
-    """As the documentation says, and without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        saved()
-    assert b"refresh-one" in (folder / NAME).read_bytes()
+        save_twice(file_store())
+    assert file_store().load(KEY) == token_set("two")
+    assert backend.calls == 0
+    assert b"refresh-two" in (folder / NAME).read_bytes()
 
 
-@pytest.mark.parametrize("harm", ["key gone", "another key", "broken key", "no keyring", "tampered", "cut", "moved"])
-def test_a_sealed_token_that_does_not_open_is_absent(harm: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest still serves."""
-    backend = MemoryKeyring()
-    use_keyring(monkeypatch, backend)
+def test_a_record_of_the_version_before_counts_as_absent(folder: Path) -> None:
+    """The next save replaces it."""
     store = saved()
-    key, fields = KEY, json.loads((folder / NAME).read_bytes())
-    sealed = fields["sealed_refresh_token"]
-    if harm == "key gone":
-        backend.entries.clear()
-    elif harm == "another key":
-        backend.entries[SERVICE, KEY_NAME] = "A" * 43
-    elif harm == "broken key":
-        backend.entries[SERVICE, KEY_NAME] = "A"
-    elif harm == "no keyring":
-        use_keyring(monkeypatch, NoKeyring())  # type: ignore[no-untyped-call]
-    elif harm == "tampered":
-        fields["sealed_refresh_token"] = sealed[:30] + ("A" if sealed[30] != "A" else "B") + sealed[31:]
-    elif harm == "cut":
-        fields["sealed_refresh_token"] = sealed[:8]
-    else:
-        key = fields["key"] = "other"
-    (folder / f"{key}.json").write_text(json.dumps(fields))
-    (folder / f"{key}.json").chmod(0o600)
-    assert FileStore().load(key) == replace(token_set(), refresh_token=None)
-    store.save(key, token_set("two"))
-    assert store.load(key) == token_set("two")
-
-
-def test_a_locked_keyring_costs_one_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one question; the refresh token is then not in the file, this session has it, the warning has no token."""
-    backend = LockedKeyring()
-    use_keyring(monkeypatch, backend)
-    with pytest.warns(IpyauthWarning) as caught:
-        save_twice(FileStore())
-    assert len(caught) == 1
-    assert backend.calls == 1
-    assert "KeyringLocked" in str(caught[0].message)
-    assert "refresh-" not in str(caught[0].message)
-    assert b"refresh-" not in (folder / NAME).read_bytes()
-    assert FileStore().load(KEY) == token_set("two")
-    assert new_session(monkeypatch).load(KEY) == replace(token_set("two"), refresh_token=None)
+    fields = json.loads((folder / NAME).read_bytes())
+    (folder / NAME).write_text(json.dumps(fields | {"version": 1, "sealed_refresh_token": None}))
+    assert found(store) is None
+    store.save(KEY, token_set("two"))
+    assert store.load(KEY) == token_set("two")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import base64
+import json
+import random
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,23 +21,24 @@ from keyring.backend import KeyringBackend
 
 from ipyauth_magic.errors import StoreUnavailable
 from ipyauth_magic.settings.params import IpyauthWarning
-from ipyauth_magic.store import Store, warning
-from ipyauth_magic.store import keyring as keyring_module
-from ipyauth_magic.store.file import FileStore
-from ipyauth_magic.store.keyring import KeyringStore
+from ipyauth_magic.store import BadRecord, Store, fallback, warning
+from ipyauth_magic.store.fallback import FallbackStore
+from ipyauth_magic.store.keyring import KEY_NAME
 from ipyauth_magic.store.memory import SESSION, MemoryStore, NoStore
 from ipyauth_magic.store.opening import NAMES, open_store
+from ipyauth_magic.store.record import encode
 from ipyauth_magic.store.system_keyring import SERVICE
 from tests.support.keyrings import LockedKeyring, MemoryKeyring, ReadOnlyKeyring
 from tests.support.store_places import give_away
-from tests.support.stored import KEY, token_set
+from tests.support.stored import KEY, found, token_set
+from tests.support.threads import joined
 
 
 @pytest.fixture(autouse=True)
 def new_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just begun, in an empty home."""
     monkeypatch.setattr(warning, "_warned", {})
-    monkeypatch.setattr(keyring_module, "_unsaved", MemoryStore())
+    monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
     for variable in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
 
@@ -60,79 +64,126 @@ def save_twice(store: Store) -> None:
             store.save(KEY, token_set(mark))
 
 
-def test_another_session_finds_what_one_kept(use: Callable[..., None]) -> None:
-    """One entry, under our service; replaced, and forgotten, as a whole."""
-    backend = MemoryKeyring()
+def new_session(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return the store of another process."""
+    monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
+    return open_store("keyring")
+
+
+def record(home: Path, key: str = KEY) -> Path:
+    """Return the file of a record."""
+    return home / "ipyauth_magic" / f"{key}.jwe"
+
+
+def test_another_session_finds_what_one_kept(use: Callable[..., None], tmp_path: Path) -> None:
+    """In a file of which nothing can be read, and a key in one short entry of the keyring, under our service."""
+    backend = MemoryKeyring(longest=2560)  # bytes, as in Windows' Credential Manager
     use(backend)
-    store = KeyringStore()
+    store = open_store("keyring")
     assert store.load(KEY) is None
-    for mark in ("one", "two"):
-        store.save(KEY, token_set(mark))
-        assert KeyringStore().load(KEY) == token_set(mark)
-    assert list(backend.entries) == [(SERVICE, KEY)]
+    for mark, filling in (("one", 1000), ("two", 500_000)):
+        assert store.save(KEY, token_set(mark, filling=filling))
+        assert open_store("keyring").load(KEY) == token_set(mark, filling=filling)
+    assert list(backend.entries) == [(SERVICE, KEY_NAME)]
+    assert record(tmp_path).stat().st_mode & 0o777 == 0o600
     store.forget(KEY)
     store.forget(KEY)
-    assert backend.entries == {}
+    assert not record(tmp_path).exists()
     assert store.load(KEY) is None
 
 
-@pytest.mark.parametrize("kept", ["", "nonsense", "parts:", "parts:0123abcd:2", "parts:0123abcd:99999", "é" * 100])
-def test_what_is_not_ours_counts_as_absent(kept: str, use: Callable[..., None]) -> None:
-    """And the next save replaces it."""
-    backend = MemoryKeyring()
-    use(backend)
-    backend.entries[SERVICE, KEY] = kept
-    store = KeyringStore()
-    assert store.load(KEY) is None
-    store.save(KEY, token_set())
-    assert store.load(KEY) == token_set()
+def test_nothing_of_a_record_can_be_read(use: Callable[..., None], tmp_path: Path) -> None:
+    """Neither tokens nor claims; and two of the same tokens do not look alike."""
+    use(MemoryKeyring())
+    contents = []
+    for _ in range(2):
+        open_store("keyring").save(KEY, token_set())
+        contents.append(record(tmp_path).read_bytes())
+    assert contents[0] != contents[1]
+    header, *parts = contents[0].split(b".")
+    assert json.loads(base64.urlsafe_b64decode(header + b"==")) == {"alg": "dir", "enc": "A256GCM"}
+    seen = b"".join(base64.urlsafe_b64decode(part + b"==") for part in parts)
+    for word in (b"access-", b"refresh-", b"id-one", b"auth0", b"openid", KEY.encode()):
+        assert word not in seen
 
 
-def test_where_entries_are_short_a_record_has_several(use: Callable[..., None]) -> None:
-    """As in Windows' Credential Manager: 2,560 bytes of UTF-16."""
-    backend = MemoryKeyring(longest=2560)
-    use(backend)
-    store = KeyringStore(longest=1200)
-    for mark, filling in (("one", 3000), ("two", 100), ("three", 8000), ("four", 4000)):
-        store.save(KEY, token_set(mark, filling=filling))
-        assert KeyringStore(longest=1200).load(KEY) == token_set(mark, filling=filling)
-    assert len(backend.entries) == 1 + 8  # nothing of the earlier ones is left
-    del backend.entries[next(name for name in backend.entries if name[1].endswith(":1"))]
-    assert store.load(KEY) is None
-    store.forget(KEY)
-    assert backend.entries == {}
-
-
-def test_a_writer_that_breaks_off_leaves_the_old_record(
-    use: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "harm", ["key gone", "another key", "broken key", "tampered", "cut", "noise", "moved", "plain"]
+)
+def test_a_record_that_does_not_open_counts_as_absent(
+    harm: str, use: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parts of the new one are named last; what was written of them is taken back."""
+    """The next save replaces it; a record that was copied into another's place is not taken."""
     backend = MemoryKeyring()
     use(backend)
-    KeyringStore(longest=1200).save(KEY, token_set("old", filling=3000))
-    before = dict(backend.entries)
-    write, written = backend.set_password, []
+    open_store("keyring").save(KEY, token_set())
+    key, sealed = "other" if harm == "moved" else KEY, record(tmp_path).read_bytes()
+    path = record(tmp_path, key)
+    if harm == "key gone":
+        backend.entries.clear()
+    elif harm in ("another key", "broken key"):
+        backend.entries[SERVICE, KEY_NAME] = "A" * (43 if harm == "another key" else 1)
+    else:
+        middle = len(sealed) // 2
+        changed = {
+            "tampered": sealed[:middle]
+            + (b"A" if sealed[middle : middle + 1] != b"A" else b"B")
+            + sealed[middle + 1 :],
+            "cut": sealed[:middle],
+            "noise": bytes(range(256)),
+            "moved": sealed,
+            "plain": encode(KEY, token_set()) or b"",
+        }
+        path.write_bytes(changed[harm])
+        path.chmod(0o600)
+    store = new_session(monkeypatch)
+    with pytest.raises(BadRecord):
+        store.load(key)
+    store.save(key, token_set("two"))
+    assert new_session(monkeypatch).load(key) == token_set("two")
 
-    def break_off(service: str, name: str, secret: str) -> None:
-        written.append(name)
-        if len(written) == 3:
-            raise OSError("no more")
-        write(service, name, secret)
 
-    monkeypatch.setattr(backend, "set_password", break_off)
-    with pytest.warns(IpyauthWarning, match="OSError"):
-        KeyringStore(longest=1200).save(KEY, token_set("new", filling=3000))
-    assert len(written) == 3
-    assert backend.entries == before
+def test_noise_is_never_a_record(use: Callable[..., None], tmp_path: Path) -> None:
+    """Two thousand files with some bytes overwritten, and headers of other algorithms: no exception but ours."""
+    use(MemoryKeyring())
+    store = open_store("keyring")
+    store.save(KEY, token_set(filling=50))
+    sealed, chance = record(tmp_path).read_bytes(), random.Random(3)
+    heads = [b'{"alg":"none"}', b'{"alg":"dir","enc":"A128CBC-HS256"}', b'{"alg":"dir"}', b"[]", b"1", b"{" * 9000]
+    others = [base64.urlsafe_b64encode(head).rstrip(b"=") + sealed[sealed.index(b".") :] for head in heads]
+    for number in range(2000):
+        place, noise = chance.randrange(len(sealed)), chance.randbytes(chance.randint(1, 3))
+        others.append(sealed[:place] + noise + sealed[place + len(noise) :] if number % 4 else chance.randbytes(300))
+    for content in others:
+        record(tmp_path).write_bytes(content)
+        assert content == sealed or found(store) in (None, token_set(filling=50))
 
 
-def test_a_record_too_long_for_the_keyring_costs_a_warning(use: Callable[..., None]) -> None:
-    """The session goes on with it."""
-    use(MemoryKeyring(longest=2560))
-    store = KeyringStore(longest=None)
-    with pytest.warns(IpyauthWarning, match="cannot be kept in the keyring"):
-        store.save(KEY, token_set())
-    assert store.load(KEY) == token_set()
+def test_a_keyring_is_asked_once(use: Callable[..., None]) -> None:
+    """However often tokens are saved and loaded: each question could be one to the user."""
+    backend = MemoryKeyring()
+    use(backend)
+    save_twice(open_store("keyring"))
+    backend.calls = 0
+    store = open_store("keyring")
+    for _ in range(3):
+        save_twice(store)
+        assert store.load(KEY) == token_set("two")
+    assert backend.calls == 1
+
+
+def test_two_processes_make_one_key(use: Callable[..., None]) -> None:
+    """Eight at once, each with a store of its own: all can read what each has saved."""
+    backend = MemoryKeyring()
+    use(backend)
+    stores = [open_store("keyring") for _ in range(8)]
+    threads = [
+        threading.Thread(target=store.save, args=(f"key-{number}", token_set())) for number, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    joined(threads)
+    assert [store.load(f"key-{number}") for store in stores for number in range(8)] == [token_set()] * 64
 
 
 # Which backends will do
@@ -165,10 +216,8 @@ def test_of_a_chain_only_the_real_ones_are_used(use: Callable[..., None], tmp_pa
     use(ReadOnlyKeyring(), real, keyrings.alt.file.PlaintextKeyring())
     store = open_store("keyring")
     store.save(KEY, token_set())
-    assert list(real.entries) == [(SERVICE, KEY)]
-    assert store.load(KEY) == token_set()
-    store.forget(KEY)
-    assert real.entries == {}
+    assert list(real.entries) == [(SERVICE, KEY_NAME)]
+    assert open_store("keyring").load(KEY) == token_set()
     assert [path for path in tmp_path.rglob("*") if "keyring" in path.name] == []
 
 
@@ -191,7 +240,7 @@ def test_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_extra_the_file_store_does_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without encryption, as where there is no keyring."""
+    """It asks no keyring."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     store = open_store("file")
     store.save(KEY, token_set())
@@ -220,7 +269,7 @@ def test_a_locked_keyring_costs_one_warning(use: Callable[..., None]) -> None:
     with pytest.warns(IpyauthWarning) as caught:
         save_twice(store)
     assert [str(each.message) for each in caught] == [
-        "Tokens cannot be kept in the keyring (KeyringLocked); they last until this session ends."
+        "Tokens cannot be kept in the keyring store (KeyringLocked); they last until this session ends."
     ]
     assert backend.calls == 1
     assert store.load(KEY) == token_set("two")
@@ -231,7 +280,7 @@ def test_no_traceback_leads_to_a_secret(use: Callable[..., None]) -> None:
     """A backend's error may quote what it was given; where warnings are errors, it is not in their chain."""
     use(LockedKeyring())
     with pytest.raises(IpyauthWarning) as caught:
-        KeyringStore(warn=_raise).save(KEY, token_set())
+        open_store("keyring", _raise).save(KEY, token_set())
     error: BaseException | None = caught.value
     while error is not None:
         assert "access-one" not in f"{error!r} {error}"
@@ -242,18 +291,31 @@ def _raise(sentence: str) -> None:
     raise IpyauthWarning(sentence)
 
 
-def test_processes_share_a_lock_beside_the_file_store(
+def test_a_keyring_that_was_locked_may_serve_the_next_sign_in(
+    use: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that was opened before asks no more; one that is opened after the user unlocked it does."""
+    use(LockedKeyring())
+    before = open_store("keyring", lambda sentence: None)
+    assert not before.save(KEY, token_set())
+    use(MemoryKeyring())
+    assert not before.save(KEY, token_set("two"))
+    assert open_store("keyring").save(KEY, token_set("three"))
+    assert new_session(monkeypatch).load(KEY) == token_set("three")
+
+
+def test_a_folder_that_cannot_be_used_costs_one_warning(
     use: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no place for it, that costs one warning."""
+    """The tokens last as long as the session, and the warning names the folder."""
     use(MemoryKeyring())
-    with open_store("keyring").lock(KEY):
-        assert os.listdir(tmp_path / "ipyauth_magic") == [f"{KEY}.lock"]
+    (tmp_path / "ipyauth_magic").mkdir()
     give_away(tmp_path / "ipyauth_magic", monkeypatch)
     store = open_store("keyring")
-    with pytest.warns(IpyauthWarning, match="no place for a lock file") as caught:
+    with pytest.warns(IpyauthWarning, match="ipyauth_magic.*belongs to another user") as caught:
         save_twice(store)
     assert len(caught) == 1
+    assert store.load(KEY) == token_set("two")
 
 
 # By name
@@ -263,7 +325,7 @@ def test_each_store_has_its_name(use: Callable[..., None]) -> None:
     """And an unknown name is refused by the list of those there are."""
     use(MemoryKeyring())
     stores: list[Store] = [open_store(name) for name in NAMES]
-    assert [type(store) for store in stores] == [MemoryStore, KeyringStore, FileStore, NoStore]
+    assert [type(store) for store in stores] == [MemoryStore, FallbackStore, FallbackStore, NoStore]
     assert stores[0] is SESSION
     with pytest.raises(ValueError, match="memory, keyring, file, none"):
         open_store("disk")

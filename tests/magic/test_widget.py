@@ -24,6 +24,8 @@ from ipyauth_magic.display.widget import AuthWidget
 from ipyauth_magic.errors import NotSignedIn, SignInNeeded
 from ipyauth_magic.flows import session as sign_ins
 from ipyauth_magic.protocol.urls import port_of
+from ipyauth_magic.store import memory
+from ipyauth_magic.store.key import store_key
 from tests.magic.test_leaks import assert_silent, secrets_in
 from tests.magic.test_sockets import held
 from tests.support.ports import free_port, is_free, wait_until_free
@@ -343,7 +345,7 @@ def test_stop_keeps_the_tokens(page: Page, make_auth: MakeAuth) -> None:
 def test_a_renewal_elsewhere_is_shown(page: Page, signed_in: Auth) -> None:
     """Whoever asks for a token that was about to end."""
     tokens = signed_in.tokens
-    signed_in._kept.take(replace(tokens, expires_at=tokens.obtained_at))
+    signed_in._kept.save(replace(tokens, expires_at=tokens.obtained_at))
     shown = page.show(signed_in)
     assert signed_in.access_token
     assert page.states[-1]["expires_at"] == signed_in.expires_at.isoformat() > tokens.obtained_at.isoformat()
@@ -408,7 +410,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
     shown = page.show(signed_in)
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
-    with signed_in._lock, signed_in._kept._store.lock(signed_in._kept._key):
+    with signed_in._lock, memory.SESSION.lock(store_key(signed_in.params)):
         refreshed.start()
         refreshed.join(20)
         assert not refreshed.is_alive()

@@ -12,7 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
+from ipyauth_magic.store import Store, StoreFailed
+from ipyauth_magic.store.fallback import FallbackStore
 from ipyauth_magic.store.file import FileStore
+from ipyauth_magic.store.warning import Warn, issue_warning
 
 KEY = "0123456789abcdef" * 4
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -35,6 +38,20 @@ def is_whole(tokens: TokenSet) -> bool:
     """Tell whether all of *tokens* were written at once."""
     mark = tokens.scope.rpartition(":")[2]
     return tokens == token_set(mark, tokens.refresh_token is not None, len(tokens.id_token) - len(f"id-{mark}-"))
+
+
+def file_store(folder: Path | None = None, warn: Warn = issue_warning) -> FallbackStore:
+    """Return what `--store file` opens, in a folder of the test's choice."""
+    store = FileStore(folder, warn)
+    return FallbackStore(store, store.place, warn)
+
+
+def found(store: Store, key: str = KEY) -> TokenSet | None:
+    """Return what a sign-in finds in *store*; None also where it cannot be read, or holds no record of ours."""
+    try:
+        return store.load(key)
+    except StoreFailed:
+        return None
 
 
 def main(folder: str, key: str, letter: str, count: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,39 +13,22 @@ from ..protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 LIMIT = 1024 * 1024
 """Bytes; a record has a few thousand."""
 
-VERSION = 1
+VERSION = 2
 
 _FIELDS = {
-    *("version", "key", "access_token", "id_token", "scope", "expires_at", "obtained_at", "claims"),
-    *("refresh_token", "sealed_refresh_token"),
+    *("version", "key", "access_token", "id_token", "scope"),
+    *("expires_at", "obtained_at", "claims", "refresh_token"),
 }
 _TOKEN = re.compile(r"[\x20-\x7e]+")  # 1*VSCHAR: RFC 6749, A.12 and A.17
 _SCOPE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749, A.4
-_SEALED = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is kept under one key; the refresh token is in `tokens`, or sealed, or not there."""
-
-    tokens: TokenSet
-    sealed_refresh_token: str | None = None
-
-    def is_all_of(self, tokens: TokenSet) -> bool:
-        """Tell whether nothing of *tokens* was left out: the refresh token is, where it could not be sealed."""
-        return self.sealed_refresh_token is not None or self.tokens.refresh_token == tokens.refresh_token
 
 
 class _Odd(ValueError):
     """A value that no record of ours has."""
 
 
-def encode(key: str, record: Record) -> bytes | None:
-    """Return *record* as ASCII JSON that names *key*; None if `decode` would not give it back.
-
-    A sealed refresh token stands in place of an open one.
-    """
-    tokens = record.tokens
+def encode(key: str, tokens: TokenSet) -> bytes | None:
+    """Return *tokens* as ASCII JSON that names *key*; None if `decode` would not give them back."""
     fields = {
         "version": VERSION,
         "key": key,
@@ -56,8 +38,7 @@ def encode(key: str, record: Record) -> bytes | None:
         "expires_at": _moment(tokens.expires_at),
         "obtained_at": _moment(tokens.obtained_at),
         "claims": dict(tokens.claims),
-        "refresh_token": None if record.sealed_refresh_token else tokens.refresh_token,
-        "sealed_refresh_token": record.sealed_refresh_token,
+        "refresh_token": tokens.refresh_token,
     }
     try:
         data = json.dumps(fields).encode("ascii")
@@ -66,23 +47,21 @@ def encode(key: str, record: Record) -> bytes | None:
     return None if decode(key, data) is None else data
 
 
-def decode(key: str, data: bytes) -> Record | None:
-    """Return the record in *data*; None if it is torn, of another key or version, over 1 MiB, or odd in any way."""
+def decode(key: str, data: bytes) -> TokenSet | None:
+    """Return the tokens in *data*; None if it is torn, of another key or version, over 1 MiB, or odd in any way."""
     try:
         return _decode(key, data) if len(data) <= LIMIT else None
     except (ValueError, OverflowError, RecursionError):
         return None
 
 
-def _decode(key: str, data: bytes) -> Record:
+def _decode(key: str, data: bytes) -> TokenSet:
     fields = json.loads(data.decode("ascii"), object_pairs_hook=_object, parse_constant=_refuse)
     if not isinstance(fields, dict) or fields.keys() != _FIELDS:
         raise _Odd
     if type(fields["version"]) is not int or fields["version"] != VERSION or fields["key"] != key:
         raise _Odd
-    sealed, refresh_token = fields["sealed_refresh_token"], fields["refresh_token"]
-    if sealed is not None and refresh_token is not None:
-        raise _Odd
+    refresh_token = fields["refresh_token"]
     tokens = TokenSet(
         access_token=AccessToken(_text(fields["access_token"], _TOKEN)),
         id_token=IdToken(_text(fields["id_token"], _TOKEN)),
@@ -94,7 +73,7 @@ def _decode(key: str, data: bytes) -> Record:
     )
     if tokens.obtained_at > tokens.expires_at:
         raise _Odd
-    return Record(tokens, None if sealed is None else _text(sealed, _SEALED))
+    return tokens
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

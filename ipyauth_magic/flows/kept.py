@@ -1,0 +1,137 @@
+"""The tokens of one sign-in as they are here, and under their key in the store that several processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+
+from ..errors import NotSignedIn, StoreBusy
+from ..protocol.tokens import TokenSet
+from ..store import Store, StoreFailed
+
+
+class Kept:
+    """The tokens here, and those that the store keeps under *key*.
+
+    Args:
+        store: the place.
+        key: the name of the sign-in there.
+        changed: called when the tokens here have changed, from any thread, perhaps with *key* locked; it must not
+            block.
+
+    Attributes:
+        tokens: those here, ended or not.
+        is_stored: the store has taken them, or given them, so that they can be missing from it later.
+    """
+
+    def __init__(self, store: Store, key: str, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._key = key
+        self._changed = changed
+        self.tokens: TokenSet | None = None
+        self.is_stored = False
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the key alone.
+
+        Raises:
+            StoreBusy: on entering, if another thread or process has held it for too long.
+        """
+        return self._store.lock(self._key)
+
+    def load(self) -> TokenSet | None:
+        """Return what the store keeps, unless it is another user's: two people may sign in for the same.
+
+        Raises:
+            StoreFailed: the store cannot be asked.
+        """
+        stored, own = self._store.load(self._key), self.tokens
+        return stored if own is None or stored is None or is_same_user(stored, own) else None
+
+    def adopt(self) -> None:
+        """Take over what the store keeps, if it can be asked."""
+        with suppress(StoreFailed):
+            if (stored := self.load()) is not None:
+                self.set(stored)
+                self.is_stored = True
+
+    def latest(self) -> TokenSet:
+        """Return the latest tokens, those that another process has stored meanwhile included.
+
+        Raises:
+            NotSignedIn: the user was signed out meanwhile, here or by another process.
+        """
+        if (own := self.tokens) is None:
+            raise NotSignedIn
+        stored = self._stored_or_signed_out()
+        # What is stored is the latest, whatever the clock said when it came.
+        if stored is not None and is_same_user(stored, own):
+            self.set(stored)
+            return stored
+        return own
+
+    def save(self, tokens: TokenSet) -> None:
+        """Keep the *tokens* of a new sign-in, here and in the store; if the store raises, neither."""
+        with self._locked_if_can_be():
+            self.is_stored = self._store.save(self._key, tokens)
+            self.set(tokens)
+
+    def replace(self, tokens: TokenSet) -> None:
+        """Keep renewed *tokens*: stored before a caller uses them, unless another user's have taken their place.
+
+        Raises:
+            NotSignedIn: another process, which did not get the lock in time, has signed the user out.
+        """
+        stored = self._stored_or_signed_out()
+        try:
+            is_free = stored is None or is_same_user(stored, tokens)
+            self.is_stored = is_free and self._store.save(self._key, tokens)
+        finally:
+            if self.tokens is not None:  # else the caller has left: the store alone keeps them
+                self.set(tokens)
+
+    def set(self, tokens: TokenSet | None) -> None:
+        """Let *tokens* be those here."""
+        if tokens is not self.tokens:
+            self.tokens = tokens
+            self._changed()
+
+    def take_out(self) -> TokenSet | None:
+        """Forget the tokens, here and in the store, and return the last of them; another user's in the store stay."""
+        with self._locked_if_can_be():
+            own, stored = self.tokens, None
+            with suppress(StoreFailed):
+                stored = self._store.load(self._key)
+            self.set(None)
+            if own is not None and stored is not None and not is_same_user(stored, own):
+                return own
+            self._store.forget(self._key)
+            return stored or own
+
+    @contextmanager
+    def _locked_if_can_be(self) -> Iterator[None]:
+        """Hold the key alone; a process that hangs with the lock must not keep the user from signing in or out."""
+        with ExitStack() as stack:
+            with suppress(StoreBusy):
+                stack.enter_context(self._store.lock(self._key))
+            yield
+
+    def _stored_or_signed_out(self) -> TokenSet | None:
+        """Return what the store keeps; None where it cannot be asked, for that signs nobody out.
+
+        Raises:
+            NotSignedIn: the store had the tokens, and has none now.
+        """
+        try:
+            stored = self._store.load(self._key)
+        except StoreFailed:
+            return None
+        if stored is None and self.is_stored:
+            self.set(None)
+            raise NotSignedIn(elsewhere=True)
+        return stored
+
+
+def is_same_user(one: TokenSet, other: TokenSet) -> bool:
+    """Tell whether both are of the same subject (OpenID Connect Core, 2)."""
+    return bool(one.claims["sub"] == other.claims["sub"])
