@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .display.card import Card
-from .display.cards import scopes_in_words, signed_in_card
 from .errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, StoreUnavailable
-from .flows.clock import utc_now
 from .flows.token_source import TokenSource
-from .protocol.grant import Grant
-from .protocol.tokens import AccessToken, TokenSet
+from .protocol.flow import Grant
+from .protocol.tokens import AccessToken
 from .settings.options import BadOption, check_options, line_parameters, warnings_about
 from .settings.params import ParamsAuth0
 from .store import Store
@@ -28,6 +25,7 @@ from .store.opening import open_store
 
 if TYPE_CHECKING:
     from .auth import Auth
+    from .flows.authenticator import Authenticator
 
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses; the last one is what a shell reports of a program that Ctrl-C ended."""
@@ -138,18 +136,27 @@ class _Command:
     def auth(self) -> Auth:
         """The sign-in itself; it takes longer to load."""
         from .auth import Auth
+    from .flows.authenticator import Authenticator
 
         renewable = not self.options.no_renewable
         bind, paste = self.options.bind, self.options.paste
         return Auth(self.params, flow=self._flow, store=self.store[1], renewable=renewable, bind=bind, paste=paste)
 
+    @property
+    def authenticator(self) -> Authenticator:
+        """What the sign-in works with."""
+        from .auth import authenticator_of
+
+        return authenticator_of(self.auth)
+
     def ask(self) -> None:
         """Sign in, as a cell does."""
         from .display.panel import panel
+        from .display.view import card_of
 
         options, shown = self.options, panel()
-        self.auth.ask_on(shown, int(options.timeout), not options.no_browser, options.force)
-        shown.end(None if options.quiet else self.auth.card())
+        self.authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
+        shown.end(None if options.quiet else card_of(self.authenticator))
 
     def login_line(self) -> str:
         """Return the line that signs in for the same."""
@@ -163,7 +170,7 @@ def _login(command: _Command) -> int:
     if outlasts_this_process:
         command.kept.check_place()  # else a sign-in would be for nothing
     command.ask()
-    if outlasts_this_process and not command.auth._kept.is_stored:
+    if outlasts_this_process and not command.authenticator.source.is_stored:
         _say("The tokens could not be kept, so no other command will find them.")
         return FAILED
     return GOOD
@@ -191,27 +198,16 @@ def _token(command: _Command) -> int:
 
 
 def _status(command: _Command) -> int:
-    kept = command.kept
-    if (tokens := kept.tokens) is None:
-        kept.check_place()
-    serves = tokens is not None and (kept.is_good or tokens.refresh_token is not None)
-    if not command.options.quiet:
-        _say(_status_card(command, tokens, serves).text())
-    return GOOD if serves else FAILED
+    from .display.view import view_of_tokens
 
-
-def _status_card(command: _Command, tokens: TokenSet | None, serves: bool) -> Card:
-    params, store = command.params, ("Store", command.store[0])
+    tokens, store = command.kept.tokens, ("Store", command.store[0])
     if tokens is None:
-        rows = [("Provider", params.expected_issuer), ("Scopes", params.scope), store]
-        return Card("still", "Not signed in", rows, note=f"Run: {command.login_line()}")
-    left = (tokens.expires_at - utc_now()).total_seconds()
-    scope = scopes_in_words(tokens.scope, params.scope)
-    card = signed_in_card(tokens.logged_as, params.expected_issuer, params.audience, scope, tokens.expires_at, left)
-    rows = [*card.rows, ("Renewable", "yes" if tokens.refresh_token else "no"), store]
-    if serves:
-        return Card(card.mood, card.title, rows)
-    return Card("bad", f"The sign-in of {tokens.logged_as} has ended", rows, note=f"Run: {command.login_line()}")
+        command.kept.check_place()  # else a locked keyring would look like an empty one
+    view = view_of_tokens(command.params, tokens)
+    if not command.options.quiet:
+        more = [("Renewable", "yes" if view.is_renewable else "no")] if tokens is not None else []
+        _say(view.card((*more, store), hint=f"Run: {command.login_line()}").text())
+    return GOOD if view.serves else FAILED
 
 
 def _logout(command: _Command) -> int:

@@ -99,6 +99,11 @@ def view_of(authenticator: Authenticator) -> View:
     return view_of_tokens(authenticator.params, tokens, str(failure) if failure else "", advice)
 
 
+def signed_in() -> list[Authenticator]:
+    """Return the sign-ins of this session that have tokens, ended ones too, the latest last."""
+    return [each for each in SESSION.signed_in() if each.source.tokens is not None]
+
+
 def card_of(authenticator: Authenticator) -> Card:
     """Return the card of the state: the link of a sign-in under way, unless good tokens are there, else the view's."""
     view, sign_in = view_of(authenticator), authenticator.sign_in

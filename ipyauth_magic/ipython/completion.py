@@ -69,7 +69,7 @@ def _on_line(magic: str, before: str) -> tuple[str, list[str]]:
 
 def _values(option: str) -> list[str]:
     """Return the values that *option* takes, where they are few."""
-    from ..protocol.grant import FLOWS
+    from ..protocol.flow import FLOWS
     from ..store.opening import NAMES
 
     return list({"--flow": FLOWS, "--store": NAMES}.get(option, ()))
@@ -101,14 +101,18 @@ def _scopes_of_known_providers() -> set[str]:
 
 def _names() -> list[str]:
     """Return the variables that `%token` knows."""
-    from IPython import get_ipython
-
-    magics = get_ipython().magics_manager.registry.get("Auth0Magics")
-    return list(magics.names) if magics else []
+    magics = _magics()
+    return magics.variables.known() if magics else []
 
 
 def _options(magic: str) -> list[str]:
-    from .magics import Auth0Magics
+    magics = _magics()
+    actions = getattr(magics, magic).parser._actions if magics else []
+    return [option for action in actions for option in action.option_strings if option.startswith("--")]
 
-    parser = getattr(Auth0Magics, magic).parser
-    return [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+
+def _magics() -> Any:
+    """Return the magics of the running shell, or None."""
+    from IPython import get_ipython
+
+    return get_ipython().magics_manager.registry.get("Auth0Magics")

@@ -19,17 +19,16 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import TraitError, Unicode
 
+from .namespace import Namespace as Variables
+
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..auth import Auth
-    from ..callback.routes import Route
-    from ..protocol.grant import Grant
+    from ..flows.authenticator import Authenticator
     from ..settings.params import ParamsAuth0
-
-    Settings = tuple[ParamsAuth0, Grant, tuple[Route, ...]]
 
 _IPYTHON_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 
@@ -50,10 +49,8 @@ class Auth0Magics(Magics):
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self.names: dict[str, Auth] = {}
-        self._bound: dict[str, object] = {}
-        """What the variables were given: the user may have put something else there since."""
-        self._latest: tuple[Namespace, ParamsAuth0] | None = None
+        self.variables = Variables(shell)
+        self._latest: Authenticator | None = None
         super().__init__(shell=shell)
 
     @magic_arguments("%auth0")
@@ -109,7 +106,7 @@ class Auth0Magics(Magics):
         with usage_errors():
             from .token_magic import token
 
-            return token(self, _parse(self.token, line))
+            return token(self.variables, self._latest, _parse(self.token, line))
 
     def _auth0(self, options: Namespace, cell: str | None) -> None:
         from ..settings.options import warnings_about
@@ -118,23 +115,20 @@ class Auth0Magics(Magics):
         params = self.params(options, cell)
         for warning in warnings_about(options, params.warnings):
             print(f"Warning: {warning}", file=sys.stderr)
-        self._latest = options, params
         auth = self._auth(options, params)
         self._sign_in(auth, options)
-        self._bind(options.token_name, options.auth_name, auth)
-
-    @property
-    def latest_settings(self) -> Settings | None:
-        """What the last cell was to sign in for, and how, also if that failed; None before any."""
-        return _settings(*self._latest) if self._latest else None
+        self.variables.bind(options.token_name, options.auth_name, auth)
 
     def _sign_in(self, auth: Auth, options: Namespace) -> None:
+        from ..auth import authenticator_of
         from ..display.panel import panel
+        from ..display.view import card_of
 
-        shown = panel(owns_cell=True)
-        asked = auth.ask_on(shown, int(options.timeout), not options.no_browser, options.force)
+        shown, authenticator = panel(owns_cell=True), authenticator_of(auth)
+        self._latest = authenticator
+        asked = authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
         if asked or not options.quiet:
-            shown.end(None if options.quiet else auth.card())
+            shown.end(None if options.quiet else card_of(authenticator))
 
     def params(self, options: Namespace, cell: str | None) -> ParamsAuth0:
         """Return the parameters of the line, the cell and the configuration."""
@@ -144,52 +138,22 @@ class Auth0Magics(Magics):
         configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
         return ParamsAuth0.from_magic(line_parameters(options), cell, configuration)
 
-    def _bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
-        """Put the token and *auth* in the user's namespace."""
-        self._push({token_name: auth.access_token, auth_name: auth})
-        self.names.update({token_name: auth, auth_name: auth})
-
-    def rebind(self, auth: Auth) -> None:
-        """Put the new token of *auth* in the variables that hold its token."""
-        self._push({name: auth.access_token for name in self._own_names(auth) if self.shell.user_ns[name] is not auth})
-
-    def _push(self, variables: dict[str, object]) -> None:
-        """Give the user *variables*, out of sight of `%whos`."""
-        self.shell.push(variables, interactive=False)
-        self._bound.update(variables)
-
-    def drop_names(self, auth: Auth | None = None) -> None:
-        """Take the variables away that we made for *auth*, or for all, unless the user gave them another value."""
-        for name in self._own_names(auth):
-            del self.names[name]
-            self._bound.pop(name, None)
-            self.shell.drop_by_id({name: self.shell.user_ns[name]})
-
-    def sign_in_of(self, name: str) -> Auth | None:
-        """Return the sign-in whose variable *name* is, if its token, of whatever time, or the `Auth` is still in it."""
-        auth, value = self.names.get(name), self.shell.user_ns.get(name)
-        if auth is None or value is None:
-            return None
-        return auth if value is auth or value is self._bound.get(name) or auth.holds(value) else None
-
-    def _own_names(self, auth: Auth | None = None) -> list[str]:
-        mine = {name: named for name in self.names if (named := self.sign_in_of(name)) is not None}
-        return [name for name, named in mine.items() if auth is None or named is auth]
-
     def _auth(self, options: Namespace, params: ParamsAuth0) -> Auth:
-        from ..auth import Auth
+        """Return the `Auth` that the variable was bound to, if it signs in for just this, or a new one."""
+        from ..auth import Auth, authenticator_of
 
-        flow = _grant(options, params).flow
         auth = Auth(
             params,
-            flow=flow,
+            flow=options.flow,
             store=options.store,
             renewable=not options.no_renewable,
             bind=options.bind,
             paste=options.paste,
         )
-        earlier = self.names.get(options.auth_name)
-        return earlier if earlier is not None and earlier.is_like(auth) else auth
+        earlier = self.variables.named(options.auth_name)
+        if earlier is not None and authenticator_of(earlier).request == authenticator_of(auth).request:
+            return earlier
+        return auth
 
     def _check_options(self, options: Namespace) -> None:
         from ..settings.options import check_options
@@ -213,19 +177,6 @@ def _parse(magic: Any, line: str) -> Namespace:
     parser.usage = parser.usage or parser.format_usage()[7:]  # else argparse makes it anew each time
     options: Namespace = parser.parse_intermixed_args(words)
     return options
-
-
-def _settings(options: Namespace, params: ParamsAuth0) -> Settings:
-    from ..flows.sign_in import ways_here
-
-    grant = _grant(options, params)
-    return params, grant, () if grant.flow == "device" else ways_here(params, options.bind, options.paste)
-
-
-def _grant(options: Namespace, params: ParamsAuth0) -> Grant:
-    from ..protocol.grant import Grant
-
-    return Grant.of(params.response_type, options.flow, not options.no_renewable)
 
 
 def _check_name(name: str, option: str) -> None:
@@ -290,7 +241,7 @@ def unload(shell: InteractiveShell) -> None:
     for magics in [each for each in shell.configurables if type(each).__name__ == Auth0Magics.__name__]:
         shell.configurables.remove(magics)
         if isinstance(magics, Auth0Magics):
-            magics.drop_names()
+            magics.variables.drop()
     if "ipyauth_magic.auth" in sys.modules:
         from ..display.guards import unguard
 

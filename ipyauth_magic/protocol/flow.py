@@ -99,6 +99,13 @@ class Grant:
             return f"{self.flow.name}, not renewable"
         return None if self.flow.needs_redirect else self.flow.name
 
+    @property
+    def in_words(self) -> str:
+        """The flow's name, and whether a refresh token is asked for, for `%token --config`."""
+        if not self.flow.may_be_renewable:
+            return f"{self.flow.name}, which gives no refresh token"
+        return f"{self.flow.name}, {'with' if self.renewable else 'without'} a refresh token"
+
     def scope(self, scope: str) -> str:
         """Return *scope*, with `offline_access` where a refresh token is wanted (OpenID Connect Core, 11)."""
         return " ".join(dict.fromkeys([*scope.split(), *(["offline_access"] if self.renewable else [])]))
