@@ -136,7 +136,6 @@ class _Command:
     def auth(self) -> Auth:
         """The sign-in itself; it takes longer to load."""
         from .auth import Auth
-    from .flows.authenticator import Authenticator
 
         renewable = not self.options.no_renewable
         bind, paste = self.options.bind, self.options.paste
