@@ -18,6 +18,7 @@ from fruit_service.issuer.server import LocalIssuer
 from fruit_service.issuer.switches import Draft
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import IpyauthError
+from tests.support.auths import source_of, tokens_of
 from tests.support.bad_inputs import base64url
 from tests.support.ports import free_port
 
@@ -45,8 +46,8 @@ class Visit:
 
     def end_tokens(self) -> None:
         """Let the access token be over, whatever its time says."""
-        tokens = self.auth.tokens
-        self.auth._kept.save(replace(tokens, expires_at=tokens.obtained_at))
+        tokens = tokens_of(self.auth)
+        source_of(self.auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
     def try_to_sign_in(self) -> None:
         """Sign in, and note how that was refused."""

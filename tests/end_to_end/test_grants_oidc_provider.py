@@ -17,6 +17,7 @@ from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
 from tests.support.attempts import Attempt
+from tests.support.auths import is_good, params_of, source_of, tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
 from tests.support.scripted_browser import query_of
@@ -71,8 +72,8 @@ def fruit_params(provider: OidcProvider, redirect_uri: str, **more: str) -> Para
 
 def end_tokens(auth: Auth) -> None:
     """Let the access token be over, whatever its time says."""
-    tokens = auth.tokens
-    auth._kept.save(replace(tokens, expires_at=tokens.obtained_at))
+    tokens = tokens_of(auth)
+    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def revoke(provider: OidcProvider, token: str | None) -> None:
@@ -88,7 +89,7 @@ def test_code_with_pkce(provider: OidcProvider, redirect_uri: str, response_mode
     auth = Auth(params, flow="code", renewable=False).sign_in(timeout=60)
     alice.join()
     assert auth.logged_as == "alice"
-    assert auth.tokens.refresh_token is None
+    assert tokens_of(auth).refresh_token is None
     assert query_of(alice.opened[0])["code_challenge_method"] == "S256"
     assert "You are signed in" in alice.answers[-1].text
     with running_service(provider.issuer, leeway=0) as api:
@@ -123,12 +124,12 @@ def test_renewal_rotates_the_refresh_token(make_auth: Callable[..., Auth], alice
     asked = query_of(alice.opened[0])
     assert asked["prompt"] == "consent"
     assert "offline_access" in asked["scope"].split()
-    seen = {auth.tokens.refresh_token}
+    seen = {tokens_of(auth).refresh_token}
     access_tokens = {str(auth.access_token)}
     for count in (2, 3, 4):
         end_tokens(auth)
         access_tokens.add(str(auth.access_token))
-        seen.add(auth.tokens.refresh_token)
+        seen.add(tokens_of(auth).refresh_token)
         assert None not in seen
         assert (len(seen), len(access_tokens)) == (count, count)
         assert auth.logged_as == "alice"
@@ -157,7 +158,7 @@ def test_a_refresh_token_that_has_ended(
 ) -> None:
     """Revoked by its client, or ended because a copy was used: it is forgotten, and only the user helps."""
     auth = make_auth("code").sign_in(timeout=60)
-    copy = auth.tokens.refresh_token
+    copy = tokens_of(auth).refresh_token
     if how == "revoked":
         revoke(provider, copy)
     else:
@@ -170,26 +171,26 @@ def test_a_refresh_token_that_has_ended(
     for _ in range(2):
         with pytest.raises(SignInNeeded):
             _ = auth.access_token
-    assert auth.tokens.refresh_token is None
+    assert tokens_of(auth).refresh_token is None
     assert len(alice.opened) == 1
-    assert auth.sign_in(timeout=60).is_signed_in
+    assert is_good(auth.sign_in(timeout=60))
 
 
 def test_device(provider: OidcProvider, redirect_uri: str) -> None:
     """Alice enters the code on another machine; afterwards the tokens are renewed as any others."""
     auth = Auth(fruit_params(provider, redirect_uri), flow="device")
-    attempt = Attempt(auth.params, 60, grant=auth.grant)
+    attempt = Attempt(params_of(auth), 60, grant=auth.grant)
     person = threading.Thread(target=lambda: enter_code(attempt, redirect_uri))
     person.start()
-    auth._kept.save(attempt.result())
+    source_of(auth).save(attempt.result())
     person.join(60)
     attempt.join()
     assert auth.logged_as == "alice"
     assert set(auth.scope.split()) >= {"read:exotic-fruit", "write:usual-fruit"}
-    before = auth.tokens
+    before = tokens_of(auth)
     end_tokens(auth)
     assert auth.access_token != before.access_token
-    assert auth.tokens.refresh_token not in (None, before.refresh_token)
+    assert tokens_of(auth).refresh_token not in (None, before.refresh_token)
 
 
 def enter_code(attempt: Attempt, redirect_uri: str) -> None:

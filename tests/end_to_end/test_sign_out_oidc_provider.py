@@ -11,6 +11,7 @@ import requests
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import NotSignedIn, ProviderError
 from ipyauth_magic.provider.provider import Provider
+from tests.support.auths import tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor, hidden_fields
 
@@ -67,7 +68,7 @@ def test_userinfo(provider: OidcProvider, alice: ProviderBrowser, redirect_uri: 
 def test_sign_out(provider: OidcProvider, alice: ProviderBrowser, visitor: ProviderVisitor, redirect_uri: str) -> None:
     """The refresh token is good no more; the session's end is the provider's own page, which no token leads to."""
     auth = sign_in(provider, redirect_uri)
-    refresh_token = auth.tokens.refresh_token
+    refresh_token = tokens_of(auth).refresh_token
     assert refresh_token
     auth.sign_out()
     form = {"grant_type": "refresh_token", "client_id": "ipyauth-demo", "refresh_token": refresh_token}

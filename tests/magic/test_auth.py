@@ -22,14 +22,16 @@ from traitlets import Bool, HasTraits
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0, auth
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.callback import listener
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
-from ipyauth_magic.flows import session as sign_ins
+from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
 from ipyauth_magic.settings import parameters
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.attempts import Attempt
+from tests.support.auths import card_of, is_good, sign_in_of, source_of, tokens_of
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.threads import joined, wait_for
@@ -42,8 +44,8 @@ MakeParams = Callable[..., ParamsAuth0]
 def no_earlier_sign_ins() -> Iterator[None]:
     """Each test begins a session of its own."""
     yield
-    sign_ins.end_all("the test is over")
-    sign_ins.end_session()
+    SESSION.end_all("the test is over")
+    SESSION.forget_tokens()
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_what_it_tells(params: MakeParams, user_browser: ScriptedBrowser) -> Non
     assert a.claims["sub"] == "auth0|alice"
     assert isinstance(a.access_token, AccessToken)
     assert a.id_token.count(".") == 2
-    assert a.is_signed_in
+    assert is_good(a)
 
 
 def test_hostile_claims_are_plain_on_a_terminal(
@@ -87,8 +89,8 @@ def test_hostile_claims_are_plain_on_a_terminal(
 ) -> None:
     """No escape sequence, no reversed text, no forged line."""
     a = Auth(params()).sign_in()
-    claims = dict(a.tokens.claims) | {"nickname": "al\x1b]0;pwn\x07\u202e\nexpires_at  : 2099"}
-    a._kept.save(dataclasses.replace(a.tokens, claims=claims, scope="\x1b[31mopenid"))
+    claims = dict(tokens_of(a).claims) | {"nickname": "al\x1b]0;pwn\x07\u202e\nexpires_at  : 2099"}
+    source_of(a).save(dataclasses.replace(tokens_of(a), claims=claims, scope="\x1b[31mopenid"))
     capsys.readouterr()
     a.show()
     shown = capsys.readouterr().out + repr(a)
@@ -99,7 +101,7 @@ def test_hostile_claims_are_plain_on_a_terminal(
 def test_before_a_sign_in(params: MakeParams) -> None:
     """Everything that needs one says so; nothing opens a browser."""
     a = Auth(params())
-    assert not a.is_signed_in
+    assert not is_good(a)
     for name in ("access_token", "id_token", "logged_as", "scope", "expires_at", "time_to_exp", "claims"):
         with pytest.raises(NotSignedIn):
             getattr(a, name)
@@ -111,7 +113,7 @@ def test_no_part_of_a_token_shows(params: MakeParams, user_browser: ScriptedBrow
     """In no repr, and not after a copy."""
     a = Auth(params()).sign_in()
     token = str(a.access_token)
-    for shown in (repr(a), repr(vars(a)), repr(copy.copy(a)), repr(a.tokens), a.card().html(), a.card().text()):
+    for shown in (repr(a), repr(vars(a)), repr(copy.copy(a)), repr(tokens_of(a)), card_of(a).html(), card_of(a).text()):
         assert not any(part in shown for part in token.split("."))
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(a)
@@ -171,7 +173,7 @@ def test_a_token_that_ends_is_not_handed_out(
     later(100)
     assert a.time_to_exp == "00:00:00"
     assert a.logged_as == "alice"
-    assert "has ended" in a.card().title
+    assert "has ended" in card_of(a).title
     assert len(user_browser.opened) == asked
     later(0)
 
@@ -288,11 +290,11 @@ def test_a_store_that_raises_ends_the_sign_in(
         a.sign_in()
     user_browser.join()
     assert user_browser.answers[-1].status == 400
-    assert not a.is_signed_in
-    assert a not in sign_ins.all_sign_ins()
+    assert not is_good(a)
+    assert source_of(a) not in [each.source for each in SESSION.signed_in()]
     assert caught.value.__context__ is None
     store.where = ""
-    assert a.sign_in().is_signed_in
+    assert is_good(a.sign_in())
     assert user_browser.answers[-1].status == 200
 
 
@@ -310,7 +312,7 @@ def test_the_end_of_the_kernel_ends_what_waits(params: MakeParams, no_browser: N
     sign_ins.outlive(_Kernel())
     uris = [f"http://127.0.0.1:{free_port()}/callback/" for _ in range(2)]
     card, called = (Auth(params(redirect_uri=uri)) for uri in uris)
-    card.offer()
+    authenticator_of(card).offer()
     ended: list[BaseException] = []
 
     def call() -> None:
@@ -321,13 +323,13 @@ def test_the_end_of_the_kernel_ends_what_waits(params: MakeParams, no_browser: N
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert wait_for(lambda: called.attempt is not None and called.attempt.url)
+    assert wait_for(lambda: sign_in_of(called) is not None and sign_in_of(called).progress.url)
     left.exit_now = True
-    assert card.attempt is not None
-    assert not card.attempt.is_over
+    assert sign_in_of(card) is not None
+    assert not sign_in_of(card).progress.is_over
     kernel.exit_now = True
     joined([thread])
-    assert [str(each).count("the kernel was shut down") for each in (*ended, card.attempt.error)] == [1, 1]
+    assert [str(each).count("the kernel was shut down") for each in (*ended, sign_in_of(card).progress.error)] == [1, 1]
     assert all(wait_until_free(int(uri.split(":")[2].split("/")[0])) for uri in uris)
 
 
@@ -607,8 +609,8 @@ def test_a_better_flow_is_advised_once(
     first, second = Auth(params()).sign_in(), Auth(params(scope="read:exotic-fruit")).sign_in()
     told = {who: "--flow code" in who.card().text() for who in (code, first, second, first)}
     assert told == {code: False, first: True, second: False}
-    assert "then renewed by itself" in code.card().text()
-    assert "left when shown" in first.card().text()
+    assert "then renewed by itself" in card_of(code).text()
+    assert "left when shown" in card_of(first).text()
 
 
 @pytest.mark.long

@@ -25,6 +25,7 @@ from ipyauth_magic.clients.dask.kernel import TokenPublisher, is_safe
 from ipyauth_magic.clients.dask.worker import WorkerAuth
 from ipyauth_magic.errors import InsecureCluster, NoTokenHere, NotSignedIn, SignInNeeded
 from ipyauth_magic.protocol.tokens import TokenSet
+from tests.support.auths import is_good, source_of, tokens_of
 from tests.support.strict_api import StrictApi, strict_api
 
 DEADLINE = 30
@@ -214,7 +215,7 @@ def test_token_that_only_the_user_can_renew(
     own_issuer.switches.access_token_lifetime = 2
     auth = make_auth(renewable=False).sign_in()
     with auth.on_dask(client) as on_workers:
-        until(lambda: not auth.is_signed_in)
+        until(lambda: not is_good(auth))
         begun = time.monotonic()
         with pytest.raises(SignInNeeded, match="sign_in"):
             call(client, api.url, on_workers)
@@ -236,8 +237,8 @@ def test_error_that_nobody_foresaw(
     with auth.on_dask(client) as on_workers:
         assert call(client, api.url, on_workers).status_code == 200
         with monkeypatch.context() as patch:
-            patch.setattr(auth._kept, "get", breaks)
-            second = auth.renewed_token(auth.tokens.access_token)
+            patch.setattr(source_of(auth), "get", breaks)
+            second = auth.renewed_token(tokens_of(auth).access_token)
             until(lambda: bool(shown))
         until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second)
     assert set(shown) == {RuntimeError}

@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from ipyauth_magic import Auth, ParamsAuth0
-from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.flows.authenticator import SESSION
+from ipyauth_magic.flows.authorization import authorization_request
+from ipyauth_magic.protocol.flow import CODE, DEVICE, IMPLICIT, Grant
+from tests.support.auths import card_of, params_of
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -16,10 +19,10 @@ MakeParams = Callable[..., ParamsAuth0]
 @pytest.mark.parametrize(
     ("response_type", "flow", "renewable", "grant"),
     [
-        ("token id_token", None, True, Grant("implicit", renewable=False)),
-        ("code", None, True, Grant("code", renewable=True)),
-        ("code", None, False, Grant("code", renewable=False)),
-        ("token id_token", "device", True, Grant("device", renewable=True)),
+        ("token id_token", None, True, Grant(IMPLICIT, renewable=False)),
+        ("code", None, True, Grant(CODE, renewable=True)),
+        ("code", None, False, Grant(CODE, renewable=False)),
+        ("token id_token", "device", True, Grant(DEVICE, renewable=True)),
     ],
 )
 def test_the_grant(response_type: str, flow: str | None, renewable: bool, grant: Grant) -> None:
@@ -29,33 +32,39 @@ def test_the_grant(response_type: str, flow: str | None, renewable: bool, grant:
 
 def test_offline_access_is_asked_for_once() -> None:
     """OpenID Connect Core, section 11."""
-    assert Grant("code").scope("openid a") == "openid a offline_access"
-    assert Grant("code").scope("openid offline_access") == "openid offline_access"
-    assert Grant("code", renewable=False).scope("openid") == "openid"
+    assert Grant(CODE).scope("openid a") == "openid a offline_access"
+    assert Grant(CODE).scope("openid offline_access") == "openid offline_access"
+    assert Grant(CODE, renewable=False).scope("openid") == "openid"
 
 
 @pytest.mark.parametrize(
-    ("grant", "needs_consent", "own", "prompt"),
+    ("grant", "named_by", "own", "is_repeated", "prompt"),
     [
-        (Grant("code"), True, None, "consent"),
-        (Grant("code"), False, None, None),
-        (Grant("code"), True, "login", "login"),
-        (Grant("code", renewable=False), True, None, None),
-        (Grant("implicit", renewable=False, silent=True), False, None, "none"),
-        (Grant("code", silent=True), True, "login", "none"),
+        (Grant(CODE), "issuer", None, False, "consent"),
+        (Grant(CODE), "domain", None, False, None),
+        (Grant(CODE), "issuer", "login", False, "login"),
+        (Grant(CODE), "issuer", None, True, None),
+        (Grant(CODE), "issuer", "login", True, "login"),
+        (Grant(CODE, renewable=False), "issuer", None, False, None),
+        (Grant(IMPLICIT, renewable=False), "issuer", None, False, None),
     ],
 )
-def test_the_prompt(grant: Grant, needs_consent: bool, own: str | None, prompt: str | None) -> None:
-    """The user's own goes first, unless nobody is to be asked."""
-    passed_on = (("login_hint", "a"), *([("prompt", own)] if own else []))
-    assert dict(grant.passed_on(passed_on, needs_consent)).get("prompt") == prompt
+def test_the_prompt(grant: Grant, named_by: str, own: str | None, is_repeated: bool, prompt: str | None) -> None:
+    """Consent for a refresh token, unless Auth0 gives one without; the user's own prompt goes first.
+
+    A repeated sign-in is a plain request: a provider that knows the user still answers it at once.
+    """
+    where = {"issuer": "https://idp.example/"} if named_by == "issuer" else {"domain": "idp.example"}
+    params = ParamsAuth0(**where, client_id="c", response_type=str(grant.flow.response_type), prompt=own)
+    request = authorization_request(params, grant, "http://127.0.0.1:8765/", grant.flow.response_mode, is_repeated)
+    assert dict(request.passed_on).get("prompt") == prompt
 
 
 def test_flow_overrides_the_response_type(params: MakeParams) -> None:
     """With the response mode that suits; `explain()` tells where it comes from."""
     auth = Auth(params(), flow="code")
-    assert (auth.params.response_type, auth.params.response_mode) == ("code", "query")
-    assert ("response_type", "code", "flow") in auth.params.explain()
+    assert (params_of(auth).response_type, params_of(auth).response_mode) == ("code", "query")
+    assert ("response_type", "code", "flow") in params_of(auth).explain()
     back = Auth(params(response_type="code", response_mode="query"), flow="implicit")
     assert (back.params.response_type, back.params.response_mode) == ("token id_token", "fragment")
     kept = Auth(params(response_mode="form_post"), flow="code")
@@ -74,9 +83,7 @@ def test_the_magic_takes_the_flow(shell: object, cell: Callable[..., str], user_
 
 def test_implicit_is_advised_against_once(params: MakeParams, user_browser: ScriptedBrowser) -> None:
     """One card of a session says in one line why `--flow code` is better; it goes on saying it."""
-    from ipyauth_magic.flows import session as sign_ins
-
-    sign_ins._advised = None
+    SESSION._advised = None
     first, second = Auth(params()).sign_in(), Auth(params(scope="write:usual-fruit")).sign_in()
-    notes = [auth.card().note for auth in (first, second, first)]
+    notes = [card_of(auth).note for auth in (first, second, first)]
     assert ["--flow code" in note for note in notes] == [True, False, True]

@@ -15,6 +15,7 @@ from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import NotSignedIn, SignInCancelled
 from tests.magic.test_renewal import age_tokens, end_tokens
+from tests.support.auths import is_good, sign_in_of
 from tests.support.ports import wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.web import Web, serving
@@ -102,13 +103,13 @@ def test_signing_in_from_async_code(make_auth: Callable[..., Auth]) -> None:
     """`await auth.sign_in_async()` gives the `Auth` itself."""
     auth = make_auth()
     assert asyncio.run(auth.sign_in_async()) is auth
-    assert auth.is_signed_in
+    assert is_good(auth)
 
 
 async def waiting(auth: Auth) -> asyncio.Task[Auth]:
     """Sign in in the background, and come back once the link is known."""
     task = asyncio.create_task(auth.sign_in_async(timeout=60))
-    while auth._attempt is None or auth._attempt.url is None:
+    while sign_in_of(auth) is None or sign_in_of(auth).progress.url is None:
         await asyncio.sleep(0.01)
     return task
 
@@ -126,7 +127,7 @@ def test_cancelling_the_task_ends_the_sign_in(
             await task
 
     asyncio.run(main())
-    assert isinstance(auth._attempt.error if auth._attempt else None, SignInCancelled)
+    assert isinstance(sign_in_of(auth).progress.error if sign_in_of(auth) else None, SignInCancelled)
     assert wait_until_free(int(own_issuer.callback_urls[0].split(":")[2].split("/")[0]))
 
 

@@ -39,6 +39,7 @@ FAILURES: dict[str, dict[str, Any]] = {
 
 SETUP = """
 import logging, os, requests
+from tests.support.auths import params_of, sign_in_of, source_of, tokens_of
 logging.basicConfig(level=logging.DEBUG, filename="debug.log")
 %xmode Verbose
 %load_ext ipyauth_magic
@@ -48,13 +49,13 @@ USES = [
     "token",
     "[token], {'Authorization': token}",
     "auth",
-    "repr(auth), repr(vars(auth)), auth.tokens, auth.claims.get('sub')",
+    "repr(auth), repr(vars(auth)), auth._authenticator.source.current, auth.claims.get('sub')",
     "%token",
     "%token --json",
     "%token --list",
     "%token --config",
     "auth.show()",
-    "auth.params.explain()",
+    "auth._authenticator.params.explain()",
     "%who\n%whos",
     "mine, my_id = auth.access_token, auth.id_token",
     "%who\n%whos\n%who_ls",
@@ -65,11 +66,11 @@ USES = [
     "try:\n    requests.get('http://127.0.0.1:1', auth=auth)\nexcept Exception as e:\n    raise KeyError() from e",
     "auth.session('http://127.0.0.1:1').get('/')",
     "import pickle; pickle.dumps(token)",
-    "import copy; copy.copy(token), copy.deepcopy(auth.tokens.access_token)",
+    "import copy; copy.copy(token), copy.deepcopy(auth._authenticator.source.current.access_token)",
     "%history",
     "auth.claims",
     "auth.userinfo()",
-    "vars(auth), vars(auth._attempt) if auth._attempt else None",
+    "vars(auth), vars(auth._authenticator.sign_in) if auth._authenticator.sign_in else None",
     "locals().keys() and [v for k, v in globals().items() if k in ('token', 'auth')]",
 ]
 
@@ -329,7 +330,7 @@ def test_a_renewal_that_fails_shows_no_secret(
     answer = {"access_token": "secretsecretsecretsecret", "token_type": "Bearer", "expires_in": 60}
     for use in ("auth.access_token", "requests.get('http://127.0.0.1:1/', auth=auth)", "%token --renew", "%token"):
         own_issuer.switches.answer("/oauth/token", 200, answer | BROKEN_TOKEN_RESPONSES[what])
-        end = "auth._kept.save(dataclasses.replace(auth.tokens, refresh_token=r, expires_at=auth.tokens.obtained_at))"
+        end = "auth._authenticator.source.save(dataclasses.replace(auth._authenticator.source.current, refresh_token=r, expires_at=auth._authenticator.source.current.obtained_at))"
         shell.user_ns["r"] = tokens.refresh_token
         shell.run_cell(end)
         result, *more = run(shell, use)

@@ -14,13 +14,14 @@ from IPython.utils.capture import capture_output
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth
-from ipyauth_magic.flows import session as sign_ins
+from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.protocol.tokens import AccessToken
 from ipyauth_magic.protocol.urls import port_of
 from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory
 from tests.magic.test_sockets import held
+from tests.support.auths import card_of, is_good, params_of, source_of, tokens_of
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, links_in
 
@@ -69,8 +70,8 @@ def test_the_line_goes_before_the_cell_and_both_before_the_file(
     line = f'-f demo.env -d "{tmp_path}" scope="read:usual-fruit write:exotic-fruit"'
     assert run(shell, cell(line))[0].success
     auth = shell.user_ns["auth"]
-    assert auth.params.scope == "openid profile read:usual-fruit write:exotic-fruit"
-    assert (auth.params.audience, auth.params.login_hint) == ("api/fruit", "from-file")
+    assert params_of(auth).scope == "openid profile read:usual-fruit write:exotic-fruit"
+    assert (params_of(auth).audience, params_of(auth).login_hint) == ("api/fruit", "from-file")
 
 
 def test_one_line_without_a_cell(
@@ -237,7 +238,7 @@ def test_advice_for_the_next_sign_in_is_given_once(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the card of the sign-in, and not each time that somebody looks at the token."""
-    monkeypatch.setattr(sign_ins, "_advised", None)
+    monkeypatch.setattr(SESSION, "_advised", None)
     assert "--flow code" in run(shell, cell())[1]
     _, _, _, [shown] = run(shell, "%token")
     assert "Signed in as alice" in shown.data["text/plain"]
@@ -418,7 +419,7 @@ def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, us
     run(shell, cell())
     auth = shell.user_ns["auth"]
     shell.run_line_magic("unload_ext", "ipyauth_magic")
-    assert not auth.is_signed_in
+    assert not is_good(auth)
     assert not {"token", "auth"} & set(shell.user_ns)
     assert memory._tokens == {}
     assert "auth0" not in shell.magics_manager.magics["cell"]
@@ -439,7 +440,7 @@ def test_unloading_ends_a_card_that_waits(
     assert not is_free(port)
     shell.run_line_magic("unload_ext", "ipyauth_magic")
     assert wait_until_free(port, 5)
-    assert "the extension was unloaded" in waiting.card().text()
+    assert "the extension was unloaded" in card_of(waiting).text()
     shell.run_line_magic("load_ext", "ipyauth_magic")
 
 
@@ -487,10 +488,10 @@ def test_a_renewal_whose_answer_is_no_token_does_not_end_the_cell(
 ) -> None:
     """The provider is asked again, by the browser."""
     auth = make_auth().sign_in()
-    auth._kept.save(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
+    source_of(auth).save(replace(tokens_of(auth), expires_at=tokens_of(auth).obtained_at))
     own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
     names = ("domain", "client_id", "redirect_uri", "audience", "scope")
-    lines = [f"{name}={getattr(auth.params, name)}" for name in names]
+    lines = [f"{name}={getattr(params_of(auth), name)}" for name in names]
     assert run(shell, "\n".join(["%%auth0 --flow code", *lines]))[0].success
     assert shell.user_ns["auth"].is_signed_in
     assert len(user_browser.opened) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import queue
 import socket
 import ssl
 import threading
@@ -18,7 +17,6 @@ from typing import Any
 
 import pytest
 import requests
-from ipyauth_magic.provider.connections import Connections
 from joserfc.jwk import RSAKey
 
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, ProviderUnreachable
@@ -360,7 +358,7 @@ def test_other_hosts_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ProviderError, match="Check HTTPS_PROXY and NO_PROXY"):
         fetch_json("https://idp.test/x")
     monkeypatch.setenv("NO_PROXY", "idp.test")
-    assert http_module._session("https://idp.test/x", Connections()).proxies == {}
+    assert http_module._session("https://idp.test/x").proxies == {}
 
 
 def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:
@@ -373,39 +371,13 @@ def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path
         over()
 
 
-@pytest.mark.parametrize("ended_before", [False, True])
-def test_a_connection_with_tls_can_be_ended_too(ended_before: bool, tmp_path: Path) -> None:
-    """From another thread, while it is read from; and one that is made only after the end."""
-    port, over = _serve_tls(tmp_path)
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connections, read = Connections(), queue.SimpleQueue[bytes]()
-    if ended_before:
-        connections.end()
-    try:
-        with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as connection:
-            connections.take(connection)
-
-            def read_on() -> None:
-                try:
-                    read.put(connection.recv(1))
-                except OSError:
-                    read.put(b"")
-
-            threading.Thread(target=read_on, daemon=True).start()
-            connections.end()
-            assert read.get(timeout=10) == b""
-    finally:
-        over()
-
-
 def test_the_ca_bundle_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     """REQUESTS_CA_BUNDLE first, then CURL_CA_BUNDLE, as requests itself has it."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("CURL_CA_BUNDLE", "/curl.pem")
-    assert http_module._session("https://idp.test", Connections()).verify == "/curl.pem"
+    assert http_module._session("https://idp.test").verify == "/curl.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/requests.pem")
-    assert http_module._session("https://idp.test", Connections()).verify == "/requests.pem"
+    assert http_module._session("https://idp.test").verify == "/requests.pem"
 
 
 def _serve_tls(folder: Path) -> tuple[int, Any]:

@@ -15,6 +15,7 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
+from tests.support.auths import is_good, source_of, tokens_of
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 from tests.support.threads import joined
 from tests.support.web import Web, serving
@@ -22,14 +23,14 @@ from tests.support.web import Web, serving
 
 def end_tokens(auth: Auth) -> None:
     """Let the access token be over, whatever its time says."""
-    tokens = auth.tokens
-    auth._kept.save(replace(tokens, expires_at=tokens.obtained_at))
+    tokens = tokens_of(auth)
+    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def age_tokens(auth: Auth) -> None:
     """Let the access token have come a minute ago; it ends when it would."""
-    tokens = auth.tokens
-    auth._kept.save(replace(tokens, obtained_at=tokens.obtained_at - timedelta(minutes=1)))
+    tokens = tokens_of(auth)
+    source_of(auth).save(replace(tokens, obtained_at=tokens.obtained_at - timedelta(minutes=1)))
 
 
 def test_an_ended_token_is_renewed_without_a_browser(
@@ -37,11 +38,11 @@ def test_an_ended_token_is_renewed_without_a_browser(
 ) -> None:
     """The refresh token rotates; the user's browser stays closed."""
     auth = make_auth().sign_in()
-    first, refresh_token = auth.tokens, auth.tokens.refresh_token
+    first, refresh_token = tokens_of(auth), tokens_of(auth).refresh_token
     end_tokens(auth)
     assert auth.access_token
-    assert auth.tokens.obtained_at > first.obtained_at
-    assert auth.tokens.refresh_token != refresh_token
+    assert tokens_of(auth).obtained_at > first.obtained_at
+    assert tokens_of(auth).refresh_token != refresh_token
     assert len(user_browser.opened) == 1
     assert own_issuer.switches.token_requests["refresh_token"] == 1
 
@@ -74,7 +75,7 @@ def test_a_refused_refresh_token_is_forgotten(
             _ = auth.access_token
     assert own_issuer.switches.requests["/oauth/token"] == 2
     assert len(user_browser.opened) == 1
-    assert auth.sign_in().is_signed_in
+    assert is_good(auth.sign_in())
     assert query_of(user_browser.opened[1])["prompt"] == "none"
 
 
@@ -100,13 +101,13 @@ def test_a_refreshed_id_token_must_be_the_same_users(
 ) -> None:
     """OpenID Connect Core, 12.2; nothing is taken, and the provider is not asked again."""
     auth = make_auth().sign_in()
-    before = auth.tokens.access_token
+    before = tokens_of(auth).access_token
     own_issuer.switches.tamper = lambda draft: draft.claims.update({claim: value})
     end_tokens(auth)
     with pytest.raises(InvalidIdToken) as caught:
         _ = auth.access_token
     assert caught.value.check == claim
-    assert auth.tokens.access_token == before
+    assert tokens_of(auth).access_token == before
     asked = own_issuer.switches.requests.total()
     with pytest.raises(SignInNeeded):
         _ = auth.access_token
@@ -180,8 +181,8 @@ def test_clearing_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_aut
     go_on.set()
     for thread in (renewal, clearing):
         thread.join(20)
-    assert auth._kept.tokens is None
-    assert make_auth()._kept.adopt() is False
+    assert source_of(auth).tokens is None
+    assert source_of(make_auth()).adopt() is False
 
 
 def test_a_new_sign_in_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_auth: Callable[..., Auth]) -> None:
@@ -199,14 +200,14 @@ def test_a_new_sign_in_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, mak
     renewal = threading.Thread(target=lambda: auth.access_token)
     renewal.start()
     assert asked.wait(20)
-    taking = threading.Thread(target=auth._kept.save, args=(other.tokens,))
+    taking = threading.Thread(target=source_of(auth).save, args=(tokens_of(other),))
     taking.start()
     taking.join(0.3)  # which it does not, but where it does not wait
     go_on.set()
     for thread in (renewal, taking):
         thread.join(20)
-    assert auth.tokens == other.tokens
-    assert make_auth().sign_in().tokens == other.tokens
+    assert tokens_of(auth) == tokens_of(other)
+    assert tokens_of(make_auth().sign_in()) == tokens_of(other)
 
 
 def test_a_refresh_is_for_the_same_resource(
@@ -242,10 +243,10 @@ def test_a_clock_that_steps_back_costs_no_refresh_token(
     second = make_auth().sign_in()
     end_tokens(first)
     assert first.access_token
-    renewed = first.tokens
+    renewed = tokens_of(first)
     before = renewed.obtained_at - timedelta(minutes=2)
-    first._kept.save(replace(renewed, obtained_at=before, expires_at=before))
-    assert second._kept.renew(second.tokens).refresh_token != renewed.refresh_token
+    source_of(first).save(replace(renewed, obtained_at=before, expires_at=before))
+    assert source_of(second).renew(tokens_of(second)).refresh_token != renewed.refresh_token
     assert own_issuer.switches.token_requests["refresh_token"] == 2
 
 
@@ -273,12 +274,12 @@ def test_a_provider_that_is_away_does_not_end_a_token_early(
 ) -> None:
     """Shortly before its end a token still serves, and the provider is not asked at each use."""
     auth = make_auth().sign_in()
-    tokens = auth.tokens
-    auth._kept.save(replace(tokens, obtained_at=tokens.obtained_at - timedelta(hours=1)))
+    tokens = tokens_of(auth)
+    source_of(auth).save(replace(tokens, obtained_at=tokens.obtained_at - timedelta(hours=1)))
     own_issuer.switches.answer("/oauth/token", 503, times=9)
     asked = own_issuer.switches.requests["/oauth/token"]
     now = tokens.expires_at - timedelta(seconds=10)
-    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: now)
+    monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: now)
     assert [auth.access_token for _ in range(3)] == [tokens.access_token] * 3
     assert own_issuer.switches.requests["/oauth/token"] == asked + 1
 
@@ -290,7 +291,7 @@ def test_a_renewal_never_takes_another_users_tokens(make_auth: Callable[..., Aut
     bob = make_auth().sign_in(force=True)
     own_issuer.switches.tamper = None
     assert (alice.logged_as, bob.logged_as) == ("alice", "bob")
-    before = alice.tokens
+    before = tokens_of(alice)
     assert alice.renewed_token(before.access_token)
-    assert alice.tokens.refresh_token != before.refresh_token
+    assert tokens_of(alice).refresh_token != before.refresh_token
     assert alice.logged_as == "alice"

@@ -31,12 +31,13 @@ from ipyauth_magic.errors import (
     StoreBusy,
 )
 from ipyauth_magic.flows import token_source as token_source_module
-from ipyauth_magic.flows.session import all_sign_ins
+from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
 from ipyauth_magic.store import fallback, warning
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
+from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import strict_api
@@ -63,7 +64,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def end(auth: Auth) -> None:
     """Let the access token be over."""
-    auth._kept.save(replace(auth.tokens, expires_at=auth.tokens.obtained_at))
+    source_of(auth).save(replace(tokens_of(auth), expires_at=tokens_of(auth).obtained_at))
 
 
 def records(home: Path) -> list[Path]:
@@ -81,7 +82,7 @@ def test_a_clock_behind_costs_no_sign_in(
     with strict_api(own_issuer.switches.now) as api:
         assert requests.get(api.url, auth=auth, timeout=30).status_code == 401
         now = own_issuer.switches.now
-        monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.fromtimestamp(now(), UTC))
+        monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: datetime.fromtimestamp(now(), UTC))
         assert requests.get(api.url, auth=auth, timeout=30).status_code == 200
     assert len(user_browser.opened) == 1
 
@@ -92,17 +93,17 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
 ) -> None:
     """The old one is used up; for a while nobody asks again."""
     auth = make_auth().sign_in()
-    first = auth.tokens.refresh_token
+    first = tokens_of(auth).refresh_token
     end(auth)
     monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
-    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=shift))
+    monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=shift))
     ended = datetime.now(UTC) + timedelta(seconds=shift - 1)
-    auth._kept.save(replace(auth.tokens, obtained_at=ended - timedelta(seconds=60), expires_at=ended))
+    source_of(auth).save(replace(tokens_of(auth), obtained_at=ended - timedelta(seconds=60), expires_at=ended))
     for _ in range(3):
         with pytest.raises(OutOfTime):
             _ = auth.access_token
     assert own_issuer.switches.token_requests["refresh_token"] == 1
-    assert auth.tokens.refresh_token not in (None, first)
+    assert tokens_of(auth).refresh_token not in (None, first)
     monkeypatch.undo()
     end(auth)
     assert auth.access_token
@@ -148,8 +149,8 @@ class Watched(MemoryStore):
 
     def save(self, key: str, tokens: TokenSet) -> bool:
         """Keep *tokens*, and note whether they are in use already."""
-        if self.auth is not None and self.auth._kept.tokens is not None:
-            self.in_use.append(self.auth.tokens == tokens)
+        if self.auth is not None and source_of(self.auth).tokens is not None:
+            self.in_use.append(tokens_of(self.auth) == tokens)
         return super().save(key, tokens)
 
 
@@ -175,7 +176,7 @@ def test_an_answer_that_lies_ends_the_refresh_token(own_issuer: LocalIssuer, mak
     own_issuer.switches.tamper = other_issuer
     with pytest.raises(InvalidIdToken, match="another issuer"):
         _ = auth.access_token
-    assert auth.tokens.refresh_token is None
+    assert tokens_of(auth).refresh_token is None
 
 
 @pytest.mark.parametrize("revocation", ["serves", "fails"])
@@ -193,11 +194,11 @@ def test_a_sign_out_elsewhere_is_one(
     assert records(at_home) == []
     asked = own_issuer.switches.token_requests["refresh_token"]
     with pytest.raises(NotSignedIn, match="signed out by another notebook"):
-        elsewhere._kept.renew(elsewhere.tokens)
-    assert elsewhere not in all_sign_ins(), "%token would stumble over it"
+        source_of(elsewhere).renew(tokens_of(elsewhere))
+    assert source_of(elsewhere) not in [each.source for each in SESSION.signed_in()], "%token would stumble over it"
     assert records(at_home) == []
     assert own_issuer.switches.token_requests["refresh_token"] == asked
-    assert not make_auth(store="file")._kept.adopt()
+    assert not source_of(make_auth(store="file")).adopt()
 
 
 def test_who_keeps_nothing_is_not_signed_out_by_that(make_auth: MakeAuth) -> None:
@@ -239,7 +240,7 @@ def test_a_place_that_fails_later_signs_nobody_out(
         (at_home / "ipyauth_magic").write_text("a file in the folder's place")
     with pytest.warns(UserWarning, match="cannot") if loss == "no folder any more" else contextlib.nullcontext():
         assert auth.access_token
-    assert auth.tokens.refresh_token is not None
+    assert tokens_of(auth).refresh_token is not None
 
 
 @pytest.mark.parametrize("answer", ["new tokens", "a refusal", "a lie"])
@@ -253,7 +254,7 @@ def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
 
     def sign_out_elsewhere(path: str) -> None:
         if path == "/oauth/token":
-            store.forget(store_key(auth.params))
+            store.forget(store_key(params_of(auth)))
 
     own_issuer.switches.watch = sign_out_elsewhere
     if answer == "a refusal":
@@ -263,8 +264,8 @@ def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
         own_issuer.switches.tamper = lambda draft: draft.claims.update(iss="https://evil.example/")
     with pytest.raises(NotSignedIn, match="signed out by another notebook"):
         _ = auth.access_token
-    assert store.load(store_key(auth.params)) is None
-    assert auth._kept.tokens is None
+    assert store.load(store_key(params_of(auth))) is None
+    assert source_of(auth).tokens is None
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
@@ -280,15 +281,15 @@ def test_two_accounts_for_the_same_do_not_erase_each_other(
     own_issuer.switches.tamper = as_bob
     bob = make_auth(store=store).sign_in(force=True)
     own_issuer.switches.tamper = None
-    assert alice.renewed_token(alice.tokens.access_token)
+    assert source_of(alice).renew_refused(tokens_of(alice).access_token)
     assert (alice.logged_as, bob.logged_as) == ("alice", "bob")
     later = make_auth(store=store)
-    assert later._kept.adopt()
+    assert source_of(later).adopt()
     assert later.logged_as == "bob"
     alice.clear()
-    assert make_auth(store=store)._kept.adopt()
+    assert source_of(make_auth(store=store)).adopt()
     bob.clear()
-    assert not make_auth(store=store)._kept.adopt()
+    assert not source_of(make_auth(store=store)).adopt()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -302,7 +303,7 @@ def test_a_refusal_without_a_word_ends_the_refresh_token(
     for _ in range(3):
         with pytest.raises(SignInNeeded):
             _ = auth.access_token
-    assert auth.tokens.refresh_token is None
+    assert tokens_of(auth).refresh_token is None
     assert own_issuer.switches.requests["/oauth/token"] == 2
 
 
@@ -317,7 +318,7 @@ def test_other_refusals_are_not_asked_for_at_each_call(
     for _ in range(5):
         with pytest.raises(SignInNeeded):
             _ = auth.access_token
-    assert auth.tokens.refresh_token is not None
+    assert tokens_of(auth).refresh_token is not None
     assert own_issuer.switches.requests["/oauth/token"] == 2
 
 
@@ -338,7 +339,7 @@ def test_a_busy_provider_at_the_hour_costs_nothing(
     switches = own_issuer.switches
     provider = Provider.of(own_issuer.issuer)
     provider._clock = switches.elapsed
-    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.fromtimestamp(switches.now(), UTC))
+    monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: datetime.fromtimestamp(switches.now(), UTC))
     auth = make_auth().sign_in()
     for path, status in ((DISCOVERY, 503), (JWKS, 429)):
         switches.answer(path, status, times=100)
@@ -422,11 +423,11 @@ def test_a_cancelled_task_asks_nobody(
     end(auth)
     own_issuer.switches.watch = lambda path: hurdle.hold() if path == "/oauth/token" else None
     own_issuer.switches.answer("/oauth/token", 403, {"error": "invalid_grant"})
-    opened, attempt = len(user_browser.opened), auth.attempt
+    opened, attempt = len(user_browser.opened), sign_in_of(auth)
     hurdle.cancel_at(auth, open_browser)
     assert len(user_browser.opened) == opened
-    assert auth.attempt is attempt
-    assert not auth.is_signed_in
+    assert sign_in_of(auth) is attempt
+    assert not is_good(auth)
 
 
 def test_a_task_cancelled_behind_another_sign_in_asks_nobody(
@@ -469,8 +470,8 @@ def test_a_task_cancelled_while_its_attempt_is_made_asks_nobody(
     opened = len(user_browser.opened)
     hurdle.cancel_at(auth, open_browser)
     assert len(user_browser.opened) == opened
-    assert auth.attempt is not None
-    assert isinstance(auth.attempt.error, SignInCancelled)
+    assert sign_in_of(auth) is not None
+    assert isinstance(sign_in_of(auth).progress.error, SignInCancelled)
 
 
 def test_an_answer_that_lies_is_no_end_of_a_sign_in(
@@ -485,7 +486,7 @@ def test_an_answer_that_lies_is_no_end_of_a_sign_in(
     auth = make_auth().sign_in()
     end(auth)
     own_issuer.switches.tamper = other_issuer
-    assert auth.sign_in().is_signed_in
+    assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 2
 
 
@@ -496,7 +497,7 @@ def test_an_answer_without_a_token_is_no_end_of_a_sign_in(
     auth = make_auth().sign_in()
     end(auth)
     own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
-    assert auth.sign_in().is_signed_in
+    assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 2
 
 
@@ -509,7 +510,7 @@ def test_a_busy_store_is_no_end_of_a_sign_in(make_auth: MakeAuth, user_browser: 
 
     auth = make_auth(store=Busy()).sign_in()
     end(auth)
-    assert auth.sign_in().is_signed_in
+    assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 2
 
 
@@ -523,7 +524,7 @@ def test_a_provider_that_is_away_is_the_end_of_a_sign_in(
     with pytest.raises(ProviderUnreachable):
         auth.sign_in()
     assert len(user_browser.opened) == 1
-    assert auth.sign_in().is_signed_in
+    assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 1
 
 
@@ -550,7 +551,7 @@ def test_a_code_without_s256_is_not_taken(
     changed = document | ({"code_challenge_methods_supported": methods} if methods else {})
     own_issuer.switches.answer(DISCOVERY, 200, changed, times=10)
     if is_offered:
-        assert make_auth().sign_in().is_signed_in
+        assert is_good(make_auth().sign_in())
         return
     with pytest.raises(ProviderError, match="S256"):
         make_auth().sign_in()

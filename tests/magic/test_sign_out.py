@@ -14,11 +14,13 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
+from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
@@ -113,13 +115,13 @@ def test_tokens_and_session_end(
 ) -> None:
     """With `domain`: the refresh token is good no more, and the next sign-in asks who it is."""
     auth = make_auth().sign_in()
-    refresh_token = auth.tokens.refresh_token
+    refresh_token = tokens_of(auth).refresh_token
     assert refresh_token
     auth.sign_out()
     assert alice.opened[1:] == [f"{issuer.issuer}v2/logout?client_id={issuer.client_id}"]
     assert "The browser tab that opens ends the provider's session." in capsys.readouterr().err
     assert not refreshes(issuer, refresh_token)
-    assert not auth.is_signed_in
+    assert not is_good(auth)
     with pytest.raises(NotSignedIn):
         _ = auth.access_token
     silent = alice.browser.open(f"{alice.opened[0]}&prompt=none")
@@ -144,7 +146,7 @@ def test_the_refresh_token_is_revoked_or_else_the_access_token(
 ) -> None:
     """RFC 7009, 2.1: one request, with the hint that is true."""
     auth = make_auth(flow).sign_in()
-    tokens = auth.tokens
+    tokens = tokens_of(auth)
     auth.sign_out()
     kind = "refresh_token" if flow == "code" else "access_token"
     token = tokens.refresh_token if flow == "code" else tokens.access_token
@@ -166,7 +168,7 @@ def test_an_earlier_sessions_tokens_are_signed_out(
 ) -> None:
     """What the store has is enough; nobody signs in for it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    refresh_token = make_auth(store="file").sign_in().tokens.refresh_token
+    refresh_token = tokens_of(make_auth(store="file").sign_in()).refresh_token
     assert refresh_token
     assert list(tmp_path.rglob("*.json"))
     make_auth(store="file").sign_out()
@@ -195,7 +197,7 @@ def test_a_revocation_that_fails_is_told_and_the_rest_is_done(
     assert caught.value.session is None
     assert len(alice.opened) == 2
     with pytest.raises(NotSignedIn):
-        _ = auth.tokens
+        _ = tokens_of(auth)
     with pytest.raises(NotSignedIn):
         make_auth().sign_out()
 
@@ -237,7 +239,7 @@ def test_a_network_that_is_away_erases_all_the_same(
     assert "cannot be reached" in str(caught.value.revocation)
     assert "cannot be reached" in str(caught.value.session)
     assert isinstance(caught.value, IpyauthError)
-    assert not auth.is_signed_in
+    assert not is_good(auth)
 
 
 def test_without_a_browser_the_link_is_shown(
@@ -267,15 +269,15 @@ def test_without_a_browser_the_link_is_shown(
 def test_a_sign_in_that_waits_is_ended(make_auth: Callable[..., Auth], alice: Person) -> None:
     """Also where nobody has signed in yet; its port is free again."""
     auth = make_auth()
-    auth.offer()
-    attempt = auth._attempt
+    authenticator_of(auth).offer()
+    attempt = sign_in_of(auth)
     assert attempt is not None
     with pytest.raises(NotSignedIn):
         auth.sign_out()
     assert attempt.is_over
     with pytest.raises(SignInCancelled):
         attempt.result()
-    assert make_auth().sign_in().is_signed_in
+    assert is_good(make_auth().sign_in())
 
 
 def test_a_renewal_under_way_brings_nothing_back(
@@ -283,7 +285,7 @@ def test_a_renewal_under_way_brings_nothing_back(
 ) -> None:
     """Sign-out waits for it, and what it brought is revoked; another thread's renewal then finds nobody."""
     auth = make_auth().sign_in()
-    before = auth.tokens
+    before = tokens_of(auth)
     began, go_on = threading.Event(), threading.Event()
 
     def watch(path: str) -> None:
@@ -292,7 +294,7 @@ def test_a_renewal_under_way_brings_nothing_back(
             go_on.wait(20)
 
     issuer.switches.watch = watch
-    renewal = threading.Thread(target=lambda: auth._kept.renew(before))
+    renewal = threading.Thread(target=lambda: source_of(auth).renew(before))
     renewal.start()
     assert began.wait(20)
     leaving = threading.Thread(target=auth.sign_out)
@@ -300,11 +302,11 @@ def test_a_renewal_under_way_brings_nothing_back(
     go_on.set()
     renewal.join(30)
     leaving.join(30)
-    assert auth._kept.tokens is None
+    assert source_of(auth).tokens is None
     assert revocations[0]["token"] != before.refresh_token
     with pytest.raises(NotSignedIn):
-        auth._kept.renew(before)
-    assert not make_auth()._kept.adopt()
+        source_of(auth).renew(before)
+    assert not source_of(make_auth()).adopt()
 
 
 class HeldStore(MemoryStore):
@@ -330,5 +332,5 @@ def test_a_holder_that_hangs_is_waited_for_once(
     auth.sign_out()
     assert store.waits == 1
     assert len(revocations) == 1
-    assert store.load(store_key(auth.params)) is None
-    assert auth._kept.tokens is None
+    assert store.load(store_key(params_of(auth))) is None
+    assert source_of(auth).tokens is None

@@ -19,6 +19,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from tests.magic.test_leaks import assert_silent
 from tests.magic.test_magics import run
 from tests.magic.test_renewal import end_tokens
+from tests.support.auths import source_of, tokens_of
 from tests.support.scripted_browser import ScriptedBrowser
 
 MODES = ("Plain", "Context", "Verbose", "Minimal")
@@ -126,8 +127,8 @@ def test_users_frames_within_ours(
 ) -> None:
     """A class of the user's that we call, and that fails, is shown where it fails."""
     guarded.user_ns["auth"] = auth = make_auth().sign_in()
-    auth._kept._store = RefusingStore()
-    text = shown(guarded, "auth._kept.take(auth.tokens)  # mine", "Verbose")
+    source_of(auth)._store = RefusingStore()
+    text = shown(guarded, "auth._authenticator.source.take(auth._authenticator.source.current)  # mine", "Verbose")
     assert "# mine" in text
     assert "# the store's own line" in text
     assert [part for part in HIDDEN if part in text] == []
@@ -309,7 +310,7 @@ def broken_token_endpoint(request: pytest.FixtureRequest, own_issuer: LocalIssue
 
 def test_token_request_that_fails(guarded: InteractiveShell, signed_in: Auth, broken_token_endpoint: str) -> None:
     """Neither the refresh token that was sent nor the answer is shown, in a traceback, a log, or what was kept."""
-    secrets = {str(signed_in.tokens.refresh_token), str(signed_in.access_token), "secretsecretsecretsecret"}
+    secrets = {str(tokens_of(signed_in).refresh_token), str(signed_in.access_token), "secretsecretsecretsecret"}
     end_tokens(signed_in)
     cells = (
         "auth.access_token  # mine",

@@ -10,6 +10,7 @@ import pytest
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidResponse, IpyauthError, NotSignedIn, ProviderError, ProviderUnreachable
+from tests.support.auths import is_good
 from tests.support.scripted_browser import ScriptedBrowser
 
 
@@ -73,7 +74,7 @@ def test_other_answers_are_told_in_a_sentence(
     issuer.switches.answer("/userinfo", status, body, headers)
     with pytest.raises(error, match=sentence):
         auth.userinfo()
-    assert auth.is_signed_in
+    assert is_good(auth)
     assert auth.userinfo()["nickname"] == "alice"
 
 

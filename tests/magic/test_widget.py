@@ -22,12 +22,13 @@ from ipyauth_magic import Auth, ParamsAuth0, auth
 from ipyauth_magic.display import widget
 from ipyauth_magic.display.widget import AuthWidget
 from ipyauth_magic.errors import NotSignedIn, SignInNeeded
-from ipyauth_magic.flows import session as sign_ins
+from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.protocol.urls import port_of
 from ipyauth_magic.store import memory
 from ipyauth_magic.store.key import store_key
 from tests.magic.test_leaks import assert_silent, secrets_in
 from tests.magic.test_sockets import held
+from tests.support.auths import is_good, params_of, source_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.scripted_tab import browser_command
@@ -40,8 +41,8 @@ MakeAuth = Callable[..., Auth]
 def no_earlier_sign_ins() -> Iterator[None]:
     """Each test begins a session of its own."""
     yield
-    sign_ins.end_all("the test is over")
-    sign_ins.end_session()
+    SESSION.end_all("the test is over")
+    SESSION.forget_tokens()
 
 
 class Page:
@@ -188,7 +189,7 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
     until(lambda: shown.state["who"] == "alice")
     until(lambda: page.messages[-1]["doing"] == "")
     assert shown.state == {
-        "issuer": a.params.expected_issuer,
+        "issuer": params_of(a).expected_issuer,
         "audience": "api/fruit",
         "scope": a.scope,
         "who": "alice",
@@ -205,13 +206,13 @@ def test_the_state_holds_no_secret(page: Page, make_auth: MakeAuth) -> None:
     page.press(shown, "sign_in")
     browser.open(page.link())
     until(lambda: shown.state["who"] == "alice")
-    secrets = {str(a.access_token), str(a.id_token), str(a.tokens.refresh_token)}
+    secrets = {str(a.access_token), str(a.id_token), str(tokens_of(a).refresh_token)}
     for action, event in (("inspect", "claims"), ("copy", "token")):
         page.press(shown, action)
         page.wait_for(event)
     page.press(shown, "renew")
-    until(lambda: str(a.tokens.refresh_token) not in secrets)
-    secrets |= {str(a.access_token), str(a.id_token), str(a.tokens.refresh_token)}
+    until(lambda: str(tokens_of(a).refresh_token) not in secrets)
+    secrets |= {str(a.access_token), str(a.id_token), str(tokens_of(a).refresh_token)}
     secrets |= {value for value in browser.seen if len(value) > 20}
     page.show(a)
     segments = {segment for secret in secrets for segment in secret.split(".")[-2:] if len(segment) > 20}
@@ -292,7 +293,7 @@ def test_unloading_ends_it(page: Page, make_auth: MakeAuth) -> None:
     a = make_auth()
     page.press(page.show(a), "sign_in")
     page.link()
-    sign_ins.end_all("the extension was unloaded")
+    SESSION.end_all("the extension was unloaded")
     assert wait_until_free(port(a))
 
 
@@ -308,9 +309,9 @@ def signed_in(make_auth: MakeAuth) -> Auth:
 def test_renew_needs_no_browser(page: Page, signed_in: Auth, user_browser: ScriptedBrowser) -> None:
     """By the refresh token: the state has the new end, and no link was sent."""
     shown = page.show(signed_in)
-    first, opened = signed_in.tokens.refresh_token, len(user_browser.opened)
+    first, opened = tokens_of(signed_in).refresh_token, len(user_browser.opened)
     page.press(shown, "renew")
-    until(lambda: signed_in.tokens.refresh_token != first)
+    until(lambda: tokens_of(signed_in).refresh_token != first)
     page.wait_for("present", doing="renewing")
     until(lambda: page.messages[-1].get("doing") == "")
     assert shown.state["expires_at"] == signed_in.expires_at.isoformat()
@@ -338,14 +339,14 @@ def test_stop_keeps_the_tokens(page: Page, make_auth: MakeAuth) -> None:
     page.link()
     page.press(shown, "stop")
     assert wait_until_free(port(a))
-    assert a.is_signed_in
+    assert is_good(a)
     assert shown.state["who"] == "alice"
 
 
 def test_a_renewal_elsewhere_is_shown(page: Page, signed_in: Auth) -> None:
     """Whoever asks for a token that was about to end."""
-    tokens = signed_in.tokens
-    signed_in._kept.save(replace(tokens, expires_at=tokens.obtained_at))
+    tokens = tokens_of(signed_in)
+    source_of(signed_in).save(replace(tokens, expires_at=tokens.obtained_at))
     shown = page.show(signed_in)
     assert signed_in.access_token
     assert page.states[-1]["expires_at"] == signed_in.expires_at.isoformat() > tokens.obtained_at.isoformat()
@@ -386,7 +387,7 @@ def test_clear_forgets(page: Page, signed_in: Auth) -> None:
     page.press(shown, "clear")
     until(lambda: shown.state["who"] == "")
     with pytest.raises(NotSignedIn):
-        _ = signed_in.tokens
+        _ = tokens_of(signed_in)
     assert shown.state["expires_at"] == ""
 
 
@@ -410,7 +411,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
     shown = page.show(signed_in)
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
-    with signed_in._lock, memory.SESSION.lock(store_key(signed_in.params)):
+    with signed_in._lock, memory.SESSION.lock(store_key(params_of(signed_in))):
         refreshed.start()
         refreshed.join(20)
         assert not refreshed.is_alive()
@@ -453,9 +454,9 @@ def test_no_renewal_fails_by_its_display(
         raise OSError("the socket is closed")
 
     monkeypatch.setattr(AuthWidget, "send", fail)
-    first = signed_in.tokens.refresh_token
+    first = tokens_of(signed_in).refresh_token
     signed_in.renewed_token(signed_in.access_token)
-    assert signed_in.tokens.refresh_token != first
+    assert tokens_of(signed_in).refresh_token != first
     assert "The widget could not be shown" in caplog.text
 
 

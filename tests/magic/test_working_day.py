@@ -154,7 +154,7 @@ def test_an_hour_on_tokens_of_a_minute(
     """
     switches = own_issuer.switches
     switches.access_token_lifetime = 60
-    monkeypatch.setattr("ipyauth_magic.auth.utc_now", lambda: datetime.fromtimestamp(switches.now(), UTC))
+    monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: datetime.fromtimestamp(switches.now(), UTC))
     Provider.of(own_issuer.issuer)._clock = switches.elapsed
     hour, step = KEPT_FOR + 600, 7  # the change of keys has them fetched, and the hour begins anew
     with strict_api(switches.now) as api:
