@@ -37,7 +37,9 @@ class FallbackStore:
         """
         if (unsaved := _unsaved.load(self._name(key))) is not None:
             return unsaved
-        return self._store.load(key)  # without a warning if it fails: the next `save` there warns, or mends a bad record
+        return self._store.load(
+            key
+        )  # without a warning if it fails: the next `save` there warns, or mends a bad record
 
     def save(self, key: str, tokens: TokenSet) -> bool:
         """Keep *tokens* under *key*; return whether the place itself has taken them."""
