@@ -132,7 +132,7 @@ def test_a_clock_behind_costs_no_sign_in(
 def test_a_wrong_clock_keeps_the_new_refresh_token(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
-    """The old one is used up; for a while nobody asks again."""
+    """The old one is used up; for a while the provider is not asked again."""
     auth = make_auth().sign_in()
     first = auth.tokens.refresh_token
     end(auth)
@@ -243,7 +243,7 @@ def test_a_sign_out_elsewhere_is_one(
 
 
 def test_who_keeps_nothing_is_not_signed_out_by_that(make_auth: MakeAuth) -> None:
-    """A store that never had the tokens does not tell that they are gone."""
+    """A store that never had the tokens cannot miss them."""
     auth = make_auth(store="none").sign_in()
     end(auth)
     assert auth.access_token
@@ -288,7 +288,7 @@ def test_a_place_that_fails_later_signs_nobody_out(
 def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
     own_issuer: LocalIssuer, make_auth: MakeAuth, answer: str
 ) -> None:
-    """Whoever signs out waits for the lock for so long only; whatever the renewal brings then is not kept."""
+    """A sign-out waits for the lock for a limited time; what the renewal brings after that is not kept."""
     store = MemoryStore()
     auth = make_auth(store=store).sign_in()
     end(auth)
@@ -558,7 +558,7 @@ def test_an_answer_without_a_token_is_no_end_of_a_sign_in(
 
 
 def test_a_busy_store_is_no_end_of_a_sign_in(make_auth: MakeAuth, user_browser: ScriptedBrowser) -> None:
-    """Whoever hangs there keeps nobody from signing in."""
+    """A process that hangs with the lock does not keep the user from signing in."""
 
     class Busy(MemoryStore):
         def lock(self, key: str) -> AbstractContextManager[None]:
