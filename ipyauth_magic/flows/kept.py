@@ -117,7 +117,7 @@ class Kept:
             yield
 
     def _stored_or_signed_out(self) -> TokenSet | None:
-        """Return what the store keeps; None where it cannot be asked, for that signs nobody out.
+        """Return what the store keeps; None also where it cannot be asked, which is no sign-out.
 
         Raises:
             NotSignedIn: the store had the tokens, and has none now.

@@ -88,7 +88,7 @@ class KeyringStore(FileStore):
         return None if plain is None else super()._decoded(key, plain)
 
     def _found_key(self) -> OctKey | None:
-        """Return the key that is in the keyring; None where there is none yet, or another program broke it."""
+        """Return the key that is in the keyring; None where there is none, or not one of ours."""
         if self._broken is not None:
             raise StoreFailed(self.name, self._broken)
         if self._key is None:
@@ -121,9 +121,8 @@ def _registry() -> JWERegistry:
     from joserfc.jwe import JWERegistry
 
     registry = JWERegistry(algorithms=list(_HEADER.values()))
-    registry.max_ciphertext_length = (
-        KeyringStore.longest
-    )  # joserfc's own is 64 KiB, and stops the reader, not the writer
+    # joserfc's own limit is 64 KiB, and only decryption has it: what was saved could not be loaded.
+    registry.max_ciphertext_length = KeyringStore.longest
     return registry
 
 

@@ -1,4 +1,4 @@
-"""Tokens kept in this process, and nowhere else; or not even there."""
+"""Tokens kept in this process alone, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of this user alone, and the files in it: who may read them, whose they are, never half of one."""
+"""A folder of this user alone, and the files in it: closed to other users, and never half written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ABANDONED = 60.0
-"""Seconds after which an unfinished file belongs to nobody: its writer was killed."""
+"""Seconds after which an unfinished file is removed: its writer was killed."""
 
 # Windows has none of the first four, and needs the last two.
 _SAFELY = sum(
@@ -23,7 +23,7 @@ _SAFELY = sum(
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _BY_DESCRIPTOR = os.open in os.supports_dir_fd
 _PAUSES = (0.02, 0.1, 0.4) if sys.platform == "win32" else ()
-"""Seconds; Windows replaces no file that somebody reads just now."""
+"""Seconds; Windows replaces no file that another process has open."""
 
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
@@ -93,7 +93,7 @@ class PrivateFolder:
     def replace(self, name: str, data: bytes) -> None:
         """Make *data* the file *name*, 0600, at once and for good: a reader or a crash finds the old one or the new.
 
-        Whoever removes *name* meanwhile comes last, and it stays removed.
+        A `remove` of *name* meanwhile comes last, and it stays removed.
 
         Raises:
             OSError: it cannot be written; the old one is as it was.
@@ -218,7 +218,7 @@ class _Opened:
 
 
 def _is_ours(descriptor: int, limit: int) -> bool:
-    """Tell whether a file is a regular one of this user, that nobody else may write, and not over *limit* bytes."""
+    """Tell whether a file is a regular one of this user, that no other user may write, and not over *limit* bytes."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
         return False

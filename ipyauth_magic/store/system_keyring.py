@@ -19,7 +19,7 @@ SERVICE = "ipyauth_magic"
 
 _CHAIN = "keyring.backends.chainer"
 _PROTECTS_NOTHING = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
-"""No keyring at all; one that drops everything; files that anybody can read."""
+"""No keyring at all; one that drops everything; files that every program can read."""
 
 T = TypeVar("T")
 

@@ -361,6 +361,10 @@ def test_a_locked_keyring_is_told_before_anybody_signs_in(machine: Machine) -> N
     assert "Tokens cannot be kept in the keyring store: it is locked" in login.stderr
     assert "Choose `--store file`" in login.stderr
     assert machine.opened == []
+    for command in ("status", "token"):
+        ran = machine.run(command, "-f", "demo.env", "--flow", "code", **locked)
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert "it is locked, broken, or not yours to write (KeyringLocked). Choose `--store file`" in ran.stderr
     for command in ("login", "token"):
         assert machine.run(command, "-f", "demo.env", "--flow", "code", "--store", "file", **locked).returncode == 0
 

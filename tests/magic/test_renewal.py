@@ -261,7 +261,7 @@ def test_tokens_that_cannot_be_renewed_hide_no_others(make_auth: Callable[..., A
 def test_a_silent_sign_in_does_not_change_the_user(
     own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
 ) -> None:
-    """Somebody else signed in at the provider meanwhile: then the user is asked."""
+    """Another user has signed in at the provider meanwhile: then the user is asked."""
     auth = make_auth("implicit").sign_in()
     end_tokens(auth)
     own_issuer.switches.tamper = lambda draft: draft.claims.update({"sub": "auth0|bob", "nickname": "bob"})

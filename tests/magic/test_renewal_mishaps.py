@@ -29,18 +29,20 @@ from ipyauth_magic.errors import (
     SignInNeeded,
     SignOutIncomplete,
     StoreBusy,
+    StoreUnavailable,
 )
 from ipyauth_magic.flows import token_source as token_source_module
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
-from ipyauth_magic.store import fallback, warning
+from ipyauth_magic.store import StoreFailed, fallback, warning
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import strict_api
+from tests.support.threads import joined
 from tests.support.web import serving
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -60,6 +62,46 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
+
+
+class Hurdle:
+    """A place where a sign-in waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+
+    def hold(self, *_: object) -> None:
+        """Wait there."""
+        self._reached.set()
+        self._open.wait(60)
+
+    def wait_until_reached(self) -> None:
+        """Wait until a thread is held."""
+        assert self._reached.wait(60)
+
+    def let_go(self) -> None:
+        """Hold no thread any more."""
+        self._open.set()
+
+    def cancel_at(self, auth: Auth, open_browser: bool = True) -> None:
+        """Sign in by a task, and cancel it when it is there."""
+
+        async def run() -> None:
+            task = asyncio.create_task(auth.sign_in_async(timeout=10, open_browser=open_browser))
+            await asyncio.to_thread(self._reached.wait, 60)
+            task.cancel()
+            await asyncio.sleep(0)
+            self._open.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(run())
+
+
+@pytest.fixture
+def hurdle() -> Hurdle:
+    """A hurdle."""
+    return Hurdle()
 
 
 def end(auth: Auth) -> None:
@@ -91,7 +133,7 @@ def test_a_clock_behind_costs_no_sign_in(
 def test_a_wrong_clock_keeps_the_new_refresh_token(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
-    """The old one is used up; for a while nobody asks again."""
+    """The old one is used up; for a while the provider is not asked again."""
     auth = make_auth().sign_in()
     first = tokens_of(auth).refresh_token
     end(auth)
@@ -202,7 +244,7 @@ def test_a_sign_out_elsewhere_is_one(
 
 
 def test_who_keeps_nothing_is_not_signed_out_by_that(make_auth: MakeAuth) -> None:
-    """A store that never had the tokens does not tell that they are gone."""
+    """A store that never had the tokens cannot miss them."""
     auth = make_auth(store="none").sign_in()
     end(auth)
     assert auth.access_token
@@ -247,7 +289,7 @@ def test_a_place_that_fails_later_signs_nobody_out(
 def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
     own_issuer: LocalIssuer, make_auth: MakeAuth, answer: str
 ) -> None:
-    """Whoever signs out waits for the lock for so long only; whatever the renewal brings then is not kept."""
+    """A sign-out waits for the lock for a limited time; what the renewal brings after that is not kept."""
     store = MemoryStore()
     auth = make_auth(store=store).sign_in()
     end(auth)
@@ -266,6 +308,53 @@ def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
         _ = auth.access_token
     assert store.load(store_key(params_of(auth))) is None
     assert source_of(auth).tokens is None
+
+
+def test_leaving_while_a_renewal_is_under_way_keeps_what_it_brings(
+    own_issuer: LocalIssuer, make_auth: MakeAuth, at_home: Path, hurdle: Hurdle
+) -> None:
+    """In the store, for the next session: the refresh token that was there is used up. Here nothing comes back."""
+    auth = make_auth(store="file").sign_in()
+    end(auth)
+    first = auth.tokens.refresh_token
+    own_issuer.switches.watch = lambda path: hurdle.hold() if path == "/oauth/token" else None
+    renewal = threading.Thread(target=lambda: auth.access_token)
+    renewal.start()
+    hurdle.wait_until_reached()
+    auth.leave()
+    hurdle.let_go()
+    joined([renewal])
+    assert auth._kept.tokens is None
+    later = make_auth(store="file")
+    assert later._kept.adopt()
+    assert later.tokens.refresh_token not in (None, first)
+
+
+class Unreadable(MemoryStore):
+    """A store of the user's own, which once *is_broken* cannot be asked."""
+
+    is_broken = False
+
+    def load(self, key: str) -> TokenSet | None:
+        """Fail."""
+        if self.is_broken:
+            raise StoreFailed("own", "the server does not answer")
+        return super().load(key)
+
+
+def test_a_store_of_the_users_own_that_cannot_be_read_signs_nobody_out(make_auth: MakeAuth) -> None:
+    """The tokens here are renewed and cleared all the same; a program that looks before it asks is told why."""
+    store = Unreadable()
+    auth = make_auth(store=store).sign_in()
+    end(auth)
+    store.is_broken = True
+    assert auth.access_token
+    assert not make_auth(store=store)._kept.adopt()
+    with pytest.raises(StoreUnavailable, match=r"own store: it is locked.*\(the server does not answer\)"):
+        auth._kept.check_place()
+    auth.clear()
+    store.is_broken = False
+    assert store.load(store_key(auth.params)) is None
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
@@ -382,38 +471,6 @@ def test_another_password_is_not_taken_for_the_token(
     assert [headers["Authorization"].split()[0] for headers in other.headers] == ["Basic"]
 
 
-class Hurdle:
-    """A place where a sign-in waits until the test lets it go on."""
-
-    def __init__(self) -> None:
-        self._reached, self._open = threading.Event(), threading.Event()
-
-    def hold(self, *_: object) -> None:
-        """Wait there."""
-        self._reached.set()
-        self._open.wait(60)
-
-    def cancel_at(self, auth: Auth, open_browser: bool = True) -> None:
-        """Sign in by a task, and cancel it when it is there."""
-
-        async def run() -> None:
-            task = asyncio.create_task(auth.sign_in_async(timeout=10, open_browser=open_browser))
-            await asyncio.to_thread(self._reached.wait, 60)
-            task.cancel()
-            await asyncio.sleep(0)
-            self._open.set()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(run())
-
-
-@pytest.fixture
-def hurdle() -> Hurdle:
-    """A hurdle."""
-    return Hurdle()
-
-
 @pytest.mark.parametrize("open_browser", [True, False])
 def test_a_cancelled_task_asks_nobody(
     own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser, hurdle: Hurdle, open_browser: bool
@@ -502,7 +559,7 @@ def test_an_answer_without_a_token_is_no_end_of_a_sign_in(
 
 
 def test_a_busy_store_is_no_end_of_a_sign_in(make_auth: MakeAuth, user_browser: ScriptedBrowser) -> None:
-    """Whoever hangs there keeps nobody from signing in."""
+    """A process that hangs with the lock does not keep the user from signing in."""
 
     class Busy(MemoryStore):
         def lock(self, key: str) -> AbstractContextManager[None]:

@@ -100,7 +100,7 @@ def writer(folder: Path, letter: str, count: int) -> subprocess.Popen[str]:
 
 
 def test_another_session_finds_what_one_kept(folder: Path, umask: int) -> None:
-    """In a file that nobody else may read, in a folder that nobody else may enter, whatever the umask."""
+    """In a file and a folder that are closed to other users, whatever the umask."""
     saved()
     assert file_store().load(KEY) == token_set()
     assert mode(folder / NAME) == 0o600
@@ -109,7 +109,7 @@ def test_another_session_finds_what_one_kept(folder: Path, umask: int) -> None:
 
 
 def test_loading_makes_nothing(folder: Path) -> None:
-    """Whoever keeps nothing has no folder."""
+    """The folder is made when tokens are first saved."""
     store = file_store()
     assert store.load(KEY) is None
     store.forget(KEY)
@@ -126,7 +126,7 @@ def test_what_is_forgotten_is_gone(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_unfinished_file_does_not_stay(folder: Path) -> None:
-    """The next save removes what a writer left who was killed over a minute ago, and nobody else's."""
+    """The next save removes the file of a writer that was killed over a minute ago, and no other file."""
     store = saved()
     old, new, other = (folder / name for name in (f"{NAME}.1.new", f"{NAME}.2.new", "other.json.1.new"))
     for path in (old, new, other):
@@ -251,7 +251,7 @@ def test_a_folder_in_the_place_of_a_record_costs_a_warning(folder: Path) -> None
 
 
 def test_the_file_of_another_user_counts_as_absent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who could write it could choose whose tokens are used."""
+    """A user with write access could choose whose tokens are used."""
     store = saved()
     give_away(folder / NAME, monkeypatch)
     assert found(store) is None
@@ -308,7 +308,7 @@ def test_a_link_in_the_place_of_the_folder_is_refused(folder: Path, tmp_path: Pa
 
 
 def test_a_full_disk_costs_one_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The session goes on, no token is told, and no outdated refresh token is left to be used again."""
+    """The session goes on, the warning has no token, and no outdated refresh token is left to be used again."""
     store = saved("old")
     with pytest.warns(IpyauthWarning) as caught, full_disk():
         save_twice(store)

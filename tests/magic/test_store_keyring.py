@@ -262,7 +262,7 @@ def test_a_keyring_that_cannot_be_set_up_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_locked_keyring_costs_one_warning(use: Callable[..., None]) -> None:
-    """The session keeps its tokens, no token is told, and the user is asked to unlock it once, not at each renewal."""
+    """The session keeps its tokens, and the user is asked to unlock it once; the warning has no token."""
     backend = LockedKeyring()
     use(backend)
     store = open_store("keyring")

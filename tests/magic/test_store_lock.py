@@ -122,7 +122,7 @@ def test_keys_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
 
 def test_a_wait_has_an_end(tmp_path: Path, program: Callable[[str], subprocess.Popen[str]]) -> None:
-    """At which nobody renews behind another's back, and the processor was left alone meanwhile."""
+    """Then the caller gets an error and no lock; the wait takes hardly any processor time."""
     holder = program(HOLD)
     assert said(holder) == "holds"
     began, used = time.monotonic(), time.thread_time()

@@ -16,7 +16,7 @@ NOBODY = 65534
 
 
 def give_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make *path* another user's; who may not do that becomes another user instead."""
+    """Make *path* another user's; without the right to do that, let this process seem to be another user's."""
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     else:
@@ -36,7 +36,7 @@ def full_disk(left: int = 1000) -> Iterator[None]:
 
 @contextmanager
 def ordinary_home() -> Iterator[Path]:
-    """Give an empty home, of a user whom modes bind: root becomes nobody for a while."""
+    """Give an empty home, of a user whom modes bind: root becomes the user `nobody` for a while."""
     home = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     if is_root:
