@@ -672,6 +672,14 @@ class _Provider:
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
+    @property
+    def is_good(self) -> bool:
+        return self._auth.is_signed_in
+
+    @property
+    def tokens(self) -> TokenSet:
+        return self._auth.tokens
+
     def get(self) -> TokenSet:
         return self._auth._kept.good()
 

@@ -1,4 +1,4 @@
-"""What IPython shows of an error: our sentence at the user's own line, and no frame in which a secret stands.
+"""In IPython an error of ours is its sentence at the user's own line, and no frame with a secret is shown.
 
 Outside IPython an error keeps its traceback and its cause. IPython alone prints the variables of frames (`%xmode
 Verbose`), and its users read a sentence more easily than the insides of a package. So the guard stands there, and
@@ -32,7 +32,7 @@ _SHOWN = ("__traceback__", "__cause__", "__context__", "__suppress_context__")
 def guard_tracebacks(shell: Any = None) -> None:
     """Have *shell*, by default the running one, show errors as this module says. A second call changes nothing."""
     shell = shell or current_shell()
-    # A shell may be without either: `get_ipython` is also a function of other programs.
+    # None outside IPython; other programs have a `get_ipython` too, whose shell shows no tracebacks.
     if (formatter := getattr(shell, "InteractiveTB", None)) is None:
         return
     _replace(formatter, "structured_traceback", lambda original: _structured_traceback(formatter, original))
@@ -41,7 +41,7 @@ def guard_tracebacks(shell: Any = None) -> None:
 
 
 def unguard_tracebacks(shell: Any) -> None:
-    """Take the guard away."""
+    """Remove the guard."""
     _restore(shell, "showtraceback")
     _restore(shell.InteractiveTB, "structured_traceback")
 

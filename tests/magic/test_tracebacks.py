@@ -293,7 +293,7 @@ def test_users_function_where_the_request_is_bytes(
 # The token request
 
 
-@pytest.fixture(params=["cut", "no status line", "no JSON", "not UTF-8", "busy"])
+@pytest.fixture(params=["cut", "text", "half a JSON object", "not UTF-8", "busy"])
 def broken_token_endpoint(request: pytest.FixtureRequest, own_issuer: LocalIssuer) -> str:
     """The provider answers the next token request in a way that cannot be used."""
     switches, secret = own_issuer.switches, b"secretsecretsecretsecret"
@@ -302,7 +302,7 @@ def broken_token_endpoint(request: pytest.FixtureRequest, own_issuer: LocalIssue
     elif request.param == "busy":
         switches.answer("/oauth/token", 503, {"access_token": secret.decode()}, times=5)
     else:
-        bodies = {"no JSON": b'{"access_token": "' + secret, "not UTF-8": b"\xff" + secret}
+        bodies = {"half a JSON object": b'{"access_token": "' + secret, "not UTF-8": b"\xff" + secret}
         switches.answer("/oauth/token", 200, bodies.get(request.param, secret), times=5)
     return str(request.param)
 
