@@ -17,13 +17,13 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..errors import IpyauthError
-from ..protocol.tokens import AuthorizationHeader, HeaderBytes
+from ..protocol.tokens import AuthorizationHeader, HeaderBytes, RequestBody
 from .shell import current_shell
 
 _OURS = __name__.partition(".")[0]
 
 _SENDING = ("requests.adapters", "urllib3", "http", "httpx._transports", "httpcore", "h11")
-"""Modules that turn a request into bytes; frames further out hold the header as a masked value."""
+"""Modules that turn a request into bytes; frames further out hold header and body as masked values."""
 
 _SHOWN = ("__traceback__", "__cause__", "__context__", "__suppress_context__")
 """What is shown of an error beside its sentence."""
@@ -133,7 +133,7 @@ class _Depth(IntEnum):
     OURS = 1
     """In our code: only the user's own frames may be shown, as those of a store of theirs."""
     SENDING = 2
-    """Where a request with the token becomes bytes: no frame may, since a user's variables may hold the bytes too."""
+    """Where a request with a secret becomes bytes: no frame may, since a user's variables may hold the bytes too."""
 
 
 def _mask(error: BaseException, offset: int, hides_ours: bool) -> None:
@@ -162,7 +162,7 @@ def _cut(frames: list[TracebackType], depth: _Depth, hides_ours: bool) -> tuple[
         frame = each.tb_frame
         if hides_ours and _is_ours(frame):
             depth = max(depth, _Depth.OURS)
-        if _holds_our_header(frame):
+        if _sends_secret(frame):
             depth = _Depth.SENDING
         if depth is _Depth.OUTSIDE or (depth is _Depth.OURS and _is_users(frame)):
             kept.append(each)
@@ -184,13 +184,18 @@ def _module(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def _holds_our_header(frame: FrameType) -> bool:
-    """Tell whether *frame* makes bytes of a request with our `Authorization` header."""
+def _sends_secret(frame: FrameType) -> bool:
+    """Tell whether *frame* makes bytes of a request with our `Authorization` header, or of one to the provider."""
     module = _module(frame)
     if not any(module == each or module.startswith(f"{each}.") for each in _SENDING):
         return False
-    values = (frame.f_locals.get(name) for name in ("request", "headers"))
-    return any(_has_our_header(getattr(value, "headers", value)) for value in values)
+    request, headers, body = (frame.f_locals.get(name) for name in ("request", "headers", "body"))
+    bodies = (body, getattr(request, "body", None))
+    return (
+        any(isinstance(each, RequestBody) for each in bodies)
+        or _has_our_header(headers)
+        or _has_our_header(getattr(request, "headers", None))
+    )
 
 
 def _has_our_header(headers: Any) -> bool:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from ..errors import ProviderError, ProviderUnreachable
+from ..protocol.tokens import RequestBody
 from ..protocol.urls import is_loopback_url
 from .connections import Connections, adapter
 from .threads import ended_by_giving_up, run_in_thread
@@ -100,6 +102,10 @@ def _ask(
     import urllib3.exceptions
 
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    body = None
+    if form is not None:
+        body = RequestBody(urlencode(form))  # an error of `requests` holds its request
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
     if authorization:
         headers["Authorization"] = authorization
     try:
@@ -108,7 +114,7 @@ def _ask(
             session.request(
                 method,
                 url,
-                data=form,
+                data=body,
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),

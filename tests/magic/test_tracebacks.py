@@ -15,6 +15,7 @@ from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
 from ipyauth_magic.display.traceback_masking import guard_tracebacks, unguard_tracebacks
 from ipyauth_magic.errors import NotSignedIn
+from ipyauth_magic.protocol.tokens import RefreshToken
 from ipyauth_magic.store.memory import MemoryStore
 from tests.magic.test_leaks import assert_silent
 from tests.magic.test_magics import run
@@ -329,6 +330,25 @@ def test_token_request_that_fails(guarded: InteractiveShell, signed_in: Auth, br
         if "# mine" in cell:
             assert "# mine" in text
             assert [part for part in HIDDEN if part in text] == []
+
+
+def test_causes_of_a_token_request_that_fails(guarded: InteractiveShell) -> None:
+    """They hold the request, whose body is masked; each may be raised again."""
+    guarded.user_ns["form"] = {"grant_type": "refresh_token", "refresh_token": RefreshToken("secretsecretsecret")}
+    run(guarded, "%xmode Verbose")
+    cell = "from ipyauth_magic.provider.http import ask\ntry:\n    ask('POST', 'http://127.0.0.1:1/token', form)\n"
+    run(guarded, cell + "except IpyauthError as e:\n    kept = e")
+    cells = (
+        "kept, vars(kept), kept.__cause__, vars(kept.__cause__), vars(kept.__cause__.request)",
+        "raise kept.__cause__",
+        "raise kept.__cause__.__context__",
+        "raise kept.__cause__.args[0].reason",
+        "raise KeyError('other') from kept.__cause__.__context__",
+    )
+    for cell in cells:
+        result, printed, said, _ = run(guarded, cell)
+        assert "refused" in printed + said + repr(result.result), cell
+        assert "secretsecretsecret" not in printed + said + repr(result.result), cell
 
 
 # Putting the guard there and away
