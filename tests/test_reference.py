@@ -73,7 +73,7 @@ def methods(cls: type) -> Iterator[tuple[str, object]]:
 
 def classes_called(name: str) -> Iterator[type]:
     """Return the classes of ours that have this name."""
-    for module in ("session", "worker_auth"):
+    for module in ("session", "clients.dask.worker"):
         importlib.import_module(f"ipyauth_magic.{module}")
     for home in [each for name, each in sys.modules.items() if name.startswith("ipyauth_magic.")]:
         each = vars(home).get(name)

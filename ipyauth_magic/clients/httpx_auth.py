@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
+from typing import Protocol
 
 import anyio.to_thread
 import httpx
@@ -12,6 +13,18 @@ from ..protocol.tokens import AccessToken, AuthorizationHeader
 from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow
 
 
+class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
+    """A token provider that can tell, without waiting, whether a token is at hand."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether there is a token that is still good."""
+
+    @property
+    def tokens(self) -> HasAccessToken:
+        """The tokens as they are, good or not."""
+
+
 class TokenAuth(httpx.Auth):
     """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
 
@@ -19,26 +32,29 @@ class TokenAuth(httpx.Auth):
     help, the request raises `SignInNeeded`.
     """
 
-    def __init__(self, provider: TokenProvider[HasAccessToken]) -> None:
+    def __init__(self, provider: ReadyProvider) -> None:
         self._provider = provider
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """Send *request* with the token, and perhaps once more."""
+    def auth_flow(
+        self, request: httpx.Request, token: AccessToken | None = None
+    ) -> Generator[httpx.Request, httpx.Response]:
+        """Send *request* with *token*, by default the provider's, and perhaps once more."""
         guard_tracebacks()
-        flow = bearer_flow(self._provider)
+        flow = bearer_flow(self._provider, token)
         response = yield _with_token(request, next(flow))
         if _may_be_repeated(request, response):
             answer = Answer(response.status_code, response.headers.get("WWW-Authenticate", ""))
             try:
-                token = flow.send(answer)
+                another = flow.send(answer)
             except StopIteration:
                 return
-            yield _with_token(request, token)
+            yield _with_token(request, another)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send *request* with the token, and perhaps once more; each step that may wait runs in a thread."""
-        flow = self.auth_flow(request)
-        response = yield await anyio.to_thread.run_sync(next, flow)
+        token = self._provider.tokens.access_token if self._provider.is_good else None
+        flow = self.auth_flow(request, token)
+        response = yield next(flow) if token is not None else await anyio.to_thread.run_sync(next, flow)
         if response.status_code == 401:
             again = await anyio.to_thread.run_sync(_next_request, flow, response)
             if again is not None:

@@ -1,4 +1,4 @@
-"""What `token?`, Shift-Tab and `%whos` show of a token: that it is one, or nothing, and no part of it."""
+"""No part of a token in `token?` and Shift-Tab, which show its masked `repr`, nor in `%whos`, which leaves it out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..protocol.tokens import AccessToken, IdToken, Masked
 from .shell import current_shell
 
 _ASKED = ("info", "_info")
-"""The methods that tell of an object; IPython has had one, the other, or both."""
+"""The methods that describe an object; versions of IPython have one, the other, or both."""
 
 
 def guard_inspector(shell: Any) -> None:
-    """Let *shell* show the `repr` of a token where it shows the text of other strings, or leave it out."""
+    """Have *shell* show the `repr` of a token where it shows the text of other strings, or leave it out."""
     inspector = shell.inspector
     for name in _ASKED:
         if hasattr(inspector, name) and name not in vars(inspector):
@@ -23,15 +23,15 @@ def guard_inspector(shell: Any) -> None:
 
 
 def unguard_inspector(shell: Any) -> None:
-    """Take the guard away."""
+    """Remove the guard."""
     for name in _ASKED:
         vars(shell.inspector).pop(name, None)
-    with suppress(ValueError):  # it may never have been there
+    with suppress(ValueError):  # not registered
         shell.events.unregister("post_execute", leave_tokens_out)
 
 
 def leave_tokens_out() -> None:
-    """Leave each name that the user gave to one of our secrets out of `%who` and `%whos`, which print text by `str`."""
+    """Hide each variable that holds a secret of ours from `%who` and `%whos`, which print a string by `str`."""
     shell = current_shell()
     shell.user_ns_hidden.update(
         {name: value for name, value in list(shell.user_ns.items()) if isinstance(value, Masked)}
@@ -40,9 +40,9 @@ def leave_tokens_out() -> None:
 
 def _guarded(info: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        told = info(obj, *args, **kwargs)
+        described = info(obj, *args, **kwargs)
         if isinstance(obj, (AccessToken, IdToken)):
-            told["string_form"] = repr(obj)
-        return told
+            described["string_form"] = repr(obj)
+        return described
 
     return guarded

@@ -1,4 +1,4 @@
-"""What IPython shows of an error: our sentence at the user's own line, and no frame in which a secret stands.
+"""In IPython an error of ours is its sentence at the user's own line, and no frame with a secret is shown.
 
 Outside IPython an error keeps its traceback and its cause. IPython alone prints the variables of frames (`%xmode
 Verbose`), and its users read a sentence more easily than the insides of a package. So the guard stands there, and
@@ -17,13 +17,13 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..errors import IpyauthError
-from ..protocol.tokens import AuthorizationHeader, HeaderBytes
+from ..protocol.tokens import AuthorizationHeader, HeaderBytes, RequestBody
 from .shell import current_shell
 
 _OURS = __name__.partition(".")[0]
 
 _SENDING = ("requests.adapters", "urllib3", "http", "httpx._transports", "httpcore", "h11")
-"""Modules that turn a request into bytes; frames further out hold the header as a masked value."""
+"""Modules that turn a request into bytes; frames further out hold header and body as masked values."""
 
 _SHOWN = ("__traceback__", "__cause__", "__context__", "__suppress_context__")
 """What is shown of an error beside its sentence."""
@@ -32,7 +32,7 @@ _SHOWN = ("__traceback__", "__cause__", "__context__", "__suppress_context__")
 def guard_tracebacks(shell: Any = None) -> None:
     """Have *shell*, by default the running one, show errors as this module says. A second call changes nothing."""
     shell = shell or current_shell()
-    # A shell may be without either: `get_ipython` is also a function of other programs.
+    # None outside IPython; other programs have a `get_ipython` too, whose shell shows no tracebacks.
     if (formatter := getattr(shell, "InteractiveTB", None)) is None:
         return
     _replace(formatter, "structured_traceback", lambda original: _structured_traceback(formatter, original))
@@ -41,7 +41,7 @@ def guard_tracebacks(shell: Any = None) -> None:
 
 
 def unguard_tracebacks(shell: Any) -> None:
-    """Take the guard away."""
+    """Remove the guard."""
     _restore(shell, "showtraceback")
     _restore(shell.InteractiveTB, "structured_traceback")
 
@@ -133,7 +133,7 @@ class _Depth(IntEnum):
     OURS = 1
     """In our code: only the user's own frames may be shown, as those of a store of theirs."""
     SENDING = 2
-    """Where a request with the token becomes bytes: no frame may, since a user's variables may hold the bytes too."""
+    """Where a request with a secret becomes bytes: no frame may, since a user's variables may hold the bytes too."""
 
 
 def _mask(error: BaseException, offset: int, hides_ours: bool) -> None:
@@ -162,7 +162,7 @@ def _cut(frames: list[TracebackType], depth: _Depth, hides_ours: bool) -> tuple[
         frame = each.tb_frame
         if hides_ours and _is_ours(frame):
             depth = max(depth, _Depth.OURS)
-        if _holds_our_header(frame):
+        if _sends_secret(frame):
             depth = _Depth.SENDING
         if depth is _Depth.OUTSIDE or (depth is _Depth.OURS and _is_users(frame)):
             kept.append(each)
@@ -184,13 +184,18 @@ def _module(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def _holds_our_header(frame: FrameType) -> bool:
-    """Tell whether *frame* makes bytes of a request with our `Authorization` header."""
+def _sends_secret(frame: FrameType) -> bool:
+    """Tell whether *frame* makes bytes of a request with our `Authorization` header, or of one to the provider."""
     module = _module(frame)
     if not any(module == each or module.startswith(f"{each}.") for each in _SENDING):
         return False
-    values = (frame.f_locals.get(name) for name in ("request", "headers"))
-    return any(_has_our_header(getattr(value, "headers", value)) for value in values)
+    request, headers, body = (frame.f_locals.get(name) for name in ("request", "headers", "body"))
+    bodies = (body, getattr(request, "body", None))
+    return (
+        any(isinstance(each, RequestBody) for each in bodies)
+        or _has_our_header(headers)
+        or _has_our_header(getattr(request, "headers", None))
+    )
 
 
 def _has_our_header(headers: Any) -> bool:

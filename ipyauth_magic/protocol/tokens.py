@@ -54,6 +54,12 @@ class Received(Masked):
     __slots__ = ()
 
 
+class RequestBody(Masked):
+    """The body of a request to the provider, with a code or a token in it: a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
 class AuthorizationHeader(Masked):
     """The value of an `Authorization` header (RFC 6750, 2.1): a `str` whose `repr` is masked."""
 

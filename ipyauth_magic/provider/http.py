@@ -8,8 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from ..errors import ProviderError, ProviderUnreachable
+from ..protocol.tokens import RequestBody
 from ..protocol.urls import is_loopback_url
 from .threads import run_in_thread
 
@@ -45,17 +47,15 @@ class Answer:
         Raises:
             ProviderError: the body is not a JSON object.
         """
+        document, expected = None, "a JSON object"
         try:
             document = json.loads(self.body.decode("utf-8"))
         except (ValueError, RecursionError):
-            # Without its cause: the `repr` of a UnicodeDecodeError shows the answer, and so perhaps a token.
-            raise self._no_json("JSON") from None
+            expected = "JSON"
         if not isinstance(document, dict):
-            raise self._no_json("a JSON object")
+            # Not in the handler: the `repr` of a UnicodeDecodeError shows the answer, and so perhaps a token.
+            raise ProviderError(f"The provider's answer at {self.url} is not {expected}. Check `domain` or `issuer`.")
         return document
-
-    def _no_json(self, what: str) -> ProviderError:
-        return ProviderError(f"The provider's answer at {self.url} is not {what}. Check `domain` or `issuer`.")
 
 
 def fetch_json(url: str) -> dict[str, Any]:
@@ -100,6 +100,10 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
     import urllib3.exceptions
 
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    body = None
+    if form is not None:
+        body = RequestBody(urlencode(form))  # an error of `requests` holds its request
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
     if authorization:
         headers["Authorization"] = authorization
     try:
@@ -108,7 +112,7 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
             session.request(
                 method,
                 url,
-                data=form,
+                data=body,
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
@@ -125,23 +129,23 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
         raise ProviderError(f"The proxy cannot be used for {url}. Check HTTPS_PROXY and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise ProviderUnreachable(
+        unreachable = ProviderUnreachable(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
-        ) from _cause(error)
+        )
+        if not _quotes_answer(error):
+            raise unreachable from error
     except OSError as error:  # requests raises it for a bundle that does not exist
         raise ProviderError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is not a usable file: {error}.") from error
+    raise unreachable
 
 
-def _cause(error: BaseException) -> BaseException | None:
-    """Return *error*, unless its text quotes an answer without a status line, which may be a token response."""
+def _quotes_answer(error: BaseException | None) -> bool:
+    """Tell whether *error* has the text of an answer without a status line, which may be a token response."""
     from http.client import BadStatusLine
 
-    each: BaseException | None = error
-    while each is not None:
-        if isinstance(each, BadStatusLine):
-            return None
-        each = each.__cause__ or each.__context__
-    return error
+    while error is not None and not isinstance(error, BadStatusLine):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _session(url: str) -> requests.Session:

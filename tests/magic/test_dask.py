@@ -98,7 +98,7 @@ def test_tasks_send_the_token(client: Client, make_auth: Callable[..., Auth], ap
 
 
 def test_renewal_reaches_every_worker(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
-    """Whoever renewed."""
+    """Also a renewal that the notebook asked for."""
     auth = make_auth().sign_in()
     first = auth.access_token
     with auth.on_dask(client) as on_workers:
@@ -222,7 +222,7 @@ def test_token_that_only_the_user_can_renew(
         assert time.monotonic() - begun < worker.WAIT_LIMIT / 2
 
 
-def test_error_that_nobody_foresaw(
+def test_unexpected_error(
     client: Client, make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user is shown what went wrong as the kernel looked for a token, and the workers are served on."""
@@ -245,7 +245,7 @@ def test_error_that_nobody_foresaw(
 
 
 def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
-    """Every worker forgets, also after an error; a task says what is the matter; nothing runs on in the kernel."""
+    """Every worker forgets, also after an error. A later task raises an error. No thread goes on in the kernel."""
     auth = make_auth().sign_in()
     with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012
         assert all(client.run(blocks).values())
@@ -298,7 +298,7 @@ def test_interrupt_as_the_block_begins(
 def test_worker_that_hangs_or_dies(
     make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the block begins or ends: what comes in its place serves, the end waits not for long, and is no error."""
+    """As the block begins or ends. The worker in its place serves; the end waits for a limited time without an error."""
     auth = make_auth().sign_in()
     with make_cluster(n_workers=1) as cluster, Client(cluster) as client:
 
@@ -432,7 +432,7 @@ def test_worker_that_joins_without_tls(make_auth: Callable[..., Auth], client: C
             assert call(client, api.url, on_workers).status_code == 200
 
 
-def test_nobody_is_signed_in(make_auth: Callable[..., Auth], client: Client) -> None:
+def test_before_any_sign_in(make_auth: Callable[..., Auth], client: Client) -> None:
     """It is said before anything is sent."""
     with pytest.raises(NotSignedIn), make_auth().on_dask(client):
         pass

@@ -106,7 +106,7 @@ def test_errors_are_the_same_on_the_other_side(error: IpyauthError) -> None:
 
 @pytest.mark.parametrize("name", ["Problem", "REMEDIES", "nothing", "Exception"])
 def test_error_of_another_version(name: str) -> None:
-    """What is no error of ours here is one of the provider's, with its sentence."""
+    """An unknown class becomes a provider's error, with its sentence."""
     secret = new_secret()
     message = Message(1, error=type(name, (IpyauthError,), {})("It is so."))
     error = Message.opened(message.sealed(secret), secret).error

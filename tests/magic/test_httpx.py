@@ -117,7 +117,7 @@ async def waiting(auth: Auth) -> asyncio.Task[Auth]:
 def test_cancelling_the_task_ends_the_sign_in(
     own_issuer: LocalIssuer, make_auth: Callable[..., Auth], no_browser: None
 ) -> None:
-    """The port is free again, and nobody waits on."""
+    """The port is free again, and no thread waits."""
     auth = make_auth()
 
     async def main() -> None:

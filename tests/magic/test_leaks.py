@@ -65,6 +65,14 @@ USES = [
     "requests.get('http://127.0.0.1:1/', auth=auth)",
     "try:\n    requests.get('http://127.0.0.1:1', auth=auth)\nexcept Exception as e:\n    raise KeyError() from e",
     "auth.session('http://127.0.0.1:1').get('/')",
+    "import httpx; httpx.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)",
+    "%tb",
+    "try:\n    auth.session('http://127.0.0.1:1').get('/')\nexcept Exception as e:\n    kept = e\n"
+    "    logging.exception('It failed: %r', e)",
+    "kept, vars(kept), kept.__cause__, kept.__context__, kept.request.headers",
+    "raise kept",
+    "import traceback; traceback.print_exception(kept)",
+    "raise ExceptionGroup('many', [kept])",
     "import pickle; pickle.dumps(token)",
     "import copy; copy.copy(token), copy.deepcopy(auth._authenticator.source.current.access_token)",
     "%history",
@@ -98,6 +106,9 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
             cells += ["auth.sign_in(force=True, timeout=3)"]
     cells += [f"%auth0 -f demo.env --force redirect_uri=http://127.0.0.1:{free_port()}/not-registered --timeout 1"]
     cells += ["auth.sign_out()", "auth.userinfo()"]
+    cells += [
+        "try:\n    auth.userinfo()\nexcept Exception as e:\n    logging.exception('%r', e)\n    raise KeyError() from e"
+    ]
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     client = NotebookClient(
         document,

@@ -443,4 +443,5 @@ def test_answer_without_a_status_line_is_quoted_by_no_error(answer: bytes) -> No
         with pytest.raises(ProviderUnreachable) as caught:
             http_module.ask("POST", f"http://127.0.0.1:{server.getsockname()[1]}/token", {"code": "secret"})
         serving_thread.join(10)
-    assert "secretsecret" not in "".join(traceback.format_exception(caught.value))
+    told = [*traceback.format_exception(caught.value), repr(caught.value.__cause__), repr(caught.value.__context__)]
+    assert "secretsecret" not in "".join(told)

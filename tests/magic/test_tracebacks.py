@@ -15,6 +15,7 @@ from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
 from ipyauth_magic.display.traceback_masking import guard_tracebacks, unguard_tracebacks
 from ipyauth_magic.errors import NotSignedIn
+from ipyauth_magic.protocol.tokens import RefreshToken
 from ipyauth_magic.store.memory import MemoryStore
 from tests.magic.test_leaks import assert_silent
 from tests.magic.test_magics import run
@@ -294,7 +295,7 @@ def test_users_function_where_the_request_is_bytes(
 # The token request
 
 
-@pytest.fixture(params=["cut", "no status line", "no JSON", "not UTF-8", "busy"])
+@pytest.fixture(params=["cut", "text", "half a JSON object", "not UTF-8", "busy"])
 def broken_token_endpoint(request: pytest.FixtureRequest, own_issuer: LocalIssuer) -> str:
     """The provider answers the next token request in a way that cannot be used."""
     switches, secret = own_issuer.switches, b"secretsecretsecretsecret"
@@ -303,7 +304,7 @@ def broken_token_endpoint(request: pytest.FixtureRequest, own_issuer: LocalIssue
     elif request.param == "busy":
         switches.answer("/oauth/token", 503, {"access_token": secret.decode()}, times=5)
     else:
-        bodies = {"no JSON": b'{"access_token": "' + secret, "not UTF-8": b"\xff" + secret}
+        bodies = {"half a JSON object": b'{"access_token": "' + secret, "not UTF-8": b"\xff" + secret}
         switches.answer("/oauth/token", 200, bodies.get(request.param, secret), times=5)
     return str(request.param)
 
@@ -330,6 +331,25 @@ def test_token_request_that_fails(guarded: InteractiveShell, signed_in: Auth, br
         if "# mine" in cell:
             assert "# mine" in text
             assert [part for part in HIDDEN if part in text] == []
+
+
+def test_causes_of_a_token_request_that_fails(guarded: InteractiveShell) -> None:
+    """They hold the request, whose body is masked; each may be raised again."""
+    guarded.user_ns["form"] = {"grant_type": "refresh_token", "refresh_token": RefreshToken("secretsecretsecret")}
+    run(guarded, "%xmode Verbose")
+    cell = "from ipyauth_magic.provider.http import ask\ntry:\n    ask('POST', 'http://127.0.0.1:1/token', form)\n"
+    run(guarded, cell + "except IpyauthError as e:\n    kept = e")
+    cells = (
+        "kept, vars(kept), kept.__cause__, vars(kept.__cause__), vars(kept.__cause__.request)",
+        "raise kept.__cause__",
+        "raise kept.__cause__.__context__",
+        "raise kept.__cause__.args[0].reason",
+        "raise KeyError('other') from kept.__cause__.__context__",
+    )
+    for cell in cells:
+        result, printed, said, _ = run(guarded, cell)
+        assert "refused" in printed + said + repr(result.result), cell
+        assert "secretsecretsecret" not in printed + said + repr(result.result), cell
 
 
 # Putting the guard there and away
