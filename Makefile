@@ -1,7 +1,7 @@
 # Everything runs from here; each target makes the virtual environment that it needs.
 #   make demo           the fruit story in JupyterLab with a local issuer; without a display it plays the user itself
 #   make lab            the same, always interactive
-#   make test           all tests (a real Chromium and an independent provider among them)
+#   make test           all tests, two files at a time (a real Chromium and an independent provider among them)
 #   make test-long      the tests marked long, in full, and those of the tests' own harness
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, layers, docs, examples
