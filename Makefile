@@ -1,7 +1,7 @@
 # Everything runs from here; each target makes the virtual environment that it needs.
 #   make demo           the fruit story in JupyterLab with a local issuer; without a display it plays the user itself
 #   make lab            the same, always interactive
-#   make test           all tests (a real Chromium and an independent provider among them)
+#   make test           all tests, two files at a time (a real Chromium and an independent provider among them)
 #   make test-long      the tests marked long, in full, and those of the tests' own harness
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, layers, docs, examples
@@ -17,6 +17,11 @@
 
 PYTHON ?= python3
 IPYTHONS := 7.34 8.39
+
+# Test files run two at a time; `make test WORKERS=0` runs one after the other. The order stays that of the folders: the
+# longest files come first, so that no worker is left with a long one at the end.
+WORKERS := 2
+IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The tests that `check` runs.
 CHECKED := layers docs examples
@@ -39,7 +44,7 @@ picture: .venv/ready
 
 # What `check` has run in the same call of make, as in .ci/run, is not run again.
 test: .venv/ready
-	$(BIN)/python -m pytest $(if $(filter check,$(MAKECMDGOALS)),$(CHECKED:%=--ignore=tests/test_%.py))
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(if $(filter check,$(MAKECMDGOALS)),$(CHECKED:%=--ignore=tests/test_%.py))
 
 test-long: .venv/ready
 	$(BIN)/python -m pytest -m 'long or harness' --long
@@ -52,7 +57,7 @@ NO_IPYTHON := arrivals code command_line dask dask_day dask_message dask_worker 
 	store_keyring store_lock store_record token_response userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready
-	.venv-ipython-$*/bin/python -m pytest tests/magic $(NO_IPYTHON:%=--ignore=tests/magic/test_%.py)
+	.venv-ipython-$*/bin/python -m pytest $(IN_PARALLEL) tests/magic $(NO_IPYTHON:%=--ignore=tests/magic/test_%.py)
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

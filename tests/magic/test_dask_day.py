@@ -20,7 +20,12 @@ from tests.service.running import running_service
 from tests.support.machine import environment
 
 ROOT = Path(__file__).parents[2]
-LIFETIME = 5
+LIFETIME = 15
+"""Seconds of an access token. Its successor is sent to the workers when a tenth of that is left.
+
+So a machine on which a request stands still for longer than a tenth makes the API see an ended token. With 5 seconds,
+that was half a second, and a busy machine stands still for as long. A usual token has half a minute.
+"""
 
 
 @pytest.fixture

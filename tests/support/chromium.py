@@ -13,6 +13,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from .installing import one_at_a_time
+
 NAMES = (
     "chromium",
     "chromium-browser",
@@ -77,15 +79,16 @@ def _options(flags: Sequence[str] = ()) -> dict[str, Any]:
 
 def find_chromium() -> Path | None:
     """Return the browser to run, installing one where there is none; None stands for Playwright's own."""
-    found = installed_chromium()
-    if found or playwrights_own():
-        return found
-    if can_install_from_debian():
-        install_from_debian()
+    with one_at_a_time():
         found = installed_chromium()
-    if not found:
-        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True, timeout=900)
-    return found
+        if found or playwrights_own():
+            return found
+        if can_install_from_debian():
+            install_from_debian()
+            found = installed_chromium()
+        if not found:
+            subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True, timeout=900)
+        return found
 
 
 def installed_chromium() -> Path | None:

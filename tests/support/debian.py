@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from .installing import one_at_a_time
+
 PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/bin")
 
 
@@ -14,8 +16,10 @@ def program(name: str, package: str) -> str:
     """Return the path of a program; where it is missing, install the Debian *package* that has it."""
     found = _find(name)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install(package)
-        found = _find(name)
+        with one_at_a_time():
+            if (found := _find(name)) is None:
+                install(package)
+                found = _find(name)
     if found is None:
         raise RuntimeError(f"{name} is needed for this test: apt-get install {package}")
     return found

@@ -30,7 +30,7 @@ PREFERENCES: dict[str, bool | int | str] = {
     "extensions.update.enabled": False,
     "services.settings.server": "data:,none",
 }
-"""Nothing but what a page asks for: no first page, and no request of the browser's own."""
+"""Only the pages that the test opens: no first page, and no request of the browser's own."""
 STARTING = 120
 """Seconds; it takes two."""
 T = TypeVar("T")
@@ -132,6 +132,8 @@ class Firefox:
     def _find(self, using: str, value: str, timeout: float, press: bool = False) -> str:
         def found() -> str | None:
             try:
+                if press and self.evaluate("document.readyState") != "complete":
+                    return None  # a click into a page that is loading may be lost
                 element = self._do("WebDriver:FindElement", using=using, value=value)["value"][ELEMENT]
                 if press:
                     return str(self._do("WebDriver:ElementClick", id=element))

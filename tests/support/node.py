@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .installing import one_at_a_time
+
 OLDEST = 20
 """The oldest major version that the tests' provider, and the Hub's proxy, run on."""
 
@@ -24,15 +26,17 @@ class Node:
 
 def with_packages(folder: Path) -> Node:
     """Return Node.js, having brought what *folder*'s package-lock.json names into it, if that is not there."""
-    node = find_node()
-    modules = folder / "node_modules"
-    mark = modules / ".made-from"
-    digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    if not mark.exists() or mark.read_text() != digest:
-        shutil.rmtree(modules, ignore_errors=True)
-        subprocess.run([*node.npm, "ci", "--ignore-scripts"], cwd=folder, check=True, timeout=600, capture_output=True)
-        mark.write_text(digest)
-    return node
+    with one_at_a_time():
+        node = find_node()
+        modules = folder / "node_modules"
+        mark = modules / ".made-from"
+        digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+        if not mark.exists() or mark.read_text() != digest:
+            shutil.rmtree(modules, ignore_errors=True)
+            command = [*node.npm, "ci", "--ignore-scripts"]
+            subprocess.run(command, cwd=folder, check=True, timeout=600, capture_output=True)
+            mark.write_text(digest)
+        return node
 
 
 def find_node() -> Node:

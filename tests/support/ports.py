@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
 import time
 
+FIRST, END = 20000, 32000
+"""Below the ports that connections take, so that none of those takes one meanwhile."""
+
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 (and of ::1, where there is IPv6) that nobody holds now."""
+    """Return a port of 127.0.0.1 (and of ::1, where there is IPv6) that no process holds now.
+
+    Each worker of pytest-xdist has ports of its own: the port may stay free for long until its test listens there.
+    """
+    share = (END - FIRST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = FIRST + share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.randrange(20000, 32000)  # below those that connections take, so that none takes it meanwhile
+        port = random.randrange(first, first + share)
         try:
             for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
                 if family == socket.AF_INET or socket.has_ipv6:
