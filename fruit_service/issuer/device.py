@@ -1,4 +1,4 @@
-"""The device grant (RFC 8628): a device shows a code and asks again and again, a person allows it elsewhere."""
+"""The device grant (RFC 8628): a device shows a code and polls, and the user allows it on another device."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from .grants import LocalAuthorizationServer
 
 DEFAULT_INTERVAL = 5
-"""Between two polls where the response names none, and what `slow_down` adds, in seconds (RFC 8628, 3.2 and 3.5)."""
+"""Seconds between two polls if the response has no interval, and the seconds that `slow_down` adds (3.2 and 3.5)."""
 REMEMBERED = 600
-"""For how long after its end a device code is told to have expired; afterwards it is unknown. In seconds."""
+"""Seconds for which a poll with an expired device code gets `expired_token`. After that the code is unknown."""
 USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-"""Those of RFC 8628, section 6.1: no vowels, so that no words come out."""
+"""Letters of user codes (section 6.1): without vowels, so that they form no words."""
 
 AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
     AuthorizationPendingError: (403, "User has yet to authorize device code."),
@@ -39,12 +39,12 @@ AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
     ExpiredTokenError: (403, "The device code has expired."),
     AccessDeniedError: (403, "User cancelled the confirmation prompt."),
 }
-"""Auth0's statuses, where RFC 6749 (section 5.2) has 400 for all of them."""
+"""Auth0's statuses and descriptions. RFC 6749 (section 5.2) has 400 for all of them."""
 
 
 @dataclass(frozen=True)
 class DeviceCode:
-    """What a device code stands for: what is asked, and what the user has said; *ends* is by *clock*, in seconds."""
+    """The request of a device, and the user's answer. *ends* is a time of *clock*, in seconds."""
 
     device_code: str = field(repr=False)
     user_code: str = field(repr=False)
@@ -57,14 +57,14 @@ class DeviceCode:
     clock: Callable[[], float] = field(repr=False)
     answered: bool = False
     user: User | None = None
-    """Who allowed it; None once it is answered: it was denied."""
+    """The user who allowed it. None in an answered request means that it was denied."""
 
     def get_client_id(self) -> str:
-        """Return which client asks."""
+        """Return the client's identifier."""
         return self.client_id
 
     def get_scope(self) -> str:
-        """Return the scope that the user is asked for."""
+        """Return the scope that the user is asked to allow."""
         return self.scope
 
     def get_user_code(self) -> str:
@@ -72,11 +72,11 @@ class DeviceCode:
         return self.user_code
 
     def is_expired(self) -> bool:
-        """Tell whether its time is over."""
+        """Return whether it has expired."""
         return self.clock() >= self.ends
 
     def request(self, issuer: str) -> Request:
-        """Return what the user is asked as the request that the pages for sign-in and consent work on."""
+        """Return the request in the form that the pages for sign-in and consent need."""
         parameters = {"client_id": self.client_id, "audience": self.audience, "user_code": self.user_code}
         request = Request("GET", f"{issuer}activate", urlencode(parameters), {})
         request.scope = self.scope
@@ -84,7 +84,7 @@ class DeviceCode:
 
 
 class DeviceCodes:
-    """The devices of one issuer that wait, or were answered."""
+    """The device codes of one issuer, waiting or answered."""
 
     def __init__(self, switches: Switches) -> None:
         self._clock = switches.elapsed
@@ -94,32 +94,32 @@ class DeviceCodes:
         self._polls: TtlMap[tuple[float, float]] = TtlMap(self._clock)
 
     def add(self, code: DeviceCode) -> None:
-        """Let a device wait."""
+        """Add a waiting device."""
         self._keep(code)
         self._user_codes.put(code.user_code, code.device_code, code.ends - self._clock())
 
     def find(self, device_code: str) -> DeviceCode | None:
-        """Return what *device_code* stands for, also when it has expired a while ago."""
+        """Return the request of *device_code*, even if it has expired a while ago."""
         return self._codes.get(device_code)
 
     def waiting(self, user_code: str) -> DeviceCode | None:
-        """Return the device that waits for the answer to *user_code*, in either case and with any punctuation."""
+        """Return the waiting device with *user_code*. Case and punctuation of the code do not matter."""
         letters = "".join(each for each in user_code.upper() if each in USER_CODE_LETTERS)
         return self._codes.get(self._user_codes.get(f"{letters[:4]}-{letters[4:]}"))
 
     def answer(self, code: DeviceCode, user: User | None) -> bool:
-        """Remember that *user* allowed *code*, or that it was denied, once; tell whether it still waited."""
+        """Record that *user* allowed *code*, or with None that it was denied. Return whether it was still waiting."""
         if code.is_expired() or self._user_codes.take(code.user_code) is None:
             return False
         self._keep(replace(code, answered=True, user=user))
         return True
 
     def take(self, device_code: str) -> DeviceCode | None:
-        """Return what *device_code* stands for and forget it: of many polls, one gets the tokens."""
+        """Return the request of *device_code* and remove it, so that only one poll gets the tokens."""
         return self._codes.take(device_code)
 
     def is_too_fast(self, code: DeviceCode) -> bool:
-        """Note a poll of *code*, and tell whether it came too early, which makes the interval longer for good."""
+        """Record a poll of *code*. Return whether it came too early, which makes the interval longer."""
         with self._changing:
             now = self._clock()
             last, interval = self._polls.get(code.device_code) or (-float("inf"), code.interval)
@@ -139,7 +139,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
     server: LocalAuthorizationServer
 
     def create_endpoint_response(self, request: Any) -> Any:
-        """Return the codes, and let the device wait."""
+        """Return the codes, and add a waiting device."""
         scope = self.server.granted_scope(request, can_be_offline=True)
         status, data, headers = cast(Any, super()).create_endpoint_response(request)
         switches = self.server.switches
@@ -160,18 +160,18 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         return status, {name: value for name, value in data.items() if value is not None}, headers
 
     def generate_user_code(self) -> str:
-        """Return a code that no device waits with."""
+        """Return a code that no waiting device has."""
         while True:
             user_code: str = cast(Any, super()).generate_user_code()
             if self.server.devices.waiting(user_code) is None:
                 return user_code
 
     def get_verification_uri(self) -> str:
-        """Return the page where a user code is entered."""
+        """Return the URL of the page for user codes."""
         return f"{self.server.signer.issuer}activate"
 
     def save_device_credential(self, client_id: str, scope: str, data: Any) -> None:
-        """Do nothing: what is kept needs the request's audience, which does not come here."""
+        """Do nothing. `create_endpoint_response` stores the request, because it needs its audience."""
 
 
 class DeviceGrant(DeviceCodeGrant):
@@ -182,7 +182,7 @@ class DeviceGrant(DeviceCodeGrant):
     server: LocalAuthorizationServer
 
     def validate_token_request(self) -> None:
-        """Let a poll through to its tokens, or say why there are none, in Auth0's words."""
+        """Check a poll. Errors get Auth0's status and description."""
         try:
             super().validate_token_request()
         except tuple(AUTH0_ANSWERS) as error:
@@ -190,7 +190,7 @@ class DeviceGrant(DeviceCodeGrant):
             raise
 
     def query_device_credential(self, device_code: str) -> DeviceCode:
-        """Return what *device_code* stands for, if it is this client's."""
+        """Return the request of *device_code*, which must be of this client."""
         found = self.server.devices.find(device_code)
         if found is None or found.client_id != self.request.get("client_id"):
             raise _invalid_device_code()
@@ -198,12 +198,12 @@ class DeviceGrant(DeviceCodeGrant):
         return found
 
     def query_user_grant(self, user_code: str) -> tuple[User | None, bool] | None:
-        """Return what the user said, if they did."""
+        """Return the user's answer, or None if there is none yet."""
         code = self.request.credential
         return (code.user, code.user is not None) if code.answered else None
 
     def should_slow_down(self, credential: Any) -> bool:
-        """Tell whether the device asks too often."""
+        """Return whether the device polls too often."""
         return self.server.devices.is_too_fast(credential)
 
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:

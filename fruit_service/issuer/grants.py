@@ -1,4 +1,4 @@
-"""Grants: Authlib's server with implicit and authorization code with PKCE; what Auth0 does otherwise is said here."""
+"""Authlib's server with the implicit grant and the authorization code grant with PKCE, adapted to Auth0."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .switches import Switches
 from .ttl import TtlMap
 
 CODE_LIFETIME = 60
-"""Of an authorization code, in seconds (RFC 6749, section 4.1.2: ten minutes at most)."""
+"""Lifetime of an authorization code in seconds (RFC 6749, section 4.1.2: at most ten minutes)."""
 
 
 @dataclass(frozen=True)
 class AuthorizationCode(AuthorizationCodeMixin):
-    """What a code stands for: who allowed what, to whom, and the challenge that its verifier must meet."""
+    """The authorization of a code: the user, the client, the scope, and the PKCE challenge."""
 
     client_id: str
     redirect_uri: str
@@ -47,11 +47,11 @@ class AuthorizationCode(AuthorizationCodeMixin):
     code_challenge: str
     code_challenge_method: str
     family: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    """Of the refresh tokens that come from it."""
+    """The family of its refresh tokens."""
 
     @classmethod
     def of(cls, request: Request) -> AuthorizationCode:
-        """Return what the authorization request that was just allowed comes to."""
+        """Return the authorization for *request*, which the user has just allowed."""
         return cls(
             client_id=request.get("client_id"),
             redirect_uri=request.get("redirect_uri"),
@@ -78,13 +78,13 @@ class AuthorizationCode(AuthorizationCodeMixin):
         return self.nonce
 
     def get_auth_time(self) -> int | None:
-        """Return when the user signed in, if the request had a `max_age`."""
+        """Return the time of the user's sign-in, if the request had a `max_age`."""
         return self.auth_time
 
 
 @dataclass(frozen=True)
 class Issued:
-    """An access token that was issued: whose, and for what."""
+    """The user, the client and the scope of an issued access token."""
 
     user: User
     client_id: str
@@ -92,11 +92,11 @@ class Issued:
 
 
 class LocalAuthorizationServer(AuthorizationServer):
-    """Authlib's server with Bottle's answers and a memory; one for each running issuer."""
+    """Authlib's server with Bottle's answers and storage in memory. Each running issuer has one."""
 
     def __init__(self, directory: Directory, signer: Signer) -> None:
         super().__init__()
-        # At DEBUG, Authlib's grants write the tokens that they issue into the log.
+        # At DEBUG, Authlib's grants log the tokens that they issue.
         logging.getLogger("authlib").setLevel(logging.INFO)
         self.directory = directory
         self.signer = signer
@@ -114,19 +114,19 @@ class LocalAuthorizationServer(AuthorizationServer):
 
     @property
     def switches(self) -> Switches:
-        """What tests can turn."""
+        """The settings that a test can change."""
         return self.signer.switches
 
     def query_client(self, client_id: str) -> Any:
-        """Return the client of that identifier."""
+        """Return the client with this identifier, or None."""
         return self.directory.find_client(client_id)
 
     def validated_grant(self, request: Request, user: User | None) -> Any:
-        """Return the grant of an authorization request that is in order; who asks has checked its destination."""
+        """Return the grant of a valid authorization request. The caller has checked its redirect URI."""
         return self.get_consent_grant(request, user)  # type: ignore[no-untyped-call]
 
     def get_authorization_grant(self, request: Any) -> Any:
-        """Return the grant of the response type."""
+        """Return the grant for the response type."""
         if request.payload.response_type not in self.directory.client.response_types:
             error = UnsupportedResponseTypeError("", "Use response_type=code, or token id_token.")
             error.redirect_uri = request.payload.redirect_uri
@@ -144,12 +144,16 @@ class LocalAuthorizationServer(AuthorizationServer):
         }
 
     def save_token(self, token: Any, request: Any) -> None:
-        """Remember for the userinfo endpoint what an access token allows."""
+        """Store user and scope of an access token, for the userinfo endpoint."""
         issued = Issued(request.user, request.get("client_id"), token["scope"])
         self.issued.put(token["access_token"], issued, token["expires_in"])
 
     def granted_scope(self, request: Request, can_be_offline: bool) -> str:
-        """Return what of the scope of *request* exists for its audience, where there is such an API."""
+        """Return the requested scopes that exist for the audience of *request*.
+
+        Raises:
+            AccessDeniedError: there is no such API.
+        """
         if not self.directory.knows(request.audience):
             raise AccessDeniedError(f"Service not found: {_printable(request.audience)}", status_code=403)
         can_be_offline = can_be_offline and self.switches.allow_offline_access
@@ -177,7 +181,7 @@ class LocalAuthorizationServer(AuthorizationServer):
         return response
 
     def create_oauth2_request(self, request: Request) -> Request:
-        """Return *request*, which is Authlib's kind already."""
+        """Return *request*, which is an Authlib request already."""
         return request
 
     def create_json_request(self, request: Any) -> Any:
@@ -185,35 +189,35 @@ class LocalAuthorizationServer(AuthorizationServer):
         raise NotImplementedError
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
-        """Nobody listens to Authlib's signals here."""
+        """Do nothing: Authlib's signals are not used here."""
 
     def handle_response(self, status: Any, body: Any, headers: Any) -> HTTPResponse:
-        """Return Authlib's answer as Bottle's; a grant's own answer is Bottle's already."""
+        """Return Authlib's answer as a Bottle response. A grant of ours returns one already."""
         if isinstance(body, HTTPResponse):
             return body
         return HTTPResponse(json.dumps(body), status, {**secure_headers(), **dict(headers)})
 
     def handle_error_response(self, request: Any, error: OAuth2Error) -> HTTPResponse:
-        """Return *error* to the client by the response mode, or as JSON where no redirect URI is known to be good."""
+        """Return *error* to the client by the response mode, or as JSON if it has no valid redirect URI."""
         if error.redirect_uri:
             return authorization_response(request, error.redirect_uri, error.get_body())
         return super().handle_error_response(request, error)
 
 
 def _printable(text: str) -> str:
-    """Return *text* with what an error description cannot hold replaced (RFC 6749, section 4.1.2.1)."""
+    """Return *text* with `?` for each character that an error description cannot have (RFC 6749, section 4.1.2.1)."""
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in text[:100])
 
 
 class _AuthorizationEndpoint:
-    """What both grants do alike at the authorization endpoint."""
+    """The common part of both grants at the authorization endpoint."""
 
     request: Any
     server: LocalAuthorizationServer
     gives_refresh_tokens = False
 
     def validate_authorization_request(self) -> str:
-        """Return the redirect URI of a request that is in order."""
+        """Return the redirect URI of a valid request."""
         redirect_uri: str = super().validate_authorization_request()  # type: ignore[misc]
         try:
             self.request.check_response_mode()
@@ -226,7 +230,7 @@ class _AuthorizationEndpoint:
     def create_authorization_response(
         self, redirect_uri: str, grant_user: User | None
     ) -> tuple[int, HTTPResponse, Any]:
-        """Return the response that the browser carries: what was granted, or that it was denied."""
+        """Return the authorization response. Without a *grant_user* it is `access_denied`."""
         if grant_user is None:
             raise AccessDeniedError("The user did not allow this.", redirect_uri=redirect_uri)
         self.request.user = grant_user
@@ -245,11 +249,11 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
 
     @property
     def signer(self) -> Signer:
-        """What signs the ID token."""
+        """The signer of the ID token."""
         return self.server.signer
 
     def auth_time(self, request: Any) -> int | None:
-        """Return when the user signed in, if the request had a `max_age`."""
+        """Return the time of the user's sign-in, if the request had a `max_age`."""
         return request.auth_time if request.get("max_age") else None
 
     def granted(self) -> Mapping[str, Any]:
@@ -263,19 +267,19 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
 
 
 class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
-    """Authorization code (RFC 6749, section 4.1); its extensions are PKCE and the ID token."""
+    """The authorization code grant (RFC 6749, section 4.1). Its extensions are PKCE and the ID token."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012
     gives_refresh_tokens = True
 
     def granted(self) -> Mapping[str, Any]:
-        """Return a fresh code."""
+        """Return a new code."""
         code = self.generate_authorization_code()
         self.save_authorization_code(code, self.request)
         return {"code": code}
 
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
-        """Return an access token for the audience that the code was made for, and a refresh token if allowed."""
+        """Return an access token for the audience of the code, and a refresh token if allowed."""
         code = self.request.authorization_code
         token = self.server.issue(self.request, user, scope, code.audience)
         first = self.server.refresh_tokens.begin(
@@ -284,23 +288,23 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
         return {**token, **first}
 
     def save_authorization_code(self, code: str, request: Any) -> None:
-        """Remember what *code* stands for."""
+        """Store the authorization of *code*."""
         self.server.codes.put(code, AuthorizationCode.of(request), CODE_LIFETIME)
 
     def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
-        """Return what *code* stands for, once: whatever comes of this request, the code is spent."""
+        """Return the authorization of *code* and remove it: the code is spent even if this request fails."""
         found = self.server.codes.take(code)
         if found:
             self.server.spent_codes.put(code, found, 10 * CODE_LIFETIME)
         elif spent := self.server.spent_codes.get(code):
-            self.server.refresh_tokens.end(spent.family)  # RFC 6749, section 4.1.2: what came of it is taken back
+            self.server.refresh_tokens.end(spent.family)  # RFC 6749, section 4.1.2: revoke the tokens of a reused code
         return found if found and found.client_id == client.client_id else None
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
-        """Do nothing: the code was taken when it was looked for."""
+        """Do nothing: `query_authorization_code` has removed the code."""
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
-        """Return who allowed it."""
+        """Return the user who allowed it."""
         return authorization_code.user
 
     def create_token_response(self) -> Any:
@@ -310,7 +314,7 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
 
 
 class S256Challenge(CodeChallenge):
-    """PKCE (RFC 7636) as RFC 9700 (2.1.1) asks for it: always, and S256 only."""
+    """PKCE (RFC 7636), required and with S256 only, as RFC 9700 (2.1.1) recommends."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012
 

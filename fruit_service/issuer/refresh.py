@@ -1,4 +1,4 @@
-"""Refresh tokens (RFC 6749, section 6), rotated as Auth0 does: each is good once, and its reuse ends its family."""
+"""Refresh tokens (RFC 6749, section 6), rotated as by Auth0: each is valid once, and a reuse revokes its family."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from .grants import LocalAuthorizationServer
 
 OFFLINE_ACCESS = "offline_access"
-"""The scope that asks for a refresh token (OpenID Connect Core, section 11)."""
+"""The scope that requests a refresh token (OpenID Connect Core, section 11)."""
 
 
 @dataclass(frozen=True)
 class RefreshToken(TokenMixin):
-    """What a refresh token stands for: its family, which is all that came from one sign-in, and what was allowed."""
+    """The authorization of a refresh token, and its family: all refresh tokens from one sign-in."""
 
     family: str = field(repr=False)
     client_id: str
@@ -34,10 +34,10 @@ class RefreshToken(TokenMixin):
     audience: str
     auth_time: int | None
     ends: float
-    """By the clock that measures; the last of a family ends when the first would have."""
+    """Time of `Switches.elapsed`. All tokens of a family end at the same time."""
 
     def check_client(self, client: Client) -> bool:
-        """Tell whether it was issued to *client*."""
+        """Return whether it was issued to *client*."""
         return self.client_id == client.client_id
 
     def get_scope(self) -> str:
@@ -46,7 +46,7 @@ class RefreshToken(TokenMixin):
 
 
 class RefreshTokens:
-    """The refresh tokens of one issuer: which are good, which were used, and which families are ended."""
+    """The refresh tokens of one issuer: all tokens, the used ones, and the revoked families."""
 
     def __init__(self, switches: Switches, limit: int = 100_000) -> None:
         self._switches = switches
@@ -64,7 +64,7 @@ class RefreshTokens:
         auth_time: int | None = None,
         family: str | None = None,
     ) -> dict[str, str]:
-        """Return `refresh_token` for a token response, the first of its family; nothing without `offline_access`."""
+        """Return the first `refresh_token` of a family, as part of a token response; empty without `offline_access`."""
         if OFFLINE_ACCESS not in scope.split():
             return {}
         ends = self._switches.elapsed() + self._switches.refresh_token_lifetime
@@ -72,27 +72,27 @@ class RefreshTokens:
         return {"refresh_token": self.issue(RefreshToken(family, client_id, user, scope, audience, auth_time, ends))}
 
     def issue(self, stands_for: RefreshToken) -> str:
-        """Return a new token, in the form of Auth0's."""
+        """Return a new token, in Auth0's form."""
         text = f"v1.{secrets.token_urlsafe(48)}"
         self._tokens.put(text, stands_for, self._left(stands_for))
         return text
 
     def find(self, text: str) -> RefreshToken | None:
-        """Return what *text* stands for, used or not; None if it is unknown, too old, or of an ended family."""
+        """Return the authorization of *text*, used or not; None if it is unknown, expired, or of a revoked family."""
         found = self._tokens.get(text)
         return found if found and not self._ended.get(found.family) else None
 
     def usable(self, text: str) -> RefreshToken | None:
-        """Return what *text* stands for, if it may be used; a reuse ends its family (RFC 9700, section 4.14.2)."""
+        """Return the authorization of *text* if it may be used. A reuse revokes its family (RFC 9700, 4.14.2)."""
         found, used = self.find(text), self._used.get(text)
         if found and used is not None and self._switches.elapsed() - used >= self._switches.reuse_leeway:
-            # Somebody has a copy, the thief or the client: which of the two asks cannot be told.
+            # Two parties have the token. The issuer cannot know which of them is the client.
             self.end(found.family)
             return None
         return found
 
     def rotate(self, text: str) -> str | None:
-        """Return the token that comes after *text*: of many callers one gets it, but for the leeway."""
+        """Return the next token after *text*, or None. Without a leeway only one caller gets it."""
         with self._rotating:
             found = self.usable(text)
             if found is None:
@@ -102,7 +102,7 @@ class RefreshTokens:
             return self.issue(found)
 
     def end(self, family: str) -> None:
-        """Take back every token of *family*, also those that are yet to be issued."""
+        """Revoke all tokens of *family*, also later ones."""
         self._ended.put(family, True, self._switches.refresh_token_lifetime)
 
     def _left(self, token: RefreshToken) -> float:
@@ -110,26 +110,26 @@ class RefreshTokens:
 
 
 class RefreshGrant(RefreshTokenGrant):
-    """The refresh request; a narrower scope is for its access token, the next refresh token has the first scope."""
+    """The refresh grant. A narrower scope applies to the access token only, not to the next refresh token."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
     request: Any
     server: LocalAuthorizationServer
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken:
-        """Return what *refresh_token* stands for, if it is good and this client's."""
+        """Return the authorization of *refresh_token*, which must be valid and of this client."""
         found = self.server.refresh_tokens.usable(refresh_token)
         if found is None or not found.check_client(self.request.client):
             raise _invalid_refresh_token()
         return found
 
     def authenticate_user(self, refresh_token: Any) -> User:
-        """Return who signed in."""
+        """Return the user."""
         user: User = refresh_token.user
         return user
 
     def issue_token(self, user: User, refresh_token: Any) -> dict[str, Any]:
-        """Return the tokens, the next refresh token among them."""
+        """Return the tokens, with the next refresh token."""
         scope = self.request.client.get_allowed_scope(self.request.payload.scope) or refresh_token.scope
         token = self.server.issue(self.request, user, scope, refresh_token.audience)
         if not self.server.switches.rotate_refresh_tokens:
@@ -140,7 +140,7 @@ class RefreshGrant(RefreshTokenGrant):
         return {**token, "refresh_token": following}
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
-        """Do nothing: issuing the next token has ended this one."""
+        """Do nothing: `rotate` has marked this token as used."""
 
     def create_token_response(self) -> Any:
         """Return the token response."""
@@ -150,5 +150,5 @@ class RefreshGrant(RefreshTokenGrant):
 
 
 def _invalid_refresh_token() -> InvalidGrantError:
-    """Return Auth0's answer, status and words, where RFC 6749 (section 5.2) has status 400."""
+    """Return the error with Auth0's status and description. RFC 6749 (section 5.2) has status 400."""
     return InvalidGrantError("Unknown or invalid refresh token.", status_code=403)
