@@ -1,1 +1,1 @@
-"""The fruit service: an API protected by OAuth2 access tokens; beside it, a local issuer to try it with."""
+"""The fruit service: an API protected by OAuth 2 access tokens, and a local issuer to try it with."""

@@ -1,4 +1,4 @@
-"""`python -m fruit_service`: the API on waitress, with the local issuer beside it if asked for."""
+"""`python -m fruit_service`: the API on waitress, with `--with-issuer` the local issuer too."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .reloading import run_reloading
 from .serving import LOOPBACK, Server, allow_many_files, listen, until_signal, wait
 
 MISSING: Mapping[str | None, str] = {
-    "sqlalchemy": "The fruit service keeps its fruits through SQLAlchemy: pip install 'ipyauth-magic[service]'",
+    "sqlalchemy": "The fruit service needs SQLAlchemy: pip install 'ipyauth-magic[service]'",
     "prometheus_client": "--metrics needs the Prometheus client: pip install 'ipyauth-magic[metrics]'",
 }
-"""What to install, by the package that is not there."""
+"""The sentence for each optional package that is not installed."""
 OPTIONS: Mapping[str, str] = {
     "host": "address to listen on (default 127.0.0.1)",
     "port": "0: a free one (default 5000)",
     "issuer": "URL of the issuer whose access tokens are accepted",
     "audience": "identifier of this API (default api/fruit)",
     "database": "SQLAlchemy URL (default: a SQLite file of yours)",
-    "threads": "that answer requests (default 2)",
-    "leeway": "seconds that clocks may differ (default 60)",
+    "threads": "number of threads that answer requests (default 2)",
+    "leeway": "seconds by which clocks may differ (default 60)",
     "token-profile": "auth0 or rfc9068 (default auth0)",
     "algorithms": "accepted signatures, of RS256 and ES256 (default RS256)",
 }
@@ -34,7 +34,7 @@ OPTIONS: Mapping[str, str] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the service until a signal ends it; return the exit status."""
+    """Run the service until a signal ends it. Return the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(given)
     with until_signal():
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> None:
     if options.with_issuer:
         if options.issuer:
             raise BadConfig("Give --issuer or --with-issuer, not both.")
-        from .issuer.server import LocalIssuer  # only who asks for it pays for it
+        from .issuer.server import LocalIssuer  # here, because its imports take time
 
         issuer = stack.enter_context(LocalIssuer())
         chosen["FRUIT_ISSUER"] = issuer.issuer
@@ -92,7 +92,7 @@ def _serve(config: Config, stack: ExitStack) -> None:
 
 
 def _addresses(host: str) -> Sequence[str]:
-    """Return the addresses of *host*; of `localhost` both, whatever the hosts file says."""
+    """Return the addresses of *host*; both loopback addresses for `localhost`, independent of the hosts file."""
     if host == "localhost":
         return LOOPBACK
     try:
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, meaning in OPTIONS.items():
         parser.add_argument(f"--{name}", help=meaning)
     parser.add_argument("--metrics", action="store_true", help="answer GET /metrics, for Prometheus (FRUIT_METRICS)")
-    parser.add_argument("--reload", action="store_true", help="start anew when a file changes, for development")
+    parser.add_argument("--reload", action="store_true", help="restart when a file changes, for development")
     parser.add_argument("--with-issuer", action="store_true", help="run the local issuer too, for demonstration")
     parser.add_argument("--dotenv-file", metavar="FILE", help="a file with FRUIT_* keys")
     return parser

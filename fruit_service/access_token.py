@@ -1,4 +1,4 @@
-"""Access tokens: when one is ours, and which scopes it carries (RFC 9068, section 4; RFC 8725)."""
+"""Access tokens: their verification and their scopes (RFC 9068, section 4; RFC 8725)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from joserfc.jwk import Key
 from .errors import InvalidToken
 
 MAX_LENGTH = 16 * 1024
-"""In characters: what is longer is refused before anything is decoded."""
+"""Longest accepted token in characters. A longer one is refused before anything is decoded."""
 
 TYPES: Mapping[str, frozenset[str]] = {
     "auth0": frozenset({"jwt", "at+jwt", "application/at+jwt"}),
     "rfc9068": frozenset({"at+jwt", "application/at+jwt"}),
 }
-"""Per token profile, the values of `typ`. The operator chooses the profile; the token has no say in it."""
+"""The accepted values of `typ`, by token profile. The operator chooses the profile, never the token."""
 
 REQUIRED_CLAIMS: Mapping[str, tuple[str, ...]] = {
     "auth0": ("iss", "sub", "aud", "exp"),
@@ -30,17 +30,17 @@ REQUIRED_CLAIMS: Mapping[str, tuple[str, ...]] = {
 }
 
 FindKey = Callable[[str], Key | None]
-"""From a `kid` to the issuer's key of that name, if there is one."""
+"""Returns the issuer's key with a `kid`, or None."""
 
 MAX_TIME = 1e15
-"""Seconds since 1970: no date is that far away."""
+"""Latest accepted time, in seconds since 1970."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the operator decided that a token must be."""
+    """The operator's requirements for a token."""
 
     issuer: str
     audience: str
@@ -51,14 +51,14 @@ class Rules:
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A verified access token; what every request asks of it is made once.
+    """A verified access token, with all values that requests need, computed once.
 
     Attributes:
         json: its claims, as JSON.
-        subject_json: who it speaks for, as JSON.
-        scopes: the single scopes.
-        good_until: when it stops being taken, leeway included, in seconds since 1970.
-        kid: the name of the key that vouches for it.
+        subject_json: its `sub`, as JSON.
+        scopes: its scopes, as a set.
+        good_until: end of its acceptance, leeway included, in seconds since 1970.
+        kid: the name of the key that verified it.
         key: that key.
     """
 
@@ -72,7 +72,12 @@ class AccessToken:
 
 
 def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessToken:
-    """Return what *token* says, once everything about it is checked; `InvalidToken` otherwise."""
+    """Return *token*, verified.
+
+    Raises:
+        InvalidToken: a check failed.
+        Unavailable: from *find_key*.
+    """
     if len(token) > MAX_LENGTH:
         raise InvalidToken("The access token is too long.")
     header = _header(token)
@@ -97,14 +102,14 @@ def _header(token: str) -> dict[str, Any]:
     segments = token.split(".")
     if len(segments) != 3:
         raise InvalidToken(
-            "The access token is no JWT of three parts: opaque and encrypted tokens are not for this API."
+            "The access token is not a JWT of three parts. This API does not accept opaque or encrypted tokens."
         )
     header, _, _ = (_decoded(segment) for segment in segments)
     return _object(header, "header")
 
 
 def _decoded(segment: str) -> bytes:
-    """Return what *segment* stands for: base64url in its one canonical form (RFC 7515, section 2)."""
+    """Return the bytes of *segment*, which must be base64url in its canonical form (RFC 7515, section 2)."""
     if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
         raise InvalidToken("A part of the access token is not base64url.")
     decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
@@ -114,13 +119,13 @@ def _decoded(segment: str) -> bytes:
 
 
 def _object(text: bytes, part: str) -> dict[str, Any]:
-    """Return the JSON object that *text* is, in UTF-8 (RFC 8725, section 3.7) and with each name once."""
+    """Return the JSON object in *text*, which must be UTF-8 (RFC 8725, section 3.7) and have each name once."""
     try:
         value = json.loads(text.decode("utf-8"), parse_constant=_no_json, object_pairs_hook=_no_repetition)
     except (ValueError, RecursionError) as error:
         raise InvalidToken(f"The {part} of the access token is not JSON in UTF-8.") from error
     if not isinstance(value, dict):
-        raise InvalidToken(f"The {part} of the access token is no JSON object.")
+        raise InvalidToken(f"The {part} of the access token is not a JSON object.")
     return value
 
 
@@ -141,8 +146,8 @@ def _check_header(header: Mapping[str, Any], rules: Rules) -> None:
     if str(header.get("typ")).lower() not in TYPES[rules.profile]:
         raise InvalidToken("The typ of the token is not that of an access token.")
     if "crit" in header:
-        raise InvalidToken("The access token demands an extension that is not understood here.")
-    # `jwk`, `jku`, `x5u` and `x5c` may be there and are never looked at: keys come from the issuer alone.
+        raise InvalidToken("The access token requires an extension that is not supported.")
+    # `jwk`, `jku`, `x5u` and `x5c` are ignored: keys come from the issuer only.
     if not isinstance(header.get("kid"), str):
         raise InvalidToken("The access token does not name its key.")
 
@@ -150,13 +155,13 @@ def _check_header(header: Mapping[str, Any], rules: Rules) -> None:
 def _verified_payload(token: str, key: Key, rules: Rules) -> bytes:
     try:
         return jws.deserialize_compact(token, key, registry=_Registry(rules.algorithms)).payload
-    # The text is never in our message; joserfc passes on some errors of what lies below it.
+    # joserfc lets some errors of its own libraries pass. Their texts may contain the token, so our message has none.
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidToken("The signature of the access token is wrong.") from error
 
 
 class _Registry(jws.JWSRegistry):
-    """Joserfc's rules with our limit alone, and RFC 7515's leave to carry unknown header parameters (section 4)."""
+    """Joserfc's rules with our length limit. Unknown header parameters are ignored (RFC 7515, section 4)."""
 
     max_header_length = MAX_LENGTH
     max_payload_length = MAX_LENGTH
@@ -175,7 +180,7 @@ def _check_claims(claims: Mapping[str, Any], rules: Rules, now: float) -> None:
         raise InvalidToken("The access token is for another audience.")
     for name in ("sub", "client_id", "jti"):
         if name in claims and not (isinstance(claims[name], str) and claims[name]):
-            raise InvalidToken(f"The {name} of the access token is no text.")
+            raise InvalidToken(f"The {name} of the access token is not a text.")
     _check_times(claims, rules.leeway, now)
 
 
@@ -183,7 +188,7 @@ def _audiences(audience: object) -> list[str]:
     audiences = audience if isinstance(audience, list) else [audience]
     texts = [each for each in audiences if isinstance(each, str)]
     if len(texts) < len(audiences):
-        raise InvalidToken("The aud of the access token is neither text nor a list of texts.")
+        raise InvalidToken("The aud of the access token is neither a text nor a list of texts.")
     return texts
 
 
@@ -192,31 +197,31 @@ def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
     if times["exp"] <= now - leeway:
         raise InvalidToken("The access token has expired.")
     if times.get("nbf", now) > now + leeway:
-        raise InvalidToken("The access token is not valid yet: compare the clocks.")
+        raise InvalidToken("The access token is not valid yet. Compare the clocks.")
     if times.get("iat", now) > now + leeway:
-        raise InvalidToken("The access token was issued in the future: compare the clocks.")
+        raise InvalidToken("The access token was issued in the future. Compare the clocks.")
 
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -MAX_TIME < value < MAX_TIME:
-        raise InvalidToken(f"The {name} of the access token is no number.")
+        raise InvalidToken(f"The {name} of the access token is not a number.")
     return value
 
 
 def _json(claims: Mapping[str, Any]) -> str:
     try:
         return json.dumps(claims, allow_nan=False)
-    except ValueError as error:  # JSON has no infinity, which a number of too many digits is read as
-        raise InvalidToken("The payload of the access token holds a number that is none.") from error
-    except RecursionError as error:  # deep enough to be read, and too deep to be written
-        raise InvalidToken("The payload of the access token is too deep.") from error
+    except ValueError as error:  # Python reads a number with too many digits as infinity, which JSON does not have
+        raise InvalidToken("The payload of the access token contains a number that is too large.") from error
+    except RecursionError as error:  # the limit for writing is lower than that for reading
+        raise InvalidToken("The payload of the access token is nested too deeply.") from error
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Return the scopes, between single spaces and nothing else (RFC 6749, section 3.3)."""
+    """Return the scopes, which are separated by single spaces (RFC 6749, section 3.3)."""
     scope = claims.get("scope")
     if scope is None:
         return frozenset()
     if not isinstance(scope, str):
-        raise InvalidToken("The scope of the access token is no text.")
+        raise InvalidToken("The scope of the access token is not a text.")
     return frozenset(scope.split(" ")) - {""}

@@ -1,4 +1,4 @@
-"""The API: routes of a few lines, and one shape for everything that goes wrong."""
+"""The API: its routes, and one form for all errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-C
 
 
 def create_app(config: Config, store: FruitStore, keys: IssuerKeys, write_log: Write = to_stderr) -> WSGI:
-    """Return the WSGI application, which writes its request log with *write_log*."""
+    """Return the WSGI application. It writes its request log with *write_log*."""
     app = routes(config, store, keys)
     if config.metrics:
         from .metrics import Measured  # optional: the [metrics] extra
@@ -38,7 +38,7 @@ def create_app(config: Config, store: FruitStore, keys: IssuerKeys, write_log: W
 
 
 def routes(config: Config, store: FruitStore, keys: IssuerKeys) -> Bottle:
-    """Return the routes and what stands before all of them."""
+    """Return the routes, with the plugins for authorization and errors."""
     app = Bottle()
     app.default_error_handler = _error
     app.install(_answers)
@@ -53,7 +53,7 @@ def _add_api(app: Bottle, store: FruitStore) -> None:
     @app.get("/api/fruit", scopes=tuple(READ))  # type: ignore[untyped-decorator]
     def read(access_token: AccessToken) -> bytes:
         baskets = readable(access_token.scopes)
-        # The fruits and the claims are JSON already: nothing is made twice on the way that is taken most.
+        # Most requests come here. The fruits and the claims are JSON texts already, computed once.
         fruits = store.snapshot().json(baskets)
         msg = f"Fruits that you may see: {' and '.join(baskets)}."
         return _answer(f'{{"msg": "{msg}", "fruits": {fruits}, "token_info": {access_token.json}}}')
@@ -66,7 +66,7 @@ def _add_api(app: Bottle, store: FruitStore) -> None:
         refused = {basket: names for basket, names in fruits.items() if basket not in baskets}
         msg = f"Fruits added: {sum(map(len, added.values()))}."
         if refused:
-            msg += f" Your token's scopes do not allow to add to: {' and '.join(refused)}."
+            msg += f" Your token's scopes do not allow adding to: {' and '.join(refused)}."
         said = json.dumps({"msg": msg, "fruits_added": added, "fruits_refused": refused})
         return _answer(f'{said[:-1]}, "token_info": {access_token.json}}}')
 
@@ -112,31 +112,31 @@ def openapi() -> str:
 def _json_body() -> Any:
     request = bottle.request
     if request.content_length > MAX_BODY:
-        raise BodyTooLarge(f"A body holds at most {MAX_BODY} bytes.")
+        raise BodyTooLarge(f"A body has at most {MAX_BODY} bytes.")
     if request.content_type.partition(";")[0].strip().lower() != "application/json":
         raise NotJson("Send the fruits as Content-Type: application/json.")
     try:
         return json.loads(_body(request.environ).decode("utf-8"))
-    # Python's parser goes as deep as its stack: 80 kB of "[" are too deep.
+    # RecursionError: 80 kB of "[" are too deep for Python's parser.
     except (ValueError, RecursionError) as error:
         raise BadRequest("The body is not JSON in UTF-8.") from error
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:
-    """Return the body; a server that has taken chunks apart says so, and Bottle would do it again."""
+    """Return the body. `wsgi.input_terminated` means that the server has decoded chunks, so Bottle must not."""
     if not environ.get("wsgi.input_terminated"):
         return bytes(bottle.request.body.read())
     try:
         body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
-    except Exception as error:  # each server has an error of its own for a body that breaks off
+    except Exception as error:  # each server raises its own error for an incomplete body
         raise BadRequest("The body cannot be read to its end.") from error
     if len(body) > MAX_BODY:
-        raise BodyTooLarge(f"A body holds at most {MAX_BODY} bytes.")
+        raise BodyTooLarge(f"A body has at most {MAX_BODY} bytes.")
     return body
 
 
 def _check_host() -> None:
-    """Refuse a request for no host or for two, which waitress lets through (RFC 9112, section 3.2)."""
+    """Refuse a request without a Host header, or with two, which waitress accepts (RFC 9112, section 3.2)."""
     environ = bottle.request.environ
     host = environ.get("HTTP_HOST")
     if "," in (host or "") or (not host and environ.get("SERVER_PROTOCOL") != "HTTP/1.0"):
@@ -144,10 +144,10 @@ def _check_host() -> None:
 
 
 def _answers(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Bottle plugin: look at the host first, and turn a `RequestError` into the answer that it knows."""
+    """Bottle plugin: check the Host header, and turn a `RequestError` into its answer."""
 
     def answering(**arguments: Any) -> Any:
-        _check_host()  # here and not by a hook, which costs each request more than the look itself
+        _check_host()  # not in a hook, which would take more time than the check itself
         try:
             return callback(**arguments)
         except RequestError as error:
@@ -157,10 +157,10 @@ def _answers(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _error(error: HTTPError) -> str:
-    """Answer what Bottle refuses, or could not do, in the shape of all our errors."""
+    """Return the answer for an error of Bottle, in the form of all our errors."""
     for name, value in HEADERS.items():
         error.set_header(name, value)
-    reasons = {404: "There is nothing here: see / for what there is.", 405: "This method is not for this path."}
+    reasons = {404: "There is nothing here. See / for the API.", 405: "This path does not support this method."}
     own = error.body if error.status_code < 500 else "Something went wrong on our side."
     return json.dumps({"msg": reasons.get(error.status_code, own)})
 
@@ -168,8 +168,8 @@ def _error(error: HTTPError) -> str:
 def _answer(body: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
     """Return *body* for Bottle to send, with the headers of all our answers and *headers*.
 
-    On the response that Bottle has made already, and in bytes: to make another one, and to look for the charset of a
-    text, would cost each answer as much as the look at its token.
+    This reuses Bottle's own response object and returns bytes. A new response, and a search for the charset of a text,
+    would take as much time as the check of a token.
     """
     response = bottle.response
     if status != 200:

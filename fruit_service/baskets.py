@@ -1,4 +1,4 @@
-"""Baskets: which scope reads or writes which, and what adding fruits does."""
+"""Baskets: the scopes that read or write each, and the rules for adding fruits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from .errors import BadRequest, BasketFull
 
 Fruits = Mapping[str, Sequence[str]]
-"""Names of fruits by basket."""
+"""Names of fruits, by basket."""
 
 STARTING_LISTS: Fruits = MappingProxyType(
     {
@@ -20,9 +20,9 @@ STARTING_LISTS: Fruits = MappingProxyType(
 )
 BASKETS = tuple(STARTING_LISTS)
 MAX_FRUITS = 1000
-"""In one basket."""
+"""Most fruits in one basket."""
 MAX_NAME = 64
-"""In characters, as it is sent and as it is kept, composed (NFC)."""
+"""Longest name in characters, both as sent and as stored (NFC)."""
 _TOO_LONG = f"The name of a fruit has at most {MAX_NAME} characters."
 
 READ: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -34,19 +34,19 @@ WRITE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def allowed(scopes: Iterable[str], rights: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the baskets that *scopes* open by *rights* (`READ` or `WRITE`)."""
+    """Return the baskets that *scopes* allow by *rights* (`READ` or `WRITE`)."""
     opened = {basket for scope in scopes for basket in rights.get(scope, ())}
     return tuple(basket for basket in BASKETS if basket in opened)
 
 
 @lru_cache(maxsize=1024)
 def readable(scopes: frozenset[str]) -> tuple[str, ...]:
-    """Return the baskets that may be read; kept, because every request asks."""
+    """Return the baskets that *scopes* may read; cached, because each request needs them."""
     return allowed(scopes, READ)
 
 
 def identity(name: str) -> str:
-    """Return what two spellings of one fruit have in common."""
+    """Return the key of a fruit, the same for all spellings of *name*."""
     return unicodedata.normalize("NFC", _tidy(name).casefold())
 
 
@@ -55,7 +55,11 @@ def _tidy(name: str) -> str:
 
 
 def checked(body: object) -> dict[str, list[str]]:
-    """Return the fruits of a request body, tidied; `BadRequest` says what is wrong with it."""
+    """Return the fruits of a request body, with normalized names.
+
+    Raises:
+        BadRequest: the body is not as the API documents it.
+    """
     if not isinstance(body, dict) or not body or not set(body) <= set(BASKETS):
         raise BadRequest('Send a JSON object with "usual", "exotic" or both.')
     return {basket: _names(basket, body[basket]) for basket in BASKETS if basket in body}
@@ -68,16 +72,16 @@ def _names(basket: str, names: object) -> list[str]:
 
 
 def _name(name: str) -> str:
-    # Before it is tidied: to compose a long text of accents takes time with the square of its length.
+    # Before normalization, whose time grows with the square of the length for a text of accents.
     if len(name) > MAX_NAME:
         raise BadRequest(_TOO_LONG)
-    # Cc: control characters; Cs: half of a character, which no UTF-8 can hold.
+    # Cc: control characters. Cs: surrogates, which UTF-8 does not have.
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise BadRequest("The name of a fruit has no control characters.")
+        raise BadRequest("The name of a fruit must not have control characters.")
     tidy = _tidy(name)
     if not tidy:
         raise BadRequest("A fruit needs a name.")
-    if len(tidy) > MAX_NAME:  # some characters are composed as two or three
+    if len(tidy) > MAX_NAME:  # NFC makes two or three characters of some
         raise BadRequest(_TOO_LONG)
     return tidy
 
@@ -85,7 +89,7 @@ def _name(name: str) -> str:
 def new_fruits(basket: str, known: Iterable[str], size: int, names: Iterable[str]) -> dict[str, str]:
     """Return those of *names* that are not in *basket* yet, by identity.
 
-    *known* are the identities in it, as far as they may be those of *names*; *size* is how many fruits it holds.
+    *known* contains at least the identities of *names* that are in the basket. *size* is its number of fruits.
     """
     identities = set(known)
     new: dict[str, str] = {}
@@ -93,5 +97,5 @@ def new_fruits(basket: str, known: Iterable[str], size: int, names: Iterable[str
         if identity(name) not in identities:
             new.setdefault(identity(name), name)
     if new and size + len(new) > MAX_FRUITS:
-        raise BasketFull(f"The basket of {basket} fruits holds {MAX_FRUITS} and no more.")
+        raise BasketFull(f"The basket of {basket} fruits has room for {MAX_FRUITS} only.")
     return new

@@ -1,4 +1,4 @@
-"""Bearer tokens: from the header of a request to a verified token with a scope that serves (RFC 6750)."""
+"""Bearer tokens: from the header of a request to a verified token with a sufficient scope (RFC 6750)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from .access_token import AccessToken
 from .errors import InsufficientScope, InvalidToken, MissingToken
 
 SUBJECT = "fruit.subject"
-"""Where the WSGI environment tells the request log whose token it was, as JSON."""
+"""Key in the WSGI environment: the token's `sub` as JSON, for the request log."""
 
 
 def bearer_token(authorization: str | None) -> str:
-    """Return the token of an `Authorization` header (section 2.1); the scheme in any case (RFC 9110, section 11.1)."""
+    """Return the token of an `Authorization` header (section 2.1). The scheme ignores case (RFC 9110, section 11.1)."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise MissingToken
     token = token.strip(" ")
-    # What else no token holds is seen when it is read as a JWT: a pattern would cost each request two microseconds.
+    # Other invalid characters fail when the JWT is decoded. A pattern would cost each request two microseconds.
     if not token.isascii() or "," in token or len(token.split()) != 1:
-        raise InvalidToken("The Authorization header holds no single bearer token.")
+        raise InvalidToken("The Authorization header does not have exactly one bearer token.")
     return token
 
 
 class Bearer:
-    """Bottle plugin: a route that names `scopes` is called with the request's verified `access_token`.
+    """Bottle plugin: a route with `scopes` gets the verified `access_token` of the request as an argument.
 
-    One of the scopes must be among the token's; the first one named is the least that serves, and is what a client
-    is told to ask for.
+    The token must have one of the scopes. The first one is the least privileged, and stands in the 403 answer.
     """
 
     name = "bearer"
@@ -40,7 +39,7 @@ class Bearer:
         self._verified = verified
 
     def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
-        """Return *callback* behind the check, if *route* names scopes."""
+        """Return *callback*, with the check in front of it if *route* has scopes."""
         scopes: Sequence[str] | None = route.config.get("scopes")
         if scopes is None:
             return callback

@@ -1,4 +1,4 @@
-"""Changes: how a process notices that another one has written to the same database."""
+"""Changes: detection of writes by other processes to the same database."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from typing import Any, Protocol
 _log = logging.getLogger(__name__)
 
 CHANNEL = "fruit_service"
-"""On which PostgreSQL tells of writes."""
+"""The PostgreSQL channel for notifications of writes."""
 CHECK_INTERVAL = 1
-"""Between two looks at a silent connection to PostgreSQL, in seconds."""
+"""Seconds between two checks of a silent connection to PostgreSQL."""
 RECONNECT_INTERVAL = 1
+"""Seconds until a broken connection to PostgreSQL is opened again."""
 LOOK_INTERVAL = 0.001
-"""For how long the answer to the last look at a SQLite file serves, in seconds."""
+"""Seconds for which the last version of a SQLite file stays valid."""
 FILE_INTERVAL = 0.5
-"""Between two looks whether a SQLite file is still the same, in seconds; what is written goes by a look of its own."""
+"""Seconds between two checks whether the path still leads to the same SQLite file. Each write makes its own check."""
 
 
 class Changes(Protocol):
-    """What tells whether the database may have changed."""
+    """Detects changes of the database."""
 
     def version(self) -> Hashable | None:
-        """Return a value that is another one after a write by anybody, or None where that cannot be told now."""
+        """Return a value that changes with each write of any process, or None if it is not known now."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 def identity_of(path: Path) -> tuple[int, int]:
-    """Return what makes a file this one, and not another one of the same name."""
+    """Return the identity of the file at *path*: device and inode. A new file at the same path has another one."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
 
 class OwnChanges:
-    """A database that nobody else can reach, such as one in memory."""
+    """A database of this process only, such as one in memory."""
 
     def version(self) -> Hashable | None:
-        """Return always the same: our own writes we know of."""
+        """Return a constant: the store counts its own writes."""
         return 0
 
     def close(self) -> None:
@@ -52,10 +53,10 @@ class OwnChanges:
 
 
 class SqliteChanges:
-    """A SQLite file: `PRAGMA data_version` differs as soon as another connection has committed.
+    """A SQLite file: `PRAGMA data_version` changes when another connection commits.
 
-    What was committed `LOOK_INTERVAL` before a call is seen by it. To ask at each call would need a few microseconds
-    only, but a thread that asks SQLite lets go of the interpreter: a busy server answered a sixth fewer requests.
+    A call detects each commit that is at least `LOOK_INTERVAL` old. A query of SQLite takes a few microseconds only,
+    but it releases the interpreter lock: with a query at each call, a busy server answered a sixth fewer requests.
     """
 
     def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
@@ -69,7 +70,7 @@ class SqliteChanges:
         self._lock = threading.Lock()
 
     def version(self) -> Hashable | None:
-        """Return the version of this very moment or of the last `LOOK_INTERVAL`; no lock on the database is taken."""
+        """Return the version, at most `LOOK_INTERVAL` old. This takes no lock on the database."""
         serves_until, version = self._seen
         return version if time.monotonic() < serves_until else self._look()
 
@@ -81,8 +82,8 @@ class SqliteChanges:
                 self._seen = (began + LOOK_INTERVAL, version)
                 return version
             except (OSError, sqlite3.Error) as error:
-                if self._opened:  # told once, and not for each request
-                    _log.warning("The database cannot be looked at: %s", error)
+                if self._opened:  # one warning, not one for each request
+                    _log.warning("The database cannot be checked for changes: %s", error)
                 self._forget()
                 return None
 
@@ -90,11 +91,11 @@ class SqliteChanges:
         connection = self._connection
         if connection is None or time.monotonic() > self._look_after:
             connection = self._look_at_file()
-        # Each connection counts from the beginning: the number alone could be that of another one, before a write.
+        # `data_version` is per connection: the number alone could equal that of an earlier connection, before a write.
         return self._opened, self._connections, connection.execute("PRAGMA data_version").fetchone()[0]
 
     def _look_at_file(self) -> sqlite3.Connection:
-        # A file that was removed and put back is another one: our connection would still see the old one.
+        # If the file was removed and created again, our connection would still read the old one.
         file = (os.getpid(), *identity_of(self._path))
         if self._connection is None or file != self._opened:
             self._forget()
@@ -116,9 +117,9 @@ class SqliteChanges:
 
 
 class PostgresChanges:
-    """A PostgreSQL database: each write is told by `NOTIFY`, to a thread that holds a connection and listens.
+    """A PostgreSQL database: each write sends `NOTIFY`, and a thread of ours runs `LISTEN` on its own connection.
 
-    While that connection is down nothing can be told, and every reader has to look for itself.
+    While that connection is down the version is unknown, and each reader queries the database.
     """
 
     def __init__(self, conninfo: Callable[[], dict[str, Any]]) -> None:
@@ -130,8 +131,8 @@ class PostgresChanges:
         self._lock = threading.Lock()
 
     def version(self) -> Hashable | None:
-        """Return how often we were told, if we are listening."""
-        if self._listener_of != os.getpid():  # on first use: a server may fork after the application was made
+        """Return the number of notifications, or None without a connection."""
+        if self._listener_of != os.getpid():  # on first use: a server may fork after it has created the application
             self._start()
         return (os.getpid(), self._told) if self._listening else None
 
@@ -148,12 +149,12 @@ class PostgresChanges:
             try:
                 with psycopg.connect(**self._conninfo(), autocommit=True) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
-                    self._told += 1  # what was written while nobody listened
+                    self._told += 1  # there may have been writes without a connection
                     self._listening = True
                     self._follow(connection)
             except psycopg.Error as error:
-                # Its sentence names host and user, never the password.
-                _log.warning("Writes of other processes cannot be heard of now: %s", str(error).strip())
+                # The text of the error contains host and user, never the password.
+                _log.warning("Writes of other processes cannot be detected now: %s", str(error).strip())
             finally:
                 self._listening = False
             self._closed.wait(RECONNECT_INTERVAL)
@@ -162,8 +163,8 @@ class PostgresChanges:
         while not self._closed.is_set():
             for _ in connection.notifies(timeout=CHECK_INTERVAL, stop_after=1):
                 self._told += 1
-            connection.execute("SELECT 1")  # a connection that is broken is silent too
+            connection.execute("SELECT 1")  # a broken connection would be silent too
 
     def close(self) -> None:
-        """End the listening, in a moment."""
+        """End the listening thread within a second or so."""
         self._closed.set()

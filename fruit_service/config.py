@@ -1,4 +1,4 @@
-"""Configuration: options over environment over dotenv file, checked once."""
+"""Configuration from options, then the environment, then a dotenv file; checked once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .keys import is_safe
 
 ALGORITHMS = ("RS256", "ES256")
 FLAGS = ("1", "true", "yes", "on", "0", "false", "no", "off")
-"""What a switch may be: the first half is on."""
+"""The values of a flag. The first half means on."""
 MAX_DOTENV = 64 * 1024
-"""In bytes: python-dotenv takes a minute for a few megabytes."""
+"""Largest dotenv file in bytes. python-dotenv takes a minute for a few megabytes."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """How the service is to run; each field but the issuer has a default."""
+    """The settings of the service. Each but the issuer has a default."""
 
     issuer: str
     host: str = "127.0.0.1"
     port: int = 5000
     audience: str = "api/fruit"
-    database: str = field(default="", repr=False)  # it may hold a password
+    database: str = field(default="", repr=False)  # may contain a password
     threads: int = 2
     leeway: int = 60
     token_profile: str = "auth0"
@@ -39,12 +39,12 @@ class Config:
 
     @property
     def rules(self) -> Rules:
-        """What an access token must be."""
+        """The requirements for an access token."""
         return Rules(self.issuer, self.audience, self.algorithms, self.token_profile, self.leeway)
 
     @classmethod
     def of(cls, *sources: Mapping[str, str | None]) -> Config:
-        """Return the configuration that *sources* make, each by `FRUIT_*` names, the first that has one winning."""
+        """Return the configuration from *sources* of `FRUIT_*` names. For each name, the first source with it wins."""
         values = _Values(sources)
         return cls(
             issuer=values.issuer(),
@@ -80,15 +80,15 @@ class _Values:
     def choices(self, name: str, default: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
         chosen = tuple(self.text(name, " ".join(default)).replace(",", " ").split())
         if not chosen or not set(chosen) <= set(known):
-            raise BadConfig(f"FRUIT_{name} must be of: {', '.join(known)}.")
+            raise BadConfig(f"FRUIT_{name} must be one of: {', '.join(known)}.")
         return chosen
 
     def issuer(self) -> str:
         issuer = self.text("ISSUER", "")
         if not issuer:
             raise BadConfig(
-                "The fruit service needs to know whose access tokens to accept: give --issuer URL (FRUIT_ISSUER), "
-                "or --with-issuer to run the local issuer beside it."
+                "The fruit service needs the issuer whose access tokens it accepts: give --issuer URL (FRUIT_ISSUER), "
+                "or --with-issuer to run the local issuer too."
             )
         if not is_safe(issuer):
             raise BadConfig("FRUIT_ISSUER must be an https URL, or an http one on this machine.")
@@ -96,7 +96,11 @@ class _Values:
 
 
 def dotenv(path: str | os.PathLike[str]) -> dict[str, str | None]:
-    """Return what a dotenv file says; python-dotenv itself takes a missing file for an empty one."""
+    """Return the values of a dotenv file.
+
+    Raises:
+        BadConfig: it is missing (python-dotenv would take it as empty), too large, or not UTF-8.
+    """
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_DOTENV + 1)
@@ -104,7 +108,7 @@ def dotenv(path: str | os.PathLike[str]) -> dict[str, str | None]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"The dotenv file {os.fspath(path)} cannot be read: {_reason(error)}.") from error
     if len(content) > MAX_DOTENV:
-        raise BadConfig(f"The dotenv file {os.fspath(path)} is over {MAX_DOTENV} bytes long.")
+        raise BadConfig(f"The dotenv file {os.fspath(path)} is larger than {MAX_DOTENV} bytes.")
     return dotenv_values(stream=StringIO(text))
 
 

@@ -1,4 +1,4 @@
-"""The database: an engine for SQLite or PostgreSQL, set up so that a commit is on disk; a schema with a version."""
+"""The database: an engine for SQLite or PostgreSQL with durable commits, and a schema with a version."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from .deadline import BoundedExecutor
 from .errors import BadConfig
 
 PATIENCE = 5
-"""How long a write waits for another process's, in seconds."""
+"""Seconds for which a write waits for a write of another process."""
 SCHEMA_VERSION = 1
 WRITERS = 0x66727569
-"""The advisory lock that writers take on PostgreSQL, one after the other."""
+"""The advisory lock of writers on PostgreSQL."""
 POSTGRESQL: Mapping[str, Any] = {
     "connect_timeout": 3,
-    # A server that has vanished is given up in seconds, and not after the two hours of TCP's own.
+    # Detect a vanished server within seconds. TCP's own default is two hours.
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 3,
@@ -66,7 +66,7 @@ schema = Table("fruit_schema", metadata, Column("version", Integer, primary_key=
 
 
 class Database:
-    """What differs between SQLite and PostgreSQL, and nothing of fruits."""
+    """The differences between SQLite and PostgreSQL. It knows nothing of fruits."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -80,7 +80,7 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Where the data is: a path, or a URL without its password."""
+        """The place of the data: a path, or a URL without its password."""
         if self._is_postgresql:
             return self._url.render_as_string()
         return self._url.database or "memory"
@@ -92,84 +92,85 @@ class Database:
         return SqliteChanges(path, lambda: _connect(path, 0)) if path else OwnChanges()
 
     def within(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return what *work* with the database returns; a server that stands still is given up after *seconds*.
+        """Return the result of *work* with the database, waiting at most *seconds* for a server.
 
         Raises:
-            Unavailable: it was given up, or *work* raised it.
+            Unavailable: the time is over, or *work* raised it.
         """
-        # A file does not stand still, and SQLite keeps to its own time.
+        # SQLite has a time limit of its own.
         return self._executor.within(seconds, work) if self._is_postgresql else work()
 
     def begin_write(self, connection: Connection, patience: float) -> None:
-        """Make *connection* the only writer until its transaction ends; another one is waited for, *patience* long."""
+        """Make *connection* the only writer until its transaction ends. Wait *patience* seconds for another writer."""
         if self._is_postgresql:
             milliseconds = round(patience * 1000)
             connection.execute(text(f"SET LOCAL statement_timeout = {milliseconds}"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITERS})"))
-            # Whatever the server's default is: an acknowledged write is on disk.
+            # An acknowledged write is on disk, whatever the server's default is.
             connection.execute(text("SET LOCAL synchronous_commit = on"))
         else:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(patience * 1000)}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def begin_read(self, connection: Connection) -> None:
-        """Begin a transaction that sees one moment of the database."""
+        """Begin a transaction that reads a consistent state of the database."""
         if self._is_postgresql:
             connection.execute(text(f"SET LOCAL statement_timeout = {PATIENCE * 1000}"))
         else:
             connection.exec_driver_sql("BEGIN")
 
     def insert_new(self) -> Insert:
-        """Return an insertion of fruits that leaves out those which are there already, and returns the others."""
+        """Return an INSERT of fruits that skips existing ones and returns the new ones."""
         if self._is_postgresql:
             return postgresql.insert(fruit).on_conflict_do_nothing().returning(fruit.c.identity)
         return sqlite.insert(fruit).on_conflict_do_nothing().returning(fruit.c.identity)
 
     def tell_others(self, connection: Connection) -> None:
-        """Let the other processes know of this transaction, when it is committed."""
+        """Notify the other processes when this transaction commits."""
         if self._is_postgresql:
             connection.execute(text(f"NOTIFY {CHANNEL}"))
 
     def rest(self) -> None:
-        """Close what is open and may be opened again; a database in memory is its connection, and stays."""
+        """Close the connections until the next use. A database in memory keeps its one, which holds its data."""
         if isinstance(self.changes, SqliteChanges):
             self.changes.close()
         if not isinstance(self.changes, OwnChanges):
             self.engine.dispose()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         self.changes.close()
         self.engine.dispose()
 
 
 def set_up_schema(connection: Connection) -> bool:
-    """Make the tables where they are missing; tell whether the fruits are new."""
+    """Create missing tables. Return whether the table of fruits is new."""
     _check_encoding(connection)
     is_new = not inspect(connection).has_table(fruit.name)
     metadata.create_all(connection)
     version = connection.scalar(select(schema.c.version))
-    if version is None:  # new, or of the days before versions, which is version 1
+    if version is None:  # a new database, or version 1, which had no number
         connection.execute(insert(schema), {"version": SCHEMA_VERSION})
     elif version > SCHEMA_VERSION:
         raise BadConfig(
-            f"The database is of a newer fruit service (schema {version}; this one knows {SCHEMA_VERSION}): update it."
+            f"The database belongs to a newer fruit service (schema {version}, this one supports {SCHEMA_VERSION}). "
+            "Update the fruit service."
         )
     return is_new
 
 
 def _check_encoding(connection: Connection) -> None:
-    """Refuse a PostgreSQL that cannot hold every name; SQLite always can."""
+    """Refuse a PostgreSQL database that cannot store every name. SQLite always can."""
     if connection.dialect.name != "postgresql":
         return
     encoding = connection.scalar(text("SHOW server_encoding"))
     if encoding != "UTF8":
-        raise BadConfig("The PostgreSQL database is not in UTF8: make it by `CREATE DATABASE ... ENCODING 'UTF8'`.")
+        raise BadConfig("The PostgreSQL database is not UTF8. Create it with `CREATE DATABASE ... ENCODING 'UTF8'`.")
 
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
-        # Asked before each use whether it is alive: the server may have been restarted.
+        # Check each connection before its use: the server may have been restarted.
         return create_engine(url, pool_pre_ping=True, pool_timeout=PATIENCE, connect_args=dict(POSTGRESQL))
     if url.get_backend_name() != "sqlite":
         raise ArgumentError("neither SQLite nor PostgreSQL")
@@ -179,7 +180,7 @@ def _engine(url: URL) -> Engine:
 def _sqlite_engine(url: URL) -> Engine:
     path = _path(url)
     if path is None:
-        # Every connection would have a database of its own: threads take turns with one.
+        # One connection for all threads: each new connection would have an empty database of its own.
         engine = create_engine(
             url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False}
         )
@@ -195,7 +196,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _check_file(path: Path, opened: tuple[int, int]) -> None:
-    """Refuse a connection whose file was removed or replaced: what it writes would be lost with it."""
+    """Refuse a connection whose file was removed or replaced: its writes would be lost."""
     try:
         if identity_of(path) == opened:
             return
@@ -209,7 +210,7 @@ def _path(url: URL) -> Path | None:
 
 
 def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    # mode=rw: where the file is gone no empty one is put in its place.
+    # mode=rw: do not create an empty file if it was removed.
     uri = f"file:{quote(str(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, check_same_thread=False)
     try:
@@ -221,7 +222,7 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection) -> None:
-    # The driver would begin transactions by itself, and too late:
+    # The driver would begin transactions itself, and too late:
     # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#enabling-non-legacy-sqlite-transactional-modes-with-the-sqlite3-or-aiosqlite-driver
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
@@ -231,4 +232,4 @@ def _set_up_sqlite(connection: sqlite3.Connection) -> None:
 def _cannot_open(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return "PostgreSQL needs its driver: pip install 'ipyauth-magic[postgresql]', and a postgresql+psycopg:// URL."
-    return "The database URL (--database, FRUIT_DATABASE) is none that can be opened."
+    return "The database URL (--database, FRUIT_DATABASE) cannot be opened."

@@ -1,7 +1,7 @@
-"""Work that may hang, done in a thread of its own and waited for only so long.
+"""Work with a deadline, for calls that may hang.
 
-A PostgreSQL that stands still, its machine alive, answers nothing and ends no connection; libpq waits for it for ever.
-An issuer whose headers drip keeps every time limit of a socket away.
+If a PostgreSQL server freezes while its machine runs, libpq waits forever. If an issuer sends its headers byte by byte,
+the timeout of a socket never expires.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from typing import TypeVar
 from .errors import Unavailable
 
 MOST = 8
-"""So many threads may hang; then nobody waits any more."""
+"""Most threads at the same time. If all of them hang, further work is refused at once."""
 
 T = TypeVar("T")
 
 
 class BoundedExecutor:
-    """Does work for as many callers as there are, and lets none of them wait longer than they said."""
+    """Runs the work of each caller in a thread of its own, with a deadline."""
 
     def __init__(self, name: str, unavailable: str) -> None:
-        """Name the threads *name*; *unavailable* is the sentence for who has waited in vain."""
+        """Use *name* for the threads and *unavailable* as the message of `Unavailable`."""
         self._name = name
         self._unavailable = unavailable
         self._places = threading.Semaphore(MOST)
 
     def within(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return what *work* returns, or raise what it raises.
+        """Return the result of *work*, or raise its exception.
 
         Raises:
-            Unavailable: it has not ended in *seconds*, or all threads hang already. It goes on, and nobody hears of it.
+            Unavailable: *work* has not ended within *seconds* (it continues, its result is dropped), or all threads
+                are busy.
         """
         if not self._places.acquire(blocking=False):
             raise Unavailable(self._unavailable)

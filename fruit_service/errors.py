@@ -1,13 +1,13 @@
-"""Every error of the fruit service, as a tree; a request error knows its answer.
+"""The errors of the fruit service, as a tree. A `RequestError` contains its HTTP answer.
 
 FruitError
-├── BadConfig                the service cannot start as it was asked to
-├── PortTaken                nor where it was asked to
+├── BadConfig                the service cannot start with these settings
+├── PortTaken                another process listens on the port
 └── RequestError             an HTTP answer: status, headers, and one sentence as `{"msg": ...}`
     ├── BadRequest           400
     ├── MissingToken         401 without an error code (RFC 6750, section 3.1)
     ├── InvalidToken         401 invalid_token
-    ├── InsufficientScope    403 insufficient_scope, with the scope that would do
+    ├── InsufficientScope    403 insufficient_scope, with the scope that is needed
     ├── BasketFull           409
     ├── BodyTooLarge         413
     ├── NotJson              415
@@ -24,25 +24,23 @@ REALM = "fruit"
 
 
 class FruitError(Exception):
-    """Base of all errors of this package; `str` gives a sentence."""
+    """Base class of all errors of this package. `str(error)` is a sentence."""
 
 
 class BadConfig(FruitError):
-    """The service cannot start; the sentence says what to set."""
+    """The service cannot start. The sentence names the setting to change."""
 
 
 class PortTaken(FruitError):
     """Another process listens on the port."""
 
     def __init__(self, address: str, port: int) -> None:
-        super().__init__(
-            f"Port {port} of {address} is taken by another process: stop that one, or choose another port."
-        )
+        super().__init__(f"Port {port} of {address} is in use by another process. Stop it, or choose another port.")
         self.port = port
 
 
 class RequestError(FruitError):
-    """A request that gets no other answer than this one."""
+    """An error with its HTTP answer: `status`, `headers` and the sentence `msg`."""
 
     status = 400
 
@@ -53,11 +51,11 @@ class RequestError(FruitError):
 
 
 class BadRequest(RequestError):
-    """The request is not what the API documents."""
+    """The request is not as the API documents it."""
 
 
 class MissingToken(RequestError):
-    """No credentials: the challenge alone, without an error code (RFC 6750, section 3.1)."""
+    """The request has no credentials. The challenge has no error code (RFC 6750, section 3.1)."""
 
     status = 401
 
@@ -66,9 +64,9 @@ class MissingToken(RequestError):
 
 
 class InvalidToken(RequestError):
-    """The access token is malformed, expired, not for us or not from our issuer.
+    """The access token is malformed, expired, not for this API or not from its issuer.
 
-    The reason is a sentence of ours and never holds a part of the token: it travels in a header and into logs.
+    The reason never contains a part of the token, because it goes into a header and into logs.
     """
 
     status = 401
@@ -78,23 +76,23 @@ class InvalidToken(RequestError):
 
 
 class InsufficientScope(RequestError):
-    """The token is good; none of its scopes allows this. *scope* is the smallest that does."""
+    """The token is valid, but none of its scopes allows the request. *scope* is the least privileged one that does."""
 
     status = 403
 
     def __init__(self, scope: str) -> None:
-        reason = f"This needs the scope {scope}: sign in again and ask for it."
+        reason = f"This needs the scope {scope}. Sign in again and request it."
         super().__init__(reason, _challenge(error="insufficient_scope", error_description=reason, scope=scope))
 
 
 class BasketFull(RequestError):
-    """The fruits do not fit into a basket any more."""
+    """The basket has no room for the fruits."""
 
     status = 409
 
 
 class BodyTooLarge(RequestError):
-    """The body is over the limit."""
+    """The body is larger than the limit."""
 
     status = 413
 
@@ -106,7 +104,7 @@ class NotJson(RequestError):
 
 
 class Unavailable(RequestError):
-    """Something that we need cannot be reached now."""
+    """The database or the issuer cannot be reached now."""
 
     status = 503
 
@@ -114,8 +112,8 @@ class Unavailable(RequestError):
         super().__init__(msg, {"Retry-After": str(retry_after)})
 
 
-@cache  # there are as many as there are sentences and scopes of ours, and a refusal must not be dearer than an answer
+@cache  # few entries, as all arguments are sentences and scopes of ours. A refusal must not cost more than an answer.
 def _challenge(**parameters: str) -> Mapping[str, str]:
-    """Return the challenge of RFC 6750, section 3; the values are ours and need no escaping."""
+    """Return the challenge of RFC 6750, section 3. The values are ours and need no escaping."""
     pairs = ", ".join(f'{name}="{value}"' for name, value in {"realm": REALM, **parameters}.items())
     return MappingProxyType({"WWW-Authenticate": f"Bearer {pairs}"})

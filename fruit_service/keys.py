@@ -1,4 +1,4 @@
-"""Keys: the issuer's, fetched on first use, refreshed behind the requests, and kept a day while the issuer is down."""
+"""The issuer's keys: fetched on first use, refreshed in the background, and kept for a day if the issuer is down."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from .errors import Unavailable
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_INTERVAL = 30
-"""Between two fetches for unknown keys, in seconds."""
+"""Seconds between two fetches for unknown keys."""
 RETRY_INTERVAL = 2
-"""Between two fetches while there are no keys at all, in seconds."""
+"""Seconds between two fetches while there are no keys."""
 REFRESH_INTERVAL = 600
-"""Between two fetches that nobody asked for, in seconds: a key that is gone is dropped after this long at most."""
+"""Seconds between two fetches in the background. A withdrawn key is accepted for at most that long."""
 KEEP = 24 * 3600
-"""How long the last good keys serve while the issuer cannot be reached, in seconds."""
+"""Seconds for which the last keys stay valid while the issuer cannot be reached."""
 MAX_WAIT = 2
-"""How long after the start of a fetch requests wait for it, in seconds: a slow issuer must not hold all threads."""
+"""Seconds after the start of a fetch for which requests wait for it. A slow issuer must not block all threads."""
 TIMEOUT = (3, 5)
-"""To connect, and to wait for data, in seconds."""
+"""Limits of a request in seconds: for the connection, and between two packets."""
 MAX_DURATION = 10
-"""In which a whole document must be read, in seconds."""
+"""Limit for reading a whole document, in seconds."""
 MAX_FETCH = 30
-"""Seconds for discovery and keys together, whatever drips."""
+"""Limit for discovery and keys together, in seconds."""
 MAX_DOCUMENT = 1024 * 1024
+"""Largest document in bytes."""
 MIN_RSA_BITS = 2048
 """RFC 7518, section 3.3."""
 PUBLIC_MEMBERS = ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 class IssuerKeys:
-    """The keys of one issuer, by `kid`; *clock* counts seconds from anywhere."""
+    """The keys of one issuer, by `kid`. *clock* returns seconds, from any start."""
 
     def __init__(
         self, issuer: str, clock: Callable[[], float] = time.monotonic, refresh_interval: float = REFRESH_INTERVAL
@@ -58,7 +59,7 @@ class IssuerKeys:
         self._keys: Mapping[str, Key] = {}
         self._good_until = float("-inf")
         self._state = threading.Condition()
-        self._executor = BoundedExecutor("fruit-keys-request", "the issuer does not come to an end")
+        self._executor = BoundedExecutor("fruit-keys-request", "the issuer does not answer in time")
         self._fetching = False
         self._waited_until = 0.0
         self._fetches = 0
@@ -67,23 +68,31 @@ class IssuerKeys:
         self._refresher_of: int | None = None
 
     def find(self, kid: str) -> Key | None:
-        """Return the key of that `kid`, or None; `Unavailable` when there are no keys at all."""
-        seen = self._fetches  # before the look: a fetch that ends later may bring the key
+        """Return the key with this `kid`, or None.
+
+        Raises:
+            Unavailable: there are no keys.
+        """
+        seen = self._fetches  # read before the lookup: a fetch that ends after it may bring the key
         return self._current().get(kid) or self._fetched(kid, seen)
 
     def holds(self, kid: str, key: Key) -> bool:
-        """Tell whether *key*, once found here by its *kid*, is still among the issuer's keys."""
+        """Return whether *key*, which `find` has returned for *kid*, is still one of the issuer's keys."""
         return self._current().get(kid) is key
 
     def check(self) -> None:
-        """Raise `Unavailable` where no token could be verified now."""
+        """Check that there is a key.
+
+        Raises:
+            Unavailable: no token can be verified now.
+        """
         if not self._current():
             self._fetched("", self._fetches)
         if not self._keys:
-            raise Unavailable("The issuer publishes no key that serves.")
+            raise Unavailable("The issuer publishes no usable key.")
 
     def close(self) -> None:
-        """End the refreshing."""
+        """End the fetches in the background."""
         self._closed.set()
 
     def _current(self) -> Mapping[str, Key]:
@@ -94,11 +103,11 @@ class IssuerKeys:
         return self._keys
 
     def _is_answered(self) -> bool:
-        """Tell whether the issuer has said in the last day which keys it has, be they none."""
+        """Return whether the issuer has published its keys within the last day, even if it has none."""
         return self._clock() <= self._good_until
 
     def _fetched(self, kid: str, seen: int) -> Key | None:
-        """Return the key after a fetch, if one is due; of many callers one causes it, the others wait for it."""
+        """Return the key after a fetch, if one is due. One of several callers starts it, and all wait for it."""
         with self._state:
             if self._fetches == seen and not self._fetching and self._clock() >= self._not_before:
                 self._begin_fetch()
@@ -108,14 +117,14 @@ class IssuerKeys:
         return self._keys.get(kid)
 
     def _begin_fetch(self) -> None:
-        """Fetch in a thread of its own, which a request can stop waiting for."""
+        """Start a fetch in its own thread, so that a request can stop waiting for it."""
         self._fetching = True
         self._waited_until = time.monotonic() + MAX_WAIT
         threading.Thread(target=self._fetch, name="fruit-keys-fetch", daemon=True).start()
         self._begin_refreshing()
 
     def _begin_refreshing(self) -> None:
-        # On first use and not before: a server may fork between making the application and serving it.
+        # On first use: a server may fork after it has created the application.
         if self._refresher_of != os.getpid():
             self._refresher_of = os.getpid()
             threading.Thread(target=self._refresh, name="fruit-keys-refresh", daemon=True).start()
@@ -131,11 +140,11 @@ class IssuerKeys:
         keys: Mapping[str, Key] | None = None
         try:
             keys = import_keys(self._executor.within(MAX_FETCH, self._jwks))
-        except Exception as error:  # the thread must end with `_fetching` reset, whatever the issuer answers
+        except Exception as error:  # after any answer of the issuer, `_fetching` must be reset
             _log.warning("The keys of %s cannot be fetched: %s", self._issuer, error)
             self._jwks_uri = None
         with self._state:
-            # An issuer that has suddenly no key at all is out of order: the last good ones serve on.
+            # An issuer that suddenly publishes no key is broken: keep the last keys.
             if keys or (keys is not None and first):
                 self._keys = {kid: self._same(kid, key) for kid, key in keys.items()}
                 self._good_until = self._clock() + KEEP
@@ -145,14 +154,14 @@ class IssuerKeys:
             self._state.notify_all()
 
     def _same(self, kid: str, key: Key) -> Key:
-        """Return the object that we have of *key* already: `holds` goes by it."""
+        """Return our existing object for an equal *key*: `holds` compares by identity."""
         known = self._keys.get(kid)
         return known if known is not None and known.as_dict() == key.as_dict() else key
 
     def _pause(self, first: bool) -> float:
         if not self._is_answered():
             return RETRY_INTERVAL
-        # After the first fetch one more may follow at once: keys are often rotated when a service is started anew.
+        # A second fetch may follow the first one at once: issuers often rotate keys when they restart.
         return 0 if first else MIN_INTERVAL
 
     def _jwks(self) -> dict[str, Any]:
@@ -160,7 +169,7 @@ class IssuerKeys:
             self._jwks_uri = self._discover()
         jwks = get_json(self._jwks_uri)
         if not isinstance(jwks.get("keys"), list) or not jwks["keys"]:
-            raise ValueError("its key set is none")
+            raise ValueError("its key set is missing or empty")
         return jwks
 
     def _discover(self) -> str:
@@ -175,7 +184,7 @@ class IssuerKeys:
 
 
 def is_safe(url: str) -> bool:
-    """Tell whether nobody between us and *url* can change what it answers."""
+    """Return whether *url* is https, or on this machine, so that the network cannot change its answers."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -186,9 +195,14 @@ def is_safe(url: str) -> bool:
 
 
 def get_json(url: str) -> dict[str, Any]:
-    """Return the JSON object at *url*; no redirect is followed, and no more is read than such a document may hold."""
+    """Return the JSON object at *url*, without redirects and with limits for size and time.
+
+    Raises:
+        ValueError: any other answer.
+        requests.RequestException: no answer.
+    """
     with requests.Session() as session:
-        # Loopback is never behind a proxy. A no-op `auth` keeps .netrc out.
+        # No proxy for loopback. The empty `auth` prevents the use of .netrc.
         session.trust_env = urlsplit(url).hostname not in LOOPBACK_HOSTS
         with session.get(
             url, timeout=TIMEOUT, allow_redirects=False, stream=True, auth=lambda request: request
@@ -205,7 +219,7 @@ def get_json(url: str) -> dict[str, Any]:
 def _content(response: requests.Response) -> bytes:
     content = b""
     deadline = time.monotonic() + MAX_DURATION
-    # `read1` comes back with what is there: an answer that drips would hold `iter_content` for ever.
+    # `read1` returns the bytes that have arrived. `iter_content` would wait for a full chunk, however slow.
     while chunk := response.raw.read1(64 * 1024, decode_content=True):
         content += chunk
         if len(content) > MAX_DOCUMENT:
@@ -216,7 +230,7 @@ def _content(response: requests.Response) -> bytes:
 
 
 def import_keys(jwks: Mapping[str, Any]) -> dict[str, Key]:
-    """Return the keys of *jwks* that can verify a signature, by `kid`; an odd one does not spoil the others."""
+    """Return the keys of *jwks* that can verify a signature, by `kid`. Malformed keys are left out."""
     keys: dict[str, Key] = {}
     for member in jwks["keys"]:
         try:
@@ -227,11 +241,11 @@ def import_keys(jwks: Mapping[str, Any]) -> dict[str, Key]:
 
 
 def _imported(jwk: dict[str, Any]) -> Key:
-    """Return the key that *jwk* describes, reduced to what is needed of it (RFC 7517, section 4)."""
+    """Return the key of *jwk*, with its public members only (RFC 7517, section 4)."""
     if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
         raise ValueError("not for signatures")
     if not isinstance(jwk["kid"], str):
-        raise ValueError("the kid is no text")
+        raise ValueError("the kid is not a text")
     public: dict[str, str | list[str]] = {name: jwk[name] for name in PUBLIC_MEMBERS if name in jwk}
     if jwk["kty"] == "EC":
         return ECKey.import_key(public)
@@ -241,5 +255,5 @@ def _imported(jwk: dict[str, Any]) -> Key:
 
 
 def _bits(number: str) -> int:
-    """Return the length of a base64url number; joserfc only warns of a short one, and after its import."""
+    """Return the length of a base64url number in bits. For a short key joserfc only warns, after the import."""
     return int.from_bytes(base64.urlsafe_b64decode(number + "=" * (-len(number) % 4)), "big").bit_length()

@@ -1,4 +1,4 @@
-"""Metrics: how many requests, how long they took, and `GET /metrics` for Prometheus (the `[metrics]` extra)."""
+"""Metrics: number and duration of requests, at `GET /metrics` for Prometheus (the `[metrics]` extra)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Measured:
-    """A WSGI application around the routes, which counts what they answer; `/metrics` tells it.
+    """A WSGI application around the routes that counts their answers, and shows the figures at `/metrics`.
 
-    The figures are those of this process: where several serve, Prometheus scrapes each of them.
+    The figures are those of one process. With several processes, Prometheus must scrape each of them.
     """
 
     def __init__(self, app: Bottle) -> None:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        # Labels are rules and known words only: what clients send must not make new series.
+        # Labels are route rules and known words only: clients must not be able to create new series.
         self._requests = Counter("fruit_requests", "Answers", ("method", "route", "status"), registry=registry)
         self._seconds = Histogram(
             "fruit_request_seconds", "Time to answer", ("route",), buckets=BUCKETS, registry=registry

@@ -1,4 +1,4 @@
-"""Options: what the command lines of this package have in common."""
+"""Option types that both command lines of this package use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
-    """Return what reads a whole number from *least* to *most*, and says so of anything else."""
+    """Return an argparse type for a whole number from *least* to *most*."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):

@@ -1,4 +1,4 @@
-"""The request log: one JSON line for each request, with nothing in it that could be a token."""
+"""The request log: one JSON line for each request, without any field that could contain a token."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ REQUEST_ID = "HTTP_X_REQUEST_ID"
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Write = Callable[[str], object]
 
-# An id need not be secret, only unlike others: a random number for each would be a call of the system for each.
+# An id must be unique, not secret: a random number for each request would cost a system call.
 _PROCESS = secrets.token_hex(8)
 _numbers = itertools.count()
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# What a proxy makes (nginx: 32 hexadecimal digits; others a UUID); anything else could be anything.
+# The forms of proxies: 32 hexadecimal digits from nginx, a UUID from others. Any other text is not trusted.
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,36}")
 
 
 def to_stderr(line: str) -> None:
-    """Write *line* to standard error, at once and in one piece; where that cannot be, the request is answered still."""
-    with suppress(OSError, ValueError):  # a full disk, a collector that is gone, a stream that is closed
+    """Write *line* to standard error, at once and in one piece. A failure does not stop the request."""
+    with suppress(OSError, ValueError):  # a full disk, a collector that has ended, a closed stream
         sys.stderr.write(line)
         sys.stderr.flush()
 
 
 class RequestLog:
-    """A WSGI application around another one: writes a line for each answer, and gives it an `X-Request-Id`.
+    """A WSGI application around another one: writes a line for each answer, and adds `X-Request-Id` to it.
 
-    The line names the route and not the path, which may hold anything; a subject is there once its token is verified.
+    The line contains the route instead of the path, which may contain anything, and the subject of a verified token.
     """
 
     def __init__(self, app: WSGI, write: Write = to_stderr) -> None:
@@ -60,7 +60,7 @@ class RequestLog:
             self._write(_line(environ, request_id, status[:3], time.perf_counter() - began))
 
     def refused(self, status: int) -> str:
-        """Write the line of a request that the server itself refused, unread, and return its id."""
+        """Write the line of a request that the server refused before the application, and return its id."""
         request_id = _request_id({})
         self._write(_line({}, request_id, str(status), 0.0))
         return request_id
@@ -74,7 +74,7 @@ def _request_id(environ: dict[str, Any]) -> str:
 
 
 def _line(environ: dict[str, Any], request_id: str, status: str, seconds: float) -> str:
-    """Return the line; by hand where nothing needs escaping, because every request pays for it."""
+    """Return the line. It is formatted by hand, for speed; none of the values needs escaping."""
     method, subject = known_method(environ), environ.get(SUBJECT, "null")
     return (
         f'{{"time": "{_now()}", "request_id": "{request_id}", "method": "{method}", "route": "{route_of(environ)}", '
@@ -83,17 +83,17 @@ def _line(environ: dict[str, Any], request_id: str, status: str, seconds: float)
 
 
 def known_method(environ: dict[str, Any]) -> str:
-    """Return the method of a request, or "other": it may be any word of the client's."""
+    """Return the method of a request, or "other" for an unknown one, which could be any word."""
     method = environ.get("REQUEST_METHOD", "")
     return method if method in _METHODS else "other"
 
 
 def route_of(environ: dict[str, Any]) -> str:
-    """Return the rule of the route that took a request, or "none"."""
+    """Return the rule of the request's route, or "none"."""
     route = environ.get("bottle.route")
     return str(route.rule) if route else "none"
 
 
 def _now() -> str:
-    """Return the time in UTC, whatever the machine's time zone is."""
+    """Return the current time in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Serving: where we listen, and waitress with the settings that keep it fast and let it stop at once."""
+"""Serving: listening sockets, and waitress with the changes that keep it fast and let it stop at once."""
 
 from __future__ import annotations
 
@@ -33,34 +33,35 @@ except ModuleNotFoundError:  # Windows
 
 LOOPBACK = ("127.0.0.1", "::1")
 IDLE_TIMEOUT = 10
-"""After which a connection without a request is closed, in seconds."""
+"""Seconds after which a connection without a request is closed."""
 MAX_REQUEST_DURATION = 15
-"""In which a request must be there whole, in seconds."""
+"""Seconds within which a whole request must arrive."""
 MOST_CONNECTIONS = 12_000
-"""What one loop can look at in a tolerable time."""
+"""Most open connections. One loop polls all of them, so more would slow it down."""
 OTHER_FILES = 200
-"""Left for databases, logs, the issuer and what Python opens."""
+"""File descriptors for databases, logs, the issuer and Python itself."""
 ACCEPTED_AT_ONCE = 256
+"""Most connections accepted in one round of the loop."""
 GRACE = 0.3
-"""How long a server that ends waits for requests on connections that it has, in seconds."""
+"""Seconds for which a stopping server waits for requests on open connections."""
 SEND_BYTES = 1024 * 1024
-"""Above the largest answer, two full baskets of the longest names: a thread hands it over whole, and waitress does not
-collapse under load."""
+"""More than the largest answer in bytes, two full baskets of the longest names. So a thread sends each one whole, and
+waitress does not collapse under load."""
 MAX_BODY = 64 * 1024
-"""What a request body may hold, in bytes."""
+"""Largest request body in bytes."""
 
 _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
 def listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """Return sockets bound to *port* of each of *addresses*; port 0 is one free port, the same on all of them.
+    """Return sockets bound to *port* on each of *addresses*. Port 0 chooses one free port, the same on all of them.
 
-    An IPv6 address that this machine does not have is left out, if another address is there.
+    An IPv6 address that this machine does not have is left out if it is not the first one.
     """
     for _ in range(20 if port == 0 else 1):
         try:
             return _bind_all(addresses, port)
-        except PortTaken as error:  # port 0: free on the first address, taken on the next one
+        except PortTaken as error:  # port 0: free on the first address, in use on the next one
             taken = error
     raise taken
 
@@ -85,7 +86,7 @@ def _bind(address: str, port: int) -> socket.socket:
     try:
         if bound.family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if os.name == "posix":  # elsewhere this option would let another process in
+        if os.name == "posix":  # on Windows this option would allow a second process on the port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((address, port))
         bound.listen(2048)
@@ -102,7 +103,7 @@ def _refusal(address: str, port: int, error: OSError) -> FruitError:
 
 
 class Server:
-    """A WSGI application served from threads of its own; a context manager that stops them and frees the port."""
+    """Serves a WSGI application in threads. The end of its `with` block stops them and frees the port."""
 
     def __init__(self, app: Callable[..., Any], sockets: Sequence[socket.socket], threads: int = 2) -> None:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -122,7 +123,7 @@ class Server:
         self._trigger.pull_trigger(self._take_no_more)
         self._wait_for_answers()
         self._workers.finish(1)
-        # The loop sleeps up to a second; the trigger wakes it, and it ends when its map is empty.
+        # The trigger wakes the loop, which may sleep for a second. The loop ends when its map is empty.
         self._trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))
         self._loop.join(1)
 
@@ -130,14 +131,14 @@ class Server:
         wasyncore.loop(timeout=1, use_poll=True, map=self._map)
 
     def _take_no_more(self) -> None:
-        """Take those that have connected already, and free the port; every answer is its connection's last now."""
+        """Accept the connections that wait, then free the port. From now on each answer closes its connection."""
         for listener in self._listeners:
             listener.handle_accept()
             listener.is_ending = True
-            wasyncore.dispatcher.close(listener)  # its own `close` would take the trigger away that threads still pull
+            wasyncore.dispatcher.close(listener)  # its own `close` would remove the trigger, which threads still use
 
     def _wait_for_answers(self, timeout: float = 3) -> None:
-        """Let the threads answer what has come in or is on its way, and the loop send it."""
+        """Wait until the threads have answered all requests, at most *timeout* seconds."""
         began = time.monotonic()
         while (passed := time.monotonic() - began) < timeout:
             channels = self._channels()
@@ -158,7 +159,7 @@ def _is_busy(channel: Any) -> bool:
 
 
 class _Workers(ThreadedTaskDispatcher):
-    """Waitress's threads, which can be waited for until they have really ended."""
+    """Waitress's threads, with a way to wait for their end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +171,7 @@ class _Workers(ThreadedTaskDispatcher):
         thread.start()
 
     def finish(self, timeout: int) -> None:
-        """Let the threads finish what they are at, for about *timeout* seconds at most, and end."""
+        """Let the threads finish their requests and end, within about *timeout* seconds."""
         self.shutdown(timeout=timeout)
         end = time.monotonic() + 0.2
         for thread in self._started:
@@ -178,15 +179,15 @@ class _Workers(ThreadedTaskDispatcher):
 
 
 class _JsonErrorTask(ErrorTask):
-    """Waitress's own refusals (broken HTTP, a header or body over its limits), in the shape of all our errors."""
+    """Refusals by waitress itself (broken HTTP, a header or body above a limit), in the form of all our errors."""
 
     response_headers: list[tuple[str, str]]
 
     def execute(self) -> None:
         error = cast(Any, self.request).error
-        # What waitress does not know how to read is the client's mistake, and no failure of ours.
+        # Waitress sends 501 for HTTP that it does not support. That is an error of the client, so 400.
         code, reason = (400, "Bad Request") if error.code == 501 else (error.code, error.reason)
-        msg = f"A body holds at most {MAX_BODY} bytes." if code == 413 else f"{reason}: {error.body}"
+        msg = f"A body has at most {MAX_BODY} bytes." if code == 413 else f"{reason}: {error.body}"
         body = json.dumps({"msg": msg}).encode()
         self.status = f"{code} {reason}"
         refused = cast(_Listener, self.channel.server).refused
@@ -199,7 +200,7 @@ class _JsonErrorTask(ErrorTask):
 
 
 class _AnswerTask(WSGITask):
-    """Waitress's answer to a request; on the way out it is the connection's last."""
+    """Waitress's answer to a request. When the server stops, the answer closes its connection."""
 
     def build_response_header(self) -> bytes:
         if cast(Any, self.channel.server).is_ending:
@@ -209,7 +210,7 @@ class _AnswerTask(WSGITask):
 
 class _Parser(HTTPRequestParser):
     def parse_header(self, header_plus: bytes) -> None:
-        """Take an address that is none for a bad request: waitress would drop the connection, and print it."""
+        """Answer 400 to an invalid request target. Waitress would print an exception and drop the connection."""
         try:
             super().parse_header(header_plus)
         except ValueError:
@@ -221,10 +222,10 @@ class _Channel(HTTPChannel):
     error_task_class = _JsonErrorTask
     parser_class = _Parser
     reading_since: float | None = None
-    """When the first byte came of what is not a whole request yet."""
+    """Time of the first byte of an incomplete request, or None."""
 
     def received(self, data: bytes) -> bool:
-        """Read on; for waitress each empty line before a request is one of its own, and would begin the time anew."""
+        """Read *data*. Waitress counts an empty line as a request, which must not restart the time limit."""
         if self.reading_since is None:
             self.reading_since = time.monotonic()
         is_over = bool(super().received(data))
@@ -234,16 +235,16 @@ class _Channel(HTTPChannel):
 
 
 class _Listener(TcpWSGIServer):
-    """A listening socket of waitress's, made fit for thousands of connections."""
+    """Waitress's listening socket, changed for thousands of connections."""
 
     channel_class = _Channel
     is_ending = False
     refused: Callable[[int], str] | None = None
-    """Logs a request that never reached the application, and returns its id."""
+    """Logs a request that waitress refused, and returns its id."""
     _map: Any
 
     def handle_accept(self) -> None:
-        """Take all that wait: one for each round of the loop, as waitress does, is one for each look at all of them."""
+        """Accept all waiting connections. Waitress accepts one in each round, and each round polls all connections."""
         for _ in range(ACCEPTED_AT_ONCE):
             before = len(self._map)
             super().handle_accept()
@@ -251,11 +252,11 @@ class _Listener(TcpWSGIServer):
                 return
 
     def maintenance(self, now: Any) -> None:
-        """Close connections on which nothing happens, as waitress does, and those on which too little does."""
+        """Close idle connections, as waitress does, and those with requests that arrive too slowly."""
         super().maintenance(now)
         latest = time.monotonic() - MAX_REQUEST_DURATION
         for channel in cast(Any, self.active_channels).values():
-            # A byte a second keeps waitress's own timeout away for ever.
+            # With one byte a second, waitress's own timeout never expires.
             if not channel.requests and channel.reading_since is not None and channel.reading_since < latest:
                 channel.will_close = True
 
@@ -271,26 +272,26 @@ def _listener(
 
 def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
     with warnings.catch_warnings():
-        # `send_bytes` is to go in waitress 4; without it a busy server sends little but wake-ups.
+        # Waitress 4 will remove `send_bytes`. Without it a busy server spends its time on wake-ups.
         warnings.filterwarnings("ignore", "send_bytes will be removed", DeprecationWarning)
         return Adjustments(
             sockets=list(sockets),
             send_bytes=SEND_BYTES,
-            # With select(), one descriptor above 1,023 ends the process.
+            # With select(), a descriptor above 1,023 ends the process.
             asyncore_use_poll=True,
             connection_limit=connection_limit(),
             backlog=2048,
             channel_timeout=IDLE_TIMEOUT,
             cleanup_interval=2,
             max_request_header_size=32 * 1024,
-            # Bodies are held before anybody has looked at a token. Waitress refuses what is equal.
+            # Waitress stores a body before any token is checked. It refuses a body of exactly this size.
             max_request_body_size=MAX_BODY + 1,
             ident=None,
         )
 
 
 def connection_limit() -> int:
-    """Return how many connections may be open: what the process may open of files, less what else it needs."""
+    """Return the limit for open connections: that for open files, minus `OTHER_FILES`."""
     if resource is None:
         return 1000
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -298,7 +299,7 @@ def connection_limit() -> int:
 
 
 def allow_many_files() -> None:
-    """Raise this process's own limit of open files as far as it may, for many connections."""
+    """Raise this process's limit for open files, as far as the system allows, for many connections."""
     if resource is None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -310,7 +311,7 @@ def allow_many_files() -> None:
 
 @contextmanager
 def until_signal() -> Iterator[None]:
-    """Run the block until it ends, or Ctrl-C or SIGTERM ends it, which is how a server is meant to end."""
+    """Run the block until it ends, or until Ctrl-C or SIGTERM, which are normal ends of a server."""
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -321,6 +322,6 @@ def until_signal() -> Iterator[None]:
 
 
 def wait() -> None:
-    """Wait until a signal ends it."""
+    """Wait for a signal."""
     while True:
         time.sleep(3600)

@@ -1,4 +1,4 @@
-"""Snapshot: the fruits as they stood at one moment, ready to be looked at and to be sent."""
+"""A snapshot of all fruits, with their JSON texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .baskets import Fruits, identity
 
 
 class Snapshot:
-    """All fruits of one moment; nothing in it changes."""
+    """All fruits at one moment. Immutable."""
 
     def __init__(self, fruits: Fruits) -> None:
         self.fruits: Mapping[str, tuple[str, ...]] = {basket: tuple(names) for basket, names in fruits.items()}
@@ -21,12 +21,12 @@ class Snapshot:
         text = self._texts.get(baskets)
         if text is None:
             shown = {basket: self.fruits[basket] for basket in baskets}
-            # Escaped, it would have up to three times the bytes.
+            # With escapes the text would have up to three times as many bytes.
             text = self._texts[baskets] = json.dumps(shown, ensure_ascii=False)
         return text
 
     def with_more(self, added: Fruits) -> Snapshot:
-        """Return these fruits and *added* after them."""
+        """Return a snapshot with these fruits, followed by *added*."""
         return Snapshot({basket: (*names, *added.get(basket, ())) for basket, names in self.fruits.items()})
 
     @cached_property
@@ -34,5 +34,5 @@ class Snapshot:
         return {basket: frozenset(map(identity, names)) for basket, names in self.fruits.items()}
 
     def hold(self, fruits: Mapping[str, Iterable[str]]) -> bool:
-        """Tell whether all of *fruits* are there already."""
+        """Return whether all of *fruits* are in it."""
         return all(identity(name) in self._identities[basket] for basket, names in fruits.items() for name in names)

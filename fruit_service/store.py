@@ -1,4 +1,4 @@
-"""The store: fruits in a database, read from memory while nobody has written; an acknowledged write is on disk."""
+"""The store: fruits in a database. Reads come from memory until a write, and an acknowledged write is on disk."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .errors import BadConfig, FruitError, Unavailable
 from .snapshot import Snapshot
 
 SHORT_PATIENCE = 0.1
-"""How long a write waits for another process's when the one before has waited in vain, in seconds."""
+"""Seconds for which a write waits for another process after the previous write has waited without success."""
 STUCK = 0.5
-"""How long a write may take until those behind it are turned away, so that threads are left for reading, in seconds."""
+"""Seconds that a write may take. Then waiting writes are refused, so that threads stay free for reads."""
 FEW = 100
-"""Names that are looked up one by one; of more, the whole basket is looked at."""
+"""Most names that are looked up one by one. For more, the whole basket is read."""
 READING = 3
-"""How long reading all fruits may take, in seconds; it takes milliseconds, and a new connection some more."""
+"""Limit for reading all fruits, in seconds. It normally takes milliseconds, and a new connection some more."""
 WRITING = 1
-"""How long a write may take once it is the only one, in seconds; one given up may be done all the same."""
+"""Limit for a write that has the lock, in seconds. After the limit the write may still succeed."""
 READ_AGAIN = 1
-"""Between two attempts to read from a database that cannot be reached, in seconds."""
+"""Seconds between two attempts to read from a database that cannot be reached."""
 
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class _Kept:
 
 
 class FruitStore:
-    """The fruits at one database URL; the first to open it puts the starting lists in."""
+    """The fruits at one database URL. A new database gets the starting lists."""
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
@@ -71,23 +71,27 @@ class FruitStore:
         try:
             self._write(make)
         except Unavailable:
-            self._read()  # one that can only be read is better than none
+            self._read()  # a read-only database is good enough to start
 
     @property
     def place(self) -> str:
-        """Where the fruits are: a path, or a URL without its password."""
+        """The place of the fruits: a path, or a URL without its password."""
         return self._database.place
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         self._database.close()
 
     def rest(self) -> None:
-        """Hold no connection until the next use: a process that forks must not share one with its children."""
+        """Close the connections until the next use: a process that forks must not share them with its children."""
         self._database.rest()
 
     def check(self) -> None:
-        """Raise `Unavailable` where the database cannot be read now; of many who ask, one looks, in one thread."""
+        """Check that the database can be read. Of several callers at a time, one reads and the others use its result.
+
+        Raises:
+            Unavailable: it cannot be read now.
+        """
         if self._checking.acquire(blocking=False):
             try:
                 self._checking_since = time.monotonic()
@@ -102,12 +106,12 @@ class FruitStore:
             raise Unavailable("The fruits cannot be read now.")
 
     def fruits(self, baskets: Iterable[str]) -> dict[str, list[str]]:
-        """Return the fruits in *baskets*, in the order in which they came."""
+        """Return the fruits in *baskets*, in the order in which they were added."""
         snapshot = self.snapshot()
         return {basket: list(snapshot.fruits[basket]) for basket in baskets}
 
     def snapshot(self) -> Snapshot:
-        """Return all fruits: from memory, if that is how they are now; as last seen, if nobody can tell."""
+        """Return all fruits: from memory if there was no write since, or if the database cannot be read now."""
         kept = self._kept
         version = self._version()
         if version is not None and version == kept.version:
@@ -117,12 +121,17 @@ class FruitStore:
         return self._read_again()
 
     def add(self, fruits: Fruits) -> dict[str, list[str]]:
-        """Add *fruits*, all or none; return those that were not there yet."""
+        """Add *fruits*, all or none. Return the new ones.
+
+        Raises:
+            BasketFull: they do not fit.
+            Unavailable: the database cannot be written now.
+        """
         if self._version() == self._kept.version is not None and self._kept.snapshot.hold(fruits):
-            return {basket: [] for basket in fruits}  # what is in memory was committed
+            return {basket: [] for basket in fruits}  # the snapshot contains committed fruits only
         added = self._write(lambda connection: self._add(connection, fruits))
         self._writes += 1
-        # To be read again, while that can be done: others may have written since.
+        # Without a version, so that the next read queries the database: other processes may have written.
         self._kept = _Kept(None, self._kept.snapshot.with_more(added))
         self._read_not_before = 0.0
         return added
@@ -134,14 +143,14 @@ class FruitStore:
         return added
 
     def _version(self) -> Hashable | None:
-        """Return a value that changes with every write, our own at once; None where nobody can tell."""
+        """Return a value that changes with each write, our own at once, or None if it is not known."""
         others = self._database.changes.version()
         return None if others is None else (self._writes, others)
 
     def _read_again(self) -> Snapshot:
         with self._reading:
             if time.monotonic() < self._read_not_before:
-                return self._kept.snapshot  # who was here before has waited in vain
+                return self._kept.snapshot  # another thread has tried meanwhile, without success
             version = self._version()
             if version is None or version != self._kept.version:
                 try:
@@ -151,7 +160,7 @@ class FruitStore:
             return self._kept.snapshot
 
     def _read(self) -> _Kept:
-        version = self._version()  # before the look: what is written during it is read once more
+        version = self._version()  # before the read: a write during it causes another read
 
         def read() -> Snapshot:
             with self._transaction(self._database.begin_read) as connection:
@@ -170,9 +179,9 @@ class FruitStore:
         return added
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        """Return what *work* returns, given the one connection that may write, once it is on disk.
+        """Return the result of *work* after its commit. *work* gets the only connection that may write.
 
-        The threads of this process queue here, and not in the database.
+        The threads of this process wait here, and not in the database.
         """
         while not self._writing.acquire(timeout=STUCK / 5):
             if time.monotonic() - self._writing_since > STUCK:
@@ -201,7 +210,7 @@ class FruitStore:
 
 
 def _known(connection: Connection, basket: str, names: Sequence[str]) -> Sequence[str]:
-    """Return the identities in *basket* that are those of *names*, and perhaps more."""
+    """Return identities in *basket*, at least those that are also identities of *names*."""
     known = select(fruit.c.identity).where(fruit.c.basket == basket)
     if len(names) <= FEW:
         known = known.where(fruit.c.identity.in_([identity(name) for name in names]))

@@ -1,4 +1,4 @@
-"""Verified tokens: a token is verified once, and known again for as long as it and its key are good."""
+"""A cache of verified tokens: each token is verified once, until it or its key becomes invalid."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .access_token import AccessToken, FindKey, Rules, verify
 from .errors import InvalidToken
 
 MOST = 1024
-"""Tokens that are kept; then the oldest goes."""
+"""Most tokens in the cache. A new one replaces the oldest."""
 LONGEST = 4096
-"""In characters: what is longer is verified each time, so that the memory is bounded too."""
+"""Longest cached token in characters. A longer one is verified each time, which limits the memory."""
 
 REFUSED_FOR = 1
-"""How long a refusal is repeated without another look, in seconds: who insists is no dearer than a user."""
+"""Seconds for which a refusal is cached, so that a client repeating a bad token costs no more than a normal request."""
 
 T = TypeVar("T")
 
 
 class VerifiedTokens:
-    """Verifies tokens by *rules* and keeps those that are good, under their SHA-256: a token itself is not kept.
+    """Verifies tokens by *rules* and caches the valid ones by their SHA-256. It does not store the tokens themselves.
 
     Args:
-        rules: what a token must be.
-        find_key: from a `kid` to the issuer's key.
-        holds: whether the issuer still publishes, under that `kid`, a key that was found.
-        now: the time, in seconds since 1970.
+        rules: the requirements for a token.
+        find_key: returns the issuer's key with a `kid`.
+        holds: returns whether the issuer still publishes a key that *find_key* has returned, under its `kid`.
+        now: returns the time, in seconds since 1970.
     """
 
     def __init__(
@@ -46,12 +46,16 @@ class VerifiedTokens:
         self._holds = holds
         self._now = now
         self._kept: dict[bytes, AccessToken] = {}
-        # Beside the good ones and not among them: whoever sends rubbish must not push those out.
+        # Separate from the valid tokens, so that bad tokens cannot push them out of the cache.
         self._refused: dict[bytes, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
     def __call__(self, token: str) -> AccessToken:
-        """Return what *token* says; `InvalidToken` where it is not good now."""
+        """Return *token*, verified now or before.
+
+        Raises:
+            InvalidToken: it is not valid now.
+        """
         digest = sha256(token.encode()).digest()
         known = self._kept.get(digest)
         if known is not None:

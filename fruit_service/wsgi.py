@@ -11,5 +11,5 @@ from .store import FruitStore
 
 config = Config.of(os.environ)
 _store = FruitStore(config.database)
-_store.rest()  # gunicorn --preload makes the application before it forks
+_store.rest()  # gunicorn --preload creates the application before it forks
 app = create_app(config, _store, IssuerKeys(config.issuer))

@@ -1,1 +1,1 @@
-"""A local OpenID provider in Auth0's manner, for demonstration and tests: nothing it says proves who anybody is."""
+"""A local OpenID provider that behaves like Auth0, for demonstration and tests. It checks no password."""

@@ -1,4 +1,4 @@
-"""`python -m fruit_service.issuer`: the local issuer by itself."""
+"""`python -m fruit_service.issuer`: the local issuer without the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DESCRIPTION = "An Auth0-compatible OpenID provider on this machine, for demonstr
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the issuer until a signal ends it; return the exit status."""
+    """Run the issuer until a signal ends it. Return the exit status."""
     options = _parser().parse_args(arguments)
     with until_signal():
         try:
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--callback-url", action="extend", nargs="+", metavar="URL", help="the allowed redirect URIs")
     parser.add_argument(
-        "--lifetime", type=LIFETIME, default=60, metavar="SECONDS", help="of access tokens (default 60)"
+        "--lifetime", type=LIFETIME, default=60, metavar="SECONDS", help="lifetime of access tokens (default 60)"
     )
     parser.add_argument(
         "--api",
@@ -46,13 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="IDENTIFIER=SECONDS",
-        help="a further API with the same scopes, and how long its access tokens last; repeat it for several",
+        help="another API with the same scopes, and the lifetime of its access tokens; may be repeated",
     )
     return parser
 
 
 def _api(text: str) -> tuple[str, int]:
-    """Read the identifier of an API and the lifetime of its access tokens."""
+    """Return the identifier of an API and the lifetime of its access tokens from *text*."""
     identifier, _, seconds = text.rpartition("=")
     if not identifier:
         raise argparse.ArgumentTypeError(f"{text!r} is not IDENTIFIER=SECONDS")

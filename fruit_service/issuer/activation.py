@@ -1,4 +1,4 @@
-"""Activation: the pages where a person allows what a device asks (RFC 8628, section 3.3)."""
+"""Activation: the pages on which a user allows the request of a device (RFC 8628, section 3.3)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from .messages import PACKAGE
 from .switches import Switches
 
 MOST_WRONG_CODES = 10
+"""Most wrong codes within `GUESSING_PERIOD`."""
 GUESSING_PERIOD = 60
-"""In seconds: so few guesses find none of 20^8 codes (RFC 8628, section 5.1)."""
+"""In seconds. With this limit, guessing one of 20^8 codes is hopeless (RFC 8628, section 5.1)."""
 
 
 class Activation:
-    """From a user code to the person's answer, by way of the pages for sign-in and consent."""
+    """From a user code to the user's answer, through the pages for sign-in and consent."""
 
     def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
         self._server = server
@@ -29,7 +30,7 @@ class Activation:
         self._guesses = Guesses(server.switches)
 
     def code_page(self, user_code: str, browser: str | None) -> HTTPResponse:
-        """Ask for a user code; one of a device that waits leads on."""
+        """Return the page for the user code. With the code of a waiting device, return the next page."""
         if not user_code:
             return _ask_for_code(200)
         if self._guesses.are_too_many():
@@ -37,7 +38,7 @@ class Activation:
         device = self._server.devices.waiting(user_code)
         if device is None:
             self._guesses.note()
-            return _ask_for_code(404, "No device waits with this code. Compare it with the one that the device shows.")
+            return _ask_for_code(404, "No device is waiting with this code. Compare it with the code on the device.")
         request = device.request(self._server.signer.issuer)
         pending = self._interaction.pending(request, lambda user: self._answer(device, user), browser)
         if self._interaction.approves_by_itself:
@@ -45,7 +46,7 @@ class Activation:
         return self._interaction.ask(pending, "u/activate")
 
     def confirmation_page(self, state: str, browser: str | None) -> HTTPResponse:
-        """Show the code again: the link may have come from somebody who wants to be let in (RFC 8628, section 5.4)."""
+        """Return the page that shows the code again: an attacker may have sent the link (RFC 8628, section 5.4)."""
         pending = self._interaction.waiting(state, browser)
         user_code = pending.request.get("user_code") if pending else ""
         if not pending or not user_code:
@@ -53,7 +54,7 @@ class Activation:
         return self._interaction.page("confirm_device.html", "Confirm the code", pending, state, user_code=user_code)
 
     def confirm(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
-        """Go on to sign-in and consent, or deny."""
+        """Continue with sign-in and consent, or deny."""
         pending = self._interaction.waiting(state, browser, form)
         if not pending or form.get("decision") not in ("confirm", "cancel"):
             return self._interaction.expired_page()
@@ -70,7 +71,7 @@ class Activation:
 
 
 class Guesses:
-    """The wrong codes of late; whose they are cannot be told, so that they count together."""
+    """The recent wrong codes, of all browsers together, because a client can look like many browsers."""
 
     def __init__(self, switches: Switches) -> None:
         self._clock = switches.elapsed
@@ -78,12 +79,12 @@ class Guesses:
         self._times: deque[float] = deque(maxlen=MOST_WRONG_CODES)
 
     def note(self) -> None:
-        """Count one more."""
+        """Count a wrong code."""
         with self._lock:
             self._times.append(self._clock())
 
     def are_too_many(self) -> bool:
-        """Tell whether no further code is looked at for now."""
+        """Return whether further codes are refused now."""
         with self._lock:
             is_full = len(self._times) == MOST_WRONG_CODES
             return is_full and self._clock() - self._times[0] < GUESSING_PERIOD

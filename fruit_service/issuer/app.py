@@ -1,4 +1,4 @@
-"""The issuer's endpoints: paths to what answers them."""
+"""The issuer's endpoints, and their paths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USER_CLAIMS = ["nickname", "name", "email", "email_verified"]
 
 
 class Endpoints:
-    """The endpoints of one issuer, each a method of a few lines."""
+    """The endpoints of one issuer."""
 
     def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
         self._server = server
@@ -75,7 +75,7 @@ class Endpoints:
         return page(PACKAGE, "index.html", "Ready", issuer=self._issuer, directory=self._server.directory)
 
     def _metadata(self) -> HTTPResponse:
-        """OpenID Connect Discovery, section 3."""
+        """Return the metadata (OpenID Connect Discovery, section 3)."""
         return _json(
             {
                 "issuer": self._issuer,
@@ -117,10 +117,10 @@ class Endpoints:
         return self._activation.code_page(self._oauth_request().get("user_code"), self._browser())
 
     def _userinfo(self) -> HTTPResponse:
-        """OpenID Connect Core, section 5.3."""
+        """Return the claims of the user (OpenID Connect Core, section 5.3)."""
         issued = self._server.issued.get(bearer_token(bottle.request.get_header("Authorization")))
         if issued is None:
-            raise InvalidToken("The access token is unknown here, or has expired.")
+            raise InvalidToken("The access token is not known here, or has expired.")
         if "openid" not in issued.scope.split():
             raise InsufficientScope("openid")
         return _json(issued.user.claims(issued.scope))
@@ -134,7 +134,7 @@ class Endpoints:
         return self._oauth_request().form
 
     def _page_key(self) -> tuple[str, str | None]:
-        """Return what finds a waiting request: `state`, and the browser's cookie."""
+        """Return the key of a waiting request: `state` and the browser's cookie."""
         return bottle.request.query.get("state", ""), self._browser()
 
     def _browser(self) -> str | None:
@@ -142,14 +142,14 @@ class Endpoints:
         return cookie
 
     def _check_host(self) -> None:
-        """Refuse foreign names for this machine: a page elsewhere may have bent its own name to it (DNS rebinding)."""
+        """Refuse other names of this machine: an attacker's page may use one (DNS rebinding)."""
         if bottle.request.get_header("Host") not in self._hosts:
-            raise HTTPError(400, f"This server is {self._issuer} and goes by no other name.")
+            raise HTTPError(400, f"This server is {self._issuer} and has no other name.")
 
 
 def _body() -> str:
     if bottle.request.content_length > MAX_BODY:
-        raise BodyTooLarge(f"A form is at most {MAX_BODY} bytes long.")
+        raise BodyTooLarge(f"A form has at most {MAX_BODY} bytes.")
     body: bytes = bottle.request.body.read()
     return body.decode("utf-8", "replace")
 
@@ -170,7 +170,7 @@ def _answering_errors(endpoint: Callable[..., HTTPResponse]) -> Callable[..., HT
 
 
 def _plain_error(error: HTTPError) -> str:
-    """Say what Bottle or a hook refused; the default page shows the request, and in a 500 its exception."""
+    """Return the text for an error of Bottle or a hook. The default page would show the request, and an exception."""
     for name, value in secure_headers().items():
         error.set_header(name, value)
     error.content_type = "text/plain; charset=utf-8"

@@ -1,4 +1,4 @@
-"""The device grant (RFC 8628): a device shows a code and asks again and again, a person allows it elsewhere."""
+"""The device grant (RFC 8628): a device shows a code and polls, and the user allows it on another device."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
     ExpiredTokenError: (403, "The device code has expired."),
     AccessDeniedError: (403, "User cancelled the confirmation prompt."),
 }
-"""Auth0's statuses, where RFC 6749 (section 5.2) has 400 for all of them."""
+"""Auth0's statuses and descriptions. RFC 6749 (section 5.2) has 400 for all of them."""
 
 
 class DeviceEndpoint(DeviceAuthorizationEndpoint):
@@ -35,7 +35,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
     server: LocalAuthorizationServer
 
     def create_endpoint_response(self, request: Any) -> Any:
-        """Return the codes, and let the device wait."""
+        """Return the codes, and add a waiting device."""
         scope = self.server.granted_scope(request, can_be_offline=True)
         status, data, headers = cast(Any, super()).create_endpoint_response(request)
         switches = self.server.switches
@@ -56,14 +56,14 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         return status, {name: value for name, value in data.items() if value is not None}, headers
 
     def generate_user_code(self) -> str:
-        """Return a code that no device waits with."""
+        """Return a code that no waiting device has."""
         while True:
             user_code: str = cast(Any, super()).generate_user_code()
             if self.server.devices.waiting(user_code) is None:
                 return user_code
 
     def get_verification_uri(self) -> str:
-        """Return the page where a user code is entered."""
+        """Return the URL of the page for user codes."""
         return f"{self.server.signer.issuer}activate"
 
     def save_device_credential(self, client_id: str, scope: str, data: Any) -> None:
@@ -78,7 +78,7 @@ class DeviceGrant(DeviceCodeGrant):
     server: LocalAuthorizationServer
 
     def validate_token_request(self) -> None:
-        """Let a poll through to its tokens, or say why there are none, in Auth0's words."""
+        """Check a poll. Errors get Auth0's status and description."""
         try:
             super().validate_token_request()
         except tuple(AUTH0_ANSWERS) as error:
@@ -99,7 +99,7 @@ class DeviceGrant(DeviceCodeGrant):
         return (code.user, code.user is not None) if code.answered else None
 
     def should_slow_down(self, credential: Any) -> bool:
-        """Tell whether the device asks too often."""
+        """Return whether the device polls too often."""
         return self.server.devices.is_too_fast(credential)
 
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who and what the issuer knows: two users, a client, an API."""
+"""The issuer's directory: two users, a client, an API."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ OPENID_SCOPES = MappingProxyType(
         "offline_access": "Keep this access while you are away",
     }
 )
-"""What each scope of OpenID Connect Core (5.4, 11) lets a client do, in the words of the consent page."""
+"""The meaning of each scope of OpenID Connect Core (5.4, 11), for the consent page."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who can sign in, without a password."""
+    """A user, who signs in without a password."""
 
     nickname: str
     name: str
 
     @property
     def sub(self) -> str:
-        """The subject identifier, in the form of Auth0's own database connection."""
+        """The subject identifier, in the form of Auth0's database connection."""
         return f"auth0|{self.nickname}"
 
     @property
     def email(self) -> str:
-        """The email address, of the domain kept for examples (RFC 2606)."""
+        """The email address, in the domain for examples (RFC 2606)."""
         return f"{self.nickname}@example.com"
 
     def claims(self, scope: str) -> dict[str, str | bool]:
@@ -66,7 +66,7 @@ USERS: Mapping[str, User] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Api:
-    """An API for which access tokens are issued: its identifier is the audience."""
+    """An API for access tokens. Its identifier is the audience."""
 
     identifier: str
     scopes: Mapping[str, str]
@@ -87,7 +87,7 @@ FRUIT_API = Api(
 
 @dataclass(frozen=True)
 class Client(ClientMixin):
-    """A public client, as Authlib asks for it (RFC 6749, section 2.1)."""
+    """A public client, with Authlib's methods (RFC 6749, section 2.1)."""
 
     client_id: str = "ipyauth-demo"
     name: str = "ipyauth demo"
@@ -98,7 +98,7 @@ class Client(ClientMixin):
 
     @property
     def client_metadata(self) -> dict[str, Any]:
-        """What Authlib's logout endpoint reads (OpenID Connect RP-Initiated Logout, section 3.1)."""
+        """The metadata for Authlib's logout endpoint (OpenID Connect RP-Initiated Logout, section 3.1)."""
         return {"post_logout_redirect_uris": list(self.logout_urls)}
 
     def get_client_id(self) -> str:
@@ -106,15 +106,15 @@ class Client(ClientMixin):
         return self.client_id
 
     def get_default_redirect_uri(self) -> str:
-        """Return nothing: the redirect URI is always named."""
+        """Return an empty text: each request must have a redirect URI."""
         return ""
 
     def get_allowed_scope(self, scope: Any) -> str:
-        """Return *scope* without repetitions; what of it exists depends on the audience."""
+        """Return *scope* without repetitions. `grantable` removes scopes that the audience does not have."""
         return " ".join(dict.fromkeys((scope or "").split()))
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Tell whether *redirect_uri* is registered, character by character (RFC 9700, section 2.1)."""
+        """Return whether *redirect_uri* equals a registered one (RFC 9700, section 2.1)."""
         return redirect_uri in self.redirect_uris
 
     def check_client_secret(self, client_secret: str) -> bool:
@@ -136,7 +136,7 @@ class Client(ClientMixin):
 
 @dataclass(frozen=True)
 class Directory:
-    """All that the issuer knows."""
+    """The clients, APIs and users of an issuer."""
 
     client: Client
     api: Api = FRUIT_API
@@ -146,23 +146,23 @@ class Directory:
 
     @property
     def apis(self) -> tuple[Api, ...]:
-        """Every API that it knows."""
+        """All APIs."""
         return (self.api, *self.other_apis)
 
     def find_client(self, client_id: str) -> Client | None:
-        """Return the client of that identifier."""
+        """Return the client with this identifier, or None."""
         return next((each for each in (self.client, *self.other_clients) if each.client_id == client_id), None)
 
     def knows(self, audience: str) -> bool:
-        """Tell whether *audience* is an API, or none is asked for."""
+        """Return whether *audience* is an API, or empty."""
         return audience in ("", *(api.identifier for api in self.apis))
 
     def scopes(self, audience: str) -> Mapping[str, str]:
-        """Return the scopes that exist for *audience*, with what each means."""
+        """Return the scopes of *audience* with their meanings."""
         own = next((api.scopes for api in self.apis if api.identifier == audience), {})
         return {**OPENID_SCOPES, **own}
 
     def grantable(self, scope: Iterable[str], audience: str) -> str:
-        """Return what of *scope* exists for *audience*, in the order asked for."""
+        """Return those of *scope* that exist for *audience*, in the same order."""
         known = self.scopes(audience)
         return " ".join(each for each in scope if each in known)

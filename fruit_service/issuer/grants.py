@@ -23,7 +23,7 @@ from .revocation import RevocationEndpoint
 from .signing import Signer
 
 CODE_LIFETIME = 60
-"""Of an authorization code, in seconds (RFC 6749, section 4.1.2: ten minutes at most)."""
+"""Lifetime of an authorization code in seconds (RFC 6749, section 4.1.2: at most ten minutes)."""
 
 
 def authorization_server(directory: Directory, signer: Signer) -> LocalAuthorizationServer:
@@ -46,7 +46,7 @@ class _AuthorizationEndpoint:
     gives_refresh_tokens = False
 
     def validate_authorization_request(self) -> str:
-        """Return the redirect URI of a request that is in order."""
+        """Return the redirect URI of a valid request."""
         redirect_uri: str = super().validate_authorization_request()  # type: ignore[misc]
         try:
             self.request.check_response_mode()
@@ -82,7 +82,7 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
         return self.server.signer
 
     def auth_time(self, request: Any) -> int | None:
-        """Return when the user signed in, if the request had a `max_age`."""
+        """Return the time of the user's sign-in, if the request had a `max_age`."""
         return request.auth_time if request.get("max_age") else None
 
     def granted(self) -> Mapping[str, Any]:
@@ -96,19 +96,19 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
 
 
 class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
-    """Authorization code (RFC 6749, section 4.1); its extensions are PKCE and the ID token."""
+    """The authorization code grant (RFC 6749, section 4.1). Its extensions are PKCE and the ID token."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012
     gives_refresh_tokens = True
 
     def granted(self) -> Mapping[str, Any]:
-        """Return a fresh code."""
+        """Return a new code."""
         code = self.generate_authorization_code()
         self.save_authorization_code(code, self.request)
         return {"code": code}
 
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
-        """Return an access token for the audience that the code was made for, and a refresh token if allowed."""
+        """Return an access token for the audience of the code, and a refresh token if allowed."""
         code = self.request.authorization_code
         token = self.server.issue(self.request, user, scope, code.audience)
         first = self.server.refresh_tokens.begin(
@@ -130,7 +130,7 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
         return found if found and found.client_id == client.client_id else None
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
-        """Do nothing: the code was taken when it was looked for."""
+        """Do nothing: `query_authorization_code` has removed the code."""
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
         """Return the user that allowed it."""
@@ -143,7 +143,7 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
 
 
 class S256Challenge(CodeChallenge):
-    """PKCE (RFC 7636) as RFC 9700 (2.1.1) asks for it: always, and S256 only."""
+    """PKCE (RFC 7636), required and with S256 only, as RFC 9700 (2.1.1) recommends."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012
 

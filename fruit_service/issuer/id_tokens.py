@@ -1,4 +1,4 @@
-"""ID tokens: their claims, their header and their key, as Authlib's grants and extensions ask for them."""
+"""ID tokens: their claims, header and key, in the methods that Authlib's grants and extensions call."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .directory import User
 from .signing import Signer
 
 ID_TOKEN_LIFETIME = 36_000
-"""In seconds, as Auth0's default: an ID token tells who signed in, not for how long."""
+"""In seconds, Auth0's default. It is not the lifetime of the session."""
 
 
 class IdTokens:
-    """What Authlib asks of whoever signs ID tokens."""
+    """The methods that Authlib calls to make an ID token."""
 
     @property
     def signer(self) -> Signer:
-        """What signs them."""
+        """The signer of ID tokens."""
         raise NotImplementedError
 
     def exists_nonce(self, nonce: str, request: Any) -> bool:
-        """Return False: that a nonce is used once is for the client to see to."""
+        """Return False: the client ensures that a nonce is used once."""
         return False
 
     def generate_user_info(self, user: User, scope: str) -> UserInfo:
@@ -38,11 +38,11 @@ class IdTokens:
         return {**claims, "exp": now + ID_TOKEN_LIFETIME, **({"auth_time": auth_time} if auth_time else {})}
 
     def auth_time(self, request: Any) -> int | None:
-        """Return when the user signed in, in seconds since the epoch, where that was asked for."""
+        """Return the time of the user's sign-in in seconds since 1970, or None if the request did not ask for it."""
         return None
 
     def resolve_client_private_key(self, client: Any) -> KeySet:
-        """Return the keys, of which the header names one: keys may rotate between the two."""
+        """Return all keys, because the key named in the header may have been rotated out since."""
         return self.signer.keys.private
 
     def get_encode_header(self, client: Any) -> dict[str, str]:
@@ -54,13 +54,13 @@ class IdTokens:
         return self.signer.tampered(cast(Any, super()).encode_id_token(token, request))
 
     def process_implicit_token(self, token: Any, code: str | None = None) -> Any:
-        """Return the parameters of an implicit response, the ID token among them."""
+        """Return the parameters of an implicit response, with the ID token."""
         token = cast(Any, super()).process_implicit_token(token, code)
         return {**token, "id_token": self.signer.tampered(token["id_token"])}
 
 
 class IdTokenWithCode(IdTokens, OpenIDCode):
-    """The ID token that comes with the code's access token (OpenID Connect Core, section 3.1)."""
+    """The ID token of the authorization code grant (OpenID Connect Core, section 3.1)."""
 
     def __init__(self, signer: Signer) -> None:
         super().__init__(require_nonce=False)
@@ -68,26 +68,26 @@ class IdTokenWithCode(IdTokens, OpenIDCode):
 
     @property
     def signer(self) -> Signer:
-        """What signs it."""
+        """The signer of the ID token."""
         return self._signer
 
 
 class IdTokenWithDeviceCode(IdTokens, OpenIDToken):
-    """The ID token that comes with a device's access token: there was no nonce."""
+    """The ID token of the device grant, without a nonce."""
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
     @property
     def signer(self) -> Signer:
-        """What signs it."""
+        """The signer of the ID token."""
         return self._signer
 
 
 class IdTokenWithRefreshToken(IdTokenWithDeviceCode):
-    """The ID token of a refresh response: no nonce, the first one's `auth_time` (OpenID Connect Core, section 12.2)."""
+    """The ID token of a refresh response: the first `auth_time`, no nonce (OpenID Connect Core, section 12.2)."""
 
     def auth_time(self, request: Any) -> int | None:
-        """Return when the user signed in, if the first ID token said so."""
+        """Return the time of the user's sign-in, if the first ID token contained it."""
         auth_time: int | None = request.refresh_token.auth_time
         return auth_time

@@ -1,4 +1,4 @@
-"""Interaction: from an authorization request to its response, by way of sign-in and consent where they are needed."""
+"""Interaction: from an authorization request to its response, through sign-in and consent if they are needed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from .messages import PACKAGE, Request
 from .ttl import TtlMap
 
 SESSION_LIFETIME = 10 * 3600
+"""In seconds."""
 PATIENCE = 600
-"""How long a sign-in or consent page can be answered, in seconds."""
+"""Seconds for which a page for sign-in or consent accepts an answer."""
 
 Respond = Callable[[User | None], HTTPResponse]
 
 
 @dataclass(frozen=True)
 class Session:
-    """A user who is signed in at the issuer with one browser."""
+    """The session of a user in one browser."""
 
     user: User
     auth_time: int
@@ -34,10 +35,14 @@ class Session:
 
 @dataclass(frozen=True)
 class Pending:
-    """A request that waits for its user; *browser* is the cookie of the browser that brought it.
+    """A request that waits for its user.
 
-    *respond* answers it: for the user who allowed it, or for None, when it was denied. *prompt* is the page that must
-    be shown although it may not be needed.
+    Attributes:
+        request: the authorization request, or that of a device.
+        respond: returns the response, for the user who allowed the request, or for None if it was denied.
+        prompt: a page that must be shown even if it is not needed, by the name of its `prompt` value.
+        browser: the cookie of the browser that sent the request.
+        csrf_token: must be in each form that answers it.
     """
 
     request: Request
@@ -48,10 +53,10 @@ class Pending:
 
 
 class Interaction:
-    """The pages that a user sees, and what the issuer remembers between them.
+    """The pages for the user, and the state between them.
 
-    *auto_approve* names a user who has always just signed in and allowed everything; *skip_consent* leaves the
-    consent page out, as Auth0 may for an organization's own applications.
+    With *auto_approve*, the nickname of a user, no page is shown: that user signs in and allows everything. With
+    *skip_consent* there is no consent page, as Auth0 can have it for an organization's own applications.
     """
 
     def __init__(self, server: LocalAuthorizationServer, auto_approve: str | None, skip_consent: bool) -> None:
@@ -64,7 +69,7 @@ class Interaction:
         self._consents: set[tuple[str, str, str]] = set()
 
     def authorize(self, request: Request, browser: str | None) -> HTTPResponse:
-        """Answer an authorization request: with the response, or with the first page that it needs."""
+        """Return the response to an authorization request, or the first page that it needs."""
         if problem := self._unknown_client(request) or self._unknown_redirect_uri(request):
             return problem
         try:
@@ -76,13 +81,13 @@ class Interaction:
             return self._server.handle_error_response(request, error)
 
     def pending(self, request: Request, respond: Respond, browser: str | None) -> Pending:
-        """Return *request* as one that waits for the user of *browser*."""
+        """Return *request* as a waiting request of the user of *browser*."""
         request.user = self._user_of(request, browser)
         pending = Pending(request, respond)
         return replace(pending, browser=browser) if browser else pending
 
     def user(self, browser: str | None) -> User | None:
-        """Return who is signed in with *browser*."""
+        """Return the user who is signed in with *browser*, or None."""
         session = self._sessions.get(browser)
         return session.user if session else None
 
@@ -91,20 +96,20 @@ class Interaction:
         self._sessions.take(browser)
 
     def sign_in_page(self, state: str, browser: str | None) -> HTTPResponse:
-        """Show who can sign in."""
+        """Return the page with the users who can sign in."""
         pending = self.waiting(state, browser)
         if not pending:
             return self.expired_page()
         return self.page("sign_in.html", "Sign in", pending, state, users=self._users.values())
 
     def sign_in(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
-        """Sign the chosen user in, and go on."""
+        """Sign the chosen user in, and return the next page."""
         pending = self.waiting(state, browser, form)
         user = self._users.get(form.get("user", ""))
         if not pending or not user:
             return self.expired_page()
         self.forget(state)
-        # A new cookie with every sign-in: one that somebody planted before is worth nothing after.
+        # A new cookie with each sign-in, so that a cookie planted before is worthless (session fixation).
         pending = replace(pending, browser=secrets.token_urlsafe(), csrf_token=secrets.token_urlsafe())
         session = Session(user, int(self._server.switches.now()))
         self._sessions.put(pending.browser, session, SESSION_LIFETIME)
@@ -112,7 +117,7 @@ class Interaction:
         return self.next_step(replace(pending, prompt=None))
 
     def consent_page(self, state: str, browser: str | None) -> HTTPResponse:
-        """Show what the client asks for."""
+        """Return the page with the scopes that the client requests."""
         pending = self.waiting(state, browser)
         if not pending or not pending.request.user:
             return self.expired_page()
@@ -124,7 +129,7 @@ class Interaction:
         )
 
     def consent(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
-        """Answer the authorization request as the user decided."""
+        """Return the response to the authorization request, by the user's decision."""
         pending = self.waiting(state, browser, form)
         if not pending or not pending.request.user or form.get("decision") not in ("allow", "deny"):
             return self.expired_page()
@@ -135,7 +140,7 @@ class Interaction:
         return self.respond(pending, pending.request.user)
 
     def _unknown_client(self, request: Request) -> HTTPResponse | None:
-        """Return the page that stops a request whose redirect URI cannot be trusted (RFC 6749, section 4.2.2.1)."""
+        """Return an error page for an unknown client, which gets no redirect (RFC 6749, section 4.2.2.1), or None."""
         client_id = request.get("client_id")
         if self._server.query_client(client_id) and len(request.payload.datalist["client_id"]) == 1:
             return None
@@ -150,7 +155,7 @@ class Interaction:
         return self._error_page(403, "Callback URL mismatch", message, client.redirect_uris)
 
     def _user_of(self, request: Request, browser: str | None) -> User | None:
-        """Return who is signed in, and recently enough for *request*."""
+        """Return the user who is signed in, recently enough for *request*, or None."""
         session = self._sessions.get(browser)
         if self._auto_approve:
             session = Session(self._auto_approve, int(self._server.switches.now()))
@@ -162,7 +167,7 @@ class Interaction:
         return None if too_old else session.user
 
     def next_step(self, pending: Pending) -> HTTPResponse:
-        """Answer *pending*, or send the browser to the next page that it needs."""
+        """Return the response to *pending*, or a redirect to the next page that it needs."""
         request, silent = pending.request, "none" in pending.request.prompts
         if self._auto_approve:
             return self.respond(pending, self._auto_approve)
@@ -185,14 +190,14 @@ class Interaction:
         return {(request.user.sub, request.audience, scope) for scope in request.scope.split()}
 
     def ask(self, pending: Pending, path: str) -> HTTPResponse:
-        """Send the browser to one of our pages, which finds the request again by `state`, as Auth0's do."""
+        """Return a redirect to the page at *path*. It finds the request by `state`, as Auth0's pages do."""
         state = secrets.token_urlsafe()
         self._pending.put(state, pending, PATIENCE)
         location = f"{self._server.signer.issuer}{path}?state={state}"
         return self._with_cookie(HTTPResponse("", 303, {**secure_headers(), "Location": location}), pending)
 
     def respond(self, pending: Pending, user: User | None) -> HTTPResponse:
-        """Return the answer to *pending*: that *user* allowed it, or that it was denied."""
+        """Return the response to *pending*: *user* allowed it, or with None it was denied."""
         return self._with_cookie(pending.respond(user), pending)
 
     def _responding(self, request: Request, grant: Any) -> Respond:
@@ -209,15 +214,15 @@ class Interaction:
 
     @property
     def cookie(self) -> str:
-        """The cookie's name; cookies know no ports, so the name does."""
+        """The name of the cookie. It contains the port, because browsers share cookies between ports."""
         return f"local_issuer_{self._server.signer.issuer.rstrip('/').rpartition(':')[2]}"
 
     def forget(self, state: str) -> None:
-        """Let nothing wait under *state* any more: a page is answered once."""
+        """Remove the waiting request of *state*, so that a page is answered once."""
         self._pending.take(state)
 
     def waiting(self, state: str, browser: str | None, form: dict[str, str] | None = None) -> Pending | None:
-        """Return the request that waits under *state* for this browser and, where a form is sent, for this form."""
+        """Return the waiting request of *state* if it belongs to this browser and, with a form, to its CSRF token."""
         pending = self._pending.get(state)
         if pending is None or not secrets.compare_digest(pending.browser.encode(), (browser or "").encode()):
             return None
@@ -226,8 +231,8 @@ class Interaction:
         return pending
 
     def page(self, name: str, title: str, pending: Pending, state: str, **data: Any) -> HTTPResponse:
-        """Return the page *name*, whose form answers *pending*."""
-        # Chromium holds the redirects after a form against form-action too, and the last one leads to the client.
+        """Return the page *name*. Its form answers *pending*."""
+        # Chromium applies form-action to the redirects after a form too, and the last one leads to the client.
         redirect_uri = pending.request.get("redirect_uri")
         form_action = f"'self' {policy_source(redirect_uri)}" if redirect_uri else "'self'"
         client = self._server.query_client(pending.request.get("client_id"))
@@ -238,6 +243,6 @@ class Interaction:
         return page(PACKAGE, "error.html", title, status=status, message=message, redirect_uris=redirect_uris)
 
     def expired_page(self) -> HTTPResponse:
-        """Return the page for a form that comes too late, or from elsewhere."""
-        message = "This page can no longer be answered, or not from this browser. Sign in again from where you started."
+        """Return the page for a form that is too late, or from another browser."""
+        message = "This page has expired, or belongs to another browser. Sign in again from where you started."
         return self._error_page(400, "Start again", message)

@@ -1,4 +1,4 @@
-"""Logout: ending the browser's session, Auth0's way and OpenID Connect's (RP-Initiated Logout 1.0)."""
+"""Logout: ends the browser's session, by Auth0's endpoint and by OpenID Connect's (RP-Initiated Logout 1.0)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .signing import ALGORITHM
 from .ttl import TtlMap
 
 PATIENCE = 600
-"""How long the question whether to sign out can be answered, in seconds."""
+"""Seconds for which the page that asks whether to sign out accepts an answer."""
 
 
 class EndSessionEndpoint(AuthlibEndSessionEndpoint):
-    """Checks a logout request: the hint's signature, its client, and the exact address to go back to."""
+    """Checks a logout request: the signature of its hint, its client, and its redirect URI."""
 
     server: LocalAuthorizationServer
 
@@ -33,15 +33,15 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
         return KeySet.import_key_set(cast(Any, self.server.signer.jwks()))
 
     def get_algorithms(self) -> list[str]:
-        """Return the one algorithm of our ID tokens."""
+        """Return the algorithm of our ID tokens."""
         return [ALGORITHM]
 
     def is_post_logout_redirect_uri_legitimate(self, *_: Any) -> bool:
-        """Return True: without a hint the user is asked first (section 3: other means of confirming)."""
+        """Return True: without a hint the user confirms the logout (section 3: other means of confirming)."""
         return True
 
     def end_session(self, end_session_request: Any) -> None:
-        """Do nothing: the session is found by the browser's cookie."""
+        """Do nothing: `Logout` ends the session, which it finds by the browser's cookie."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Asked:
 
 
 class Logout:
-    """The two logout endpoints and the question between."""
+    """The two logout endpoints, and the page that asks the user."""
 
     def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
         self._server = server
@@ -61,7 +61,7 @@ class Logout:
         self._asked: TtlMap[Asked] = TtlMap(server.switches.elapsed)
 
     def auth0(self, request: Request, browser: str | None) -> HTTPResponse:
-        """End the session at once; go to `returnTo` if it is an Allowed Logout URL, character by character."""
+        """End the session at once. Redirect to `returnTo`, which must equal an Allowed Logout URL."""
         client_id, return_to = request.get("client_id"), request.get("returnTo")
         client = self._server.query_client(client_id) if client_id else self._server.directory.client
         if return_to and (client is None or return_to not in client.logout_urls):
@@ -69,12 +69,12 @@ class Logout:
         return self._end(return_to, browser)
 
     def oidc(self, request: Request, browser: str | None) -> HTTPResponse:
-        """End the session for the client that proves, by its ID token, that this user is its own; else ask them."""
+        """End the session if the client has an ID token of this user. Otherwise ask the user."""
         try:
             request.check_no_repetition()
             checked = cast(EndSessionRequest, self._server.validate_endpoint_request("end_session", request))
         except OAuth2Error as error:
-            return self._refusal(str(error.description or "This logout request is not in order."))
+            return self._refusal(str(error.description or "This logout request is not valid."))
         if request.get("post_logout_redirect_uri") and checked.redirect_uri is None:
             return self._refusal("The post_logout_redirect_uri is not in the list of allowed logout URLs.")
         user = self._interaction.user(browser)
@@ -92,7 +92,7 @@ class Logout:
         )
 
     def confirm(self, form: dict[str, str], browser: str | None) -> HTTPResponse:
-        """End the session as the user decided; the question itself is the form's proof of where it comes from."""
+        """End the session after the user's confirmation. The random `question` protects the form against CSRF."""
         asked = self._asked.take(form.get("question"))
         if asked is None or not secrets.compare_digest(asked.browser.encode(), (browser or "").encode()):
             return self._interaction.expired_page()
@@ -113,5 +113,5 @@ class Logout:
 
 
 def _form_action(redirect_uri: str | None) -> str:
-    """Return where the question's form may lead: Chromium holds the redirect after it against the policy too."""
+    """Return the `form-action` for the question. Chromium applies it to the redirect after the form too."""
     return f"'self' {policy_source(redirect_uri)}" if redirect_uri else "'self'"

@@ -1,4 +1,4 @@
-"""Messages: an OAuth request as Authlib reads it, and an authorization response as a browser carries it."""
+"""An OAuth request in Authlib's form, and an authorization response in its three modes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_PARAMETERS = 100
 
 
 class Parameters(OAuth2Payload):
-    """The parameters of a request, by name; text as browsers write it."""
+    """The parameters of a request, by name, from its form-encoded text."""
 
     def __init__(self, encoded: str) -> None:
         self._datalist: defaultdict[str, list[str]] = defaultdict(list)
@@ -44,17 +44,17 @@ class Parameters(OAuth2Payload):
 
 
 class Request(OAuth2Request):
-    """A request to an endpoint of the issuer, with the extensions that Auth0 and OpenID Connect add."""
+    """A request to an endpoint of the issuer, with the extensions of Auth0 and OpenID Connect."""
 
     payload: Parameters
     user: Any
-    """Who is signed in, or None."""
+    """The user who is signed in, or None."""
     authorization_code: Any
-    """What the code of a token request stands for."""
+    """The authorization of the code in a token request."""
     refresh_token: Any
-    """What the refresh token of a token request stands for."""
+    """The authorization of the refresh token in a token request."""
     auth_time: int = 0
-    """When the user signed in, in seconds since the epoch."""
+    """Time of the user's sign-in, in seconds since 1970."""
 
     def __init__(self, method: str, uri: str, encoded: str, headers: Mapping[str, str]) -> None:
         super().__init__(method, uri, headers=headers)
@@ -62,26 +62,26 @@ class Request(OAuth2Request):
 
     @property
     def args(self) -> dict[str, str | None]:
-        """The parameters, of which Authlib reads some as arguments."""
+        """The parameters, for Authlib's code that reads arguments."""
         return dict(self.payload.data)
 
     @property
     def form(self) -> dict[str, str]:
-        """The parameters, of which Authlib reads some as a form."""
+        """The parameters, for Authlib's code that reads a form."""
         return self.payload.data
 
     def get(self, name: str) -> str:
-        """Return the parameter *name*; empty is the same as absent (RFC 6749, section 3.1)."""
+        """Return the parameter *name*, or an empty text. Empty means absent (RFC 6749, section 3.1)."""
         return self.payload.data.get(name, "")
 
     @property
     def audience(self) -> str:
-        """The identifier of the API that the access token is for, or empty."""
+        """The identifier of the API for the access token, or empty."""
         return self.get("audience")
 
     @property
     def prompts(self) -> list[str]:
-        """What `prompt` asks for (OpenID Connect Core, section 3.1.2.1)."""
+        """The values of `prompt` (OpenID Connect Core, section 3.1.2.1)."""
         return self.get("prompt").split()
 
     @property
@@ -91,18 +91,18 @@ class Request(OAuth2Request):
 
     @property
     def response_mode(self) -> str:
-        """The response mode asked for, where it is allowed."""
+        """The requested response mode if it is allowed, else the default."""
         asked = self.get("response_mode")
         return asked if asked in self._allowed_response_modes() else self.default_response_mode
 
     def check_response_mode(self) -> None:
-        """Refuse a response mode that does not exist, or would put a token into a query (RFC 9700, section 4.3.2)."""
+        """Refuse an unknown response mode, and one that would put a token into a query (RFC 9700, section 4.3.2)."""
         asked = self.get("response_mode")
         if asked and asked not in self._allowed_response_modes():
             raise InvalidRequestError("This response_mode is not supported for this response_type.")
 
     def check_no_repetition(self) -> None:
-        """Refuse a parameter that comes twice (RFC 6749, section 3.2)."""
+        """Refuse a repeated parameter (RFC 6749, section 3.2)."""
         if any(len(values) > 1 for values in self.payload.datalist.values()):
             raise InvalidRequestError("Send each parameter once.")
 
@@ -113,7 +113,7 @@ class Request(OAuth2Request):
 def authorization_response(
     request: Request, redirect_uri: str, parameters: Iterable[tuple[str, object]]
 ) -> HTTPResponse:
-    """Return what makes the browser carry *parameters*, and the state, to *redirect_uri* by the response mode."""
+    """Return the answer by which the browser sends *parameters*, and the state, to *redirect_uri*."""
     carried = [(name, str(value)) for name, value in parameters if name != "state"]
     if request.payload.state:
         carried.append(("state", request.payload.state))
@@ -122,11 +122,11 @@ def authorization_response(
         data: dict[str, Any] = {"redirect_uri": redirect_uri, "parameters": carried}
         return page(PACKAGE, "form_post.html", "Going back", form_action=source, **data)
     location = add_params_to_uri(redirect_uri, carried, fragment=request.response_mode == "fragment")
-    # 303: the form that the user may have posted to us must not be posted again (RFC 9700, section 4.12).
+    # 303: the browser must not post the user's form again, to the client (RFC 9700, section 4.12).
     return HTTPResponse("", 303, {**secure_headers(), "Location": location})
 
 
 def without_equal_scope(token: Mapping[str, Any], requested: str) -> dict[str, Any]:
-    """Leave `scope` out of a response when it is what was asked for (RFC 6749, section 5.1)."""
+    """Return *token* without `scope` if it equals the requested one (RFC 6749, section 5.1)."""
     equal = set(token["scope"].split()) == set(requested.split())
     return {name: value for name, value in token.items() if not (equal and name == "scope")}

@@ -14,7 +14,7 @@ from .refresh_tokens import RefreshToken
 
 
 class RefreshGrant(RefreshTokenGrant):
-    """The refresh request; a narrower scope is for its access token, the next refresh token has the first scope."""
+    """The refresh grant. A narrower scope applies to the access token only, not to the next refresh token."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
     request: Any
@@ -33,7 +33,7 @@ class RefreshGrant(RefreshTokenGrant):
         return user
 
     def issue_token(self, user: User, refresh_token: Any) -> dict[str, Any]:
-        """Return the tokens, the next refresh token among them."""
+        """Return the tokens, with the next refresh token."""
         scope = self.request.client.get_allowed_scope(self.request.payload.scope) or refresh_token.scope
         token = self.server.issue(self.request, user, scope, refresh_token.audience)
         if not self.server.switches.rotate_refresh_tokens:
@@ -44,7 +44,7 @@ class RefreshGrant(RefreshTokenGrant):
         return {**token, "refresh_token": following}
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
-        """Do nothing: issuing the next token has ended this one."""
+        """Do nothing: `rotate` has marked this token as used."""
 
     def create_token_response(self) -> Any:
         """Return the token response."""
@@ -54,5 +54,5 @@ class RefreshGrant(RefreshTokenGrant):
 
 
 def _invalid_refresh_token() -> InvalidGrantError:
-    """Return Auth0's answer, status and words, where RFC 6749 (section 5.2) has status 400."""
+    """Return the error with Auth0's status and description. RFC 6749 (section 5.2) has status 400."""
     return InvalidGrantError("Unknown or invalid refresh token.", status_code=403)

@@ -1,4 +1,4 @@
-"""Revocation (RFC 7009): a client gives up its refresh token, and with it the whole family."""
+"""Revocation (RFC 7009): a client revokes its refresh token, and with it the whole family."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .refresh_tokens import RefreshToken
 
 
 class RevocationEndpoint(AuthlibRevocationEndpoint):
-    """Takes refresh tokens back, used ones too. Access tokens are JWTs that no API asks us about: they just end.
+    """Revokes refresh tokens, used ones too. Access tokens are JWTs that APIs verify themselves: they only expire.
 
-    RFC 7009 allows that (section 2: revoking access tokens is a SHOULD), and it is what Auth0 does; the answer is 200,
-    as for a token that is unknown (section 2.2).
+    RFC 7009 allows that (section 2: revoking access tokens is a SHOULD), and Auth0 does the same. The answer is 200, as
+    for an unknown token (section 2.2).
     """
 
     CLIENT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
     server: LocalAuthorizationServer
 
     def check_params(self, request: Any, client: Any) -> None:
-        """Refuse a request without a token; a wrong hint does no harm (section 2.1), where Authlib refuses it."""
+        """Refuse a request without a token. Unlike Authlib, accept a wrong hint (section 2.1)."""
         if not request.get("token"):
             raise InvalidRequestError("Send the token.")
 
@@ -31,5 +31,5 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
         return self.server.refresh_tokens.find(token_string)
 
     def revoke_token(self, token: RefreshToken, request: Any) -> None:
-        """End the family (Auth0: the refresh token, and the grant where the tenant is set so)."""
+        """Revoke the family (Auth0: the refresh token, and with a tenant setting the grant too)."""
         self.server.refresh_tokens.end(token.family)

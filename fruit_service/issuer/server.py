@@ -1,4 +1,4 @@
-"""The running issuer: bound to loopback, served from threads, ended cleanly."""
+"""The running issuer: on loopback, served from threads."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class LocalIssuer:
     """An issuer on `http://localhost:PORT/`, from `with` to the end of its block.
 
     Args:
-        port: where it listens, on both loopback addresses; 0 takes a free one.
+        port: the port on both loopback addresses; 0 chooses a free one.
         callback_urls: the redirect URIs of its client.
-        lifetime: of access tokens, in seconds.
-        skip_consent: leave the consent page out.
-        auto_approve: a user, `alice` or `bob`, who has always just signed in and allowed everything: `/authorize`
+        lifetime: lifetime of access tokens, in seconds.
+        skip_consent: show no consent page.
+        auto_approve: a user, `alice` or `bob`, who signs in and allows everything without a page, so that `/authorize`
             answers at once with the redirect. For tests.
-        other_clients: identifiers of further clients, which are as the first one otherwise. For tests.
-        logout_urls: where its clients may send a browser after logout (Auth0: Allowed Logout URLs).
-        other_apis: identifiers of further APIs, which have the same scopes; with how many seconds the access tokens for
-            each last (Auth0: Token Expiration of an API).
+        other_clients: identifiers of further clients, otherwise equal to the first one. For tests.
+        logout_urls: redirect URIs after a logout (Auth0: Allowed Logout URLs).
+        other_apis: identifiers of further APIs with the same scopes, each with the lifetime of its access tokens in
+            seconds (Auth0: Token Expiration of an API).
 
     Attributes:
         issuer: its issuer identifier, which is its URL.
-        port: where it listens.
-        switches: what a test can turn while it runs.
+        port: the port on which it listens.
+        switches: settings that a test can change while it runs.
     """
 
     def __init__(
@@ -70,28 +70,28 @@ class LocalIssuer:
 
     @property
     def keys(self) -> Keys:
-        """Its keys, which a test can change while it runs."""
+        """Its keys. A test can change them while it runs."""
         return self._signer.keys
 
     @property
     def client_id(self) -> str:
-        """The identifier of the client that it knows."""
+        """The identifier of its client."""
         return self._directory.client.client_id
 
     @property
     def audience(self) -> str:
-        """The identifier of the API that it knows."""
+        """The identifier of its API."""
         return self._directory.api.identifier
 
     @property
     def callback_urls(self) -> tuple[str, ...]:
-        """The redirect URIs that it knows."""
+        """The redirect URIs of its client."""
         return self._directory.client.redirect_uris
 
     def access_token(self, scope: str, user: str = "alice") -> str:
-        """Return an access token for the API, without any sign-in: for tests of what receives one."""
+        """Return an access token for the API without a sign-in, for tests of an API."""
         return self._signer.access_token(self._directory.users[user], self.client_id, scope, self.audience)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """Return *claims* as a JWT with the issuer's key, right or wrong: for tests."""
+        """Return *claims* as a JWT, signed with the issuer's key, for tests. The claims are not checked."""
         return self._signer.sign(claims)

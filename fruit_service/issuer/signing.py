@@ -1,4 +1,4 @@
-"""Signing: the issuer's keys, and the tokens made with them in Auth0's form."""
+"""Signing: the issuer's keys, and its tokens in Auth0's form."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ALGORITHM = "RS256"
 
 
 def new_key() -> RSAKey:
-    """Return a fresh RSA key whose `kid` is its thumbprint (RFC 7638)."""
+    """Return a new RSA key. Its `kid` is its thumbprint (RFC 7638)."""
     key = RSAKey.generate_key(2048, private=True)
     key.ensure_kid()
     return key
 
 
 class Keys:
-    """The issuer's keys: one signs, and those that are published verify. A test may change both at any time."""
+    """The issuer's keys: one signs, and the published ones verify. A test may change both at any time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,16 +42,16 @@ class Keys:
 
     @property
     def published(self) -> tuple[RSAKey, ...]:
-        """The keys of the JWKS, the oldest first."""
+        """The keys of the JWKS, oldest first."""
         return self._published
 
     @property
     def private(self) -> KeySet:
-        """Every key that there ever was: a header's `kid` finds its own, whatever has changed since it was written."""
+        """All keys since the start, so that the `kid` of any header has its key."""
         return KeySet(list(self._all))
 
     def publish(self) -> str:
-        """Put a new key into the JWKS, which does not sign yet, and return its `kid`."""
+        """Add a new key to the JWKS, which does not sign yet, and return its `kid`."""
         key = new_key()
         with self._lock:
             self._all += (key,)
@@ -63,12 +63,12 @@ class Keys:
         self._signing = next(key for key in self._all if key.kid == kid)
 
     def withdraw(self, kid: str) -> None:
-        """Take the key *kid* out of the JWKS; it may go on signing."""
+        """Remove the key *kid* from the JWKS. If it is the signing key, it continues to sign."""
         with self._lock:
             self._published = tuple(key for key in self._published if key.kid != kid)
 
     def rotate(self) -> str:
-        """Sign with a new key at once, with the old ones withdrawn, and return its `kid`."""
+        """Sign with a new key from now on, withdraw the old ones, and return its `kid`."""
         kid = self.publish()
         self.sign_with(kid)
         for key in self.published:
@@ -79,7 +79,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Signer:
-    """What makes the tokens of one issuer."""
+    """Makes the tokens of one issuer."""
 
     issuer: str
     switches: Switches
@@ -92,7 +92,7 @@ class Signer:
 
     @property
     def header(self) -> dict[str, str]:
-        """The header of every token; Auth0's default says `JWT` of access tokens too."""
+        """The header of all tokens. Auth0's default `typ` is `JWT` for access tokens too."""
         return {"alg": ALGORITHM, "typ": "JWT", "kid": str(self.key.kid)}
 
     def jwks(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Signer:
         return {"keys": [{**key.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for key in published]}
 
     def access_token(self, user: User, client_id: str, scope: str, audience: str) -> str:
-        """Return an access token for *audience*, or an opaque one where there is none."""
+        """Return an access token for *audience*, or an opaque one if it is empty."""
         if not audience:
             return secrets.token_urlsafe(24)
         now = int(self.switches.now())
@@ -117,11 +117,11 @@ class Signer:
         return self.sign(claims)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """Return *claims* as a JWT of this issuer, whatever they say."""
+        """Return *claims* as a JWT of this issuer, without a check."""
         return jwt.encode(self.header, dict(claims), self.keys.private, [ALGORITHM])
 
     def tampered(self, id_token: str) -> str:
-        """Return *id_token*, or what a test makes of it."""
+        """Return *id_token*, changed by `Switches.tamper` if a test has set it."""
         if self.switches.tamper is None:
             return id_token
         header, claims = (json.loads(urlsafe_b64decode(part)) for part in id_token.encode().split(b".")[:2])

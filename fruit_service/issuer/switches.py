@@ -1,4 +1,4 @@
-"""What a test can turn at a running issuer, in its own process; nothing of it can be reached over HTTP."""
+"""Settings of a running issuer that a test can change, in the same process only and not over HTTP."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any
 from waitress.channel import ClientDisconnected
 
 DAY = 24 * 3600
+"""In seconds."""
 MOST_PATHS = 100
-"""That are counted: a server that runs for long must not remember whatever is asked of it."""
+"""Most paths that are counted: clients must not be able to fill the memory."""
 
 Application = Callable[..., Iterable[bytes]]
 Answer = Callable[[Application, dict[str, Any], Any], Iterable[bytes]]
@@ -23,7 +24,7 @@ Answer = Callable[[Application, dict[str, Any], Any], Iterable[bytes]]
 
 @dataclass
 class Draft:
-    """An ID token about to be signed: header, claims and key may be changed; with `alg` none it stays unsigned."""
+    """An ID token before its signature. Header, claims and key may be changed. With `alg` none it stays unsigned."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
@@ -32,16 +33,22 @@ class Draft:
 
 @dataclass
 class Switches:
-    """The issuer's settings, to be changed at any time; what it has issued already stays as it was.
+    """The issuer's settings. They may change at any time, and do not affect tokens that exist already.
 
-    Lifetimes are in seconds; *api_lifetimes* are of access tokens for APIs with one of their own. *device_interval*
-    is what a device is told to wait between two polls; None leaves it out of the response, which means 5 seconds (RFC
-    8628, section 3.2). *allow_offline_access* is Auth0's setting of an API; *rotate_refresh_tokens* and *reuse_leeway*
-    (for how many seconds a used refresh token is still good) are its settings of an application.
+    Lifetimes are in seconds.
 
-    *tamper* changes every ID token before it goes out. *watch* is called with the path of each request before it is
-    answered, in one of the two threads that answer: it may note, wait, or turn another switch. *requests* counts them
-    by path, *token_requests* those to the token endpoint that were worked on, by grant type.
+    Attributes:
+        api_lifetimes: lifetimes of access tokens for APIs that differ from `access_token_lifetime`.
+        device_interval: the interval between two polls in a response; None leaves it out, which means 5 seconds (RFC
+            8628, section 3.2).
+        allow_offline_access: Auth0's setting of an API.
+        rotate_refresh_tokens: Auth0's setting of an application.
+        reuse_leeway: seconds for which a used refresh token stays valid; Auth0's setting of an application.
+        tamper: changes each ID token before its signature.
+        watch: called with the path of each request before its answer, in one of the two worker threads. It may record
+            the path, wait, or change another setting.
+        requests: number of requests by path.
+        token_requests: number of requests that the token endpoint processed, by grant type.
     """
 
     access_token_lifetime: int = 60
@@ -61,25 +68,25 @@ class Switches:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def lifetime_for(self, audience: str) -> int:
-        """Return for how many seconds an access token for *audience* lasts."""
+        """Return the lifetime of an access token for *audience*, in seconds."""
         return self.api_lifetimes.get(audience, self.access_token_lifetime)
 
     def advance(self, seconds: float) -> None:
-        """Put the issuer's clock ahead by *seconds*, or back."""
+        """Set the issuer's clock forward by *seconds*, or back."""
         self._ahead += seconds
 
     def now(self) -> float:
-        """Return what the issuer takes for the time, in seconds since the epoch."""
+        """Return the issuer's time, in seconds since 1970."""
         return time.time() + self._ahead
 
     def elapsed(self) -> float:
-        """Return seconds for measuring how long something lasts, which no change of the machine's clock touches."""
+        """Return a time for measuring durations, in seconds, independent of changes of the machine's clock."""
         return time.monotonic() + self._ahead
 
     def answer(
         self, path: str, status: int, body: object = b"", headers: Mapping[str, str] | None = None, times: int = 1
     ) -> None:
-        """Give the next requests to *path* this answer, unlooked at; a *body* that is not bytes goes out as JSON."""
+        """Give the next requests to *path* this answer, without processing. *body* is bytes, or becomes JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
 
@@ -90,7 +97,7 @@ class Switches:
         self._plan(path, instead, times)
 
     def drop(self, path: str, times: int = 1, *, processed: bool = False) -> None:
-        """Cut the next connections that ask for *path*; *processed*: after the work, so that its answer gets lost."""
+        """Close the connections of the next requests to *path* without an answer; if *processed*, after the work."""
 
         def cut(app: Application, environ: dict[str, Any], _: Any) -> Iterable[bytes]:
             if processed:
@@ -100,7 +107,7 @@ class Switches:
         self._plan(path, cut, times)
 
     def restore(self) -> None:
-        """Take back what was planned by `answer` and `drop`, and is still to come."""
+        """Cancel the remaining plans of `answer` and `drop`."""
         with self._lock:
             self._planned.clear()
 
@@ -110,7 +117,7 @@ class Switches:
             self.token_requests[grant_type] += 1
 
     def wrap(self, app: Application) -> Application:
-        """Return *app* with its requests counted, and answered as planned."""
+        """Return *app* with counted requests and planned answers."""
 
         def switched(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")

@@ -1,4 +1,4 @@
-"""What the issuer remembers for a while: so many things at most, each for so long."""
+"""A map with limits for the time and the number of its entries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class TtlMap(Generic[T]):
-    """Values by key, each forgotten after its time by *clock*, the oldest also when there are more than *limit*."""
+    """Values by key. Each expires after its time by *clock*. The oldest go if there are more than *limit*."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, limit: int = 10_000) -> None:
         self._clock = clock
@@ -21,19 +21,19 @@ class TtlMap(Generic[T]):
         self._values: dict[str, tuple[float, T]] = {}
 
     def put(self, key: str, value: T, seconds: float) -> None:
-        """Keep *value* for *seconds* from now on."""
+        """Store *value* for *seconds* from now on."""
         with self._lock:
             self._values.pop(key, None)
             self._values[key] = (self._clock() + seconds, value)
             self._forget()
 
     def get(self, key: str | None) -> T | None:
-        """Return what is kept under *key*, or None."""
+        """Return the value of *key*, or None."""
         with self._lock:
             return self._valid(self._values.get(key or ""))
 
     def take(self, key: str | None) -> T | None:
-        """Return what is kept under *key* and forget it: of many callers, one gets it."""
+        """Return the value of *key* and remove it, so that only one caller gets it."""
         with self._lock:
             return self._valid(self._values.pop(key or "", None))
 
@@ -41,7 +41,7 @@ class TtlMap(Generic[T]):
         return entry[1] if entry and entry[0] > self._clock() else None
 
     def _forget(self) -> None:
-        """Drop from the front, where the oldest are; two at a time keep pace with one that comes."""
+        """Remove up to two old entries from the front. Each `put` adds only one, so the map does not grow."""
         now = self._clock()
         for key, (end, _) in list(islice(self._values.items(), 2)):
             if end <= now or len(self._values) > self._limit:

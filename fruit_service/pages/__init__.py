@@ -1,4 +1,4 @@
-"""Pages for people: HTML files beside the code, their data escaped, and the headers that every page carries."""
+"""HTML pages: files with escaped data, and the headers of each page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTENT_TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".j
 def page(
     package: str, name: str, title: str, *, status: int = 200, form_action: str = "'none'", **data: Any
 ) -> HTTPResponse:
-    """Return the page *name* of *package* filled with *data*; its forms may go to *form_action* only."""
+    """Return the page *name* of *package* with *data*. Its forms may be sent to *form_action* only."""
     content = _template(package, name).render(title=title, **data)
     body = _template(package, "frame.html").render(title=title, content=content)
     headers = {**secure_headers(form_action), "Content-Type": "text/html; charset=utf-8"}
@@ -32,7 +32,7 @@ def asset(name: str, package: str = PACKAGE) -> HTTPResponse:
 
 
 def secure_headers(form_action: str = "'none'") -> dict[str, str]:
-    """Return the headers that keep a page out of caches, frames, referrers and other people's hands."""
+    """Return headers that forbid caches, frames, referrers and foreign scripts."""
     policy = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action {form_action}"
@@ -47,9 +47,9 @@ def secure_headers(form_action: str = "'none'") -> dict[str, str]:
 
 
 def policy_source(url: str) -> str:
-    """Return the source expression of the Content Security Policy that allows *url*."""
+    """Return the source expression for the Content Security Policy that allows *url*."""
     parts = urlsplit(url)
-    # The grammar of host sources has no IPv6 literals: https://www.w3.org/TR/CSP3/#grammardef-host-part
+    # A host source cannot be an IPv6 literal: https://www.w3.org/TR/CSP3/#grammardef-host-part
     return f"{parts.scheme}:" if "[" in parts.netloc else f"{parts.scheme}://{parts.netloc}"
 
 

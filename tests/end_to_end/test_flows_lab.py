@@ -133,7 +133,7 @@ def test_a_person_enters_the_code_on_another_device(
 
     phone.goto(f"{brief_site.issuer}activate")
     phone.get_by_label("Code").fill(user_code)
-    phone.get_by_role("button", name="Go on").click()
+    phone.get_by_role("button", name="Continue").click()
     assert Person(phone).sign_in() == "done"
     cell.wait_for_text("Signed in as alice").wait()
     assert not cell.failed()

@@ -35,7 +35,7 @@ def test_person_enters_the_code(issuer: LocalIssuer, page: Page, decision: str, 
     page.goto(codes["verification_uri"])
     for user_code in ("XXXX-XXXX", codes["user_code"].lower()):
         page.get_by_label("Code").fill(user_code)
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
     page.get_by_text(codes["user_code"]).wait_for()
     assert Person(page, "Bob", decision).sign_in() == outcome
     assert poll(issuer, codes["device_code"]).status_code == status

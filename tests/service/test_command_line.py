@@ -103,7 +103,7 @@ def test_taken_port_is_one_sentence(module: str) -> None:
         port = str(taken.getsockname()[1])
         ended = run(module, "--port", port, FRUIT_ISSUER="https://tenant.test/", FRUIT_DATABASE="sqlite://")
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"Port {port} of 127.0.0.1 is taken")
+    assert ended.stderr.startswith(f"Port {port} of 127.0.0.1 is in use")
     assert ended.stderr.count("\n") == 1
 
 

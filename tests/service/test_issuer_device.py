@@ -97,7 +97,7 @@ def test_person_allows_what_the_device_asks(issuer: LocalIssuer, browser: FormBr
 def test_code_may_be_typed_in_any_manner(issuer: LocalIssuer, browser: FormBrowser, change: Any) -> None:
     """RFC 8628, section 6.1; and what is shown for comparison is the code itself."""
     codes = ask_for_codes(issuer).json()
-    browser.open(codes["verification_uri"]).press("Go on", user_code=change(codes["user_code"]))
+    browser.open(codes["verification_uri"]).press("Continue", user_code=change(codes["user_code"]))
     assert codes["user_code"] in shown(browser)
     browser.press("Confirm").press("Alice").press("Allow")
     assert poll(issuer, codes["device_code"]).status_code == 200
@@ -173,7 +173,7 @@ def test_code_expires(issuer: LocalIssuer, browser: FormBrowser) -> None:
     assert codes["expires_in"] == 100
     issuer.switches.advance(101)
     assert refusal(poll(issuer, codes["device_code"])) == (403, "expired_token")
-    assert "No device waits" in shown(browser.open(codes["verification_uri_complete"]))
+    assert "No device is waiting" in shown(browser.open(codes["verification_uri_complete"]))
     issuer.switches.advance(600)
     assert refusal(poll(issuer, codes["device_code"])) == (403, "invalid_grant")
 
@@ -184,7 +184,7 @@ def test_answer_that_comes_too_late_is_none(issuer: LocalIssuer, browser: FormBr
     codes = ask_for_codes(issuer).json()
     browser.open(codes["verification_uri_complete"]).press("Confirm").press("Alice")
     issuer.switches.advance(101)
-    assert "can no longer be answered" in shown(browser.press("Allow"))
+    assert "This page has expired" in shown(browser.press("Allow"))
     assert refusal(poll(issuer, codes["device_code"])) == (403, "expired_token")
 
 
@@ -193,8 +193,8 @@ def test_code_is_answered_once(issuer: LocalIssuer, browser: FormBrowser) -> Non
     codes = ask_for_codes(issuer).json()
     second = FormBrowser(issuer.issuer).open(codes["verification_uri_complete"]).press("Confirm").press("Alice")
     allow(browser, codes)
-    assert "can no longer be answered" in shown(second.press("Deny"))
-    assert "No device waits" in shown(second.open(codes["verification_uri_complete"]))
+    assert "This page has expired" in shown(second.press("Deny"))
+    assert "No device is waiting" in shown(second.open(codes["verification_uri_complete"]))
     assert poll(issuer, codes["device_code"]).status_code == 200
 
 
@@ -215,10 +215,10 @@ def test_guessing_user_codes_is_stopped(issuer: LocalIssuer, browser: FormBrowse
 @pytest.mark.parametrize("user_code", ["BCDF-GHJK", "<script>alert(1)</script>", "\x00", "x" * 3000, "é"])
 def test_wrong_user_code_is_told(issuer: LocalIssuer, browser: FormBrowser, user_code: str) -> None:
     """And not repeated."""
-    page = browser.open(f"{issuer.issuer}activate").press("Go on", user_code=user_code).page
+    page = browser.open(f"{issuer.issuer}activate").press("Continue", user_code=user_code).page
     assert page is not None
     assert page.status_code == 404
-    assert "No device waits with this code" in page.text
+    assert "No device is waiting with this code" in page.text
     assert user_code not in page.text
 
 
@@ -327,7 +327,7 @@ def test_pages_say_what_they_are_and_protect_themselves(issuer: LocalIssuer, bro
     codes = ask_for_codes(issuer).json()
     steps = [
         lambda: browser.open(codes["verification_uri"]),
-        lambda: browser.press("Go on", user_code=codes["user_code"]),
+        lambda: browser.press("Continue", user_code=codes["user_code"]),
         lambda: browser.press("Confirm"),
         lambda: browser.press("Alice"),
         lambda: browser.press("Allow"),

@@ -127,7 +127,7 @@ def test_issuer_without_any_key(publisher: KeyPublisher) -> None:
     publisher.jwks = {"keys": [{"kty": "oct", "kid": "k1", "k": "c2VjcmV0"}]}
     keys = IssuerKeys(publisher.issuer)
     assert keys.find("k1") is None
-    with pytest.raises(Unavailable, match="publishes no key that serves"):
+    with pytest.raises(Unavailable, match="publishes no usable key"):
         keys.check()
 
 
