@@ -21,7 +21,7 @@ class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
         """Whether there is a token that is still good."""
 
     @property
-    def tokens(self) -> HasAccessToken:
+    def current(self) -> HasAccessToken:
         """The tokens as they are, good or not."""
 
 
@@ -52,7 +52,7 @@ class TokenAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send *request* with the token, and perhaps once more; each step that may wait runs in a thread."""
-        token = self._provider.tokens.access_token if self._provider.is_good else None
+        token = self._provider.current.access_token if self._provider.is_good else None
         flow = self.auth_flow(request, token)
         response = yield next(flow) if token is not None else await anyio.to_thread.run_sync(next, flow)
         if response.status_code == 401:
