@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -214,7 +215,8 @@ def test_token_that_only_the_user_can_renew(
     own_issuer.switches.access_token_lifetime = 2
     auth = make_auth(renewable=False).sign_in()
     with auth.on_dask(client) as on_workers:
-        until(lambda: not auth.is_signed_in)
+        # Not `is_signed_in`: shortly before its end the token is still sent by a worker.
+        until(lambda: datetime.now(UTC) >= auth.expires_at)
         begun = time.monotonic()
         with pytest.raises(SignInNeeded, match="sign_in"):
             call(client, api.url, on_workers)
@@ -297,7 +299,7 @@ def test_interrupt_as_the_block_begins(
 def test_worker_that_hangs_or_dies(
     make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the block begins or ends. The worker in its place serves; the end waits for a limited time without an error."""
+    """As the block begins or ends: the worker in its place serves, and the end waits for a limited time."""
     auth = make_auth().sign_in()
     with make_cluster(n_workers=1) as cluster, Client(cluster) as client:
 
