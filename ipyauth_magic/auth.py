@@ -221,7 +221,7 @@ class Auth:
         """
         if request is None:
             return self.access_token
-        return clients.requests_auth(self._authenticator.source)(request)
+        return clients.for_requests(self._authenticator.source)(request)
 
     def session(self, base_url: str | None = None) -> TokenSession:
         """Return a `requests.Session` that sends the token to one origin only: *base_url*'s, or the first one used.
@@ -236,7 +236,7 @@ class Auth:
         Raises:
             ImportError: httpx is not installed; the extra is named.
         """
-        return clients.httpx_auth(self._authenticator.source)
+        return clients.for_httpx(self._authenticator.source)
 
     def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[WorkerAuth]:
         """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
@@ -255,7 +255,7 @@ class Auth:
             InsecureCluster: the cluster's connections go over a network without TLS.
         """
         authenticator = self._authenticator
-        return clients.worker_auth(authenticator.source, authenticator.changed.connected, client, without_tls)
+        return clients.for_dask(authenticator.source, authenticator.changed.connected, client, without_tls)
 
     # Showing
 

@@ -213,7 +213,7 @@ def _logout(command: _Command) -> int:
     try:
         command.auth.sign_out(open_browser=not command.options.no_browser)
     except NotSignedIn:
-        _say("Nobody is signed in for this.")
+        _say("You are not signed in for this.")
         return FAILED
     return GOOD
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Subscribe = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 
-def requests_auth(source: TokenSource) -> RequestsAuth:
+def for_requests(source: TokenSource) -> RequestsAuth:
     """Return an auth object of `requests`."""
     from .requests_auth import RequestsAuth
 
@@ -35,7 +35,7 @@ def session(source: TokenSource, base_url: str | None) -> TokenSession:
     return TokenSession(source, base_url)
 
 
-def httpx_auth(source: TokenSource) -> httpx.Auth:
+def for_httpx(source: TokenSource) -> httpx.Auth:
     """Return an auth object of httpx.
 
     Raises:
@@ -48,7 +48,7 @@ def httpx_auth(source: TokenSource) -> httpx.Auth:
     return TokenAuth(source)
 
 
-def worker_auth(
+def for_dask(
     source: TokenSource, subscribe: Subscribe, client: Client, without_tls: bool
 ) -> AbstractContextManager[WorkerAuth]:
     """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.

@@ -176,11 +176,12 @@ class SignIn:
         next_tick = 0.0
         try:
             with self._waiter() as wakeup:
-                while not self.progress.is_over:
-                    left = self.progress.ends_at - time.monotonic()
-                    if left <= 0:
+                while not (progress := self.progress).is_over:
+                    left = progress.ends_at - time.monotonic()
+                    # Once the response is here, the limits of the provider's answers count.
+                    if left <= 0 and progress.state is State.WAITING:
                         self.cancel(SignInTimeout(self._timeout, self.progress.redirect_uri or None))
-                    elif next_tick == 0.0 or wakeup.wait(min(left, SLICE)) or time.monotonic() >= next_tick:
+                    elif next_tick == 0.0 or wakeup.wait(min(max(left, 0.01), SLICE)) or time.monotonic() >= next_tick:
                         next_tick = time.monotonic() + 1.0
                         if not (progress := self.progress).is_over:
                             tick(progress)
@@ -200,7 +201,7 @@ class SignIn:
         ends_at = time.monotonic() + seconds
         with self._waiter() as wakeup:
             while not self.progress.is_over and not until() and (left := ends_at - time.monotonic()) > 0:
-                wakeup.wait(min(left, SLICE))
+                wakeup.wait(min(max(left, 0.01), SLICE))
 
     def complete(self, response: Any) -> pages.Outcome | None:
         """Turn *response* into tokens and save them; return what the tab is told.
@@ -210,8 +211,7 @@ class SignIn:
         with self._lock:
             if self.progress.state is not State.WAITING:
                 return None
-            # From here on the limits of the provider's answers count.
-            self.progress = replace(self.progress, state=State.COMPLETING, ends_at=math.inf)
+            self.progress = replace(self.progress, state=State.COMPLETING)
         try:
             tokens = self.source.tokens(response)
             if self.progress.state is State.COMPLETING:

@@ -21,10 +21,12 @@ import requests
 from traitlets import Bool, HasTraits
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0, auth
+from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.callback import listener
+from ipyauth_magic.display import auth_display, panel
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
+from ipyauth_magic.flows import authenticator, clock
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
 from ipyauth_magic.settings import parameters
@@ -53,7 +55,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return what lets *seconds* pass for whoever asks the time."""
 
     def pass_by(seconds: float) -> None:
-        monkeypatch.setattr(auth, "utc_now", lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+        monkeypatch.setattr(clock, "utc_now", lambda: datetime.now(UTC) + timedelta(seconds=seconds))
 
     return pass_by
 
@@ -345,7 +347,7 @@ def test_the_link_is_shown_without_a_browser(params: MakeParams, no_browser: Non
 
 def test_nobody_can_answer(params: MakeParams, no_browser: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under nbclient, without a browser, it fails at once."""
-    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    monkeypatch.setattr(panel, "person_can_answer", lambda: False)
     started = time.monotonic()
     with pytest.raises(NobodyCanAnswer, match="BROWSER"):
         Auth(params()).sign_in()
@@ -356,7 +358,7 @@ def test_unattended_and_the_browser_does_not_start(
     params: MakeParams, monkeypatch: pytest.MonkeyPatch, user_browser: ScriptedBrowser
 ) -> None:
     """A BROWSER that fails ends it at once, and starts no other browser."""
-    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    monkeypatch.setattr(panel, "person_can_answer", lambda: False)
     monkeypatch.setattr(webbrowser.get(), "open", lambda url, new=0: False)
     started = time.monotonic()
     with pytest.raises(NobodyCanAnswer, match="did not start"):
@@ -376,7 +378,7 @@ def test_an_unattended_notebook_may_have_a_browser(
     params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """BROWSER may be a program that signs in."""
-    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    monkeypatch.setattr(panel, "person_can_answer", lambda: False)
     assert Auth(params()).sign_in().logged_as == "alice"
     with pytest.raises(NobodyCanAnswer):
         Auth(params(), store="none").sign_in(open_browser=False)
@@ -390,8 +392,8 @@ class Cards:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shown: list[dict[str, str]] = []
-        monkeypatch.setattr(auth.Output, "show", lambda output, bundle: self.shown.append(bundle))
-        monkeypatch.setattr(auth, "in_notebook", lambda: True)
+        monkeypatch.setattr(auth_display.Output, "show", lambda output, bundle: self.shown.append(bundle))
+        monkeypatch.setattr(auth_display, "in_notebook", lambda: True)
 
     def link(self) -> str:
         """Return the link of the latest card."""
@@ -483,7 +485,7 @@ def test_a_card_ends_by_its_own_timeout(
     params: MakeParams, cards: Cards, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so, shows no link any more, and frees the port."""
-    monkeypatch.setattr(auth, "CARD_TIMEOUT", 0.5)
+    monkeypatch.setattr(authenticator, "OFFER_TIMEOUT", 0.5)
     Auth(params())._ipython_display_()
     assert "/authorize?" in cards.link()
     cards.wait_for("within 0.5 seconds")
@@ -495,7 +497,7 @@ def test_where_nobody_can_answer_a_card_is_still(
     params: MakeParams, cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It starts nothing."""
-    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    monkeypatch.setattr(panel, "person_can_answer", lambda: False)
     threads = threading.active_count()
     Auth(params())._ipython_display_()
     assert "Not signed in" in cards.shown[-1]["text/plain"]

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +26,7 @@ from ipyauth_magic.clients.dask.kernel import TokenPublisher, is_safe
 from ipyauth_magic.clients.dask.worker import WorkerAuth
 from ipyauth_magic.errors import InsecureCluster, NoTokenHere, NotSignedIn, SignInNeeded
 from ipyauth_magic.protocol.tokens import TokenSet
-from tests.support.auths import is_good, source_of, tokens_of
+from tests.support.auths import source_of, tokens_of
 from tests.support.strict_api import StrictApi, strict_api
 
 DEADLINE = 30
@@ -215,7 +216,8 @@ def test_token_that_only_the_user_can_renew(
     own_issuer.switches.access_token_lifetime = 2
     auth = make_auth(renewable=False).sign_in()
     with auth.on_dask(client) as on_workers:
-        until(lambda: not is_good(auth))
+        # Not `is_good`: shortly before its end the token is still sent by a worker.
+        until(lambda: datetime.now(UTC) >= auth.expires_at)
         begun = time.monotonic()
         with pytest.raises(SignInNeeded, match="sign_in"):
             call(client, api.url, on_workers)
@@ -238,7 +240,7 @@ def test_unexpected_error(
         assert call(client, api.url, on_workers).status_code == 200
         with monkeypatch.context() as patch:
             patch.setattr(source_of(auth), "get", breaks)
-            second = auth.renewed_token(tokens_of(auth).access_token)
+            second = source_of(auth).renew_refused(tokens_of(auth).access_token).access_token
             until(lambda: bool(shown))
         until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second)
     assert set(shown) == {RuntimeError}
@@ -256,7 +258,7 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
     with pytest.raises(NoTokenHere, match="use `auth` itself"):
         requests.get(api.url, auth=on_workers, timeout=DEADLINE)
     until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
-    assert auth._followers == []
+    assert authenticator_of(auth).changed._functions == connected
     assert client.submit(len, "the client works on").result(DEADLINE) == 19
 
 
@@ -292,13 +294,13 @@ def test_interrupt_as_the_block_begins(
                 pass
     assert set(map(tuple, client.run(blocks).values())) == {()}
     until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
-    assert auth._followers == []
+    assert authenticator_of(auth).changed._functions == connected
 
 
 def test_worker_that_hangs_or_dies(
     make_auth: Callable[..., Auth], api: StrictApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the block begins or ends. The worker in its place serves; the end waits for a limited time without an error."""
+    """As the block begins or ends: the worker in its place serves, and the end waits for a limited time."""
     auth = make_auth().sign_in()
     with make_cluster(n_workers=1) as cluster, Client(cluster) as client:
 

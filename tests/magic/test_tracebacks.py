@@ -46,13 +46,13 @@ def shown(shell: InteractiveShell, cell: str, mode: str = "Context") -> str:
 
 ERRORS = {
     "ParamsAuth0(scope='a b')  # mine": "is missing",
-    "def called():\n    return auth.access_token  # mine\ncalled()": "Nobody is signed in",
-    "requests.get('http://127.0.0.1:1/', auth=auth)  # mine": "Nobody is signed in",
-    "auth.session('http://127.0.0.1:1/').get('/')  # mine": "Nobody is signed in",
-    "httpx.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)  # mine": "Nobody is signed in",
-    "auth.userinfo()  # mine": "Nobody is signed in",
-    "auth.sign_out()  # mine": "Nobody is signed in",
-    "list(map(lambda _: auth.access_token, [1]))  # mine": "Nobody is signed in",
+    "def called():\n    return auth.access_token  # mine\ncalled()": "You are not signed in",
+    "requests.get('http://127.0.0.1:1/', auth=auth)  # mine": "You are not signed in",
+    "auth.session('http://127.0.0.1:1/').get('/')  # mine": "You are not signed in",
+    "httpx.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)  # mine": "You are not signed in",
+    "auth.userinfo()  # mine": "You are not signed in",
+    "auth.sign_out()  # mine": "You are not signed in",
+    "list(map(lambda _: auth.access_token, [1]))  # mine": "You are not signed in",
 }
 
 
@@ -79,7 +79,7 @@ def test_chain_of_errors(how: str, mode: str, guarded: InteractiveShell) -> None
     """The user's own error is there too, with the words that chain it."""
     cell, words = CHAINED[how]
     text = shown(guarded, cell, mode)
-    assert "Nobody is signed in" in text
+    assert "You are not signed in" in text
     assert "KeyError: 'other'" in text
     assert words in text
     assert [part for part in HIDDEN if part in text] == []
@@ -162,12 +162,12 @@ def test_error_is_shown_again(guarded: InteractiveShell) -> None:
     _, printed, said, _ = run(guarded, "%tb Verbose")
     guarded.user_ns["kept"] = guarded.user_ns["sys"].last_value
     texts = [printed + said, shown(guarded, "raise kept", "Verbose")]
-    assert all("Nobody is signed in" in text and "# mine" in text for text in texts)
+    assert all("You are not signed in" in text and "# mine" in text for text in texts)
     assert [part for part in HIDDEN for text in texts if part in text] == []
     for mode in MODES:
         run(guarded, f"%xmode {mode}")
         bare = NotSignedIn()
-        assert "Nobody is signed in" in "\n".join(guarded.InteractiveTB.structured_traceback(NotSignedIn, bare, None))
+        assert "You are not signed in" in "\n".join(guarded.InteractiveTB.structured_traceback(NotSignedIn, bare, None))
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def test_error_that_cannot_be_changed(guarded: InteractiveShell) -> None:
     guarded.user_ns["FrozenError"] = FrozenError
     text = shown(guarded, "try:\n    auth.access_token\nexcept IpyauthError as e:\n    raise FrozenError(3) from e")
     assert "FrozenError" in text
-    assert "Nobody is signed in" in text
+    assert "You are not signed in" in text
 
 
 def test_display_that_fails(guarded: InteractiveShell) -> None:
@@ -190,7 +190,7 @@ def test_display_that_fails(guarded: InteractiveShell) -> None:
     run(guarded, "%xmode Verbose")
     cell = "class Mine:\n    def __repr__(self):\n        return auth.access_token  # mine\nMine()"
     _, printed, said, _ = run(guarded, cell)
-    assert "Nobody is signed in" in printed + said
+    assert "You are not signed in" in printed + said
     assert "# mine" in printed + said
     assert [part for part in HIDDEN if part in printed + said] == []
 
@@ -203,7 +203,7 @@ def test_error_in_a_script(guarded: InteractiveShell, tmp_path: Any) -> None:
     _, printed, said, _ = run(guarded, f"%run -i {script}")
     text = printed + said
     assert "# mine" in text
-    assert "Nobody is signed in" in text
+    assert "You are not signed in" in text
     assert [part for part in HIDDEN if part in text] == []
 
 

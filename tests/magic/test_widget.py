@@ -18,10 +18,12 @@ import pytest
 from nbclient import NotebookClient
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0, auth
-from ipyauth_magic.display import widget
+from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.auth import authenticator_of
+from ipyauth_magic.display import auth_display, widget
 from ipyauth_magic.display.widget import AuthWidget
 from ipyauth_magic.errors import NotSignedIn, SignInNeeded
+from ipyauth_magic.flows import clock
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.protocol.urls import port_of
 from ipyauth_magic.store import memory
@@ -53,7 +55,7 @@ class Page:
         self.messages: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
         monkeypatch.setattr(widget, "display", lambda data, **options: self.displayed.append(data))
-        monkeypatch.setattr(auth, "in_notebook", lambda: True)
+        monkeypatch.setattr(auth_display, "in_notebook", lambda: True)
         monkeypatch.setattr(AuthWidget, "send", lambda _, content, buffers=None: self.messages.append(content))
 
     def show(self, shown: Auth) -> AuthWidget:
@@ -141,8 +143,8 @@ def test_where_nobody_can_answer_there_is_no_widget(
 ) -> None:
     """Nbclient would save its state."""
     cards: list[dict[str, str]] = []
-    monkeypatch.setattr(auth.Output, "show", lambda output, bundle: cards.append(bundle))
-    monkeypatch.setattr(auth, "somebody_can_answer", lambda: False)
+    monkeypatch.setattr(auth_display.Output, "show", lambda output, bundle: cards.append(bundle))
+    monkeypatch.setattr(auth_display, "person_can_answer", lambda: False)
     a = make_auth()
     a._ipython_display_()
     assert a._widget is None
@@ -154,7 +156,7 @@ def test_without_anywidget_there_is_the_card(
 ) -> None:
     """With its link."""
     cards: list[dict[str, str]] = []
-    monkeypatch.setattr(auth.Output, "show", lambda output, bundle: cards.append(bundle))
+    monkeypatch.setattr(auth_display.Output, "show", lambda output, bundle: cards.append(bundle))
     a = make_auth()
     a._ipython_display_()
     assert a._widget is None
@@ -163,8 +165,8 @@ def test_without_anywidget_there_is_the_card(
 
 def test_a_terminal_shows_the_card(page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines of text cannot be pressed."""
-    monkeypatch.setattr(auth, "in_notebook", lambda: False)
-    monkeypatch.setattr(auth.Output, "show", lambda output, bundle: None)
+    monkeypatch.setattr(auth_display, "in_notebook", lambda: False)
+    monkeypatch.setattr(auth_display.Output, "show", lambda output, bundle: None)
     a = make_auth()
     a._ipython_display_()
     assert a._widget is None
@@ -365,7 +367,7 @@ def test_a_token_that_has_ended_is_not_copied(page: Page, make_auth: MakeAuth, m
     """It is told what to do."""
     a = make_auth("implicit").sign_in()
     shown = page.show(a)
-    monkeypatch.setattr(auth, "utc_now", lambda: datetime.fromisoformat("2999-01-01T00:00:00+00:00"))
+    monkeypatch.setattr(clock, "utc_now", lambda: datetime.fromisoformat("2999-01-01T00:00:00+00:00"))
     page.press(shown, "copy")
     until(lambda: page.messages[-1].get("note") == str(SignInNeeded()))
 
@@ -399,7 +401,7 @@ def test_the_kernel_is_not_held_up(page: Page, make_auth: MakeAuth, monkeypatch:
     a = make_auth()
     shown = page.show(a)
     goes_on = threading.Event()
-    monkeypatch.setattr(a, "go_on_without_asking", lambda renew: goes_on.wait(20))
+    monkeypatch.setattr(authenticator_of(a), "without_user", lambda renew: goes_on.wait(20))
     page.press(shown, "sign_in")
     assert page.messages[0] == {"event": "heard", "action": "sign_in", "view": "first"}
     page.wait_for("present", doing="asking")
@@ -411,7 +413,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
     shown = page.show(signed_in)
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
-    with signed_in._lock, memory.SESSION.lock(store_key(params_of(signed_in))):
+    with authenticator_of(signed_in)._lock, memory.SESSION.lock(store_key(params_of(signed_in))):
         refreshed.start()
         refreshed.join(20)
         assert not refreshed.is_alive()
@@ -455,7 +457,7 @@ def test_no_renewal_fails_by_its_display(
 
     monkeypatch.setattr(AuthWidget, "send", fail)
     first = tokens_of(signed_in).refresh_token
-    signed_in.renewed_token(signed_in.access_token)
+    signed_in.renew()
     assert tokens_of(signed_in).refresh_token != first
     assert "The widget could not be shown" in caplog.text
 
@@ -465,7 +467,7 @@ def test_a_defect_is_told(
 ) -> None:
     """And no button stays pressed for ever."""
     shown = page.show(signed_in)
-    monkeypatch.setattr(signed_in, "go_on_without_asking", lambda renew: {}["no such"])
+    monkeypatch.setattr(authenticator_of(signed_in), "without_user", lambda renew: {}["no such"])
     page.press(shown, "renew")
     until(lambda: "a defect of ipyauth-magic (KeyError)" in page.messages[-1].get("note", ""))
     assert page.messages[-1]["doing"] == ""

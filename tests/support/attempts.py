@@ -26,6 +26,7 @@ class Attempt(SignIn):
         **how: Any,
     ) -> None:
         grant = Grant.of(params.response_type, flow, renewable)
+        self.params, self.grant = params, grant
         super().__init__(new_source(params, grant, routes_here(params, grant)), timeout, **how)
         self._opens = open_browser
 
