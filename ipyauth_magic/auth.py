@@ -14,6 +14,7 @@ from .display.view import card_of, shown_lines, signed_out_card, time_left, who
 from .errors import SignInCancelled, SignOutIncomplete
 from .flows import account
 from .flows.authenticator import Authenticator, check_timeout, follow
+from .flows.sign_in import SignIn
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken
 from .settings.params import ParamsAuth0
@@ -99,13 +100,15 @@ class Auth:
         shown, authenticator = panel(), self._authenticator
         if not force and await asyncio.to_thread(authenticator.without_user):
             return self
-        sign_in = authenticator.begin(timeout, shown, open_browser, force)
-        if sign_in is None:
-            return self
+        beginning = asyncio.ensure_future(asyncio.to_thread(authenticator.begin, timeout, shown, open_browser, force))
         try:
+            if (sign_in := await asyncio.shield(beginning)) is None:
+                return self
             await asyncio.to_thread(follow, sign_in, shown, open_browser)
         except asyncio.CancelledError:
-            sign_in.cancel(SignInCancelled("it was interrupted"))
+            for begun in await asyncio.gather(beginning, return_exceptions=True):
+                if isinstance(begun, SignIn):
+                    begun.cancel(SignInCancelled("it was interrupted"))
             raise
         shown.end(card_of(authenticator))
         return self

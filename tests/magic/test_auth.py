@@ -28,7 +28,10 @@ from ipyauth_magic.display import auth_display, panel
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
 from ipyauth_magic.flows import authenticator, clock
 from ipyauth_magic.flows.authenticator import SESSION
+from ipyauth_magic.flows.sign_in import Progress, SignIn
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
+from ipyauth_magic.provider.provider import Provider
+from ipyauth_magic.provider.threads import Wakeup
 from ipyauth_magic.settings import parameters
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
@@ -204,62 +207,93 @@ def test_two_threads_share_one_sign_in(params: MakeParams, user_browser: Scripte
     assert len(user_browser.opened) == 1
 
 
-def test_who_comes_while_tokens_are_handed_on_waits_for_them(
-    params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+class _Slow(MemoryStore):
+    """A store of the user's own that takes its time to save."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saving, self.go_on = threading.Event(), threading.Event()
+
+    def save(self, key: str, tokens: TokenSet) -> bool:
+        self.saving.set()
+        self.go_on.wait(20)
+        return super().save(key, tokens)
+
+
+def test_a_caller_that_comes_while_tokens_are_saved_gets_them(
+    params: MakeParams, user_browser: ScriptedBrowser
 ) -> None:
     """Between the last check of the response and the store: no second tab, and the first one's tokens are not lost."""
-    a = Auth(params())
-    begun, go_on = threading.Event(), threading.Event()
-    take = a._take
-
-    def slowly(attempt: Attempt) -> None:
-        begun.set()
-        go_on.wait(20)
-        take(attempt)
-
-    monkeypatch.setattr(a, "_take", slowly)
+    store = _Slow()
+    a = Auth(params(), store=store)
     tokens: list[str] = []
     threads = [threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(2)]
     threads[0].start()
-    assert begun.wait(20)
+    assert store.saving.wait(20)
     threads[1].start()
     threads[1].join(0.3)  # time to go wrong
-    go_on.set()
+    store.go_on.set()
     joined(threads)
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
     assert len(user_browser.opened) == 1
 
 
-def test_who_looks_just_as_the_tokens_come_waits_for_them(
-    params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.long
+def test_callers_that_come_at_any_moment_share_one_sign_in(
+    params: MakeParams, user_browser: ScriptedBrowser, in_full: bool
 ) -> None:
-    """They come between any two looks at the sign-in under way."""
+    """One tab, one token, however the threads and the response fall together."""
+    for round_number in range(200 if in_full else 20):
+        user_browser.opened.clear()
+        a = Auth(params(), store="none")
+        tokens: list[str] = []
+
+        def sign_in(after: float, a: Auth = a, tokens: list[str] = tokens) -> None:
+            time.sleep(after)
+            tokens.append(str(a.sign_in().access_token))
+
+        threads = [threading.Thread(target=sign_in, args=(step * round_number * 0.0002,)) for step in range(4)]
+        for thread in threads:
+            thread.start()
+        joined(threads)
+        assert len(set(tokens)) == 1
+        assert len(tokens) == 4
+        assert len(user_browser.opened) == 1
+
+
+def test_a_stopped_sign_in_brings_no_tokens(params: MakeParams, user_browser: ScriptedBrowser) -> None:
+    """`clear()` while the response is verified: nothing of it comes back, here or in the store."""
+    held, go_on = threading.Event(), threading.Event()
     a = Auth(params())
-    go_on = threading.Event()
-    user_browser.before = lambda url: bool(go_on.wait(20))
+    verify = Provider.verify
 
-    def then_they_come(look: Callable[[Attempt], bool]) -> Callable[[Attempt], bool]:
-        def look_first(attempt: Attempt) -> bool:
-            seen = look(attempt)
-            if threading.current_thread() is second:
-                go_on.set()
-                assert wait_for(lambda: attempt.tokens is not None)
-            return seen
+    def slowly(*arguments: Any) -> dict[str, Any]:
+        held.set()
+        go_on.wait(20)
+        return verify(*arguments)
 
-        return look_first
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Provider, "verify", slowly)
+        failed: list[BaseException] = []
 
-    for name in ("is_over", "is_ending_well"):
-        monkeypatch.setattr(Attempt, name, property(then_they_come(getattr(Attempt, name).fget)))
-    tokens: list[str] = []
-    first, second = (threading.Thread(target=lambda: tokens.append(str(a.sign_in().access_token))) for _ in range(2))
-    first.begin()
-    assert wait_for(lambda: user_browser.opened)
-    second.begin()
-    joined((first, second))
-    assert len(tokens) == 2
-    assert len(set(tokens)) == 1
-    assert len(user_browser.opened) == 1
+        def sign_in() -> None:
+            try:
+                a.sign_in()
+            except SignInCancelled as error:
+                failed.append(error)
+
+        caller = threading.Thread(target=sign_in)
+        caller.start()
+        assert held.wait(20)
+        a.clear()
+        joined([caller])
+        go_on.set()
+        user_browser.join()
+    assert "it was cleared" in str(failed[0])
+    assert user_browser.answers[-1].status == 400
+    assert source_of(a).tokens is None
+    assert not source_of(Auth(params())).adopt()
 
 
 class _Broken(MemoryStore):
@@ -269,10 +303,10 @@ class _Broken(MemoryStore):
         super().__init__()
         self.where = where
 
-    def save(self, key: str, tokens: TokenSet) -> None:
+    def save(self, key: str, tokens: TokenSet) -> bool:
         if self.where == "save":
             raise OSError("the disk is full")
-        super().save(key, tokens)
+        return super().save(key, tokens)
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         if self.where == "lock":
@@ -300,21 +334,21 @@ def test_a_store_that_raises_ends_the_sign_in(
     assert user_browser.answers[-1].status == 200
 
 
-class _Kernel(HasTraits):
+class _Shell(HasTraits):
+    """A shell of a kernel, as far as guards look at it."""
+
     exit_now = Bool(False)
 
 
 def test_the_end_of_the_kernel_ends_what_waits(params: MakeParams, no_browser: None) -> None:
-    """Cards and calls; the ports are free then. A kernel that is left is not listened to any more."""
-    kernel, left = _Kernel(), _Kernel()
+    """Cards and calls; the ports are free then. A shell that is not observed any more ends nothing."""
+    kernel, left = _Shell(), _Shell()
     for each in (kernel, kernel, left):
-        sign_ins.end_with(each)
-    sign_ins.outlive(left)
-    sign_ins.outlive(left)
-    sign_ins.outlive(_Kernel())
+        each.observe(SESSION.on_exit, "exit_now")
+    left.unobserve(SESSION.on_exit, "exit_now")
     uris = [f"http://127.0.0.1:{free_port()}/callback/" for _ in range(2)]
     card, called = (Auth(params(redirect_uri=uri)) for uri in uris)
-    authenticator_of(card).offer()
+    offered = authenticator_of(card).offer()
     ended: list[BaseException] = []
 
     def call() -> None:
@@ -325,13 +359,12 @@ def test_the_end_of_the_kernel_ends_what_waits(params: MakeParams, no_browser: N
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert wait_for(lambda: sign_in_of(called) is not None and sign_in_of(called).progress.url)
+    assert wait_for(lambda: authenticator_of(called).sign_in is not None and sign_in_of(called).progress.url)
     left.exit_now = True
-    assert sign_in_of(card) is not None
-    assert not sign_in_of(card).progress.is_over
+    assert not offered.progress.is_over
     kernel.exit_now = True
     joined([thread])
-    assert [str(each).count("the kernel was shut down") for each in (*ended, sign_in_of(card).progress.error)] == [1, 1]
+    assert [str(each).count("the kernel was shut down") for each in (*ended, offered.progress.error)] == [1, 1]
     assert all(wait_until_free(int(uri.split(":")[2].split("/")[0])) for uri in uris)
 
 
@@ -497,7 +530,7 @@ def test_where_nobody_can_answer_a_card_is_still(
     params: MakeParams, cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It starts nothing."""
-    monkeypatch.setattr(panel, "person_can_answer", lambda: False)
+    monkeypatch.setattr(auth_display, "person_can_answer", lambda: False)
     threads = threading.active_count()
     Auth(params())._ipython_display_()
     assert "Not signed in" in cards.shown[-1]["text/plain"]
@@ -606,10 +639,10 @@ def test_a_better_flow_is_advised_once(
     params: MakeParams, user_browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the card of the session's first implicit sign-in, as often as that is shown; a code sign-in needs none."""
-    monkeypatch.setattr(sign_ins, "_advised", None)
+    monkeypatch.setattr(SESSION, "_advised", None)
     code = Auth(params(), flow="code").sign_in()
     first, second = Auth(params()).sign_in(), Auth(params(scope="read:exotic-fruit")).sign_in()
-    told = {who: "--flow code" in who.card().text() for who in (code, first, second, first)}
+    told = {who: "--flow code" in card_of(who).text() for who in (code, first, second, first)}
     assert told == {code: False, first: True, second: False}
     assert "then renewed by itself" in card_of(code).text()
     assert "left when shown" in card_of(first).text()
@@ -635,14 +668,14 @@ def test_an_interrupt_at_any_step_of_the_wait_ends_it(
         assert wait_until_free(port)
 
 
-def interrupt_at(step: int) -> Callable[[Attempt], None]:
-    """Return what interrupts whoever calls it, as Ctrl-C would: *step* steps of waiting later."""
+def interrupt_at(step: int) -> Callable[[Progress], None]:
+    """Return what interrupts the caller of `wait`, as Ctrl-C would: *step* steps of waiting later."""
     left = step
-    ours = {function.__code__ for function in (Attempt._watch, Attempt._tick_if_due, Attempt._check_end)}
+    ours = {function.__code__ for function in (SignIn.wait, SignIn._waiter, Wakeup.wait)}
 
     def trace(frame: Any, event: str, _: object) -> Any:
         nonlocal left
-        if frame.f_code not in ours and frame.f_code.co_filename != threading.__file__:
+        if frame.f_code not in ours:
             return None
         if event != "call":
             left -= 1
@@ -651,4 +684,9 @@ def interrupt_at(step: int) -> Callable[[Attempt], None]:
             raise KeyboardInterrupt
         return trace
 
-    return lambda attempt: sys.settrace(trace)
+    def begin(progress: Progress) -> None:
+        sys.settrace(trace)
+        waiting = sys._getframe(1)
+        waiting.f_trace = trace
+
+    return begin

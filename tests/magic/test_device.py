@@ -29,6 +29,7 @@ from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
 from tests.support.attempts import Attempt
 from tests.support.form_browser import FormBrowser
+from tests.support.threads import wait_for
 
 GRANT = Grant.of("code", "device")
 CODES, TOKENS = "/oauth/device/code", "/oauth/token"
@@ -191,7 +192,7 @@ def ends(attempt: Attempt, kind: type[IpyauthError], within: float) -> IpyauthEr
         attempt.result()
     attempt.join()
     assert time.monotonic() - begun < within
-    assert "ipyauth-sign-in" not in [thread.name for thread in threading.enumerate()]
+    assert wait_for(lambda: "ipyauth-sign-in" not in [thread.name for thread in threading.enumerate()], 2)
     return caught.value
 
 

@@ -66,9 +66,9 @@ def test_flow_overrides_the_response_type(params: MakeParams) -> None:
     assert (params_of(auth).response_type, params_of(auth).response_mode) == ("code", "query")
     assert ("response_type", "code", "flow") in params_of(auth).explain()
     back = Auth(params(response_type="code", response_mode="query"), flow="implicit")
-    assert (back.params.response_type, back.params.response_mode) == ("token id_token", "fragment")
+    assert (params_of(back).response_type, params_of(back).response_mode) == ("token id_token", "fragment")
     kept = Auth(params(response_mode="form_post"), flow="code")
-    assert kept.params.response_mode == "form_post"
+    assert params_of(kept).response_mode == "form_post"
     with pytest.raises(ValueError, match="device"):
         Auth(params(), flow="password")
 

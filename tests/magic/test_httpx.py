@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.errors import NotSignedIn, SignInCancelled
 from tests.magic.test_renewal import age_tokens, end_tokens
 from tests.support.auths import is_good, sign_in_of
@@ -109,7 +110,7 @@ def test_signing_in_from_async_code(make_auth: Callable[..., Auth]) -> None:
 async def waiting(auth: Auth) -> asyncio.Task[Auth]:
     """Sign in in the background, and come back once the link is known."""
     task = asyncio.create_task(auth.sign_in_async(timeout=60))
-    while sign_in_of(auth) is None or sign_in_of(auth).progress.url is None:
+    while (sign_in := authenticator_of(auth).sign_in) is None or sign_in.progress.url is None:
         await asyncio.sleep(0.01)
     return task
 
@@ -127,7 +128,7 @@ def test_cancelling_the_task_ends_the_sign_in(
             await task
 
     asyncio.run(main())
-    assert isinstance(sign_in_of(auth).progress.error if sign_in_of(auth) else None, SignInCancelled)
+    assert isinstance(sign_in_of(auth).progress.error, SignInCancelled)
     assert wait_until_free(int(own_issuer.callback_urls[0].split(":")[2].split("/")[0]))
 
 

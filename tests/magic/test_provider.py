@@ -274,8 +274,7 @@ def test_answers_that_are_not_read(web: Web, status: int, headers: dict[str, str
 
 def test_a_dripping_answer_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read timeout alone would never end while bytes come."""
-    monkeypatch.setattr(http_module, "CONNECT_TIMEOUT", 0.2)
-    monkeypatch.setattr(http_module, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(http_module, "LIMIT", 0.5)
     over = threading.Event()
 
     def drip() -> Iterator[bytes]:
@@ -292,8 +291,7 @@ def test_a_dripping_answer_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_dripping_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """They come before any limit of requests' own."""
-    monkeypatch.setattr(http_module, "CONNECT_TIMEOUT", 0.2)
-    monkeypatch.setattr(http_module, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(http_module, "LIMIT", 0.5)
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -76,7 +76,7 @@ def test_a_refused_refresh_token_is_forgotten(
     assert own_issuer.switches.requests["/oauth/token"] == 2
     assert len(user_browser.opened) == 1
     assert is_good(auth.sign_in())
-    assert query_of(user_browser.opened[1])["prompt"] == "none"
+    assert len(user_browser.opened) == 2
 
 
 @pytest.mark.parametrize("fault", ["busy", "cut"])
@@ -114,25 +114,28 @@ def test_a_refreshed_id_token_must_be_the_same_users(
     assert own_issuer.switches.requests.total() == asked
 
 
-def test_implicit_is_renewed_silently_then_by_the_user(
-    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
+@pytest.mark.parametrize(("flow", "named_by"), [("implicit", "domain"), ("code", "issuer")])
+def test_a_repeated_sign_in_is_a_plain_request_in_one_tab(
+    flow: str,
+    named_by: str,
+    own_issuer: LocalIssuer,
+    params: Callable[..., ParamsAuth0],
+    user_browser: ScriptedBrowser,
 ) -> None:
-    """One attempt with `prompt=none`, and exactly one that asks."""
-    auth = make_auth("implicit").sign_in()
+    """Where the provider knows the user still, it answers at once: no `prompt=none`, and no consent once more."""
+    named = (
+        {"domain": own_issuer.issuer.rstrip("/")}
+        if named_by == "domain"
+        else {"domain": None, "issuer": own_issuer.issuer}
+    )
+    auth = Auth(params(**named, redirect_uri=own_issuer.callback_urls[0]), flow=flow).sign_in()
     end_tokens(auth)
+    source_of(auth).save(replace(tokens_of(auth), refresh_token=None))
     with pytest.raises(SignInNeeded):
         _ = auth.access_token
-    auth.sign_in()
-    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, "none"]
-    own_issuer.switches.tamper = None
-    end_tokens(auth)
-    user_browser.change = lambda parameters: (
-        {"error": "login_required", "state": parameters["state"]} if len(user_browser.opened) == 3 else parameters
-    )
-    auth.sign_in()
-    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, "none", "none", None]
-    user_browser.join()
-    assert any("in the tab that opens next" in answer.text for answer in user_browser.answers)
+    assert is_good(auth.sign_in())
+    first = "consent" if named_by == "issuer" else None
+    assert [query_of(url).get("prompt") for url in user_browser.opened] == [first, None]
 
 
 @pytest.fixture
@@ -258,17 +261,6 @@ def test_tokens_that_cannot_be_renewed_hide_no_others(make_auth: Callable[..., A
     assert lasting.access_token
 
 
-def test_a_silent_sign_in_does_not_change_the_user(
-    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
-) -> None:
-    """Another user has signed in at the provider meanwhile: then the user is asked."""
-    auth = make_auth("implicit").sign_in()
-    end_tokens(auth)
-    own_issuer.switches.tamper = lambda draft: draft.claims.update({"sub": "auth0|bob", "nickname": "bob"})
-    auth.sign_in()
-    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, "none", None]
-
-
 def test_a_provider_that_is_away_does_not_end_a_token_early(
     own_issuer: LocalIssuer, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +284,6 @@ def test_a_renewal_never_takes_another_users_tokens(make_auth: Callable[..., Aut
     own_issuer.switches.tamper = None
     assert (alice.logged_as, bob.logged_as) == ("alice", "bob")
     before = tokens_of(alice)
-    assert alice.renewed_token(before.access_token)
+    assert source_of(alice).renew_refused(before.access_token)
     assert tokens_of(alice).refresh_token != before.refresh_token
     assert alice.logged_as == "alice"

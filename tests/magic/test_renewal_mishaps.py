@@ -19,6 +19,7 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.issuer.switches import Draft
 from ipyauth_magic import Auth
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.errors import (
     InvalidIdToken,
     NotSignedIn,
@@ -316,18 +317,18 @@ def test_leaving_while_a_renewal_is_under_way_keeps_what_it_brings(
     """In the store, for the next session: the refresh token that was there is used up. Here nothing comes back."""
     auth = make_auth(store="file").sign_in()
     end(auth)
-    first = auth.tokens.refresh_token
+    first = tokens_of(auth).refresh_token
     own_issuer.switches.watch = lambda path: hurdle.hold() if path == "/oauth/token" else None
     renewal = threading.Thread(target=lambda: auth.access_token)
     renewal.start()
     hurdle.wait_until_reached()
-    auth.leave()
+    authenticator_of(auth).leave(lambda source: source.leave())
     hurdle.let_go()
     joined([renewal])
-    assert auth._kept.tokens is None
+    assert source_of(auth).tokens is None
     later = make_auth(store="file")
-    assert later._kept.adopt()
-    assert later.tokens.refresh_token not in (None, first)
+    assert source_of(later).adopt()
+    assert tokens_of(later).refresh_token not in (None, first)
 
 
 class Unreadable(MemoryStore):
@@ -349,12 +350,12 @@ def test_a_store_of_the_users_own_that_cannot_be_read_signs_nobody_out(make_auth
     end(auth)
     store.is_broken = True
     assert auth.access_token
-    assert not make_auth(store=store)._kept.adopt()
+    assert not source_of(make_auth(store=store)).adopt()
     with pytest.raises(StoreUnavailable, match=r"own store: it is locked.*\(the server does not answer\)"):
-        auth._kept.check_place()
+        source_of(auth).check_place()
     auth.clear()
     store.is_broken = False
-    assert store.load(store_key(auth.params)) is None
+    assert store.load(store_key(params_of(auth))) is None
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
@@ -487,25 +488,6 @@ def test_a_cancelled_task_asks_nobody(
     assert not is_good(auth)
 
 
-def test_a_task_cancelled_behind_another_sign_in_asks_nobody(
-    make_auth: MakeAuth, user_browser: ScriptedBrowser, hurdle: Hurdle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One silent attempt at a time: who gave up in the queue makes none when its turn comes."""
-
-    class Queue:
-        __enter__ = hurdle.hold
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-    auth = make_auth("implicit").sign_in()
-    end(auth)
-    monkeypatch.setattr(auth, "_silence", Queue())
-    opened = len(user_browser.opened)
-    hurdle.cancel_at(auth)
-    assert len(user_browser.opened) == opened
-
-
 @pytest.mark.parametrize("open_browser", [True, False])
 def test_a_task_cancelled_while_its_attempt_is_made_asks_nobody(
     make_auth: MakeAuth,
@@ -514,16 +496,16 @@ def test_a_task_cancelled_while_its_attempt_is_made_asks_nobody(
     monkeypatch: pytest.MonkeyPatch,
     open_browser: bool,
 ) -> None:
-    """There is no attempt to cancel yet, the silent one or the user's; the one that comes is over at once."""
+    """There is no sign-in to cancel yet; the one that comes is over at once."""
     auth = make_auth("implicit").sign_in()
     end(auth)
-    ways = auth.ways()
+    routes = authenticator_of(auth).routes()
 
-    def slow_ways() -> tuple[object, ...]:
+    def slow_routes() -> tuple[object, ...]:
         hurdle.hold()
-        return ways
+        return routes
 
-    monkeypatch.setattr(auth, "ways", slow_ways)
+    monkeypatch.setattr(authenticator_of(auth), "routes", slow_routes)
     opened = len(user_browser.opened)
     hurdle.cancel_at(auth, open_browser)
     assert len(user_browser.opened) == opened

@@ -127,7 +127,7 @@ def test_a_wait_has_an_end(tmp_path: Path, program: Callable[[str], subprocess.P
     assert said(holder) == "holds"
     began, used = time.monotonic(), time.thread_time()
     with (
-        pytest.raises(StoreBusy, match="busy with these tokens for 1 seconds.*Try again"),
+        pytest.raises(StoreBusy, match="locked these tokens for 1 seconds.*Try again"),
         FileStore(tmp_path, timeout=1).lock(KEY),
     ):
         pytest.fail("two held the lock")
@@ -286,11 +286,11 @@ def test_a_folder_that_cannot_be_written_leaves_threads_apart(tmp_path: Path, mo
 SOURCE = """
 from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.flows.token_source import TokenSource
-from ipyauth_magic.protocol.grant import Grant
+from ipyauth_magic.protocol.flow import CODE, Grant
 from ipyauth_magic.store.key import store_key
 from tests.support.stored import token_set
 params = ParamsAuth0(domain="issuer.example", client_id="c")
-KEY, source = store_key(params), TokenSource(params, Grant("code"), FileStore(FOLDER))
+KEY, source = store_key(params), TokenSource(params, Grant(CODE), FileStore(FOLDER))
 """
 
 
