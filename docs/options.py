@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ipyauth_magic.cli import PROGRAM, _parser
+from ipyauth_magic.cli import parser
+from ipyauth_magic.cli.command import PROGRAM
 from ipyauth_magic.ipython.magics import Auth0Magics
 
 PAGE = Path(__file__).parent / "reference" / "options.md"
@@ -31,7 +32,7 @@ before it.
 
 def page() -> str:
     """Return the page."""
-    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: _parser()}
+    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: parser()}
     sections = [_section(name, parser) for name, parser in parsers.items()]
     return "\n".join([BEGINNING, *sections, SETTINGS, _settings()])
 

@@ -14,33 +14,38 @@ from ..display.panel import panel, show
 from ..errors import NotSignedIn
 from ..flows.clock import utc_now
 from ..flows.session import all_sign_ins
+from .auth0_magic import Request, Settings, settings_of
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import Namespace as Options
 
-    from ..callback.routes import Way
     from ..protocol.grant import Grant
-    from ..settings.params import ParamsAuth0
-    from .magics import Auth0Magics, Settings
+    from .namespace import Namespace
 
 
-def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
-    """Do what *options* ask; return a dict for `--json` only."""
+def token(namespace: Namespace, latest: Request | None, options: Options) -> dict[str, Any] | None:
+    """Do what *options* ask; return a dict for `--json` only.
+
+    Args:
+        namespace: the variables.
+        latest: what the last cell of `%%auth0` asked for, also if its sign-in failed.
+        options: of the magic's line.
+    """
     if options.list:
-        _list(magics)
+        _list(namespace)
         return None
     if options.config:
-        _config(*_settings(magics, options.name))
+        _config(_settings(options.name, namespace, latest))
         return None
-    found = _find(magics, options.name)
+    found = _find(namespace, options.name)
     if not isinstance(found, Auth):
         return _foreign(options, found)
     if options.json:
         return _as_dict(found)
     if options.clear:
-        _clear(magics, found)
+        _clear(namespace, found)
     elif options.renew:
-        _renew(magics, found)
+        _renew(namespace, found)
     elif options.raw:
         print(str(found.access_token))
     else:
@@ -48,17 +53,22 @@ def token(magics: Auth0Magics, options: Namespace) -> dict[str, Any] | None:
     return None
 
 
-def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
-    """Return the sign-in that *name* stands for, or the text of any other variable."""
+def _find(namespace: Namespace, name: str | None) -> Auth | str:
+    """Return the sign-in that *name* stands for, or the text of any other variable; without a name the latest sign-in.
+
+    Raises:
+        NotSignedIn: there has been no sign-in, and no name is given.
+        UsageError: the variable holds neither a text nor an `Auth`.
+    """
     if name is None:
         latest = next(reversed(all_sign_ins()), None)
         if latest is None:
             raise NotSignedIn
         return latest
-    value = magics.shell.user_ns.get(name)
+    value = namespace.value(name)
     if isinstance(value, Auth):
         return value
-    if (own := magics.sign_in_of(name)) is not None:
+    if (own := namespace.find(name)) is not None:
         return own
     if isinstance(value, str):
         same = [auth for auth in all_sign_ins() if auth.holds(value)]
@@ -66,14 +76,17 @@ def _find(magics: Auth0Magics, name: str | None) -> Auth | str:
     raise UsageError(f"{name[:60]} holds no token and no Auth.")
 
 
-def _settings(magics: Auth0Magics, name: str | None) -> Settings:
-    """Return what *name* signed in for, and how; without a name the last cell's, also of one that failed."""
-    if name is None and (latest := magics.latest_settings) is not None:
-        return latest
-    found = _find(magics, name)
+def _settings(name: str | None, namespace: Namespace, latest: Request | None) -> Settings:
+    if name is None and latest is not None:
+        return latest.settings()
+    return settings_of(_own(_find(namespace, name)))
+
+
+def _own(found: Auth | str) -> Auth:
+    """Return *found*, which must be a sign-in of this session."""
     if not isinstance(found, Auth):
         raise UsageError("That token comes from no sign-in of this session.")
-    return found.params, found.grant, found.ways()
+    return found
 
 
 def _as_dict(auth: Auth) -> dict[str, Any]:
@@ -99,10 +112,10 @@ def _view(auth: Auth) -> dict[str, str]:
     return token_view(card, sections, left, (tokens.expires_at - tokens.obtained_at).total_seconds())
 
 
-def _foreign(options: Namespace, text: str) -> dict[str, Any] | None:
+def _foreign(options: Options, text: str) -> dict[str, Any] | None:
     """Show a JWT that no sign-in of ours gave: read, not verified."""
     if options.renew or options.clear:
-        raise UsageError("That token comes from no sign-in of this session.")
+        _own(text)
     decoded = decode_unverified(text)
     if decoded is None:
         raise UsageError("That variable holds no JWT, and no token of this session.")
@@ -125,17 +138,18 @@ def _foreign(options: Namespace, text: str) -> dict[str, Any] | None:
     return None
 
 
-def _list(magics: Auth0Magics) -> None:
+def _list(namespace: Namespace) -> None:
     rows = []
     for auth in all_sign_ins():
-        names = ", ".join(name for name in magics.names if magics.sign_in_of(name) is auth) or "no variable"
+        names = ", ".join(namespace.names(auth)) or "no variable"
         what = (auth.logged_as, auth.params.audience or "no API", auth.scope, f"{auth.time_to_exp} left")
         rows.append((names, ", ".join(what)))
     title = "Sign-ins of this session" if rows else "Nobody has signed in in this session"
     show(Card("still", title, rows).bundle())
 
 
-def _config(params: ParamsAuth0, grant: Grant, ways: tuple[Way, ...]) -> None:
+def _config(settings: Settings) -> None:
+    params, grant, ways = settings.params, settings.grant, settings.ways
     unused = ("response_type", "response_mode", "redirect_uri") if grant.flow == "device" else ()
     rows = [("flow", _flow_in_words(grant))]
     rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
@@ -150,17 +164,17 @@ def _flow_in_words(grant: Grant) -> str:
     return f"{grant.flow}, {'with' if grant.renewable else 'without'} a refresh token"
 
 
-def _clear(magics: Auth0Magics, auth: Auth) -> None:
-    magics.drop_names(auth)
+def _clear(namespace: Namespace, auth: Auth) -> None:
+    namespace.drop(auth)
     auth.clear()
     print("Forgotten.")
 
 
-def _renew(magics: Auth0Magics, auth: Auth) -> None:
+def _renew(namespace: Namespace, auth: Auth) -> None:
     """Renew by the refresh token; without one, ask the provider silently, and then the user, once."""
     shown = panel(owns_cell=True)
     if auth.ask_on(shown, timeout=300, open_browser=True, force=False, renew=True):
         shown.end(auth.card())
     else:
         show(auth.card().bundle())
-    magics.rebind(auth)
+    namespace.rebind(auth)
