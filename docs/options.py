@@ -6,8 +6,10 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ipyauth_magic.cli import PROGRAM, _parser
+from ipyauth_magic.cli import parser
+from ipyauth_magic.cli.command import PROGRAM
 from ipyauth_magic.ipython.magics import Auth0Magics
+from ipyauth_magic.settings.parameters import PARAMETERS
 
 PAGE = Path(__file__).parent / "reference" / "options.md"
 
@@ -21,19 +23,20 @@ what `KEY=VALUE` takes, [The command line](../command-line.md) what each command
 `%load_ext ipyauth_magic` brings both magics, `%unload_ext ipyauth_magic` takes them away with all that they bound. Tab
 completes options, names of parameters, and known values. `%auth0 ...` on one line does what `%%auth0` does.
 """
-SETTINGS = """\
-## IPython's configuration
+PARAMETERS_BEGINNING = """\
+## Parameters
 
-In `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every other place goes
-before it.
+Keywords of `ParamsAuth0`, `KEY=VALUE` on the line of `%%auth0` and of the command line, and lines of a cell and of a
+dotenv file. Those marked in the last column may stand in IPython's configuration too: in `ipython_config.py`, as
+`c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every other place goes before the configuration.
 """
 
 
 def page() -> str:
     """Return the page."""
-    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: _parser()}
+    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: parser()}
     sections = [_section(name, parser) for name, parser in parsers.items()]
-    return "\n".join([BEGINNING, *sections, SETTINGS, _settings()])
+    return "\n".join([BEGINNING, *sections, PARAMETERS_BEGINNING, _parameters()])
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
@@ -48,13 +51,20 @@ def _row(action: argparse.Action) -> tuple[str, str, str]:
         words = [", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {name}")]
     else:
         words = [str(choice) for choice in action.choices or [name]]
-    default = "" if action.default in (None, False) else f"`{action.default}`"
-    return ", ".join(f"`{each}`" for each in words), str(action.help), default
+    return _code(*words), str(action.help), _code(action.default or None)
 
 
-def _settings() -> str:
-    traits = {name: each for name, each in vars(Auth0Magics).items() if name in Auth0Magics.class_traits(config=True)}
-    return _table(("name", "meaning"), [(f"`c.Auth0Magics.{name}`", each.help) for name, each in traits.items()])
+def _parameters() -> str:
+    traits = Auth0Magics.class_traits(config=True)
+    rows = [
+        (_code(name), each.help, _code(each.default), _code(*each.aliases), "yes" if name in traits else "")
+        for name, each in PARAMETERS.items()
+    ]
+    return _table(("name", "meaning", "default", "other names", "in the configuration"), rows)
+
+
+def _code(*words: str | None) -> str:
+    return ", ".join(f"`{word}`" for word in words if word)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -216,7 +216,7 @@ def check_extras(command: str) -> None:
 def check_program(name: str, arguments: list[str]) -> None:
     """Hold *arguments* to be such as the program *name* takes."""
     parsers: dict[str, argparse.ArgumentParser] = {
-        "ipyauth_magic": cli._parser(),
+        "ipyauth_magic": cli.parser(),
         "fruit_service": fruit_service._parser(),
         "fruit_service.issuer": local_issuer._parser(),
     }

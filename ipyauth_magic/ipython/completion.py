@@ -11,15 +11,22 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-_LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(auth0|token)\b")
-_CELL = re.compile(r"^\s*%%auth0\b")
+    from .namespace import Namespace
+
+# Compiled by the first Tab, not by %load_ext.
+_LINE = r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(auth0|token)\b"
+_CELL = r"^\s*%%auth0\b"
 
 
-def add_completion(shell: InteractiveShell) -> None:
-    """Add our matcher to the shell's completer; before IPython 8.6 matchers see one word only, so it gets none."""
+def add_completion(shell: InteractiveShell, namespace: Namespace) -> None:
+    """Add our matcher to the shell's completer, except before IPython 8.6: matchers see one word only there."""
     from IPython.core import completer
 
-    if hasattr(completer, "context_matcher") and complete not in shell.Completer.custom_matchers:
+    def complete(context: CompletionContext) -> SimpleMatcherResult:
+        return _complete(context, namespace)
+
+    if hasattr(completer, "context_matcher"):
+        remove_completion(shell)
         complete.matcher_api_version = 2  # type: ignore[attr-defined]
         shell.Completer.custom_matchers.append(complete)
 
@@ -30,15 +37,15 @@ def remove_completion(shell: InteractiveShell) -> None:
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "__module__", "") != __name__]
 
 
-def complete(context: CompletionContext) -> SimpleMatcherResult:
+def _complete(context: CompletionContext, namespace: Namespace) -> SimpleMatcherResult:
     """Return what fits at the cursor, on the line of one of our magics or in the cell of `%%auth0`; else nothing."""
     lines = context.full_text.split("\n")
     if context.cursor_line >= len(lines):
         return {"completions": []}
     before = lines[context.cursor_line][: context.cursor_position]
-    if on_line := _LINE.match(before):
-        return _matches(*_on_line(on_line.group(1), before))
-    if context.cursor_line > 0 and _CELL.match(lines[0]):
+    if on_line := re.match(_LINE, before):
+        return _matches(*_on_line(on_line.group(1), before, namespace))
+    if context.cursor_line > 0 and re.match(_CELL, lines[0]):
         return _matches(*_in_cell(before))
     return {"completions": []}
 
@@ -51,7 +58,7 @@ def _matches(fragment: str, words: Iterable[str]) -> SimpleMatcherResult:
     return {"completions": completions, "suppress": bool(found), "matched_fragment": fragment}
 
 
-def _on_line(magic: str, before: str) -> tuple[str, list[str]]:
+def _on_line(magic: str, before: str, namespace: Namespace) -> tuple[str, Iterable[str]]:
     """Return the text to complete on a magic's line, and the words that may stand there."""
     *earlier, fragment = re.split(r"\s+", before)
     option, equals, value = fragment.partition("=")
@@ -62,17 +69,23 @@ def _on_line(magic: str, before: str) -> tuple[str, list[str]]:
     if fragment.startswith("-"):
         return fragment, _options(magic)
     if magic == "token":
-        return fragment, _names()
+        return fragment, namespace.known()
     in_cell, words = _in_cell(before)
     return (in_cell, words) if "=" in before else (fragment, [*_options(magic), *words])
 
 
-def _values(option: str) -> list[str]:
-    """Return the values that *option* takes, where they are few."""
-    from ..protocol.flow import FLOWS
-    from ..store.opening import NAMES
+def _options(magic: str) -> list[str]:
+    from ..settings.options import AUTH0, TOKEN
 
-    return list({"--flow": FLOWS, "--store": NAMES}.get(option, ()))
+    options = {"auth0": AUTH0, "token": TOKEN}[magic]
+    return [name for option in options for name in option.names if name.startswith("--")]
+
+
+def _values(option: str) -> tuple[str, ...]:
+    """Return the values of *option*, if it takes one of a few."""
+    from ..settings.line import CHOICES
+
+    return CHOICES.get(option.removeprefix("--"), ()) if option.startswith("--") else ()
 
 
 def _in_cell(before: str) -> tuple[str, list[str]]:
@@ -84,35 +97,14 @@ def _in_cell(before: str) -> tuple[str, list[str]]:
         return re.split(r"\s", before)[-1], [f"{name}=" for name in FIELDS]
     name, value = canonical_name(assigned.group(1)) or "", assigned.group(2)
     if name == "scope":
-        return value.split(" ")[-1], [*KNOWN_VALUES["scope"], *_scopes_of_known_providers()]
+        return value.split(" ")[-1], list(dict.fromkeys([*KNOWN_VALUES["scope"], *_scopes_of_known_providers()]))
     return value, list(KNOWN_VALUES.get(name, ()))
 
 
-def _scopes_of_known_providers() -> set[str]:
-    """Return what else the session's providers support, as far as they are known: Tab waits for no network."""
+def _scopes_of_known_providers() -> list[str]:
+    """Return the scopes that the session's providers support, as far as they are known: Tab asks no provider."""
     if "ipyauth_magic.provider.provider" not in sys.modules:
-        return set()
+        return []
     from ..provider.provider import Provider
-    from ..settings.parameters import KNOWN_VALUES
 
-    supported = {scope for metadata in Provider.known_metadata() for scope in metadata.scopes_supported}
-    return supported - set(KNOWN_VALUES["scope"])
-
-
-def _names() -> list[str]:
-    """Return the variables that `%token` knows."""
-    magics = _magics()
-    return magics.variables.known() if magics else []
-
-
-def _options(magic: str) -> list[str]:
-    magics = _magics()
-    actions = getattr(magics, magic).parser._actions if magics else []
-    return [option for action in actions for option in action.option_strings if option.startswith("--")]
-
-
-def _magics() -> Any:
-    """Return the magics of the running shell, or None."""
-    from IPython import get_ipython
-
-    return get_ipython().magics_manager.registry.get("Auth0Magics")
+    return [scope for metadata in Provider.known_metadata() for scope in metadata.scopes_supported]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from ..auth import Auth
 
 
@@ -15,59 +17,59 @@ class Namespace:
         shell: the IPython shell of the variables.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._auths: dict[str, Auth] = {}
         self._bound: dict[str, object] = {}
 
     def bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
-        """Put the token and *auth* in variables."""
+        """Put the access token of *auth*, and *auth* itself, in variables."""
         self._push({token_name: auth.access_token, auth_name: auth})
         self._auths.update({token_name: auth, auth_name: auth})
 
     def rebind(self, auth: Auth) -> None:
-        """Put the new token of *auth* in the variables that hold its token."""
-        self._push({name: auth.access_token for name in self.names(auth) if self._shell.user_ns[name] is not auth})
+        """Put the present access token of *auth* in the variables that hold an earlier one."""
+        self._push({name: auth.access_token for name in self.names(auth) if self.value(name) is not auth})
 
     def drop(self, auth: Auth | None = None) -> None:
         """Take away the variables of *auth*, or of all, except those that the user bound to another value."""
         for name in self.names(auth):
             del self._auths[name]
             self._bound.pop(name, None)
-            self._shell.drop_by_id({name: self._shell.user_ns[name]})
+            self._shell.drop_by_id({name: self.value(name)})
 
     def named(self, name: str) -> Auth | None:
-        """Return the `Auth` that was bound to *name*, whatever is there now."""
+        """Return the `Auth` that *name* was bound for last, whatever the variable holds now."""
         return self._auths.get(name)
 
     def find(self, name: str) -> Auth | None:
-        """Return the `Auth` whose token, of whatever time, or which itself is in the variable *name*."""
-        value = self._shell.user_ns.get(name)
-        auth = self._auths.get(name)
+        """Return the `Auth` that *name* was bound for, if the variable still holds it or one of its tokens."""
+        auth, value = self._auths.get(name), self.value(name)
         if auth is None or value is None:
             return None
         return auth if value is auth or value is self._bound.get(name) or _holds(auth, value) else None
 
     def value(self, name: str) -> object:
-        """Return what is in the variable *name*, or None."""
+        """Return what variable *name* holds now, also if it is not ours; None if there is no such variable."""
         return self._shell.user_ns.get(name)
 
     def names(self, auth: Auth | None = None) -> list[str]:
-        """Return the variables of *auth*, or of all."""
+        """Return the variables of *auth*, or of all, that were not bound to another value since."""
         found = {name: each for name in self._auths if (each := self.find(name)) is not None}
         return [name for name, each in found.items() if auth is None or each is auth]
 
     def known(self) -> list[str]:
-        """Return every name that was ever bound, for completion."""
+        """Return every name that was bound and not taken away, for completion."""
         return list(self._auths)
 
-    def _push(self, variables: dict[str, Any]) -> None:
-        """Bind *variables*, out of sight of `%whos`."""
+    def _push(self, variables: dict[str, object]) -> None:
+        """Bind *variables*; `%who` and `%whos` do not list them."""
         self._shell.push(variables, interactive=False)
         self._bound.update(variables)
 
 
 def _holds(auth: Auth, value: object) -> bool:
+    """Tell whether *value* is the access token of *auth*, ended or not."""
     from ..auth import authenticator_of
 
     tokens = authenticator_of(auth).source.tokens

@@ -1,1 +1,1 @@
-"""What a sign-in is asked for: parameters, where they come from, and options."""
+"""What a user may set: the parameters of a sign-in, where their values come from, and the options."""

@@ -1,71 +1,96 @@
-"""The options of a sign-in, on a magic's line and on the command line: which values they take, and KEY=VALUE."""
+"""The options of `%%auth0`, `%token` and the command line, listed once.
+
+`%load_ext` imports this file, so it defines no dataclass and imports no more than it must.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-from ..protocol.flow import FLOWS
-
-if TYPE_CHECKING:
-    from argparse import Namespace
+from typing import Any, NamedTuple
 
 STORES = ("memory", "keyring", "file", "none")
 
-
-class BadOption(ValueError):
-    """An option that cannot be used so; `str` gives a sentence."""
+MAGIC, COMMAND = "magic", "command"
 
 
-def check_options(options: Namespace) -> None:
-    """Check what argparse does not.
+class Option(NamedTuple):
+    """An option, or a word without a name, of a magic and of the command line.
 
-    Raises:
-        BadOption: a value that an option does not take, or two options that contradict each other.
+    Attributes:
+        names: as the user types them, the short one first; a word without a name has the name of its attribute only.
+        help: one line for users.
+        metavar: stands for the value in the help; None for an option without a value.
+        default: the value where the user gives none.
+        nargs: how often a word without a name may stand, as argparse has it.
+        only: `MAGIC` or `COMMAND` if one of them alone has the option.
+        command_help: the help on the command line, where it differs.
     """
-    if not re.fullmatch(r"[0-9]{1,4}", options.timeout) or not 1 <= int(options.timeout) <= 3600:
-        raise BadOption("--timeout takes a whole number of seconds from 1 to 3600.")
-    if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
-        raise BadOption("--bind takes the address of a network interface, as 0.0.0.0.")
-    _check_choice("--flow", options.flow, FLOWS)
-    _check_choice("--store", options.store, STORES)
-    if options.renewable and options.no_renewable:
-        raise BadOption("--renewable and --no-renewable contradict each other.")
+
+    names: tuple[str, ...]
+    help: str
+    metavar: str | None = None
+    default: str | None = None
+    nargs: str | None = None
+    only: str | None = None
+    command_help: str | None = None
+
+    def for_argparse(self) -> dict[str, Any]:
+        """Return the keywords of argparse's `add_argument`, and of IPython's `argument`."""
+        if self.metavar is None:
+            return {"action": "store_true", "help": self.help}
+        given = {"metavar": self.metavar, "help": self.help, "default": self.default, "nargs": self.nargs}
+        return {name: value for name, value in given.items() if value is not None}
 
 
-def line_parameters(options: Namespace) -> dict[str, str]:
-    """Return the parameters among *options*: each KEY=VALUE, and the options that stand for one.
+_SIGN_IN = (
+    Option(("-f", "--dotenv-file"), "dotenv file with some of the parameters", "FILE"),
+    Option(("-d", "--dotenv-folder"), "folder of the dotenv file (default: .)", "FOLDER"),
+    Option(("-t", "--token-name"), "variable for the access token", "NAME", default="token", only=MAGIC),
+    Option(("-a", "--auth-name"), "variable for the Auth", "NAME", default="auth", only=MAGIC),
+    Option(("--flow",), "how to sign in: implicit, code or device; overrides response_type", "FLOW"),
+    Option(("--timeout",), "wait for the browser, 1 to 3600 (default: 300)", "SECONDS", default="300"),
+    Option(("--no-browser",), "only show the link"),
+    Option(("--paste",), "also ask for the URL at which the browser ended"),
+    Option(("--bind",), "listen on another address than the redirect URI's (containers)", "ADDRESS"),
+    Option(
+        ("--store",),
+        "keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not encrypted), none",
+        "WHERE",
+        command_help="keep tokens in: keyring (default where there is one; encrypted), file (else; readable by this user "
+        "alone, not encrypted), memory, none",
+    ),
+    Option(("--renewable",), "ask for a refresh token (on for code and device)"),
+    Option(("--no-renewable",), "ask for no refresh token"),
+    Option(
+        ("--force",),
+        "sign in again even if a good token is there",
+        command_help="login, token: sign in again even if a good token is there",
+    ),
+    Option(("-q", "--quiet"), "show no card", command_help="print errors only"),
+    Option(("--raw",), "token: print it on a terminal too", only=COMMAND),
+    Option(
+        ("parameters",),
+        "parameters, before those of the cell",
+        "KEY=VALUE",
+        nargs="*",
+        command_help="parameters, before those of the file",
+    ),
+)
 
-    Raises:
-        BadOption: a word is no KEY=VALUE, or a parameter is given twice.
-    """
-    parameters: dict[str, str] = {}
-    for word in options.parameters:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise BadOption(f"`{name[:60]}` is neither an option nor KEY=VALUE.")
-        if name in parameters:
-            raise BadOption(f"{name[:60]} is given twice.")
-        parameters[name] = value
-    for option in ("dotenv_file", "dotenv_folder"):
-        if value := getattr(options, option):
-            if option in parameters:
-                raise BadOption(f"{option} is given twice.")
-            parameters[option] = value
-    if options.flow and (response_type := FLOWS[options.flow].response_type):
-        parameters["response_type"] = response_type
-    return parameters
+AUTH0 = tuple(option for option in _SIGN_IN if option.only != COMMAND)
+"""The options of `%%auth0`."""
 
+COMMANDS = tuple(
+    option._replace(help=option.command_help or option.help) for option in _SIGN_IN if option.only != MAGIC
+)
+"""The options of the command line."""
 
-def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[str]:
-    """Return what the user should know before the sign-in: what stands out in *options*, and *params_warnings*."""
-    warnings = list(params_warnings)
-    if options.bind:
-        warnings.append(f"--bind {options.bind}: whoever reaches that address reaches the listener too")
-    return warnings
-
-
-def _check_choice(option: str, value: str | None, choices: Iterable[str]) -> None:
-    if value is not None and value not in choices:
-        raise BadOption(f"{option} takes {' or '.join(choices)}.")
+TOKEN = (
+    Option(("name",), "variable given by -t or -a (default: the latest sign-in)", "NAME", nargs="?"),
+    Option(("--json",), "return header, claims, id_claims, expires_at, expires_in and scope"),
+    Option(("--raw",), "print the token itself: the only command that shows it"),
+    Option(("--renew",), "renew now"),
+    Option(("--clear",), "forget it"),
+    Option(("--config",), "list each setting, its value and its origin"),
+    Option(("--list",), "list the sign-ins of this session"),
+)
+"""The options of `%token`."""

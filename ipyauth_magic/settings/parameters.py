@@ -1,109 +1,135 @@
-"""The parameters a user may give: their names, their aliases, and what each value may be."""
+"""The parameters of a sign-in, listed once in `Parameters`, and the names by which users may give them.
+
+`%load_ext` imports this file, so it defines no dataclass and imports no more than it must.
+"""
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
-import re
-from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar, dataclass_transform
 
-from ..protocol.urls import LOOPBACK_HOSTS
+C = TypeVar("C", bound=type)
 
-ALIASES: Mapping[str, str] = {
-    "redirect_url": "redirect_uri",
-    "requested_scopes": "scope",
-    "AUTH0_DOMAIN": "domain",
-    "AUTH0_CLIENT_ID": "client_id",
-    "AUTH0_AUDIENCE": "audience",
-    "AUTH0_CALLBACK_URL": "redirect_uri",
-}
-"""Other names that users type; they are translated here and live nowhere else."""
+
+class Parameter(NamedTuple):
+    """What is known of a parameter beside its name and its type.
+
+    Attributes:
+        help: one line for users.
+        default: the value where the user gives none.
+        aliases: other names that users type; those that begin with `AUTH0_` are environment variables too.
+        known_values: values that Tab offers.
+        is_passed_on: sent to the provider as it is (OpenID Connect Core 3.1.2.1; Auth0's documentation).
+    """
+
+    help: str
+    default: str | None = None
+    aliases: tuple[str, ...] = ()
+    known_values: tuple[str, ...] = ()
+    is_passed_on: bool = False
+
+
+def _parameter(help: str, **more: Any) -> Any:
+    """Return a `Parameter`, typed so that it can stand as the value of any field."""
+    return Parameter(help, **more)
+
+
+def _passed_on(help: str, *known_values: str) -> Any:
+    """Return a `Parameter` that goes to the provider as it is."""
+    return Parameter(help, known_values=known_values, is_passed_on=True)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def _dataclass_to_be(cls: C) -> C:
+    """Tell type checkers that the fields of *cls* are keywords; params.py makes it a dataclass at run time."""
+    return cls
+
+
+@_dataclass_to_be
+class Parameters:
+    """The list of the parameters. Keywords, fields, traits, help, Tab and aliases are all made from it."""
+
+    response_type: str = _parameter(
+        "`token id_token` (implicit) or `code` (authorization code + PKCE)",
+        default="token id_token",
+        known_values=("code", "token id_token"),
+    )
+    response_mode: str = _parameter(
+        "`fragment`, `form_post` or, for `code`, `query`", known_values=("fragment", "form_post", "query")
+    )
+    domain: str | None = _parameter(
+        "Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`", aliases=("AUTH0_DOMAIN",)
+    )
+    issuer: str | None = _parameter("in place of `domain`, the issuer URL of any OpenID provider")
+    client_id: str = _parameter("the application's Client ID", aliases=("AUTH0_CLIENT_ID",))
+    redirect_uri: str = _parameter(
+        "one redirect URI, or several separated by spaces, tried in order",
+        default="http://127.0.0.1:8765/callback/",
+        aliases=("redirect_url", "AUTH0_CALLBACK_URL"),
+        known_values=("http://127.0.0.1:8765/callback/",),
+    )
+    audience: str | None = _parameter("the API's identifier", aliases=("AUTH0_AUDIENCE",))
+    scope: str = _parameter(
+        "scopes to ask for, separated by spaces; `openid` and `profile` are added",
+        default="openid profile",
+        aliases=("requested_scopes",),
+        known_values=("openid", "profile", "email"),
+    )
+    dotenv_folder: str = _parameter("folder of the dotenv file", default=".")
+    dotenv_file: str | None = _parameter("dotenv file with some of the parameters")
+    prompt: str | None = _passed_on("what the provider asks the user", "none", "login", "consent", "select_account")
+    login_hint: str | None = _passed_on("the user's name or address, filled in on the provider's page")
+    connection: str | None = _passed_on("Auth0: the connection to sign in with")
+    organization: str | None = _passed_on("Auth0: the organization to sign in to")
+    screen_hint: str | None = _passed_on("Auth0: the page to begin with", "signup")
+    ui_locales: str | None = _passed_on("languages of the provider's pages, separated by spaces")
+    max_age: str | None = _passed_on("seconds since the last sign-in after which the user has to sign in again")
+    acr_values: str | None = _passed_on("classes of authentication to ask for, separated by spaces")
+    resource: str | None = _passed_on("identifier of the API that the token is for (RFC 8707)")
+
+
+PARAMETERS: Mapping[str, Parameter] = {name: vars(Parameters)[name] for name in Parameters.__annotations__}
+FIELDS = tuple(PARAMETERS)
+DEFAULTS: Mapping[str, str] = {name: each.default for name, each in PARAMETERS.items() if each.default}
+PASSED_ON = tuple(name for name, each in PARAMETERS.items() if each.is_passed_on)
+ALIASES: Mapping[str, str] = {alias: name for name, each in PARAMETERS.items() for alias in each.aliases}
+"""Other names that users type; they are translated where a source is read, and used nowhere else."""
 
 ENVIRONMENT = tuple(alias for alias in ALIASES if alias.startswith("AUTH0_"))
 """The environment variables that count: Auth0's own names, nothing else."""
 
-SECRETS = frozenset({"client_secret", "AUTH0_CLIENT_SECRET"})
-
-DEFAULTS: Mapping[str, str] = {
-    "response_type": "token id_token",
-    "redirect_uri": "http://127.0.0.1:8765/callback/",
-    "scope": "openid profile",
-    "dotenv_folder": ".",
-}
-
-PASSED_ON = (
-    "prompt",
-    "login_hint",
-    "connection",
-    "organization",
-    "screen_hint",
-    "ui_locales",
-    "max_age",
-    "acr_values",
-    "resource",
-)
-"""Accepted and sent to the provider as they are (OpenID Connect Core 3.1.2.1; Auth0's documentation)."""
-
-FIELDS = (
-    "response_type",
-    "response_mode",
-    "domain",
-    "issuer",
-    "client_id",
-    "redirect_uri",
-    "audience",
-    "scope",
-    "dotenv_folder",
-    "dotenv_file",
-    *PASSED_ON,
-)
-
 KNOWN_VALUES: Mapping[str, tuple[str, ...]] = {
-    "response_type": ("code", "token id_token"),
-    "response_mode": ("fragment", "form_post", "query"),
-    "prompt": ("none", "login", "consent", "select_account"),
-    "redirect_uri": ("http://127.0.0.1:8765/callback/",),
-    "scope": ("openid", "profile", "email"),
-    "screen_hint": ("signup",),
+    name: each.known_values for name, each in PARAMETERS.items() if each.known_values
 }
-"""Values worth offering on Tab."""
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
-_LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?")
-# As a browser's Host header has it: in small letters.
-_FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
-
-
-class BadValue(ValueError):
-    """A value that its parameter cannot take; the message is a sentence."""
+SECRETS = frozenset({"client_secret", "AUTH0_CLIENT_SECRET"})
+"""Names that are refused by a sentence of their own."""
 
 
 def canonical_name(name: str) -> str | None:
-    """Return the parameter that *name* stands for, or None if it stands for none."""
+    """Return the parameter that *name* is a name of, or None for an unknown name."""
     name = ALIASES.get(name, name)
-    return name if name in FIELDS else None
+    return name if name in PARAMETERS else None
 
 
 def nearest_name(name: str, cutoff: float = 0.0) -> str | None:
-    """Return the known name that looks most like *name*, or None if none is as near as *cutoff* (0 to 1)."""
+    """Return the known name that is most like *name*, or None if their likeness is below *cutoff* (0 to 1)."""
+    import difflib
+
     known = {each.lower(): each for each in (*FIELDS, *ALIASES)}
     near = difflib.get_close_matches(_in_small(name), known, n=1, cutoff=cutoff)
     return known[near[0]] if near else None
 
 
 def looks_misspelt(name: str) -> bool:
-    """Tell whether *name*, which is unknown, was probably meant to be a parameter.
+    """Return whether *name*, which is unknown, was probably meant to be a parameter.
 
-    A known name with a word more, as `DB_CONNECTION`, is another name.
+    A known name with one more word, as `DB_CONNECTION`, is taken for another program's name.
     """
     given, near = _in_small(name), _in_small(nearest_name(name) or "")
     if set(near.split("_")) < set(given.strip("_").split("_")):
         return False
-    # Swapped letters count as two mistakes there, which is too many in a short name.
+    # difflib counts swapped letters as two mistakes, which is too many in a short name.
     return nearest_name(name, cutoff=0.84) is not None or _has_neighbours_swapped(given, near)
 
 
@@ -113,149 +139,3 @@ def _in_small(name: str) -> str:
 
 def _has_neighbours_swapped(given: str, known: str) -> bool:
     return any(given == known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(len(known) - 1))
-
-
-def to_text(value: object) -> str:
-    """Return *value* as the text of a parameter: numbers as digits, a list of words space separated."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, Iterable):
-        words = list(value)
-        if all(isinstance(word, str) for word in words):
-            return " ".join(words)
-    raise BadValue(f"must be text, not {type(value).__name__}")
-
-
-def check_value(name: str, value: str) -> str:
-    """Return *value* as parameter *name* takes it.
-
-    Raises:
-        BadValue: with a sentence that says what the parameter takes.
-    """
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in value):
-        raise BadValue("must not contain line breaks or other control characters")
-    value = value.strip()
-    check = _CHECKS.get(name)
-    return check(value) if check and value else value
-
-
-def with_openid(scope: str) -> str:
-    """Return *scope* with `openid` and `profile` in it, each scope once, in order."""
-    return " ".join(dict.fromkeys(["openid", "profile", *scope.split()]))
-
-
-def _response_type(value: str) -> str:
-    words = sorted(value.split())
-    if words == ["id_token", "token"]:
-        return "token id_token"
-    if words == ["code"]:
-        return "code"
-    raise BadValue("must be `token id_token` (implicit) or `code` (authorization code + PKCE)")
-
-
-def _response_mode(value: str) -> str:
-    if value not in ("fragment", "form_post", "query"):
-        raise BadValue("must be `fragment`, `form_post` or, with response_type=code, `query`")
-    return value
-
-
-def _domain(value: str) -> str:
-    if value.startswith(("http://", "https://")):
-        parts = _split(value)
-        if parts.hostname not in LOOPBACK_HOSTS:
-            raise BadValue("must be the bare domain, as `tenant.eu.auth0.com`; a scheme goes only with localhost")
-        if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-            raise BadValue("must be `http://localhost:PORT` and nothing more, for an issuer on this machine")
-        return f"http://{parts.netloc}"
-    if value.split(":")[0] in LOOPBACK_HOSTS:
-        raise BadValue(f"for an issuer on this machine, write `http://{value}`")
-    if not _HOST_NAME.fullmatch(value) or len(value) > 253 or _is_address(value):
-        raise BadValue("must be a domain name, as `tenant.eu.auth0.com`")
-    return value.lower()
-
-
-def _issuer(value: str) -> str:
-    parts = _split(value)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
-        raise BadValue("must begin with https:// (http:// only for localhost)")
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or value.endswith(("?", "#")):
-        raise BadValue("must be the issuer's URL, without user, query and fragment")
-    if not _PATH.fullmatch(parts.path):
-        raise BadValue("must be a URL")
-    return value
-
-
-def _client_id(value: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e]+", value):  # RFC 6749, A.1, without spaces
-        raise BadValue("must be the application's Client ID: letters, digits and signs, no spaces")
-    return value
-
-
-def _redirect_uris(value: str) -> str:
-    return " ".join(dict.fromkeys(_redirect_uri(uri) for uri in value.split()))
-
-
-def _redirect_uri(uri: str) -> str:
-    parts = _split(uri)
-    if parts.scheme != ("http" if parts.hostname in LOOPBACK_HOSTS else "https"):
-        raise BadValue(
-            f"`{uri}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3), or the "
-            "https address of a JupyterHub or a proxy that leads to it"
-        )
-    if not (_LOOPBACK_NETLOC if parts.scheme == "http" else _FAR_NETLOC).fullmatch(parts.netloc):
-        raise BadValue(f"`{uri}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
-    if parts.query or parts.fragment or uri.endswith(("?", "#")):
-        raise BadValue(f"`{uri}` must not have a query or a fragment")
-    segments = parts.path.split("/")
-    odd = "//" in parts.path or {".", ".."} & set(segments) or re.search("%(?:[01]|2f|7f)", parts.path, re.IGNORECASE)
-    if odd or not _PATH.fullmatch(parts.path):
-        raise BadValue(f"the path of `{uri}` must be plain, as `/callback/`")
-    return uri
-
-
-def _scope(value: str) -> str:
-    bad = [scope for scope in value.split() if not _SCOPE_TOKEN.fullmatch(scope)]
-    if bad:
-        raise BadValue("must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3)")
-    return " ".join(value.split())
-
-
-def _max_age(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,9}", value):
-        raise BadValue("must be a number of seconds")
-    return value
-
-
-def _split(url: str) -> SplitResult:
-    """Split *url*; whatever `urlsplit` or a wrong port raises becomes a `BadValue`."""
-    try:
-        if not url.isascii() or any(c.isspace() or c in '\\"<>^`{|}' for c in url):
-            raise ValueError(url)
-        parts = urlsplit(url)
-        if parts.port is None and parts.netloc.endswith(":"):
-            raise ValueError(url)
-        return parts
-    except ValueError as error:
-        raise BadValue("must be a URL; its port, if any, a number from 0 to 65535") from error
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-_CHECKS: Mapping[str, Callable[[str], str]] = {
-    "response_type": _response_type,
-    "response_mode": _response_mode,
-    "domain": _domain,
-    "issuer": _issuer,
-    "client_id": _client_id,
-    "redirect_uri": _redirect_uris,
-    "scope": _scope,
-    "max_age": _max_age,
-}

@@ -153,7 +153,7 @@ def test_nobody_is_signed_in(machine: Machine) -> None:
     assert (status.returncode, status.stdout) == (1, "")
     assert "Not signed in" in status.stderr
     logout = machine.run("logout", "-f", "demo.env")
-    assert (logout.returncode, logout.stderr) == (1, "You are not signed in for this.\n")
+    assert (logout.returncode, logout.stderr) == (1, "There is no sign-in for these parameters.\n")
     token = machine.run("token", "-f", "demo.env", "scope=read:usual-fruit read:exotic-fruit")
     assert (token.returncode, token.stdout) == (1, "")
     assert machine.opened == []
@@ -426,14 +426,14 @@ def test_asking_who_it_is_loads_little(machine: Machine) -> None:
 
 def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
     """But for the names of variables; `--help` and docs/command-line.md tell each of them."""
-    from ipyauth_magic.cli import _parser
+    from ipyauth_magic.cli import parser
     from ipyauth_magic.ipython.magics import Auth0Magics
 
     def options(parser: object) -> set[str]:
         found = {name for action in parser._actions for name in action.option_strings}  # type: ignore[attr-defined]
         return {name for name in found if name.startswith("--")} - {"--help"}
 
-    own = options(_parser())
+    own = options(parser())
     magic = options(Auth0Magics.auth0.parser)  # type: ignore[attr-defined]
     assert own - ON_COMMANDS_ONLY == magic - ON_MAGICS_ONLY
     helped = machine.run("--help")

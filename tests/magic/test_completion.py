@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import IPython
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.settings.parameters import KNOWN_VALUES
 from tests.magic.test_id_token import RSA, published
+from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.web import serving
 
 HAS_MATCHERS = IPython.version_info >= (8, 6)
@@ -82,12 +85,25 @@ def test_the_scopes_of_a_provider_that_is_known(shell: InteractiveShell) -> None
         assert web.asked == asked
 
 
-def test_token_offers_the_names_of_sign_ins(shell: InteractiveShell) -> None:
-    """`%token NAME` takes one."""
-    shell.magics_manager.registry["Auth0Magics"].names["fruit_token"] = None
-    if HAS_MATCHERS:
-        assert "fruit_token" in offered(shell, "%token fru")
-    shell.magics_manager.registry["Auth0Magics"].names.clear()
+def test_token_offers_the_names_of_sign_ins(
+    shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser
+) -> None:
+    """`%token NAME` takes one; after `%reload_ext` those of the cells that come then."""
+    if not HAS_MATCHERS:
+        return
+    with capture_output():
+        shell.run_cell(cell("-t own_token -a own_auth"))
+    assert {"own_token", "own_auth"} <= offered(shell, "%token own")
+    shell.run_line_magic("reload_ext", "ipyauth_magic")
+    assert offered(shell, "%token own") == set()
+
+
+@pytest.mark.parametrize("use_jedi", [True, False])
+def test_the_keywords_of_the_parameters(shell: InteractiveShell, use_jedi: bool) -> None:
+    """In Python's own call, by whichever completer IPython has at hand."""
+    shell.Completer.use_jedi = use_jedi
+    shell.run_cell("from ipyauth_magic import ParamsAuth0")
+    assert offered(shell, "ParamsAuth0(client_id='x', red") == {"redirect_uri="}
 
 
 @pytest.mark.parametrize("text", ["x = %tok", "dom", "%%timeit\ndom", "%token\ndom"])

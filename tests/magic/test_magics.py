@@ -204,7 +204,7 @@ def test_a_misspelt_name_in_a_file_is_a_warning(
     (tmp_path / "x.env").write_text("audiance=x\nDATABASE_URL=y\n")
     result, _, said, _ = run(shell, cell(f"-f {tmp_path}/x.env"))
     assert result.success
-    assert said.splitlines() == [f"Warning: file {tmp_path}/x.env: `audiance` is left alone; did you mean `audience`?"]
+    assert said.splitlines() == [f"Warning: file {tmp_path}/x.env: `audiance` is ignored; did you mean `audience`?"]
 
 
 def test_bind_listens_elsewhere_with_a_warning(
@@ -213,7 +213,7 @@ def test_bind_listens_elsewhere_with_a_warning(
     """A published port of a container needs it; Host and Origin stay the redirect URI's."""
     result, _, said, _ = run(shell, cell("--bind 0.0.0.0"))
     assert result.success
-    assert said == "Warning: --bind 0.0.0.0: whoever reaches that address reaches the listener too\n"
+    assert said == "Warning: --bind 0.0.0.0: every computer that reaches that address reaches the listener too\n"
 
 
 # %token

@@ -13,14 +13,18 @@ from traitlets import Unicode
 class EmptyMagics(Magics):
     """Our options (tests/test_bench.py compares them), and no work."""
 
-    response_type = Unicode("", help="`token id_token` or `code`").tag(config=True)
-    response_mode = Unicode("", help="`fragment`, `form_post` or, for code, `query`").tag(config=True)
-    domain = Unicode("", help="Auth0 domain, as tenant.eu.auth0.com").tag(config=True)
-    issuer = Unicode("", help="in place of domain, the issuer URL of any OpenID provider").tag(config=True)
+    response_type = Unicode("", help="`token id_token` (implicit) or `code` (authorization code + PKCE)").tag(
+        config=True
+    )
+    response_mode = Unicode("", help="`fragment`, `form_post` or, for `code`, `query`").tag(config=True)
+    domain = Unicode("", help="Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`").tag(config=True)
+    issuer = Unicode("", help="in place of `domain`, the issuer URL of any OpenID provider").tag(config=True)
     client_id = Unicode("", help="the application's Client ID").tag(config=True)
-    redirect_uri = Unicode("", help="redirect URIs, tried in order").tag(config=True)
+    redirect_uri = Unicode("", help="one redirect URI, or several separated by spaces, tried in order").tag(config=True)
     audience = Unicode("", help="the API's identifier").tag(config=True)
-    scope = Unicode("", help="scopes to ask for, space separated").tag(config=True)
+    scope = Unicode("", help="scopes to ask for, separated by spaces; `openid` and `profile` are added").tag(
+        config=True
+    )
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
 
@@ -32,11 +36,9 @@ class EmptyMagics(Magics):
     @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
     @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
-    @argument("--paste", action="store_true", help="ask also for the URL at which the browser ended")
+    @argument("--paste", action="store_true", help="also ask for the URL at which the browser ended")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
-    @argument(
-        "--store", metavar="WHERE", default="memory", help="keep tokens in: memory (default), keyring, file, none"
-    )
+    @argument("--store", metavar="WHERE", help="keep tokens in: memory (default), keyring, file, none")
     @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")

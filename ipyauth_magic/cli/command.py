@@ -1,0 +1,94 @@
+"""What the commands work with: the parameters, the store, the tokens in it, and the sign-in."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace as Options
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..errors import StoreUnavailable
+from ..flows.token_source import TokenSource
+from ..protocol.flow import Grant
+from ..settings.line import line_parameters, warnings_about
+from ..settings.params import ParamsAuth0
+from ..store import Store
+from ..store.opening import open_store
+from .output import warn
+
+if TYPE_CHECKING:
+    from ..auth import Auth
+    from ..flows.authenticator import Authenticator
+
+PROGRAM = "python -m ipyauth_magic"
+
+
+class Command:
+    """What one command works with; each part is made by its first use.
+
+    Raises:
+        BadOption: a word is neither an option nor KEY=VALUE, or a parameter is given twice.
+        InvalidParams: names every missing or bad parameter at once.
+    """
+
+    def __init__(self, options: Options, arguments: Sequence[str]) -> None:
+        self.options = options
+        self._arguments = arguments
+        line = line_parameters(options)
+        self.params = ParamsAuth0.from_magic(line, origin="the command line")
+        for warning in warnings_about(options, self.params.warnings):
+            warn(warning)
+
+    @cached_property
+    def store(self) -> tuple[str, Store]:
+        """The store's name, and the store: the one asked for, else a real keyring, else files."""
+        if self.options.store:
+            return self.options.store, open_store(self.options.store, warn)
+        try:
+            return "keyring", open_store("keyring", warn)
+        except StoreUnavailable:
+            return "file", open_store("file", warn)
+
+    @property
+    def _flow(self) -> str | None:
+        return "device" if self.options.flow == "device" else None
+
+    @cached_property
+    def kept(self) -> TokenSource:
+        """The tokens of an earlier sign-in, if there are any."""
+        grant = Grant.of(self.params.response_type, self._flow, not self.options.no_renewable)
+        kept = TokenSource(self.params, grant, self.store[1])
+        kept.adopt()
+        return kept
+
+    @cached_property
+    def auth(self) -> Auth:
+        """The sign-in itself; it takes longer to load."""
+        from ..auth import Auth
+
+        renewable = not self.options.no_renewable
+        bind, paste = self.options.bind, self.options.paste
+        return Auth(self.params, flow=self._flow, store=self.store[1], renewable=renewable, bind=bind, paste=paste)
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """What the sign-in works with."""
+        from ..auth import authenticator_of
+
+        return authenticator_of(self.auth)
+
+    def ask(self) -> None:
+        """Sign in, as a cell does."""
+        from ..display.panel import panel
+        from ..display.view import card_of
+
+        options, shown = self.options, panel()
+        self.authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
+        shown.end(None if options.quiet else card_of(self.authenticator))
+
+    def login_line(self) -> str:
+        """Return the line that signs in for the same."""
+        words = [word for word in self._arguments if word not in ("--raw", "--force")]
+        words.remove(self.options.command)
+        return f"{PROGRAM} {shlex.join(['login', *words])}"

@@ -1,0 +1,172 @@
+"""What the value of each parameter may be."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from ..protocol.urls import LOOPBACK_HOSTS
+from .parameters import KNOWN_VALUES
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+_LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?")
+# As a browser's Host header has it: in small letters.
+_FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
+
+
+class BadValue(ValueError):
+    """A value that its parameter cannot take; the message is a sentence."""
+
+
+def checked(name: str, value: object) -> str:
+    """Return *value* as the text of parameter *name*; an empty text means that the parameter is not set.
+
+    A number becomes digits, a list of words one text with spaces between them.
+
+    Raises:
+        BadValue: with a sentence that says what the parameter takes.
+    """
+    given = _text(value)
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in given):
+        raise BadValue("must not contain line breaks or other control characters")
+    text = given.strip()
+    if given and not text:
+        raise BadValue("must not be blank")
+    check = _CHECKS.get(name)
+    return check(text) if check and text else text
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Iterable):
+        words = list(value)
+        if all(isinstance(word, str) for word in words):
+            return " ".join(words)
+    raise BadValue(f"must be text, not {type(value).__name__}")
+
+
+def _response_type(value: str) -> str:
+    words = sorted(value.split())
+    if words == ["id_token", "token"]:
+        return "token id_token"
+    if words == ["code"]:
+        return "code"
+    raise BadValue("must be `token id_token` (implicit) or `code` (authorization code + PKCE)")
+
+
+def _response_mode(value: str) -> str:
+    if value not in KNOWN_VALUES["response_mode"]:
+        raise BadValue("must be `fragment`, `form_post` or, with response_type=code, `query`")
+    return value
+
+
+def _domain(value: str) -> str:
+    if value.startswith(("http://", "https://")):
+        parts = _split(value)
+        if parts.hostname not in LOOPBACK_HOSTS:
+            raise BadValue("must be the bare domain, as `tenant.eu.auth0.com`; a scheme goes only with localhost")
+        if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+            raise BadValue("must be `http://localhost:PORT` and nothing more, for an issuer on this machine")
+        return f"http://{parts.netloc}"
+    if value.split(":")[0] in LOOPBACK_HOSTS:
+        raise BadValue(f"for an issuer on this machine, write `http://{value}`")
+    if not _HOST_NAME.fullmatch(value) or len(value) > 253 or _is_address(value):
+        raise BadValue("must be a domain name, as `tenant.eu.auth0.com`")
+    return value.lower()
+
+
+def _issuer(value: str) -> str:
+    parts = _split(value)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
+        raise BadValue("must begin with https:// (http:// only for localhost)")
+    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or value.endswith(("?", "#")):
+        raise BadValue("must be the issuer's URL, without user, query and fragment")
+    if not _PATH.fullmatch(parts.path):
+        raise BadValue("must be a URL")
+    return value
+
+
+def _client_id(value: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]+", value):  # RFC 6749, A.1, without spaces
+        raise BadValue("must be the application's Client ID: letters, digits and signs, no spaces")
+    return value
+
+
+def _redirect_uris(value: str) -> str:
+    return " ".join(dict.fromkeys(_redirect_uri(uri) for uri in value.split()))
+
+
+def _redirect_uri(uri: str) -> str:
+    parts = _split(uri)
+    if parts.scheme != ("http" if parts.hostname in LOOPBACK_HOSTS else "https"):
+        raise BadValue(
+            f"`{uri}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3), or the "
+            "https address of a JupyterHub or a proxy that leads to it"
+        )
+    if not (_LOOPBACK_NETLOC if parts.scheme == "http" else _FAR_NETLOC).fullmatch(parts.netloc):
+        raise BadValue(f"`{uri}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
+    if parts.query or parts.fragment or uri.endswith(("?", "#")):
+        raise BadValue(f"`{uri}` must not have a query or a fragment")
+    segments = parts.path.split("/")
+    odd = "//" in parts.path or {".", ".."} & set(segments) or re.search("%(?:[01]|2f|7f)", parts.path, re.IGNORECASE)
+    if odd or not _PATH.fullmatch(parts.path):
+        raise BadValue(f"the path of `{uri}` must be plain, as `/callback/`")
+    return uri
+
+
+def _scope(value: str) -> str:
+    bad = [scope for scope in value.split() if not _SCOPE_TOKEN.fullmatch(scope)]
+    if bad:
+        raise BadValue("must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3)")
+    return " ".join(value.split())
+
+
+def _max_age(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        raise BadValue("must be a number of seconds")
+    return value
+
+
+def _split(url: str) -> SplitResult:
+    """Split *url*.
+
+    Raises:
+        BadValue: `urlsplit` refuses it, its port is not a number, or it holds spaces or other odd characters.
+    """
+    try:
+        if not url.isascii() or any(c.isspace() or c in '\\"<>^`{|}' for c in url):
+            raise ValueError(url)
+        parts = urlsplit(url)
+        if parts.port is None and parts.netloc.endswith(":"):
+            raise ValueError(url)
+        return parts
+    except ValueError as error:
+        raise BadValue("must be a URL; its port, if any, a number from 0 to 65535") from error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+_CHECKS: Mapping[str, Callable[[str], str]] = {
+    "response_type": _response_type,
+    "response_mode": _response_mode,
+    "domain": _domain,
+    "issuer": _issuer,
+    "client_id": _client_id,
+    "redirect_uri": _redirect_uris,
+    "scope": _scope,
+    "max_age": _max_age,
+}

@@ -1,0 +1,69 @@
+"""What the words on a magic's line or on the command line say: options with a value that they take, and parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..protocol.flow import FLOWS
+from .options import STORES
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+CHOICES = {"flow": tuple(FLOWS), "store": STORES}
+"""The values of the options that take one of a few."""
+
+
+class BadOption(ValueError):
+    """An option that cannot be used as given; `str` gives a sentence."""
+
+
+def check_options(options: Namespace) -> None:
+    """Check what argparse does not.
+
+    Raises:
+        BadOption: a value that an option does not take, or two options that contradict each other.
+    """
+    if not re.fullmatch(r"[0-9]{1,4}", options.timeout) or not 1 <= int(options.timeout) <= 3600:
+        raise BadOption("--timeout takes a whole number of seconds from 1 to 3600.")
+    if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
+        raise BadOption("--bind takes the address of a network interface, as 0.0.0.0.")
+    for name, choices in CHOICES.items():
+        if getattr(options, name) not in (None, *choices):
+            raise BadOption(f"--{name} takes {' or '.join(choices)}.")
+    if options.renewable and options.no_renewable:
+        raise BadOption("--renewable and --no-renewable contradict each other.")
+
+
+def line_parameters(options: Namespace) -> dict[str, str]:
+    """Return the parameters among *options*: each KEY=VALUE, and the options that stand for one.
+
+    Raises:
+        BadOption: a word is neither an option nor KEY=VALUE, or a parameter is given twice.
+    """
+    parameters: dict[str, str] = {}
+    for word in options.parameters:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise BadOption(f"`{name[:60]}` is neither an option nor KEY=VALUE.")
+        if name in parameters:
+            raise BadOption(f"{name[:60]} is given twice.")
+        parameters[name] = value
+    for option in ("dotenv_file", "dotenv_folder"):
+        if value := getattr(options, option):
+            if option in parameters:
+                raise BadOption(f"{option} is given twice.")
+            parameters[option] = value
+    if options.flow and (response_type := FLOWS[options.flow].response_type):
+        parameters["response_type"] = response_type
+    return parameters
+
+
+def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[str]:
+    """Return what the user should know before the sign-in: *params_warnings*, and what *options* open to others."""
+    warnings = list(params_warnings)
+    if options.bind:
+        warnings.append(f"--bind {options.bind}: every computer that reaches that address reaches the listener too")
+    return warnings

@@ -1,0 +1,113 @@
+"""Which value of each parameter counts: the first one given, checked by itself, then together with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidParams, Problem
+from .checks import BadValue, checked
+from .parameters import DEFAULTS, FIELDS, PARAMETERS
+from .sources import Given, Reading, first_of_each
+
+BY_DEFAULT = "default"
+"""The origin of a value that the user did not give."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """The text of a parameter, and where it comes from."""
+
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The parameters that are set, in the order of the list, and what the user should be warned of."""
+
+    values: Mapping[str, Value]
+    warnings: tuple[str, ...]
+
+
+def resolve(readings: Sequence[Reading]) -> Resolved:
+    """Return the values that count among *readings*, the most important one first, with defaults for the rest.
+
+    Raises:
+        InvalidParams: names every problem of every place at once.
+    """
+    problems = [problem for reading in readings for problem in reading.problems]
+    problems += _both_domain_and_issuer(readings)
+    values: dict[str, Value] = {}
+    for name, given in _without_the_lower_one(readings).items():
+        try:
+            if text := checked(name, given.value):
+                values[name] = Value(text, given.origin)
+        except BadValue as error:
+            problems.append(Problem(name, str(error), given.origin))
+    problems += _required(values, {problem.name for problem in problems})
+    values = {name: Value(default, BY_DEFAULT) for name, default in DEFAULTS.items()} | values
+    values["scope"] = _with_openid(values["scope"])
+    mode = default_response_mode(values["response_type"].text)
+    problems += _unsuitable_response_mode(values)
+    values.setdefault("response_mode", Value(mode, BY_DEFAULT))
+    if problems:
+        raise InvalidParams(problems)
+    in_order = {name: values[name] for name in FIELDS if name in values}
+    return Resolved(in_order, tuple(warning for reading in readings for warning in reading.warnings))
+
+
+def default_response_mode(response_type: str) -> str:
+    """Return the response mode for *response_type* where the user chose none."""
+    return "query" if response_type == "code" else "fragment"
+
+
+def _both_domain_and_issuer(readings: Sequence[Reading]) -> Iterator[Problem]:
+    for reading in readings:
+        if len(_provider_names(reading)) == 2:
+            yield Problem("issuer", "replaces domain: give one of the two", reading.origin)
+
+
+def _without_the_lower_one(readings: Sequence[Reading]) -> dict[str, Given]:
+    """Return the first value of each parameter; of domain and issuer only the one that a higher place gives."""
+    given = first_of_each(readings)
+    decisive = next(filter(None, map(_provider_names, readings)), {"domain", "issuer"})
+    return {name: each for name, each in given.items() if name not in {"domain", "issuer"} - decisive}
+
+
+def _provider_names(reading: Reading) -> set[str]:
+    """Return which of domain and issuer *reading* gives."""
+    return {name for name in ("domain", "issuer") if name in reading.given and str(reading.given[name].value)}
+
+
+def _with_openid(scope: Value) -> Value:
+    """Return *scope* with `openid` and `profile` in it, each scope once, in order."""
+    text = " ".join(dict.fromkeys(["openid", "profile", *scope.text.split()]))
+    if text == scope.text:
+        return scope
+    return Value(text, f"{scope.origin}, openid and profile added")
+
+
+def _unsuitable_response_mode(values: Mapping[str, Value]) -> Iterator[Problem]:
+    mode = values.get("response_mode")
+    if mode and mode.text == "query" and values["response_type"].text != "code":
+        yield Problem(
+            "response_mode",
+            "must be `fragment` or `form_post`: a token never travels in a query (RFC 9700, 4.3.2)",
+            mode.origin,
+        )
+
+
+def _required(values: Mapping[str, Value], named: set[str]) -> Iterator[Problem]:
+    """Return a problem for each parameter that is required and not set, unless a problem *named* it already."""
+    if not {"domain", "issuer"} & (named | set(values)):
+        yield _missing("domain", "tenant.eu.auth0.com", "; or give `issuer`, any OpenID provider's URL")
+    if "client_id" not in named | set(values):
+        yield _missing("client_id", "...", ", from the application's settings at the provider")
+
+
+def _missing(name: str, example: str, more: str) -> Problem:
+    variable = next(alias for alias in PARAMETERS[name].aliases if alias.startswith("AUTH0_"))
+    return Problem(
+        name, f"is missing: write `{name}={example}` in the cell or the dotenv file, or set {variable}{more}"
+    )
