@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests of the harness to `make test-long`, unless they are named."""
+    """Leave the tests of the harness to `make test-long`, unless they are named. Refuse two tests of one name."""
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:  # a worker of pytest-xdist would run one of them, and say nothing of the others
+        raise pytest.UsageError(f"several tests have the same name: {', '.join(twice)}")
     if config.getoption("--long") or any("harness" in argument for argument in config.args):
         return
     harness = [item for item in items if item.get_closest_marker("harness")]

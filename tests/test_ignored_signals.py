@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import environment
+
 ROOT = Path(__file__).parents[1]
 INTERRUPTED = (
     "magic/test_command_line.py::test_ctrl_c",
@@ -25,6 +27,7 @@ def test_an_interrupt_arrives_though_the_shell_ignores_it(test: str) -> None:
     ran = subprocess.run(
         ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
         cwd=ROOT,
+        env=environment({"PYTEST_ADDOPTS": None}),
         capture_output=True,
         text=True,
         check=False,
