@@ -47,8 +47,8 @@ test-long: .venv/ready
 test-ipython: $(IPYTHONS:%=test-ipython-%)
 
 # What knows no IPython is the same on each.
-NO_IPYTHON := arrivals code command_line dask dask_day device dotenv_file environment httpx id_token \
-	listener messages params parcel provider rendezvous renewal renewal_mishaps several_sign_ins sockets store_file \
+NO_IPYTHON := arrivals code command_line dask dask_day device dotenv_file environment httpx id_token jupyter_handoff \
+	listener messages params parcel provider renewal renewal_mishaps several_sign_ins sockets store_file \
 	store_keyring store_lock store_record token_response userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready
