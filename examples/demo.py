@@ -1,8 +1,8 @@
-"""The fruit story: local issuer, two fruit APIs and JupyterLab with `demo.ipynb`, the other examples beside it.
+"""The examples: a local issuer, two fruit APIs, and JupyterLab with `demo.ipynb` and the other notebooks.
 
-`python -m examples.demo` opens it in your browser. Where there is no display it plays the user itself: it runs the
-notebook in a headless Chromium, signs in as Alice, prints what each cell shows, and leaves the executed notebook and
-screenshots in `demo-output/`. `--lab` is always the interactive one, `--play` never; `--notebook` names another one.
+`python -m examples.demo` opens `demo.ipynb` in your browser. Without a display it plays the user itself: it runs the
+notebook in a headless Chromium, signs in as Alice, prints the output of each cell, and leaves the executed notebook and
+screenshots in `demo-output/`. `--lab` is always interactive, `--play` never. `--notebook` chooses another notebook.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXAMPLES = Path(__file__).parent
 ROOT = EXAMPLES.parent
 OUTPUT = ROOT / "demo-output"
 FILES = tuple(sorted(each.name for what in ("*.ipynb", "*.env", "script.py") for each in EXAMPLES.glob(what)))
-"""What a newcomer gets a copy of: the notebooks, the files that they read, and the script."""
+"""The files that a user gets a copy of: the notebooks, their dotenv files, and the script."""
 
 NOTEBOOKS = tuple(name for name in FILES if name.endswith(".ipynb"))
 FIRST = "demo.ipynb"

@@ -250,7 +250,7 @@ def test_the_script_is_stopped_by_ctrl_c(tmp_path: Path, ports: Ports) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "Stopped. Nobody is signed in; run it again when you want to."
+    assert err.splitlines()[-1] == "Stopped: you are not signed in. Run the program again to sign in."
     assert "Traceback" not in err
     assert wait_until_free(ports.callback)
 
