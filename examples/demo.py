@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def has_display() -> bool:
-    """Tell whether somebody sits in front of this machine."""
+    """Return whether a user can see a display of this machine."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
@@ -121,7 +121,7 @@ def services(folder: Path, ports: Ports) -> Iterator[None]:
 
 def issuer(ports: Ports) -> Service:
     """Return the local issuer, which knows both APIs."""
-    # Nobody reads a notebook within the 60 seconds that a token lasts by default.
+    # A user needs more time for a notebook than the default lifetime of 60 seconds.
     command = ["fruit_service.issuer", "--port", str(ports.issuer), "--lifetime", "900"]
     command += ["--api", f"api/market={MARKET_LIFETIME}"]
     for url in ports.callback_urls:
@@ -304,7 +304,7 @@ def sign_in(cell: Cell, pictures: Path) -> None:
 
 
 class Photographer(Person):
-    """Someone who takes a picture of each page before answering it."""
+    """A user who takes a picture of each page before answering it."""
 
     def __init__(self, page: Page, pictures: Path, name: str) -> None:
         """Look at *page* as *name*, and name the pictures after *pictures*."""

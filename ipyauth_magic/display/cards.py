@@ -15,7 +15,7 @@ from .card import Card, Code, Link, Row
 
 PASTE = (
     "Follow the link and sign in. Then copy the address from your browser's address bar, even if the page shows an "
-    "error, and paste it into the box below."
+    "error, and paste it when you are asked for it."
 )
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
@@ -148,5 +148,5 @@ def _what_happens(redirect_uri: str, why_no_browser: str | None, browser_wanted:
     if why_no_browser:
         return f"Follow the link: {why_no_browser}. {back}"
     if browser_wanted:
-        return f"A browser tab opens by itself; if none does, follow the link. {back}"
+        return f"A browser tab opens by itself. If none opens, follow the link. {back}"
     return f"Follow the link. {back}"

@@ -1,4 +1,4 @@
-"""A listener on this machine, and somebody who waits for its response."""
+"""A listener on this machine, and a thread that waits for its response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_listener(*redirect_uris: str) -> listener.Listener:
 
 
 class Waiting:
-    """Somebody waits for the response in a thread, and takes a while to verify it."""
+    """A thread waits for the response, and takes a while to verify it."""
 
     def __init__(self, listener: listener.Listener, error: Exception | None = None, timeout: float = 30) -> None:
         self.parameters: dict[str, str] | None = None

@@ -9,7 +9,7 @@ import time
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 (and of ::1, where there is IPv6) that nobody holds now."""
+    """Return a port of 127.0.0.1 (and of ::1, with IPv6) that is free now."""
     while True:
         port = random.randrange(20000, 32000)  # below those that connections take, so that none takes it meanwhile
         try:
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def is_taken(error: OSError) -> bool:
-    """Tell whether *error* says that somebody else holds the address, and not that there is no IPv6."""
+    """Return whether *error* means that the address is in use, and not that there is no IPv6."""
     return error.errno in {errno.EADDRINUSE, errno.EACCES}
 
 

@@ -1,4 +1,4 @@
-"""Places that stores meet: foreign ones, full ones, and a user whom modes bind, root or not."""
+"""Unusual places for stores: of other users, full disks, and a user without root's rights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOBODY = 65534
 
 
 def give_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make *path* another user's; who may not do that becomes another user instead."""
+    """Make another user the owner of *path*. Without the right to do so, become another user instead."""
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     else:
@@ -36,7 +36,7 @@ def full_disk(left: int = 1000) -> Iterator[None]:
 
 @contextmanager
 def ordinary_home() -> Iterator[Path]:
-    """Give an empty home, of a user whom modes bind: root becomes nobody for a while."""
+    """Give an empty home of a user to whom file modes apply. Root becomes another user for a while."""
     home = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     if is_root:
