@@ -1,18 +1,18 @@
-# Everything runs from here; each target makes the virtual environment that it needs.
-#   make demo           the fruit story in JupyterLab with a local issuer; without a display it plays the user itself
+# Each target creates the virtual environment that it needs.
+#   make demo           the examples in JupyterLab with a local issuer; without a display it plays the user itself
 #   make lab            the same, always interactive
 #   make test           all tests, two files at a time (a real Chromium and an independent provider among them)
 #   make test-long      the tests marked long, in full, and those of the tests' own harness
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, layers, docs, examples
 #   make docs           the documentation as a site, in build/site
-#   make pages          writes the pages that are made from the code and from what was measured
-#   make format         rewrites what `check` would refuse
-#   make bench          our own share of a sign-in, beside other libraries; writes docs/performance.md
-#   make bench-api      the fruit service beside bare Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
+#   make pages          generates the pages from the code and from measurements
+#   make format         rewrites code that `check` would refuse
+#   make bench          the time of a sign-in, compared with other libraries; writes docs/performance.md
+#   make bench-api      the fruit service compared with Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
 #   make picture        takes the pictures of the documentation again
 #   make dist           wheel and source distribution, in dist/
-#   make clean          removes what all of these made
+#   make clean          removes all that these targets created
 #   make help           this list
 
 PYTHON ?= python3
@@ -53,7 +53,7 @@ test-ipython: $(IPYTHONS:%=test-ipython-%)
 
 # What knows no IPython is the same on each.
 NO_IPYTHON := arrivals code command_line dask dask_day dask_message dask_worker device dotenv_file environment httpx id_token \
-	listener messages params provider rendezvous renewal renewal_mishaps several_sign_ins sockets store_file \
+	listener messages params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
 	store_keyring store_lock store_record token_response userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready

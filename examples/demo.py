@@ -1,8 +1,8 @@
-"""The fruit story: local issuer, two fruit APIs and JupyterLab with `demo.ipynb`, the other examples beside it.
+"""The examples: a local issuer, two fruit APIs, and JupyterLab with `demo.ipynb` and the other notebooks.
 
-`python -m examples.demo` opens it in your browser. Where there is no display it plays the user itself: it runs the
-notebook in a headless Chromium, signs in as Alice, prints what each cell shows, and leaves the executed notebook and
-screenshots in `demo-output/`. `--lab` is always the interactive one, `--play` never; `--notebook` names another one.
+`python -m examples.demo` opens `demo.ipynb` in your browser. Without a display it plays the user itself: it runs the
+notebook in a headless Chromium, signs in as Alice, prints the output of each cell, and leaves the executed notebook and
+screenshots in `demo-output/`. `--lab` is always interactive, `--play` never. `--notebook` chooses another notebook.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXAMPLES = Path(__file__).parent
 ROOT = EXAMPLES.parent
 OUTPUT = ROOT / "demo-output"
 FILES = tuple(sorted(each.name for what in ("*.ipynb", "*.env", "script.py") for each in EXAMPLES.glob(what)))
-"""What a newcomer gets a copy of: the notebooks, the files that they read, and the script."""
+"""The files that a user gets a copy of: the notebooks, their dotenv files, and the script."""
 
 NOTEBOOKS = tuple(name for name in FILES if name.endswith(".ipynb"))
 FIRST = "demo.ipynb"
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def has_display() -> bool:
-    """Tell whether somebody sits in front of this machine."""
+    """Return whether a user can see a display of this machine."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
@@ -121,7 +121,7 @@ def services(folder: Path, ports: Ports) -> Iterator[None]:
 
 def issuer(ports: Ports) -> Service:
     """Return the local issuer, which knows both APIs."""
-    # Nobody reads a notebook within the 60 seconds that a token lasts by default.
+    # A user needs more time for a notebook than the default lifetime of 60 seconds.
     command = ["fruit_service.issuer", "--port", str(ports.issuer), "--lifetime", "900"]
     command += ["--api", f"api/market={MARKET_LIFETIME}"]
     for url in ports.callback_urls:
@@ -304,7 +304,7 @@ def sign_in(cell: Cell, pictures: Path) -> None:
 
 
 class Photographer(Person):
-    """Someone who takes a picture of each page before answering it."""
+    """A user who takes a picture of each page before answering it."""
 
     def __init__(self, page: Page, pictures: Path, name: str) -> None:
         """Look at *page* as *name*, and name the pictures after *pictures*."""

@@ -1,4 +1,4 @@
-"""Sign in from a plain Python program, read the fruits, and add one: no notebook, no IPython.
+"""Sign in from a plain Python program, without a notebook, read the fruits, and add one.
 
 You need the services of `make lab`, or `python -m fruit_service --with-issuer` in another terminal; then
 `python examples/script.py`. Its parameters are in `script.env`.
@@ -15,13 +15,13 @@ FRUIT = "http://127.0.0.1:5000"
 
 
 def main() -> int:
-    """Run the program; return its exit status."""
+    """Run the program. Return its exit status."""
     params = ParamsAuth0(dotenv_folder=str(Path(__file__).parent), dotenv_file="script.env")
     auth = Auth(params, flow="code")
     try:
-        auth.sign_in(timeout=120)  # opens your browser, and prints the link and the card to standard error
+        auth.sign_in(timeout=120)  # opens your browser, and prints the card with the link to standard error
     except KeyboardInterrupt:
-        print("Stopped. Nobody is signed in; run it again when you want to.", file=sys.stderr)
+        print("Stopped: you are not signed in. Run the program again to sign in.", file=sys.stderr)
         return 130
     except IpyauthError as error:
         print(error, file=sys.stderr)  # what happened, and what to do

@@ -306,7 +306,7 @@ class NoTokenHere(IpyauthError):
             )
         else:
             sentence = (
-                "There is no token here. Use this object on the workers of the cluster, inside the block "
-                "`with auth.on_dask(client) as worker_auth:`. In the notebook, use `auth`."
+                "There is no token here. Use this object on the workers of the cluster, within the block "
+                "`with auth.on_dask(client) as worker_auth:`. In the notebook, use `auth` itself."
             )
         super().__init__(sentence)

@@ -41,7 +41,7 @@ def test_our_own_cases_run() -> None:
 
 
 def test_the_bare_contender_writes_nothing_into_the_table() -> None:
-    """Waitress warns of a task that waits for its one worker; where nobody logs, that would go to standard error."""
+    """Waitress warns of a task that waits for its only worker. Without logging, that would go to standard error."""
     program = (
         "import logging; from tests.bench.contenders import FLOOR, MAKERS; MAKERS[FLOOR]('http://127.0.0.1:9', None);"
         "logging.getLogger('waitress.queue').warning('Task queue depth is 1')"

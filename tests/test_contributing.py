@@ -1,4 +1,4 @@
-"""What whoever carries on is told is true: the files that CONTRIBUTING.md walks through, and the forms and settings."""
+"""CONTRIBUTING.md names files and functions that exist, and the forms and settings are valid."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ def test_what_the_walks_look_for_is_there() -> None:
         for name, path in looked_for
         if not re.search(rf"^\s*(?:def |class )?{name}\b", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
     ] == []
-    for name, path in (("Grant.of", "grant"), ("Environment.of", "environment"), ("listen_at", "environment")):
+    for name, path in (
+        ("Grant.of", "protocol/grant"),
+        ("Environment.of", "callback/routes"),
+        ("listen_at", "callback/routes"),
+    ):
         assert f"`{name}`" in walks()
         assert name.rpartition(".")[2] in (ROOT / "ipyauth_magic" / f"{path}.py").read_text(encoding="utf-8")
     kept = (ROOT / "tests" / "magic" / "test_store_keyring.py").read_text(encoding="utf-8")
@@ -62,7 +66,7 @@ def test_what_the_walks_look_for_is_there() -> None:
 
 def walks() -> str:
     """Return the three walks."""
-    return section("A grant") + section("A place to keep tokens") + section("A way for a response to arrive")
+    return section("A grant") + section("A store") + section("A route for a response")
 
 
 def test_the_walk_of_a_grant_names_each_file_that_asks_for_one() -> None:

@@ -87,7 +87,7 @@ def setup_cfg() -> ConfigParser:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the repository, in which somebody has worked."""
+    """Return a copy of the repository with the traces of some work."""
     copy = tmp_path_factory.mktemp("repository") / "source"
     lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     ignored = [".git", *(line.strip("/") for line in lines if line and line[0] != "#")]

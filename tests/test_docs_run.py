@@ -109,7 +109,7 @@ def places() -> Iterator[Places]:
 
 @pytest.fixture
 def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """The shell of somebody who tries what a page says, at a machine of their own, in a folder with dotenv files."""
+    """The shell of a user who follows a page, on a machine of their own, in a folder with dotenv files."""
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "BROWSER", "HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTH0_CALLBACK_URL", places.redirect_uri)  # where a page leaves the default
@@ -133,7 +133,7 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def _with_another_device(show_code):  # type: ignore[no-untyped-def]
-    """Return *show_code* with somebody who opens the link that it shows, on a telephone."""
+    """Return *show_code* with a user who opens its link on a telephone."""
 
     def shown(self: Attempt, authorization: DeviceAuthorization) -> None:
         show_code(self, authorization)

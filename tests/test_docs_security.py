@@ -51,7 +51,7 @@ def test_what_a_user_can_still_do_wrong_is_open() -> None:
 
 
 def test_where_to_report_is_told() -> None:
-    """By the repository's own private reports, and nobody's address; for the version that there is."""
+    """By the repository's private reports, without an e-mail address, and for the current version."""
     policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     assert "Report a vulnerability" in policy
     assert not re.search(r"[\w.]+@[\w.]+\.\w+", policy)

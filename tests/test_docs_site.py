@@ -1,4 +1,4 @@
-"""The documentation builds into a site that is whole, and asks nobody else for anything."""
+"""The documentation builds into a complete site that loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_nothing_is_fetched_from_anybody_else(site: Path) -> None:
 
 
 def test_the_mark_of_blocks_that_do_not_run_is_hidden(site: Path) -> None:
-    """It is for the tests, not for who reads; inside a block nothing is changed."""
+    """It is for the tests, not for readers. Inside a block nothing is changed."""
     hidden = runpy.run_path(str(DOCS / "hooks.py"))["on_page_markdown"]
     marked = f"```sh {MARK}\nssh host\n```\n\n    ```python {MARK}\n    # {MARK}\n    ```\n"
     assert hidden(marked) == f"```sh\nssh host\n```\n\n    ```python\n    # {MARK}\n    ```\n"
@@ -99,7 +99,7 @@ def test_make_docs_builds_as_strictly() -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    """Who reads the files of the repository finds what the site's navigation has."""
+    """The README links to each page of the site's navigation."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     pages = {path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md")} - {"docs/index.md"}
     assert pages - set(re.findall(r"\]\(([^)#]+)\)", readme)) == set()

@@ -74,7 +74,7 @@ STORIES = {
 """What a notebook shows, from its beginning to its end; these run in a kernel by itself."""
 
 PLAYED = {"demo.ipynb": 2, "hub.ipynb": 1}
-"""These run in a real JupyterLab, where somebody signs in so many times."""
+"""These run in a real JupyterLab, with that number of sign-ins."""
 
 
 def test_every_notebook_is_run() -> None:
@@ -84,7 +84,7 @@ def test_every_notebook_is_run() -> None:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_as_it_is_kept(name: str) -> None:
-    """Without anybody's run; it has a title, says what it needs, and names the file beside it that it reads."""
+    """It has no outputs. It has a title and its requirements, and names its dotenv file."""
     book = nbformat.read(EXAMPLES / name, as_version=4)
     nbformat.validate(book)
     code = [cell for cell in book.cells if cell.cell_type == "code"]
@@ -171,7 +171,7 @@ def ports() -> Iterator[Ports]:
 
 @pytest.fixture
 def visitor(ports: Ports) -> Visitor:
-    """Somebody who signs in."""
+    """A user who signs in."""
     return Visitor(f"http://localhost:{ports.issuer}/")
 
 
@@ -250,7 +250,7 @@ def test_the_script_is_stopped_by_ctrl_c(tmp_path: Path, ports: Ports) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "Stopped. Nobody is signed in; run it again when you want to."
+    assert err.splitlines()[-1] == "Stopped: you are not signed in. Run the program again to sign in."
     assert "Traceback" not in err
     assert wait_until_free(ports.callback)
 

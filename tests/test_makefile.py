@@ -23,7 +23,7 @@ def test_make_help_has_a_sentence_for_each_target() -> None:
 
 
 def test_every_target_is_phony_or_a_file() -> None:
-    """A target without its own file would be taken for made as soon as somebody names a file so."""
+    """A target without its own file would count as made if a file had its name."""
     [phony] = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     targets = re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE)
     assert set(targets) == set(phony.split())

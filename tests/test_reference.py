@@ -82,5 +82,11 @@ def classes_called(name: str) -> Iterator[type]:
 
 
 def is_named(cls: type) -> bool:
-    """Tell whether *cls*, or its whole module, is named in the reference."""
-    return bool({cls.__module__, f"{cls.__module__}.{cls.__qualname__}"} & set(NAMED))
+    """Return whether the reference has *cls*, by any path that leads to it, or its whole module."""
+    return cls.__module__ in NAMED or any(named(path) is cls for path in NAMED)
+
+
+def named(path: str) -> object:
+    """Return the object at the dotted *path*."""
+    module, _, attribute = path.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)

@@ -83,7 +83,7 @@ def test_every_class_has_its_section() -> None:
 
 @pytest.mark.parametrize("said", [said_in_errors, said_elsewhere])
 def test_every_sentence_has_its_row(said: Callable[[], set[str]]) -> None:
-    """Whoever searches the page for the words that he saw finds them."""
+    """A user finds each message on the page by a search for its words."""
     sentences = said()
     assert len(sentences) > 25
     seen = what_is_seen()

@@ -16,7 +16,7 @@ from .card import Card, Code, Link, Row
 
 PASTE = (
     "Follow the link and sign in. Then copy the address from your browser's address bar, even if the page shows an "
-    "error, and paste it into the box below."
+    "error, and paste it when you are asked for it."
 )
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})

@@ -1,4 +1,4 @@
-"""PKCE: the secret that ties a token request to its authorization request (RFC 7636)."""
+"""PKCE: the secret that binds a token request to its authorization request (RFC 7636)."""
 
 from __future__ import annotations
 

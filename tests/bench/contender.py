@@ -48,7 +48,7 @@ class Measured:
         self._name = name
         self._provider = provider
         self._browser = browser
-        # All have a shell, as in a notebook: what it has loaded costs nobody anything.
+        # All have a shell, as in a notebook, so its imports do not count for any of them.
         self._shell = InteractiveShell.instance()
         self._contender: Contender | None = None
         self._sockets = 0

@@ -1,4 +1,4 @@
-"""Who signs in: ours, three peers, and the least that Bottle on waitress can do.
+"""The contenders: ours, three other libraries, and a minimal Bottle on waitress.
 
 Each maker imports the modules that it needs, so that a fresh process pays for them in its first sign-in, as a user's
 would. So nothing here imports such a module at the top.

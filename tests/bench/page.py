@@ -1,4 +1,4 @@
-"""`python -m tests.bench.page` writes docs/performance.md from what the last whole runs of both benchmarks kept."""
+"""`python -m tests.bench.page` writes docs/performance.md from the stored results of both benchmarks."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ CONNECTIONS = (1, 16, 64, 256)
 BEGINNING = """\
 # What it costs
 
-This page is written by `make bench` and `make bench-api` from what they measured last: change nothing here by hand.
-A goal that is missed stands under its own heading, before all else.
+`make bench` and `make bench-api` write this page from their last results, so do not edit it by hand. Goals that are
+missed have their own section at the top.
 """
 SIGNING_IN = """\
 ## Signing in
 
-`make bench` measures it, all in one run, in turn, round by round, so that what else the machine does hits all alike;
-the figures are medians. Each contender is a process of its own. The provider is a stub that signs in at once with real
-keys and signatures, and the browser a process that follows redirects as quickly as one can: what is left is the
-library's own share. With a real browser and a real provider all of them take longer. Compare figures of one run only.
+`make bench` measures all contenders in one run, in turn and in rounds, so that other load on the machine affects all
+of them alike. The figures are medians. Each contender is a separate process. The provider is a stub that signs in at
+once, with real keys and signatures. The browser is a process that follows redirects without delay. So the figures are
+the time of the library itself. With a real browser and a real provider, all of them take longer. Compare figures of
+one run only.
 
-What is compared is not the same work. requests-auth validates nothing; google-auth-oauthlib and msal fetch their
-tokens by a code. Ours verifies the ID token's signature and claims with `at_hash`, checks state, Host and Origin of
-what arrives, and tells the tab how it ended. *Bottle on waitress, bare* is the least that a listener of our libraries
-can do: one page, one response, no check. What ours takes beyond it goes, in about equal parts, into finding out where
-the kernel runs and what to ask for; the thread in which the browser is opened, because that may take seconds; the
-pages' and answers' headers; reading and verifying the ID token; and keeping the tokens and showing the card.
+The contenders do not do the same work. requests-auth validates nothing. google-auth-oauthlib and msal exchange a code
+for their tokens. Ours verifies the ID token's signature and claims with `at_hash`, checks `state`, Host and Origin of
+the response, and shows the result in the tab. *Bottle on waitress, bare* is a minimal listener: one page, one
+response, no check. Ours needs more time than that, in about equal parts, for the environment and the parameters, for
+the thread that opens the browser (which may take seconds), for the headers of its pages and answers, for the
+verification of the ID token, and for storing the tokens and showing the card.
 """
 API = """\
 ## The fruit service
 
-`make bench-api` measures it (it needs `wrk`), beside a Bottle route that answers fixed bytes on the same server with
-the same tuning and log (*reference*), and beside ordinary Flask and FastAPI applications that do the same work.
-[Measured](fruit-service.md#measured) tells what each kind of request is.
+`make bench-api` (it needs `wrk`) compares it with a Bottle route that answers fixed bytes on the same server, tuning
+and log (*reference*), and with ordinary Flask and FastAPI applications that do the same work.
+[Measured](fruit-service.md#measured) explains each kind of request.
 """
 
 

@@ -111,7 +111,7 @@ MAKERS: dict[str, Callable[[str, int], tuple[str, list[object]]]] = {
     "azure-identity": azure,
     "databricks-sdk": databricks,
 }
-"""Who is probed, by the name of its distribution: each gives the token, and the objects that a user then holds."""
+"""The probed libraries, by distribution. Each gives the token, and the objects that a user has then."""
 
 
 def _mapped(provider: str) -> Any:

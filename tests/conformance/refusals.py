@@ -134,14 +134,14 @@ def signed_by_a_stranger(draft: Draft) -> None:
 
 
 def signed_with_the_public_key(draft: Draft) -> None:
-    """Take what everybody knows for a secret."""
+    """Use a public value as the secret."""
     draft.header["alg"] = "HS256"
     published = json.dumps(draft.key.as_dict(private=False)).encode()  # as a JWK: as PEM, joserfc would refuse to sign
     draft.key = OctKey.import_key({"kty": "oct", "k": base64url(published)})
 
 
 def with_userinfo_of_another(issuer: LocalIssuer) -> None:
-    """Tell at the userinfo endpoint about somebody else."""
+    """Return the claims of another user at the userinfo endpoint."""
     issuer.switches.answer("/userinfo", 200, {"sub": "auth0|bob", "nickname": "bob"})
 
 

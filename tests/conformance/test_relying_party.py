@@ -131,7 +131,7 @@ def test_invalid_aud(refused: Visits, flow: str) -> None:
 
 
 def test_missing_aud(refused: Visits, flow: str) -> None:
-    """An ID token for nobody is refused."""
+    """An ID token without an audience is refused."""
     check_refused(refused["missing-aud", flow], InvalidIdToken, "aud")
 
 
@@ -151,7 +151,7 @@ def test_invalid_athash(refused: Visits, flow: str) -> None:
 
 
 def test_missing_athash(refused: Visits) -> None:
-    """In the implicit flow the access token came by way of the browser: somebody must vouch for it."""
+    """In the implicit flow the access token came through the browser, so `at_hash` must confirm it."""
     check_refused(refused["missing-athash", "implicit"], InvalidIdToken, "at_hash")
 
 

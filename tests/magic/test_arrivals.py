@@ -120,7 +120,7 @@ def test_a_runtime_folder_that_cannot_be_used_is_said(folder: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/callback/", "/user/ada/proxy/{port}/callback/"])
 def test_a_proxy_may_strip_the_front_of_the_path(path: str) -> None:
-    """Or leave it; Host and Origin are the redirect URI's, and nobody else's will do."""
+    """Host and Origin must be those of the redirect URI."""
     port = free_port()
     with listening(f"https://hub.example/user/ada/proxy/{port}/callback/") as (listener, waiting):
         assert listener.port == port

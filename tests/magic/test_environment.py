@@ -135,7 +135,7 @@ def test_where_the_kernel_runs(variables: dict[str, str], modules: tuple[str, ..
     ],
 )
 def test_what_comes_after_ssh(variables: dict[str, str], destination: str | None) -> None:
-    """User, host and port of the connection by which somebody came."""
+    """User, host and port of the SSH connection."""
     assert Environment.of(variables).ssh == destination
 
 

@@ -55,7 +55,7 @@ def test_each_secret_is_its_own_and_does_not_show() -> None:
 
 
 def test_it_goes_with_its_process(folder: Path) -> None:
-    """Also when nobody withdrew it."""
+    """Even without a call of `unpublish`."""
     script = f"from ipyauth_magic.callback.jupyter_handoff import HandOff; HandOff(1).publish({STATE!r})"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert list(folder.iterdir()) == []
@@ -90,7 +90,7 @@ def test_what_a_killed_kernel_left_is_swept(folder: Path) -> None:
     ],
 )
 def test_a_file_that_makes_no_sense_is_none(content: bytes, folder: Path) -> None:
-    """Whatever somebody wrote there."""
+    """Any other content counts as no file."""
     HandOff(1).publish(STATE)
     only_file(folder).write_bytes(content)
     assert lookup(STATE) is None
@@ -127,7 +127,7 @@ def test_a_kernel_finds_the_server_that_started_it(folder: Path, monkeypatch: py
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"port": "x", "base_url": "/"}', '{"port": 1, "base_url": 2}'])
 def test_a_server_that_says_nonsense_is_none(content: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one of whom there is no file."""
+    """It counts as a server without a file."""
     monkeypatch.setenv("JPY_PARENT_PID", "4711")
     assert own_server() is None
     folder.mkdir()

@@ -267,12 +267,12 @@ def test_the_names_stay_out_after_a_reload_and_the_hook_goes_with_the_extension(
 def test_what_stays_open_is_named(
     cell_of_user: str, shell: InteractiveShell, cell: Callable[..., str], user_browser: ScriptedBrowser
 ) -> None:
-    """The guide does not promise more than holds; where one of these is mended, its sentence is to go."""
+    """The guide names these exceptions. If one of them is fixed, remove its sentence."""
     shell.run_cell(cell())
     _, printed, said, _ = run(shell, cell_of_user)
     assert str(shell.user_ns["token"])[:12] in printed + said
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "calling-apis.md").read_text(encoding="utf-8")
-    section = guide.partition("## What shows a token")[2].partition("It does show")[2]
+    section = guide.partition("## What shows a token")[2].partition("The token does appear")[2]
     assert f"`{cell_of_user.splitlines()[-1]}`" in section.partition("\n## ")[0]
 
 

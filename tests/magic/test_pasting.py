@@ -82,7 +82,7 @@ def test_what_is_entered_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Box:
-    """A front end's box that nobody fills in."""
+    """A front end's input box without an input."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()

@@ -243,7 +243,7 @@ def test_a_taken_port_is_told(page: Page, params: Callable[..., ParamsAuth0]) ->
     shown = page.show(Auth(params(redirect_uri=f"http://127.0.0.1:{taken}/callback/")))
     with held("127.0.0.1", taken):
         page.press(shown, "sign_in")
-        until(lambda: f"Port {taken} is taken" in page.messages[-1].get("note", ""))
+        until(lambda: f"Port {taken} is in use" in page.messages[-1].get("note", ""))
     page.press(shown, "sign_in")
     page.link()
 

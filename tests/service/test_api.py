@@ -186,7 +186,7 @@ def test_body_of_another_shape_is_refused(api: Api, body: Any) -> None:
 
 
 def test_long_name_is_refused_before_it_is_composed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To compose 32,000 accents takes most of a second, in which nobody else is answered."""
+    """Normalization of 32,000 accents takes most of a second, and would block other requests."""
     monkeypatch.setattr(baskets, "_tidy", lambda name: pytest.fail("it was composed"))
     with pytest.raises(BadRequest, match="64 characters"):
         baskets.checked({"usual": ["a" + "\u0315\u0300" * 16_000]})

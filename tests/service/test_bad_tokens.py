@@ -46,7 +46,7 @@ def publisher() -> Iterator[KeyPublisher]:
 
 @pytest.fixture(scope="module")
 def canary() -> Iterator[socket.socket]:
-    """A port that a token points at, and that nobody may visit."""
+    """A port in a token's header that must not be requested."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         yield listening

@@ -30,7 +30,7 @@ def test_first_source_wins() -> None:
 
 
 def test_password_of_the_database_is_in_no_repr() -> None:
-    """Whoever prints the configuration prints no secret."""
+    """The printed configuration contains no secret."""
     assert "hunter2" not in repr(Config.of(ISSUER, {"FRUIT_DATABASE": "postgresql://fruit:hunter2@db/fruit"}))
 
 

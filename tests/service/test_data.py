@@ -93,7 +93,7 @@ def test_eight_processes_lose_nothing(database: str, in_full: bool) -> None:
 
 
 def test_same_fruits_from_many_processes_are_added_once(database: str) -> None:
-    """Whoever comes second is told that they are there already, and never an error."""
+    """The second writer gets no error: the fruits exist already."""
     names = [f"fruit {number}" for number in range(30)]
     with ExitStack() as stack:
         writers = [stack.enter_context(writer(database)) for _ in range(4)]
@@ -161,7 +161,7 @@ def test_own_write_is_seen_at_once(database: str) -> None:
 
 
 def test_unchanged_lists_are_not_read_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading is off the database while nobody writes, and so is adding what is there already."""
+    """Without writes, reads do not use the database, nor does adding existing fruits."""
     with opened(database) as store:
         until(lambda: store.snapshot() is not None and store._kept.version is not None)
         monkeypatch.setattr(store, "_transaction", None)

@@ -386,7 +386,7 @@ def test_session_cookie_is_out_of_reach_of_scripts_and_other_sites(issuer: Local
 
 @pytest.mark.parametrize("csrf", ["", "guessed"])
 def test_form_without_its_token_is_refused(issuer: LocalIssuer, browser: FormBrowser, csrf: str) -> None:
-    """Cross-site request forgery: nobody is signed in, nothing is sent on."""
+    """Cross-site request forgery: no sign-in, no redirect."""
     form = browser.open(authorize(issuer, IMPLICIT)).form
     page = browser.post(form.action, {"csrf": csrf, "user": "alice"}).page
     assert page is not None

@@ -199,7 +199,7 @@ def test_code_is_answered_once(issuer: LocalIssuer, browser: FormBrowser) -> Non
 
 
 def test_guessing_user_codes_is_stopped(issuer: LocalIssuer, browser: FormBrowser) -> None:
-    """RFC 8628, section 5.1: after ten wrong codes no code is looked at for a minute, whoever sends it."""
+    """RFC 8628, section 5.1: after ten wrong codes all codes are refused for a minute, from any client."""
     codes = ask_for_codes(issuer).json()
     statuses = []
     for number in range(12):

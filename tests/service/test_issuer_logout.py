@@ -172,7 +172,7 @@ def test_client_ends_the_session_of_its_own_user(issuer: LocalIssuer, browser: F
 
 
 def test_without_proof_the_user_is_asked(issuer: LocalIssuer, browser: FormBrowser) -> None:
-    """RP-Initiated Logout, section 6: nobody else's link signs them out."""
+    """RP-Initiated Logout, section 6: an attacker's link does not sign the user out."""
     request = {"client_id": issuer.client_id, "post_logout_redirect_uri": BACK}
     form = browser.open(end_session(issuer, **request)).form
     stranger = FormBrowser(issuer.issuer).open(issuer.issuer)

@@ -209,7 +209,7 @@ def test_request_that_is_not_in_order_is_refused(issuer: LocalIssuer, changes: d
 
 
 def test_repeated_parameter_is_refused(issuer: LocalIssuer) -> None:
-    """RFC 6749, section 3.2: nobody reads one value while somebody else reads the other."""
+    """RFC 6749, section 3.2: two parsers could read different values."""
     token = sign_in(issuer)["refresh_token"]
     form = [("grant_type", "refresh_token"), ("client_id", issuer.client_id), ("refresh_token", token)]
     refused = requests.post(f"{issuer.issuer}oauth/token", [*form, ("refresh_token", "other")], timeout=5)

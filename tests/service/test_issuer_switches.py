@@ -102,7 +102,7 @@ def test_connection_is_cut(issuer: LocalIssuer) -> None:
 
 
 def test_answer_gets_lost(issuer: LocalIssuer) -> None:
-    """The token was rotated, and who never heard of it is a thief: rotation's known price."""
+    """The token was rotated, so a client without the answer looks like a thief: a known cost of rotation."""
     token = sign_in(issuer)["refresh_token"]
     issuer.switches.drop("/oauth/token", processed=True)
     with pytest.raises(requests.ConnectionError):
@@ -240,7 +240,7 @@ def unsigned(draft: Draft) -> None:
 
 
 def by_another_key(draft: Draft) -> None:
-    """Sign with a key that nobody knows."""
+    """Sign with an unknown key."""
     draft.key = new_key()
 
 
@@ -253,7 +253,7 @@ def by_a_secret(draft: Draft) -> None:
     ("tamper", "algorithm"), [(unsigned, "none"), (by_another_key, "RS256"), (by_a_secret, "HS256")]
 )
 def test_signature_is_not_the_issuer_s(issuer: LocalIssuer, tamper: Callable[[Draft], None], algorithm: str) -> None:
-    """Whoever verifies refuses it; the access token is good as ever."""
+    """A verifier refuses it. The access token stays valid."""
     issuer.switches.tamper = tamper
     tokens = sign_in(issuer)
     assert json.loads(jws.extract_compact(tokens["id_token"].encode()).payload)["sub"] == "auth0|alice"

@@ -162,7 +162,7 @@ def test_last_good_keys_serve_for_a_day(publisher: KeyPublisher) -> None:
 
 
 def test_keys_are_refreshed_behind_the_requests(publisher: KeyPublisher) -> None:
-    """A key that is gone is dropped without anybody asking for another one; one that stays is the same object."""
+    """A withdrawn key is dropped without a request for another one. A key that stays is the same object."""
     publisher.jwks = {"keys": [FIXTURES.jwk("K1"), FIXTURES.jwk("K2")]}
     keys = IssuerKeys(publisher.issuer, refresh_interval=0.05)
     gone, stays = keys.find("k1"), keys.find("k2")
@@ -190,7 +190,7 @@ def test_key_that_was_replaced_under_its_name_is_another_one(publisher: KeyPubli
 
 
 def test_slow_issuer_holds_nobody_for_long(publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fetch in flight is waited for a moment, counted from its start, and by then nobody waits any more."""
+    """Requests wait a moment for a fetch, from its start, and not longer."""
     monkeypatch.setattr(keys_module, "MAX_WAIT", 0.3)
     keys = IssuerKeys(publisher.issuer)
     assert keys.find("k1") is not None

@@ -63,7 +63,7 @@ def answers(url: str, **headers: str) -> bool:
 
 
 def said(url: str) -> Any:
-    """Return the JSON at *url*, or None where nobody answers."""
+    """Return the JSON at *url*, or None without an answer."""
     try:
         return requests.get(url, timeout=10).json()
     except requests.ConnectionError:

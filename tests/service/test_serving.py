@@ -89,7 +89,7 @@ def test_answer_that_is_under_way_is_finished() -> None:
 
 
 def test_answers_that_are_asked_for_are_all_given() -> None:
-    """Those that wait for a thread too; each is its connection's last, and new connections find nobody."""
+    """Requests that wait for a thread too. Each answer closes its connection, and new connections are refused."""
     entered, release = threading.Event(), threading.Event()
 
     def slow() -> str:
@@ -243,7 +243,7 @@ def test_what_the_server_itself_refuses_is_logged(
 
 
 def test_unfinished_bodies_take_little_memory(port: int) -> None:
-    """They are held before anybody has looked at a token: what is announced as larger is refused at once."""
+    """A body is stored before any token is checked, so a larger announced length is refused at once."""
     before = psutil.Process().memory_info().rss
     senders = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
     for sender in senders:

@@ -1,8 +1,8 @@
-"""A notebook that runs in a real kernel with somebody in front of it, who follows the links of its outputs.
+"""A notebook in a real kernel, with a user who follows the links in its outputs.
 
     book = run_attended(folder / "guide.ipynb", Visitor(issuer.issuer))
 
-The kernel is told that it can ask, as by JupyterLab; under nbclient itself nobody can sign in.
+The kernel may ask for input, as under JupyterLab. Under nbclient itself a sign-in is not possible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LINKS = re.compile(r'href="(https?://[^"]+(?:/authorize\?|/activate\?user_code=)
 
 
 class Visitor:
-    """Somebody who signs in at the local issuer by its pages: as Alice, or as the link's `login_hint` says."""
+    """A user who signs in at the local issuer's pages: Alice, or the user in the link's `login_hint`."""
 
     def __init__(self, issuer: str) -> None:
         """Begin with a browser that the issuer does not know."""

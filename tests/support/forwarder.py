@@ -20,7 +20,7 @@ async def serve(listen: str, connect: str) -> None:
         try:
             there = await _open(connect)
         except OSError:
-            writer.close()  # as ssh does, where nobody listens on the other side
+            writer.close()  # as ssh does, without a listener on the other side
             return
         await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
 

@@ -55,7 +55,7 @@ class JupyterHub:
 
         Args:
             folder: where they write.
-            users: who may sign in, with any password.
+            users: the users of the hub; any password works.
             environ: more variables for the users' servers, which get few of ours.
             options: more options of the Hub's command line.
             host: the name by which people open it.

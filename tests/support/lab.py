@@ -83,7 +83,7 @@ class JupyterLab:
             host: the name by which people open it, and that it binds.
             port: its port; 0 stands for a free one.
             base_url: the path under which everything is.
-            token: what a browser must know to get in; with none, everybody is in.
+            token: the token that a browser needs; empty for access without a login.
             extension: whether our own server extension is enabled.
             server_proxy: whether jupyter-server-proxy is enabled.
         """

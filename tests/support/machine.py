@@ -11,7 +11,7 @@ NO_BROWSER: Mapping[str, str | None] = dict.fromkeys(
         *("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL"),
     )
 )
-"""A machine where nothing can show a page, and no parameter of whoever runs the tests."""
+"""A machine without a browser, and without parameters of the user who runs the tests."""
 
 
 def environment(*changes: Mapping[str, str | None]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def is_taken(error: OSError) -> bool:
-    """Tell whether *error* says that somebody else holds the address, and not that there is no IPv6."""
+    """Return whether *error* means that the address is in use, and not that there is no IPv6."""
     return error.errno in {errno.EADDRINUSE, errno.EACCES}
 
 

@@ -1,4 +1,4 @@
-"""An OpenID provider that nobody here wrote: npm's certified oidc-provider, running for a test."""
+"""An independent OpenID provider: npm's certified oidc-provider, running for a test."""
 
 from __future__ import annotations
 

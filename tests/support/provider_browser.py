@@ -12,10 +12,10 @@ from .scripted_browser import Answer, ScriptedBrowser
 
 
 class ProviderVisitor:
-    """Someone with a browser but no eyes: follows redirects, fills in forms, presses the one button.
+    """A browser without a display: follows redirects, fills in forms, presses the only button.
 
     Args:
-        login: who signs in.
+        login: the user.
         callback: where the provider sends the browser in the end.
         denies: presses `[ Cancel ]` where the provider asks for consent.
         user_code: what to enter where a device's code is asked for.
@@ -49,7 +49,7 @@ class ProviderVisitor:
         return f'action="{self._callback}"' in page.text
 
     def _is_last(self, page: requests.Response) -> bool:
-        """Tell whether nobody is asked anything on *page*: a device's, once it was denied, asks for another code."""
+        """Return whether *page* asks nothing. The device page asks for another code after a denial."""
         if self.posts_to_callback(page) or page.status_code >= 400:
             return True
         return "<form" not in page.text or "The Sign-in request was interrupted" in page.text

@@ -91,7 +91,7 @@ class ScriptedBrowser:
         try:
             page = send("GET", callback)
             self.answers.append(page)
-            # Once a query has brought the response, nobody need be there any more.
+            # After a response in a query, the browser is not needed any more.
             with contextlib.suppress(*([ConnectionError] if parts.query else [])):
                 send("GET", f"{parts.scheme}://{parts.netloc}/favicon.ico")
             if not fragment:
@@ -150,7 +150,7 @@ def query_of(url: str) -> dict[str, str]:
 
 
 def person_meant(url: str) -> str:
-    """Return whom the link of a sign-in means: the user of its `login_hint`, else Alice."""
+    """Return the user for the link of a sign-in: its `login_hint`, else Alice."""
     return query_of(url).get("login_hint", "alice").partition("@")[0].capitalize()
 
 

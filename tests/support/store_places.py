@@ -1,4 +1,4 @@
-"""Places that stores meet: foreign ones, full ones, and a user whom modes bind, root or not."""
+"""Unusual places for stores: of other users, full disks, and a user without root's rights."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from fruit_service.serving import LOOPBACK, Server, listen
 
 @dataclass(frozen=True)
 class Arrival:
-    """One request: by whom (its `User-Agent`), with which token, and the seconds that this had left."""
+    """One request: its `User-Agent`, its token, and the seconds that the token had left."""
 
     caller: str
     token: str = field(repr=False)

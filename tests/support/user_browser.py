@@ -1,4 +1,4 @@
-"""Someone in front of a browser, as a program: opens a URL, signs in, allows or denies, waits for the last word.
+"""A user of a browser, as a program: opens a URL, signs in, allows or denies, waits for the outcome.
 
 `UserBrowser(folder).command` is a value for the environment variable BROWSER: `webbrowser.open` then starts this
 program. It knows the pages of the local issuer and of npm's oidc-provider. What it saw last is left in the folder
@@ -93,10 +93,10 @@ class UserBrowser:
 
 
 class Person:
-    """Someone looking at one page of a browser."""
+    """A user at one page of a browser."""
 
     def __init__(self, page: Page, name: str = "Alice", decision: str = "Allow") -> None:
-        """Look at *page* as *name*, who will *decision* what is asked."""
+        """Look at *page* as the user *name*, who answers with *decision*."""
         self.page = page
         self.name = name
         self.decision = decision
