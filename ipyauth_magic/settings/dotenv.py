@@ -1,6 +1,6 @@
-"""A dotenv file read with its limits, and dotenv text read with its mistakes.
+"""A dotenv file, read with limits, and dotenv text, read with its mistakes.
 
-python-dotenv reads a missing file, or a folder, as an empty one, and takes a minute over five megabytes.
+python-dotenv takes a missing file, or a folder, for an empty file, and needs a minute for five megabytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ LIMIT = 64 * 1024
 
 @dataclass(frozen=True)
 class DotenvText:
-    """What a dotenv text says: its variables, a sentence for each line that is no assignment, and names given twice."""
+    """The content of a dotenv text.
+
+    Attributes:
+        variables: the values by name; None for a name without a value.
+        mistakes: a sentence for each line that is not an assignment.
+        repeated: names that are given more than once; the last value counts.
+    """
 
     variables: Mapping[str, str | None]
     mistakes: tuple[str, ...]
@@ -33,17 +39,21 @@ class UnreadableDotenv(ValueError):
 
 
 def read_dotenv(folder: str, name: str) -> DotenvText:
-    """Return what the dotenv file *name* in *folder* says.
+    """Return the content of the dotenv file *name* in *folder*.
 
     Raises:
-        UnreadableDotenv: the file is missing, no regular file, over 64 KiB, or not UTF-8.
+        UnreadableDotenv: the file is missing, not a regular file, over 64 KiB, or not UTF-8.
     """
     path = Path(os.path.expanduser(folder), os.path.expanduser(name))
     return parse_dotenv(_read_text(path), f"`{path}`")
 
 
 def parse_dotenv(text: str, what: str) -> DotenvText:
-    """Return what dotenv *text* says, interpolated; *what* names the text in the mistakes."""
+    """Return the content of dotenv *text*, with `${NAME}` filled in; *what* names the text in the mistakes.
+
+    Raises:
+        UnreadableDotenv: the text is over 64 KiB, or one of its values grows to that.
+    """
     from dotenv.parser import parse_stream
 
     if len(text) > LIMIT:
@@ -64,7 +74,7 @@ def parse_dotenv(text: str, what: str) -> DotenvText:
 def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str | None]:
     """Return *values* with `${NAME}` and `${NAME:-default}` filled in, from above in the text or the environment.
 
-    python-dotenv's own way takes minutes over a value of many `${`, and gigabytes over values of values.
+    python-dotenv itself needs minutes for a value of many `${`, and gigabytes for values that repeat other values.
     """
     filled: dict[str, str | None] = {}
     for name, value in values.items():
@@ -75,7 +85,7 @@ def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str 
 
 
 def _filled_in(value: str, known: Mapping[str, str | None]) -> str:
-    """Return *value* filled in, as far as it stays within the limit."""
+    """Return *value* filled in, cut off soon after it exceeds the limit."""
     text, end = "", 0
     for match in _VARIABLE.finditer(value):
         name = match["name"]
@@ -110,11 +120,11 @@ def _read_text(path: Path) -> str:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    # A named pipe would block the open itself until somebody writes into it.
+    # Opening a named pipe would wait until another program opens it for writing.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _line_in(text: str, first: int) -> int:
-    """Return the line of the mistake: the parser counts the blank lines before it as its own."""
+    """Return the number of the line with the mistake: python-dotenv counts from the blank lines before it."""
     blank = re.match(r"\s*", text)
     return first + (text[: blank.end()].count("\n") if blank else 0)

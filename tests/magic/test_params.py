@@ -386,6 +386,13 @@ def test_the_names_stand_in_the_signature() -> None:
     assert {field.name for field in dataclasses.fields(ParamsAuth0)} - {"warnings", "_origins"} == set(FIELDS)
 
 
+def test_the_documentation_has_a_line_for_each_parameter() -> None:
+    """For `ParamsAuth0?` and Shift-Tab, with the default in the signature."""
+    documented = inspect.getdoc(ParamsAuth0) or ""
+    assert [name for name in FIELDS if f"\n    {name}: " not in documented] == []
+    assert inspect.signature(ParamsAuth0).parameters["scope"].default == "openid profile"
+
+
 def test_a_name_twice_in_a_cell_is_an_error() -> None:
     """In a file the last one counts, as everywhere else that dotenv files are read."""
     with pytest.raises(InvalidParams, match="client_id: is given twice"):
