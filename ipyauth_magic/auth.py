@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
 
@@ -11,10 +11,9 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
-from .errors import SignInCancelled, SignOutIncomplete
+from .errors import IpyauthError, SignInCancelled, SignOutIncomplete
 from .flows import account
 from .flows.authenticator import Authenticator, check_timeout, follow
-from .flows.sign_in import SignIn
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken
 from .settings.params import ParamsAuth0
@@ -106,8 +105,8 @@ class Auth:
                 return self
             await asyncio.to_thread(follow, sign_in, shown, open_browser)
         except asyncio.CancelledError:
-            for begun in await asyncio.gather(beginning, return_exceptions=True):
-                if isinstance(begun, SignIn):
+            with suppress(IpyauthError):
+                if (begun := await beginning) is not None:
                     begun.cancel(SignInCancelled("it was interrupted"))
             raise
         shown.end(card_of(authenticator))

@@ -1,42 +1,33 @@
-"""ARCHITECTURE.md names the files that there are, on the floors where they stand."""
+"""ARCHITECTURE.md names the layers and the files that there are, and the steps of one sign-in."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.test_layers import PACKAGE, floors
+from tests.test_layers import LAYERS, NEIGHBOUR, PACKAGE
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 DRAWINGS = re.findall(r"^```\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"\w+\.(?:py|html|js|css)")
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A file or folder of a list, from the root of the project, and the floor beside it."""
-
-    path: str
-    floor: int | None
-
-
-def listed(package: str) -> Iterator[Listed]:
-    """Return what the list of *package* names; its indentation tells the folders."""
+def listed(package: str) -> Iterator[str]:
+    """Return the Python files that the list of *package* names; its indentation tells the folders."""
     [tree] = [drawing for drawing in DRAWINGS if drawing.startswith(f"{package}/\n")]
     folders = [package]
     for line in tree.splitlines()[1:]:
         depth = (len(line) - len(line.lstrip())) // 2
-        names = re.match(r"((?:[\w*]+(?:\.[\w*]+|/) +)+)(\d )?", line.lstrip() + " ")
-        assert names, line
         del folders[depth:]
-        for name in names[1].split():
-            yield Listed("/".join([*folders, name.rstrip("/")]), int(names[2]) if names[2] else None)
-        if names[1].rstrip().endswith("/"):
-            folders.append(names[1].strip(" /"))
+        folder = re.match(r"(\w+)/", line.lstrip())
+        inside = [*folders, folder[1]] if folder else folders
+        yield from ("/".join([*inside, name]) for name in FILE.findall(line) if name.endswith(".py"))
+        if folder:
+            folders.append(folder[1])
 
 
 def modules_of(package: str) -> set[str]:
@@ -45,34 +36,20 @@ def modules_of(package: str) -> set[str]:
     return {path for path in files if not path.endswith("__init__.py")}
 
 
-@pytest.mark.parametrize("package", [PACKAGE, "fruit_service"])
+@pytest.mark.parametrize("package", [PACKAGE, NEIGHBOUR])
 def test_the_list_of_a_package_is_complete(package: str) -> None:
-    """Every module is named once, and whatever else is named is there."""
-    paths = [each.path for each in listed(package)]
+    """Every module is named once, and no other file is."""
+    paths = [path for path in listed(package) if not path.endswith("__init__.py")]
     assert len(paths) == len(set(paths)) > 20
     assert modules_of(package) - set(paths) == set(), "these are not in the list"
-    assert [path for path in paths if not list(ROOT.glob(path))] == [], "these are in the list only"
+    assert set(paths) - modules_of(package) == set(), "these are in the list only"
 
 
-def test_the_list_tells_the_floors() -> None:
-    """The number beside a module is that of the table in test_layers.py."""
-    table = {f"{PACKAGE}/{module.replace('.', '/')}.py": floor for module, floor in floors().items()}
-    told = {each.path: each.floor for each in listed(PACKAGE) if each.path.endswith(".py")}
-    assert told == {path: table[path] for path in told}
-
-
-def test_the_drawing_of_the_floors_shows_every_module() -> None:
-    """Each on its own floor, in the line of its folder."""
-    [drawing] = [drawing for drawing in DRAWINGS if "3  user" in drawing]
-    shown: dict[str, int] = {}
-    floor = -1
-    for line in drawing.splitlines():
-        if number := re.match(r" (\d)  \w+ +┌", line):
-            floor = int(number[1])
-        if inside := re.match(r" +│ ((\w+)/)? *([\w ]+?) +│", line):
-            shown |= {"/".join(filter(None, [PACKAGE, inside[2], f"{name}.py"])): floor for name in inside[3].split()}
-    table = {f"{PACKAGE}/{module.replace('.', '/')}.py": floor for module, floor in floors().items()}
-    assert shown == {path: table[path] for path in modules_of(PACKAGE)}
+def test_the_table_of_the_layers_is_that_of_the_test() -> None:
+    """In the same order."""
+    [table] = re.findall(r"^\| layer .*?\n\n", TEXT, re.MULTILINE | re.DOTALL)
+    cells = [row.split("|")[1] for row in table.strip().splitlines()[2:]]
+    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(LAYERS)
 
 
 def test_the_drawing_of_a_sign_in_has_the_steps_below_it() -> None:
@@ -81,3 +58,13 @@ def test_the_drawing_of_a_sign_in_has_the_steps_below_it() -> None:
     below = TEXT.partition(drawing)[2]
     steps = re.findall(r"^(\d)\. ", below, re.MULTILINE)
     assert re.findall(r"(?<![\w#])([1-9])(?= \S)", drawing) == steps != []
+
+
+def test_what_the_steps_name_is_there() -> None:
+    """Each file in backticks exists, and each name of a class or function is in the package."""
+    files = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|js))`", TEXT)) - {"tests/test_layers.py"}
+    prefixes = (ROOT / PACKAGE, ROOT / PACKAGE / "callback", ROOT)
+    assert [name for name in files if not any((prefix / name).exists() for prefix in prefixes)] == []
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / PACKAGE).rglob("*.py"))
+    names = {name for dotted in re.findall(r"`([A-Z]\w+(?:\.\w+)?)`", TEXT) for name in dotted.split(".")}
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)] == []

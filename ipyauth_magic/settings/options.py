@@ -53,10 +53,11 @@ _SIGN_IN = (
     Option(("--bind",), "listen on another address than the redirect URI's (containers)", "ADDRESS"),
     Option(
         ("--store",),
-        "keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not encrypted), none",
+        "keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not encrypted), "
+        "none",
         "WHERE",
-        command_help="keep tokens in: keyring (default where there is one; encrypted), file (else; readable by this user "
-        "alone, not encrypted), memory, none",
+        command_help="keep tokens in: keyring (default where there is one; encrypted), file (else; readable by this "
+        "user alone, not encrypted), memory, none",
     ),
     Option(("--renewable",), "ask for a refresh token (on for code and device)"),
     Option(("--no-renewable",), "ask for no refresh token"),
