@@ -11,7 +11,7 @@ import pytest
 
 from ipyauth_magic import Auth
 from ipyauth_magic.ipython.magics import Auth0Magics
-from ipyauth_magic.protocol.grant import FLOWS
+from ipyauth_magic.protocol.flow import FLOWS
 from ipyauth_magic.protocol.id_token import verify_id_token
 from ipyauth_magic.protocol.pkce import code_challenge
 from ipyauth_magic.settings.parameters import ALIASES, FIELDS

@@ -50,14 +50,10 @@ class Command:
         except StoreUnavailable:
             return "file", open_store("file", warn)
 
-    @property
-    def _flow(self) -> str | None:
-        return "device" if self.options.flow == "device" else None
-
     @cached_property
     def kept(self) -> TokenSource:
         """The tokens of an earlier sign-in, if there are any."""
-        grant = Grant.of(self.params.response_type, self._flow, not self.options.no_renewable)
+        grant = Grant.of(self.params.response_type, self.options.flow, not self.options.no_renewable)
         kept = TokenSource(self.params, grant, self.store[1])
         kept.adopt()
         return kept
@@ -69,7 +65,9 @@ class Command:
 
         renewable = not self.options.no_renewable
         bind, paste = self.options.bind, self.options.paste
-        return Auth(self.params, flow=self._flow, store=self.store[1], renewable=renewable, bind=bind, paste=paste)
+        return Auth(
+            self.params, flow=self.options.flow, store=self.store[1], renewable=renewable, bind=bind, paste=paste
+        )
 
     @property
     def authenticator(self) -> Authenticator:

@@ -123,7 +123,7 @@ class AuthWidget(anywidget.AnyWidget):
         """Answer a message from the page at once; runs in whichever thread the kernel has for it."""
         action, view = (str(content.get(name, "")) for name in ("action", "view"))
         if action in self._actions:
-            self._send({"event": "heard", "action": action, "view": view})
+            self._tell({"event": "heard", "action": action, "view": view})
             threading.Thread(target=self._act, args=(action, view), name="ipyauth-widget", daemon=True).start()
 
     def _act(self, action: str, view: str) -> None:
@@ -165,12 +165,13 @@ class AuthWidget(anywidget.AnyWidget):
 
     def _inspect(self, view: str) -> None:
         sections, note = sections_of(self._authenticator.source.current)
-        self._send({"event": "claims", "view": view, "sections": sections, "note": note})
+        self._tell({"event": "claims", "view": view, "sections": sections, "note": note})
 
     def _copy(self, view: str) -> None:
-        self._send({"event": "token", "view": view, "token": str(self._authenticator.source.get().access_token)})
+        self._tell({"event": "token", "view": view, "token": str(self._authenticator.source.get().access_token)})
 
-    def _send(self, message: ToView) -> None:
+    def _tell(self, message: ToView) -> None:
+        # Not `_send`: ipywidgets has a method of that name.
         self.send(message)
 
 

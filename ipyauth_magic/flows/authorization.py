@@ -35,7 +35,7 @@ def authorization_request(
         issuer=params.expected_issuer,
         audience=params.audience,
         passed_on=_with_prompt(params, grant, is_repeated),
-        code_verifier=new_code_verifier() if params.response_type == "code" else None,
+        code_verifier=new_code_verifier() if grant.flow.uses_pkce else None,
     )
 
 

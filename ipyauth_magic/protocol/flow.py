@@ -21,6 +21,7 @@ class Flow:
             that it needs no redirect URI.
         response_mode: how the response comes unless the user says otherwise (OAuth 2.0 Multiple Response Type Encoding
             Practices, 2.1).
+        uses_pkce: whether a code is bound to its request by PKCE (RFC 7636).
         may_be_renewable: whether the provider may give a refresh token.
         response: the content of the authorization response, in words.
         explanation: a sentence for `%token --config`: what happens after the response, or in place of it.
@@ -31,6 +32,7 @@ class Flow:
     name: str
     response_type: str | None
     response_mode: str = ""
+    uses_pkce: bool = False
     may_be_renewable: bool = True
     response: str = ""
     explanation: str = ""
@@ -55,6 +57,7 @@ CODE = Flow(
     "code",
     "code",
     response_mode="query",
+    uses_pkce=True,
     response="a code",
     explanation="The kernel exchanges the code for the tokens itself.",
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidParams, Problem
+from ..protocol.flow import flow_of
 from .checks import BadValue, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
 from .sources import Given, Reading, first_of_each
@@ -59,7 +60,7 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
 
 def default_response_mode(response_type: str) -> str:
     """Return the response mode for *response_type* where the user chose none."""
-    return "query" if response_type == "code" else "fragment"
+    return flow_of(response_type).response_mode
 
 
 def _both_domain_and_issuer(readings: Sequence[Reading]) -> Iterator[Problem]:
@@ -90,7 +91,7 @@ def _with_openid(scope: Value) -> Value:
 
 def _unsuitable_response_mode(values: Mapping[str, Value]) -> Iterator[Problem]:
     mode = values.get("response_mode")
-    if mode and mode.text == "query" and values["response_type"].text != "code":
+    if mode and mode.text == "query" != default_response_mode(values["response_type"].text):
         yield Problem(
             "response_mode",
             "must be `fragment` or `form_post`: a token never travels in a query (RFC 9700, 4.3.2)",

@@ -32,7 +32,7 @@ def ours(provider: str, port: int) -> tuple[str, list[object]]:
     redirect_uri = f"http://localhost:{port}/callback/"
     params = ParamsAuth0(domain=provider, client_id=CLIENT_ID, redirect_uri=redirect_uri, audience="api/fruit")
     auth = Auth(params).sign_in(timeout=WAIT)
-    return str(auth.access_token), [auth, auth.access_token, auth.tokens]
+    return str(auth.access_token), [auth, auth.access_token]
 
 
 def requests_auth(provider: str, port: int) -> tuple[str, list[object]]:

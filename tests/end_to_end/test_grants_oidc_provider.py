@@ -12,12 +12,14 @@ import pytest
 import requests
 
 from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.errors import ProviderRefused, SignInNeeded
+from ipyauth_magic.flows.sign_in import SignIn
 from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
 from tests.support.attempts import Attempt
-from tests.support.auths import is_good, params_of, source_of, tokens_of
+from tests.support.auths import is_good, source_of, tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
 from tests.support.scripted_browser import query_of
@@ -34,7 +36,7 @@ def provider(redirect_uri: str) -> Iterator[OidcProvider]:
 def new_session() -> None:
     """Begin without what was fetched or kept before."""
     provider_module._providers.clear()
-    memory._tokens.clear()
+    memory.SESSION.forget_all()
 
 
 @pytest.fixture
@@ -179,12 +181,9 @@ def test_a_refresh_token_that_has_ended(
 def test_device(provider: OidcProvider, redirect_uri: str) -> None:
     """Alice enters the code on another machine; afterwards the tokens are renewed as any others."""
     auth = Auth(fruit_params(provider, redirect_uri), flow="device")
-    attempt = Attempt(params_of(auth), 60, grant=auth.grant)
-    person = threading.Thread(target=lambda: enter_code(attempt, redirect_uri))
-    person.start()
-    source_of(auth).save(attempt.result())
-    person.join(60)
-    attempt.join()
+    sign_in = authenticator_of(auth).offer()
+    enter_code(sign_in, redirect_uri)
+    sign_in.wait()
     assert auth.logged_as == "alice"
     assert set(auth.scope.split()) >= {"read:exotic-fruit", "write:usual-fruit"}
     before = tokens_of(auth)
@@ -193,10 +192,10 @@ def test_device(provider: OidcProvider, redirect_uri: str) -> None:
     assert tokens_of(auth).refresh_token not in (None, before.refresh_token)
 
 
-def enter_code(attempt: Attempt, redirect_uri: str) -> None:
+def enter_code(sign_in: SignIn, redirect_uri: str) -> None:
     """Go to the address that is shown, enter the code that is shown, sign in and allow it."""
-    attempt.wait_for_url(30)
-    shown = attempt.device_authorization
+    sign_in.wait_for_link(30)
+    shown = sign_in.progress.device
     assert shown is not None
     page = ProviderVisitor("alice", redirect_uri, user_code=shown.user_code).visit(shown.verification_uri)
     assert not isinstance(page, str)
@@ -207,7 +206,7 @@ def test_a_denied_device(provider: OidcProvider, redirect_uri: str) -> None:
     """In the provider's words."""
     attempt = Attempt(fruit_params(provider, redirect_uri), 60, flow="device", renewable=True)
     attempt.wait_for_url(30)
-    shown = attempt.device_authorization
+    shown = attempt.progress.device
     assert shown is not None
     ProviderVisitor("alice", redirect_uri, denies=True, user_code=shown.user_code).visit(shown.verification_uri)
     with pytest.raises(ProviderRefused) as caught:

@@ -64,7 +64,7 @@ def sign_in(params: ParamsAuth0, browser: ProviderBrowser, timeout: float = 60) 
     attempt = Attempt(params, timeout)
     try:
         attempt.wait_for_url(30)
-        assert attempt.url is not None, attempt.error
+        assert attempt.url is not None, attempt.progress.error
         browser.open_in_thread(attempt.url)
         return attempt.result()
     finally:

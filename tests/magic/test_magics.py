@@ -117,7 +117,7 @@ def test_parameters_may_come_from_ipythons_configuration(
     shell.run_line_magic("config", f"Auth0Magics.redirect_uri = {redirect_uri!r}")
     shell.run_line_magic("config", "Auth0Magics.client_id = 'other'")
     assert run(shell, f"%auth0 client_id={issuer.client_id}")[0].success
-    origins = {row.name: row.origin for row in shell.user_ns["auth"].params.explain()}
+    origins = {row.name: row.origin for row in params_of(shell.user_ns["auth"]).explain()}
     assert (origins["domain"], origins["client_id"]) == ("IPython configuration", "the magic's line")
 
 
@@ -229,7 +229,7 @@ def test_token_shows_claims_and_no_secret(shell: InteractiveShell, cell: Cell, u
         for part in ("alice", "auth0|alice", "api/fruit", "read:usual-fruit", "Lifetime"):
             assert part in text
         assert not any(part in text for part in str(shell.user_ns["token"]).split("."))
-        assert shell.user_ns["auth"].tokens.claims["nonce"] not in text
+        assert tokens_of(shell.user_ns["auth"]).claims["nonce"] not in text
     assert "<progress" in bundle["text/html"]
     assert not any(word in bundle["text/html"] for word in ("<script", "<style", "<svg", " id=", "onclick"))
 
@@ -493,5 +493,5 @@ def test_a_renewal_whose_answer_is_no_token_does_not_end_the_cell(
     names = ("domain", "client_id", "redirect_uri", "audience", "scope")
     lines = [f"{name}={getattr(params_of(auth), name)}" for name in names]
     assert run(shell, "\n".join(["%%auth0 --flow code", *lines]))[0].success
-    assert shell.user_ns["auth"].is_signed_in
+    assert is_good(shell.user_ns["auth"])
     assert len(user_browser.opened) == 2

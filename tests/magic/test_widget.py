@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from ipywidgets.widgets.widget import _instances
 from nbclient import NotebookClient
 
 from fruit_service.issuer.server import LocalIssuer
@@ -54,6 +55,7 @@ class Page:
         self.displayed: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
+        self._earlier = set(_instances)
         monkeypatch.setattr(widget, "display", lambda data, **options: self.displayed.append(data))
         monkeypatch.setattr(auth_display, "in_notebook", lambda: True)
         monkeypatch.setattr(AuthWidget, "send", lambda _, content, buffers=None: self.messages.append(content))
@@ -61,9 +63,14 @@ class Page:
     def show(self, shown: Auth) -> AuthWidget:
         """Display *shown* and return its widget."""
         shown._ipython_display_()
-        assert shown._widget is not None
-        shown._widget.observe(lambda change: self.states.append(change["new"]), "state")
-        return shown._widget
+        displayed = widget_of(self.displayed[-1])
+        displayed.observe(lambda change: self.states.append(change["new"]), "state")
+        return displayed
+
+    @property
+    def widgets(self) -> list[str]:
+        """The identifiers of all widgets that were made, shown or not: nbclient would save each."""
+        return [name for name in _instances if name not in self._earlier]
 
     def press(self, pressed: AuthWidget, action: str, view: str = "first") -> None:
         """Send what a button of *view* sends."""
@@ -91,6 +98,13 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Page:
     return Page(monkeypatch)
 
 
+def widget_of(displayed: dict[str, Any]) -> AuthWidget:
+    """Return the widget that a bundle names, as a front end finds it."""
+    found = _instances[displayed[MIME]["model_id"]]
+    assert isinstance(found, AuthWidget)
+    return found
+
+
 def until(holds: Callable[[], bool]) -> None:
     """Wait until *holds* says so."""
     deadline = time.monotonic() + 20
@@ -101,7 +115,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 def port(of: Auth) -> int:
     """Return the port at which *of* listens."""
-    return port_of(of.params.redirect_uris[0])
+    return port_of(params_of(of).redirect_uris[0])
 
 
 # What is shown
@@ -147,7 +161,7 @@ def test_where_nobody_can_answer_there_is_no_widget(
     monkeypatch.setattr(auth_display, "person_can_answer", lambda: False)
     a = make_auth()
     a._ipython_display_()
-    assert a._widget is None
+    assert page.widgets == []
     assert cards[0]["text/plain"].startswith("Not signed in")
 
 
@@ -159,7 +173,7 @@ def test_without_anywidget_there_is_the_card(
     monkeypatch.setattr(auth_display.Output, "show", lambda output, bundle: cards.append(bundle))
     a = make_auth()
     a._ipython_display_()
-    assert a._widget is None
+    assert page.widgets == []
     until(lambda: "/authorize?" in cards[-1]["text/html"])
 
 
@@ -169,7 +183,7 @@ def test_a_terminal_shows_the_card(page: Page, make_auth: MakeAuth, monkeypatch:
     monkeypatch.setattr(auth_display.Output, "show", lambda output, bundle: None)
     a = make_auth()
     a._ipython_display_()
-    assert a._widget is None
+    assert page.widgets == []
 
 
 # Signing in
@@ -478,10 +492,11 @@ def test_a_defect_is_told(
 WIDGET_UNATTENDED = """
 get_ipython().kernel._allow_stdin = True  # as if somebody were there
 display(auth)
-auth._widget._handle_custom_msg({"action": "copy", "view": "x"}, [])
-auth._widget._handle_custom_msg({"action": "inspect", "view": "x"}, [])
-auth._widget._handle_custom_msg({"action": "sign_in", "view": "x"}, [])
 import threading
+from ipywidgets.widgets.widget import _instances
+[shown] = [each for each in _instances.values() if hasattr(each, "_esm")]
+for action in ("copy", "inspect", "sign_in"):
+    shown._handle_custom_msg({"action": action, "view": "x"}, [])
 [each.join() for each in threading.enumerate() if each.name == "ipyauth-widget"]
 """
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.callback import listener
+from ipyauth_magic.callback import receiver
 from ipyauth_magic.protocol.messages import parse_response
 from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.attempts import Attempt
@@ -40,5 +40,5 @@ def arrivals(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         arrived.append(parse_response(text))
         return dict(arrived[-1])
 
-    monkeypatch.setattr(listener, "parse_response", parse)
+    monkeypatch.setattr(receiver, "parse_response", parse)
     return arrived
