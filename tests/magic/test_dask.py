@@ -21,6 +21,7 @@ from distributed import Client, LocalCluster, Security
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.clients.dask import kernel, worker
 from ipyauth_magic.clients.dask.kernel import TokenPublisher, is_safe
 from ipyauth_magic.clients.dask.worker import WorkerAuth
@@ -103,7 +104,7 @@ def test_renewal_reaches_every_worker(client: Client, make_auth: Callable[..., A
     auth = make_auth().sign_in()
     first = auth.access_token
     with auth.on_dask(client) as on_workers:
-        second = auth.renewed_token(first)
+        second = auth.renew().access_token
         for worker in client.scheduler_info()["workers"]:
 
             def sends_the_second(worker: str = worker) -> bool:
@@ -249,6 +250,7 @@ def test_unexpected_error(
 def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
     """Every worker forgets, also after an error. A later task raises an error. No thread goes on in the kernel."""
     auth = make_auth().sign_in()
+    connected = authenticator_of(auth).changed._functions
     with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012
         assert all(client.run(blocks).values())
         raise ZeroDivisionError
@@ -258,7 +260,7 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
     with pytest.raises(NoTokenHere, match="use `auth` itself"):
         requests.get(api.url, auth=on_workers, timeout=DEADLINE)
     until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
-    assert authenticator_of(auth).changed._functions == connected
+    assert authenticator_of(auth).changed._functions == connected, "the signal still calls the publisher"
     assert client.submit(len, "the client works on").result(DEADLINE) == 19
 
 
@@ -279,6 +281,7 @@ def test_interrupt_as_the_block_begins(
 ) -> None:
     """Nothing is left running, neither here nor there."""
     auth = make_auth().sign_in()
+    connected = authenticator_of(auth).changed._functions
 
     def interrupted(step: Callable[..., Any]) -> Callable[..., None]:
         def run(*args: object, **options: object) -> None:
@@ -294,7 +297,7 @@ def test_interrupt_as_the_block_begins(
                 pass
     assert set(map(tuple, client.run(blocks).values())) == {()}
     until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
-    assert authenticator_of(auth).changed._functions == connected
+    assert authenticator_of(auth).changed._functions == connected, "the signal still calls the publisher"
 
 
 def test_worker_that_hangs_or_dies(
@@ -373,7 +376,7 @@ def test_messages_that_are_none(client: Client, make_auth: Callable[..., Auth], 
             client.log_event(name, message)
         client.log_event(name, {"worker": "tcp://127.0.0.1:1", "public_key": key, "refused": None})
         assert call(client, api.url, on_workers).status_code == 200
-        auth.renewed_token(auth.access_token)
+        auth.renew()
         until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == auth.access_token)
 
 

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nbclient import NotebookClient
 
 from fruit_service.issuer.server import LocalIssuer
 from tests.magic.test_magics import run
+from tests.support.auths import source_of, tokens_of
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.scripted_tab import browser_command
@@ -39,23 +41,24 @@ FAILURES: dict[str, dict[str, Any]] = {
 
 SETUP = """
 import logging, os, requests
-from tests.support.auths import params_of, sign_in_of, source_of, tokens_of
 logging.basicConfig(level=logging.DEBUG, filename="debug.log")
 %xmode Verbose
 %load_ext ipyauth_magic
+from ipyauth_magic.auth import authenticator_of
 """
 
 USES = [
     "token",
     "[token], {'Authorization': token}",
     "auth",
-    "repr(auth), repr(vars(auth)), auth._authenticator.source.current, auth.claims.get('sub')",
+    "inside = authenticator_of(auth)",
+    "repr(auth), repr(vars(auth)), inside.source.current, auth.claims.get('sub')",
     "%token",
     "%token --json",
     "%token --list",
     "%token --config",
     "auth.show()",
-    "auth._authenticator.params.explain()",
+    "inside.params.explain()",
     "%who\n%whos",
     "mine, my_id = auth.access_token, auth.id_token",
     "%who\n%whos\n%who_ls",
@@ -74,11 +77,11 @@ USES = [
     "import traceback; traceback.print_exception(kept)",
     "raise ExceptionGroup('many', [kept])",
     "import pickle; pickle.dumps(token)",
-    "import copy; copy.copy(token), copy.deepcopy(auth._authenticator.source.current.access_token)",
+    "import copy; copy.copy(token), copy.deepcopy(inside.source.current.access_token)",
     "%history",
     "auth.claims",
     "auth.userinfo()",
-    "vars(auth), vars(auth._authenticator.sign_in) if auth._authenticator.sign_in else None",
+    "[vars(each) for each in (auth, inside, inside.source, inside.sign_in, inside.sign_in.source)]",
     "locals().keys() and [v for k, v in globals().items() if k in ('token', 'auth')]",
 ]
 
@@ -125,6 +128,7 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
     assert len(secrets) > 20, "the browser played, and told what must stay secret"
     for said in ("Signed in as alice", "Signed out", "You are not signed in yet."):
         assert said in (folder / "saved.ipynb").read_text()
+    assert names_of_errors(document).isdisjoint({"NameError", "AttributeError", "ModuleNotFoundError", "SyntaxError"})
     assert failed_sign_ins(document) == len(FAILURES) + 1
     by_python = [cell for cell in document.cells if cell.source.startswith("auth.sign_in(")]
     assert [cell.outputs[-1].output_type for cell in by_python] == ["error"] * (len(FAILURES) - 1)
@@ -137,6 +141,12 @@ def secrets_in(folder: Path) -> set[str]:
     found = set((folder / "secrets.txt").read_text().split())
     segments = {segment for secret in found for segment in secret.split(".")[1:] if len(segment) > 20}
     return {secret for secret in found | segments if not secret.startswith("eyJhbGciOiJub25l")}
+
+
+def names_of_errors(document: Any) -> set[str]:
+    """Return the classes of the errors that cells ended with."""
+    outputs = [output for cell in document.cells for output in cell.outputs]
+    return {output.ename for output in outputs if output.output_type == "error"}
 
 
 def failed_sign_ins(document: Any) -> int:
@@ -329,21 +339,19 @@ def test_a_renewal_that_fails_shows_no_secret(
     caplog.set_level(logging.DEBUG)
     own_issuer.switches.access_token_lifetime = 60
     shell.run_line_magic("xmode", "Verbose")
-    shell.run_cell("import requests, datetime, dataclasses")
+    shell.run_cell("import requests")
     _, *shown = run(
         shell,
         f"%auth0 --flow code domain={own_issuer.issuer.rstrip('/')} client_id={own_issuer.client_id} "
         f"redirect_uri={own_issuer.callback_urls[0]} audience=api/fruit",
     )
-    tokens = shell.user_ns["auth"].tokens
+    source, tokens = source_of(shell.user_ns["auth"]), tokens_of(shell.user_ns["auth"])
     secrets = {str(tokens.access_token), str(tokens.refresh_token), "secretsecretsecretsecret"}
     secrets |= {value for value in user_browser.seen if len(value) > 30}
     answer = {"access_token": "secretsecretsecretsecret", "token_type": "Bearer", "expires_in": 60}
     for use in ("auth.access_token", "requests.get('http://127.0.0.1:1/', auth=auth)", "%token --renew", "%token"):
         own_issuer.switches.answer("/oauth/token", 200, answer | BROKEN_TOKEN_RESPONSES[what])
-        end = "auth._authenticator.source.save(dataclasses.replace(auth._authenticator.source.current, refresh_token=r, expires_at=auth._authenticator.source.current.obtained_at))"
-        shell.user_ns["r"] = tokens.refresh_token
-        shell.run_cell(end)
+        source.save(replace(tokens, expires_at=tokens.obtained_at))
         result, *more = run(shell, use)
         assert result.success is (use.startswith("%token") and "renew" not in use), use
         shown += more

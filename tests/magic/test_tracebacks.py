@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth
+from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.display.traceback_masking import guard_tracebacks, unguard_tracebacks
 from ipyauth_magic.errors import NotSignedIn
 from ipyauth_magic.protocol.tokens import RefreshToken
@@ -20,7 +21,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from tests.magic.test_leaks import assert_silent
 from tests.magic.test_magics import run
 from tests.magic.test_renewal import end_tokens
-from tests.support.auths import source_of, tokens_of
+from tests.support.auths import tokens_of
 from tests.support.scripted_browser import ScriptedBrowser
 
 MODES = ("Plain", "Context", "Verbose", "Minimal")
@@ -112,33 +113,30 @@ def test_group_that_holds_itself(guarded: InteractiveShell) -> None:
 
 
 class RefusingStore(MemoryStore):
-    """A user's store that fails."""
+    """A user's store that forgets nothing."""
 
-    def save(self, *_: object) -> None:
+    def forget(self, key: str) -> None:
         """Fail."""
         self.refuse()
 
     def refuse(self) -> None:
-        """Raise an error of the user's own."""
+        """Raise an error of ours, at a line of the user's."""
         raise NotSignedIn  # the store's own line
 
 
-def test_users_frames_within_ours(
-    guarded: InteractiveShell, make_auth: Callable[..., Auth], own_issuer: LocalIssuer
-) -> None:
+def test_users_frames_within_ours(guarded: InteractiveShell, make_auth: Callable[..., Auth]) -> None:
     """A class of the user's that we call, and that fails, is shown where it fails."""
-    guarded.user_ns["auth"] = auth = make_auth().sign_in()
-    source_of(auth)._store = RefusingStore()
-    text = shown(guarded, "auth._authenticator.source.take(auth._authenticator.source.current)  # mine", "Verbose")
+    guarded.user_ns["auth"] = make_auth(store=RefusingStore()).sign_in()
+    text = shown(guarded, "auth.clear()  # mine", "Verbose")
     assert "# mine" in text
     assert "# the store's own line" in text
     assert [part for part in HIDDEN if part in text] == []
 
 
 @pytest.mark.parametrize("mode", MODES[:3])
-def test_error_of_another_kind(mode: str, guarded: InteractiveShell) -> None:
+def test_error_of_another_kind(mode: str, guarded: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A defect shows where it is, so that it can be reported; but for the mode that prints the variables there."""
-    guarded.user_ns["auth"]._kept = None
+    monkeypatch.setattr(authenticator_of(guarded.user_ns["auth"]), "source", None)
     text = shown(guarded, "auth.access_token  # mine", mode)
     assert "AttributeError" in text
     assert "# mine" in text
