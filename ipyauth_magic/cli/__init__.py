@@ -16,7 +16,7 @@ from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, Sto
 from ..flows.clock import utc_now
 from ..protocol.tokens import TokenSet
 from ..settings.line import BadOption, check_options
-from ..settings.options import COMMANDS
+from ..settings.options import COMMAND, COMMANDS
 from .command import PROGRAM, Command
 from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, say
 
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("command", choices=[*_COMMANDS], metavar="login|token|status|logout", help="what to do")
     for option in COMMANDS:
-        made.add_argument(*option.names, **option.for_argparse())
+        made.add_argument(*option.names, **option.for_argparse(COMMAND))
     return made
 
 
