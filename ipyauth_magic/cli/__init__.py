@@ -125,7 +125,7 @@ def _logout(command: Command) -> int:
     try:
         command.auth.sign_out(open_browser=not command.options.no_browser)
     except NotSignedIn:
-        say("There is no sign-in for these parameters.")
+        say("You are not signed in for this.")
         return FAILED
     return GOOD
 
