@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ..display.view import view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded
 from ..settings.line import BadOption, check_options
-from ..settings.options import COMMANDS
+from ..settings.options import COMMAND, COMMANDS
 from .command import PROGRAM, Command
 from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, say
 
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("command", choices=[*_COMMANDS], metavar="login|token|status|logout", help="what to do")
     for option in COMMANDS:
-        made.add_argument(*option.names, **option.for_argparse())
+        made.add_argument(*option.names, **option.for_argparse(COMMAND))
     return made
 
 
@@ -111,7 +111,7 @@ def _logout(command: Command) -> int:
     try:
         command.auth.sign_out(open_browser=not command.options.no_browser)
     except NotSignedIn:
-        say("There is no sign-in for these parameters.")
+        say("You are not signed in for this.")
         return FAILED
     return GOOD
 

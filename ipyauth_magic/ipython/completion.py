@@ -5,47 +5,26 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
-    from IPython.core.interactiveshell import InteractiveShell
 
     from .namespace import Namespace
 
-# Compiled by the first Tab, not by %load_ext.
-_LINE = r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(auth0|token)\b"
-_CELL = r"^\s*%%auth0\b"
+_LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(auth0|token)\b")
+_CELL = re.compile(r"^\s*%%auth0\b")
 
 
-def add_completion(shell: InteractiveShell, namespace: Namespace) -> None:
-    """Add our matcher to the shell's completer, except before IPython 8.6: matchers see one word only there."""
-    from IPython.core import completer
-
-    def complete(context: CompletionContext) -> SimpleMatcherResult:
-        return _complete(context, namespace)
-
-    if hasattr(completer, "context_matcher"):
-        remove_completion(shell)
-        complete.matcher_api_version = 2  # type: ignore[attr-defined]
-        shell.Completer.custom_matchers.append(complete)
-
-
-def remove_completion(shell: InteractiveShell) -> None:
-    """Take our matcher away."""
-    matchers: list[Any] = getattr(shell.Completer, "custom_matchers", [])
-    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "__module__", "") != __name__]
-
-
-def _complete(context: CompletionContext, namespace: Namespace) -> SimpleMatcherResult:
+def complete(context: CompletionContext, namespace: Namespace) -> SimpleMatcherResult:
     """Return what fits at the cursor, on the line of one of our magics or in the cell of `%%auth0`; else nothing."""
     lines = context.full_text.split("\n")
     if context.cursor_line >= len(lines):
         return {"completions": []}
     before = lines[context.cursor_line][: context.cursor_position]
-    if on_line := re.match(_LINE, before):
+    if on_line := _LINE.match(before):
         return _matches(*_on_line(on_line.group(1), before, namespace))
-    if context.cursor_line > 0 and re.match(_CELL, lines[0]):
+    if context.cursor_line > 0 and _CELL.match(lines[0]):
         return _matches(*_in_cell(before))
     return {"completions": []}
 

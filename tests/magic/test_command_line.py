@@ -153,7 +153,7 @@ def test_nobody_is_signed_in(machine: Machine) -> None:
     assert (status.returncode, status.stdout) == (1, "")
     assert "Not signed in" in status.stderr
     logout = machine.run("logout", "-f", "demo.env")
-    assert (logout.returncode, logout.stderr) == (1, "There is no sign-in for these parameters.\n")
+    assert (logout.returncode, logout.stderr) == (1, "You are not signed in for this.\n")
     token = machine.run("token", "-f", "demo.env", "scope=read:usual-fruit read:exotic-fruit")
     assert (token.returncode, token.stdout) == (1, "")
     assert machine.opened == []

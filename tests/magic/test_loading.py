@@ -13,9 +13,7 @@ HEAVY = (
 OWN = {
     "ipyauth_magic",
     "ipyauth_magic.ipython",
-    "ipyauth_magic.ipython.completion",
     "ipyauth_magic.ipython.magics",
-    "ipyauth_magic.ipython.namespace",
     "ipyauth_magic.settings",
     "ipyauth_magic.settings.options",
     "ipyauth_magic.settings.parameters",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import urllib3.util.connection
@@ -16,7 +16,7 @@ from ipyauth_magic import Auth
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.display.traceback_masking import guard_tracebacks, unguard_tracebacks
 from ipyauth_magic.errors import NotSignedIn
-from ipyauth_magic.protocol.tokens import RefreshToken
+from ipyauth_magic.protocol.tokens import RefreshToken, TokenSet
 from ipyauth_magic.store.memory import MemoryStore
 from tests.magic.test_leaks import assert_silent
 from tests.magic.test_magics import run
@@ -113,21 +113,30 @@ def test_group_that_holds_itself(guarded: InteractiveShell) -> None:
 
 
 class RefusingStore(MemoryStore):
-    """A user's store that forgets nothing."""
+    """A user's store that fails, once it is to refuse."""
+
+    refuses = False
+
+    def save(self, key: str, tokens: TokenSet) -> bool:
+        """Keep the tokens, or fail."""
+        return self.refuse() if self.refuses else super().save(key, tokens)
 
     def forget(self, key: str) -> None:
-        """Fail."""
-        self.refuse()
+        """Forget the tokens, or fail."""
+        self.refuse() if self.refuses else super().forget(key)
 
-    def refuse(self) -> None:
+    def refuse(self) -> NoReturn:
         """Raise an error of ours, at a line of the user's."""
         raise NotSignedIn  # the store's own line
 
 
-def test_users_frames_within_ours(guarded: InteractiveShell, make_auth: Callable[..., Auth]) -> None:
-    """A class of the user's that we call, and that fails, is shown where it fails."""
-    guarded.user_ns["auth"] = make_auth(store=RefusingStore()).sign_in()
-    text = shown(guarded, "auth.clear()  # mine", "Verbose")
+@pytest.mark.parametrize("call", ["auth.sign_in(force=True)", "auth.renew()", "auth.clear()"])
+def test_users_frames_within_ours(call: str, guarded: InteractiveShell, make_auth: Callable[..., Auth]) -> None:
+    """A class of the user's that we call, in whichever thread, is shown where it fails."""
+    store = RefusingStore()
+    guarded.user_ns["auth"] = make_auth(store=store).sign_in()
+    store.refuses = True
+    text = shown(guarded, f"{call}  # mine", "Verbose")
     assert "# mine" in text
     assert "# the store's own line" in text
     assert [part for part in HIDDEN if part in text] == []
