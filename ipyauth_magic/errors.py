@@ -19,7 +19,6 @@
         ├── SignInTimeout        no response came in time
         ├── SignInCancelled      the user or the program ended the wait
         ├── ProviderRefused      the provider answered with an error
-        │   └── UserNeeded       the provider cannot answer without asking the user
         ├── InvalidResponse      a response breaks its standard
         └── InvalidIdToken       the ID token failed a check
             ├── UnknownKey       the provider publishes no key that fits the signature
@@ -197,14 +196,6 @@ class ProviderRefused(SignInFailed):
         is_about_api = self.error == "access_denied" and (self.error_description or "").startswith("Service not found")
         error = "invalid_target" if is_about_api else self.error
         return REMEDIES.get(error, "Check the application's settings at the provider, then try again.")
-
-
-class UserNeeded(ProviderRefused):
-    """The provider cannot answer a request with `prompt=none` (OpenID Connect Core, 3.1.2.6)."""
-
-    def __init__(self, refused: ProviderRefused) -> None:
-        super().__init__(refused.error, refused.error_description)
-        self.args = ("The provider needs your input. Continue in the tab that opens next, or sign in again.",)
 
 
 class InvalidResponse(SignInFailed):

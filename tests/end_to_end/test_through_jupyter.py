@@ -281,7 +281,7 @@ def test_the_tab_wins_the_race_against_the_box(
             box = cell.locator.locator("input[type=password]")
             box.wait_for()
             signed_in(notebook, cell)
-            cell.wait_for_text("Press Enter in the empty box to go on")
+            cell.wait_for_text("Press Enter in the empty box to continue")
             cell.screenshot(artefacts / "tab-won.png")
             box.press("Enter")
             cell.wait_for_text("Signed in as alice").wait()
