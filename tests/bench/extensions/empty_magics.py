@@ -38,7 +38,12 @@ class EmptyMagics(Magics):
     @argument("--no-browser", action="store_true", help="only show the link")
     @argument("--paste", action="store_true", help="also ask for the URL at which the browser ended")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
-    @argument("--store", metavar="WHERE", help="keep tokens in: memory (default), keyring, file, none")
+    @argument(
+        "--store",
+        metavar="WHERE",
+        help="keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not encrypted), "
+        "none",
+    )
     @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
