@@ -78,16 +78,18 @@ class Redirect:
         self._listener.join(timeout)
 
     def _open(self, sign_in: SignIn) -> None:
-        mode = response_mode(self._params, self._is_forwarded)
-        if self._endpoint is None or mode is None:
-            metadata = self._provider.metadata()
+        is_ready, mode = self._provider.is_ready, response_mode(self._params, self._is_forwarded)
+        is_known = self._endpoint is not None and mode is not None
+        metadata = None if is_known and not is_ready else self._provider.metadata(with_keys=False)
+        if metadata is not None:
             self._endpoint = self._endpoint or metadata.authorization_endpoint
-            mode = response_mode(self._params, self._is_forwarded, metadata) or "query"
+        mode = response_mode(self._params, self._is_forwarded, metadata)
+        assert self._endpoint is not None
+        assert mode is not None
         request = authorization_request(self._params, self._grant, self.redirect_uri, mode, self._is_repeated)
         self._request = request
-        is_ready = self._provider.is_ready
-        if is_ready:
-            self._check()
+        if metadata is not None:
+            check_metadata(metadata, request, self._endpoint)
         self._listener.publish(request.state)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         sign_in.show_link(request.url(self._endpoint))

@@ -31,6 +31,9 @@ RETRY_AFTER = 60.0
 PATIENCE = 2.0
 """Seconds for which a thread waits for the answer to another thread's question, before it asks for itself."""
 
+NEW = 30.0
+"""Seconds for which metadata are used without another request while the keys are loaded."""
+
 _providers: dict[str, Provider] = {}
 _providers_lock = threading.Lock()
 
@@ -47,7 +50,7 @@ class Provider:
         self._lock = threading.RLock()
         self._metadata: ProviderMetadata | None = None
         self._keys: tuple[Key, ...] = ()
-        self._fetched_at = -KEPT_FOR
+        self._fetched_at = self._described_at = -KEPT_FOR
 
     @classmethod
     def of(cls, issuer: str) -> Provider:
@@ -61,16 +64,19 @@ class Provider:
         with _providers_lock:
             return [each._metadata for each in _providers.values() if each._metadata is not None]
 
-    def metadata(self) -> ProviderMetadata:
+    def metadata(self, with_keys: bool = True) -> ProviderMetadata:
         """Return the provider's metadata (OpenID Connect Discovery, section 4).
+
+        Args:
+            with_keys: load the keys too; if not, they are loaded later, while the user signs in.
 
         Raises:
             ProviderError: the provider cannot be reached, or its document cannot be used.
         """
         with self._asking():
-            if self._metadata is None or not self.is_ready:
+            if with_keys and not self.is_ready:
                 self._metadata = self._load()
-            return self._metadata
+            return self._metadata or self._describe()
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -84,13 +90,19 @@ class Provider:
 
     def _load(self) -> ProviderMetadata:
         try:
-            metadata = ProviderMetadata.from_document(fetch_json(discovery_url(self.issuer)), self.issuer)
+            is_new = self._clock() - self._described_at < NEW
+            metadata = self._metadata if self._metadata is not None and is_new else self._describe()
             self._fetch_keys(metadata.jwks_uri)
         except ProviderUnreachable:
             if self._metadata is None or not self._keys:
                 raise
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
             return self._metadata  # old metadata mostly still works; if not, the next request fails with its reason
+        return metadata
+
+    def _describe(self) -> ProviderMetadata:
+        metadata = ProviderMetadata.from_document(fetch_json(discovery_url(self.issuer)), self.issuer)
+        self._metadata, self._described_at = metadata, self._clock()
         return metadata
 
     @property
