@@ -77,7 +77,7 @@ def test_jupyter_hands_a_response_over(folder: Path) -> None:
 
 def test_what_jupyter_did_not_hand_over_is_refused(folder: Path) -> None:
     """Another secret, none, another path or method, another state; and the wait goes on."""
-    with listening(AT_JUPYTER, JUPYTER) as (listener, waiting):
+    with listening(AT_JUPYTER, JUPYTER) as (_, waiting):
         hand_off = meeting()
         origin = f"http://127.0.0.1:{hand_off.port}"
         secret = {"X-Ipyauth-Secret": hand_off.secret, "Content-Type": FORM}
@@ -98,7 +98,7 @@ def test_what_jupyter_did_not_hand_over_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(("where", "error"), [("fragment", None), ("query", "invalid_response_mode")])
 def test_a_token_never_comes_in_a_query(folder: Path, where: str, error: str | None) -> None:
     """Jupyter tells where it stood; only a response that was asked for there may come so."""
-    with listening(AT_JUPYTER, JUPYTER) as (listener, waiting):
+    with listening(AT_JUPYTER, JUPYTER) as (_, waiting):
         waiting.verify.set()
         hand_over(meeting(), X_Ipyauth_Response_In=where)
         waiting.join()

@@ -41,8 +41,8 @@ class EmptyMagics(Magics):
     @argument(
         "--store",
         metavar="WHERE",
-        help="keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not encrypted), "
-        "none",
+        help="keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not "
+        "encrypted), none",
     )
     @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
