@@ -354,8 +354,18 @@ class Notebook:
             self.page.keyboard.press("Control+s")
             self._wait_for_change(before, 2)
         expect(self.page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty")).to_have_count(0)
-        book: nbformat.NotebookNode = nbformat.read(self.path, as_version=4)
-        return book
+        return self._read(end)
+
+    def _read(self, end: float) -> nbformat.NotebookNode:
+        """Read the file as soon as it is whole: Jupyter empties it, and then writes it."""
+        while True:
+            try:
+                book: nbformat.NotebookNode = nbformat.read(self.path, as_version=4)
+                return book
+            except nbformat.reader.NotJSONError:
+                if time.monotonic() > end:
+                    raise
+                self.page.wait_for_timeout(50)
 
     def _wait_for_change(self, before: int, timeout: float) -> None:
         end = time.monotonic() + timeout
