@@ -23,7 +23,7 @@ IMAGES = ROOT / "docs" / "images"
 RECORD = "sources.json"
 """Of each picture its own digest, and those of its sources."""
 
-_CARD = tuple(f"ipyauth_magic/display/{name}.py" for name in ("card", "cards", "panel"))
+_CARD = tuple(f"ipyauth_magic/display/{name}.py" for name in ("card", "cards", "panel", "view"))
 SOURCES: Mapping[str, Sequence[str]] = {
     "sign-in.png": (
         *_CARD,

@@ -22,11 +22,11 @@ from fruit_service import __main__ as fruit_service
 from fruit_service.issuer import __main__ as local_issuer
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0, cli
+from ipyauth_magic.flows.sign_in import SignIn
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
 from ipyauth_magic.provider import provider
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
-from tests.support.attempts import Attempt
 from tests.support.documents import ROOT, Block, blocks, documents
 from tests.support.keyrings import MemoryKeyring
 from tests.support.ports import free_port
@@ -120,8 +120,8 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     program = webbrowser.GenericBrowser("scripted")
     monkeypatch.setattr(program, "open", places.browser.open_any)
     monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
-    monkeypatch.setattr(Attempt, "_show_code", _with_another_device(Attempt._show_code))
-    memory._tokens.clear()
+    monkeypatch.setattr(SignIn, "show_link", _with_another_device(SignIn.show_link))
+    memory.SESSION.forget_all()
     provider._providers.clear()
     (tmp_path / "demo.env").write_text(places.dotenv(), encoding="utf-8")
     for file in (ROOT / "examples").glob("*.env"):
@@ -132,13 +132,14 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     places.browser.join()
 
 
-def _with_another_device(show_code):  # type: ignore[no-untyped-def]
-    """Return *show_code* with a user who opens its link on a telephone."""
+def _with_another_device(show_link):  # type: ignore[no-untyped-def]
+    """Return *show_link* with a user who opens the link of the device flow on a telephone."""
 
-    def shown(self: Attempt, authorization: DeviceAuthorization) -> None:
-        show_code(self, authorization)
-        url = str(authorization.verification_uri_complete)
-        threading.Thread(target=requests.get, args=(url,), kwargs={"timeout": 20}, daemon=True).start()
+    def shown(self: SignIn, url: str, device: DeviceAuthorization | None = None) -> None:
+        show_link(self, url, device)
+        if device is not None:
+            complete = str(device.verification_uri_complete)
+            threading.Thread(target=requests.get, args=(complete,), kwargs={"timeout": 20}, daemon=True).start()
 
     return shown
 

@@ -97,7 +97,7 @@ class Listener:
         """
         receiver = self._receiver
         if receiver is None:
-            return None
+            return "The sign-in is not ready yet. Paste the address again."
         refusal = run_in_thread(lambda: receiver.take_pasted(text), "ipyauth-pasted")
         return f"{refusal.title}. {refusal.message}" if refusal else None
 

@@ -22,7 +22,7 @@ _OUTCOME = "signed-in"
 ANOTHER_SIGN_IN = pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
 
 Complete = Callable[[Mapping[str, str]], pages.Outcome | None]
-"""Takes the parameters of the response and returns what the tab is told; None if another response came before."""
+"""Takes the parameters of the response and returns what the tab is told; None if the sign-in needs none any more."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Request:
     Attributes:
         target: path and query, not decoded.
         secret: proves that the Jupyter server hands a response over.
-        stood_in: `query` or `fragment`, where the Jupyter server found the response.
+        stood_in: `query` or `fragment`, where the page or the Jupyter server found the response.
     """
 
     method: str

@@ -98,7 +98,7 @@ class NotebookPanel:
             except KeyboardInterrupt:
                 self._drop_box()
                 raise
-            if text is None or (refusal := sign_in.source.paste(text)) is None:
+            if text is None or (refusal := sign_in.response_source.paste(text)) is None:
                 return
             self._refusal = refusal
             self.tick(sign_in.progress)
@@ -177,7 +177,7 @@ class TextPanel:
         """Ask in a line that shows nothing, if there is a terminal."""
         while not sign_in.progress.is_over:
             text = read_in_terminal(self._stream, lambda: sign_in.progress.is_over)
-            if text is None or (refusal := sign_in.source.paste(text)) is None:
+            if text is None or (refusal := sign_in.response_source.paste(text)) is None:
                 return
             self._print(f"  {plain(refusal, 600)}")
 

@@ -23,10 +23,10 @@ from ..protocol.flow import Flow, Grant
 from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..store import Store
+from .response_sources import new_response_source, routes_here
 from .session import Session
 from .sign_in import Progress, SignIn
 from .signal import Signal
-from .sources import new_source, routes_here
 from .token_source import TokenSource
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ class Authenticator:
                 SESSION.take_over(sign_in)
                 sign_in.give_time(timeout)
                 return sign_in
-            # Only now: tokens are saved before their sign-in is over.
+            # In this order: a sign-in saves its tokens before it is over, so one of the two looks finds them.
             if not force and not renew and self.adopt():
                 return None
             is_attended = panel.can_be_answered()
@@ -177,7 +177,7 @@ class Authenticator:
                 return sign_in
             sign_in = self._new(OFFER_TIMEOUT, routes, is_offer=True, is_repeated=self._is_known)
         sign_in.start()
-        # It ends by its own time.
+        # No caller waits, so a thread ends the sign-in when its time is over.
         threading.Thread(target=_wait, args=(sign_in,), name="ipyauth-offer", daemon=True).start()
         return sign_in
 
@@ -187,7 +187,7 @@ class Authenticator:
             sign_in, self.sign_in = self.sign_in, None
         if sign_in is not None:
             sign_in.cancel(SignInCancelled(reason))
-            sign_in.source.join(2.0)
+            sign_in.response_source.join(2.0)
         self.changed.emit()
 
     def leave(self, forget: Callable[[TokenSource], T]) -> T:
@@ -201,7 +201,7 @@ class Authenticator:
             return forget(self.source)
         finally:
             if sign_in is not None:
-                sign_in.source.join(2.0)
+                sign_in.response_source.join(2.0)
             self.changed.emit()
 
     def routes(self) -> tuple[Route, ...]:
@@ -226,15 +226,16 @@ class Authenticator:
         is_offer: bool = False,
         unattended: bool = False,
     ) -> SignIn:
-        source = new_source(self.params, self.grant, routes, is_repeated)
+        response_source = new_response_source(self.params, self.grant, routes, is_repeated)
 
         def save(tokens: TokenSet) -> None:
+            # `begin`, `stop` and `leave` wait for a save that has begun, so that cleared tokens do not come back.
             with self._lock:
                 if self.sign_in is sign_in:  # else it was stopped, or the tokens were cleared
                     self.source.save(tokens)
                     SESSION.remember(self)
 
-        sign_in = SignIn(source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
+        sign_in = SignIn(response_source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
         SESSION.begin(sign_in, is_offer)
         self.sign_in = sign_in
         return sign_in

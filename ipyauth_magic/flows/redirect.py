@@ -47,12 +47,8 @@ class Redirect:
         self.port = self._listener.port
 
     def start(self, sign_in: SignIn) -> None:
-        """Show the link and await the response; in a thread, where the provider has to be asked for its endpoint."""
-        is_known = self._endpoint is not None and response_mode(self._params, self._is_forwarded) is not None
-        if is_known or self._provider.is_ready:
-            self._open(sign_in)
-        else:
-            sign_in.run(lambda: self._open(sign_in), "ipyauth-sign-in")
+        """Show the link and await the response, in a thread: the provider may have to be asked for its endpoint."""
+        sign_in.run(lambda: self._open(sign_in), "ipyauth-sign-in")
 
     def tokens(self, response: Mapping[str, str]) -> TokenSet:
         """Return the verified tokens for the parameters of the response, whose state has been compared.
@@ -78,28 +74,27 @@ class Redirect:
         self._listener.join(timeout)
 
     def _open(self, sign_in: SignIn) -> None:
-        is_ready, mode = self._provider.is_ready, response_mode(self._params, self._is_forwarded)
-        is_known = self._endpoint is not None and mode is not None
-        metadata = None if is_known and not is_ready else self._provider.metadata(with_keys=False)
-        if metadata is not None:
-            self._endpoint = self._endpoint or metadata.authorization_endpoint
+        is_ready = self._provider.is_ready
+        metadata = self._provider.metadata() if is_ready else None
         mode = response_mode(self._params, self._is_forwarded, metadata)
-        assert self._endpoint is not None
-        assert mode is not None
-        request = authorization_request(self._params, self._grant, self.redirect_uri, mode, self._is_repeated)
-        self._request = request
+        if self._endpoint is None or mode is None:
+            metadata = self._provider.metadata(with_keys=False)
+            self._endpoint = self._endpoint or metadata.authorization_endpoint
+            mode = response_mode(self._params, self._is_forwarded, metadata)
+        request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), self._is_repeated)
         if metadata is not None:
             check_metadata(metadata, request, self._endpoint)
+        self._request = request
         self._listener.publish(request.state)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         sign_in.show_link(request.url(self._endpoint))
-        self._listener.serve(awaited(request, self._endpoint), sign_in.complete, sign_in.cancel)
+        self._listener.serve(awaited(request, self._endpoint), sign_in.complete, sign_in.fail)
         if not is_ready:
             # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
-            sign_in.run(self._check, "ipyauth-discovery")
+            self._check()
 
     def _check(self) -> None:
-        """Check that the provider is the one that *request* was made for; it may have to be asked."""
+        """Check the provider's metadata, which may have to be loaded, against the request."""
         assert self._request is not None
         assert self._endpoint is not None
         check_metadata(self._provider.metadata(), self._request, self._endpoint)

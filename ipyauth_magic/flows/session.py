@@ -80,7 +80,7 @@ class Session(Generic[H]):
             offered = [
                 each
                 for each in self._offered
-                if each is not but_for and not each.progress.is_over and each.source.port in ports
+                if each is not but_for and not each.progress.is_over and each.response_source.port in ports
             ]
         self._end(offered, "another sign-in took its place")
 
@@ -109,4 +109,4 @@ class Session(Generic[H]):
         for sign_in in sign_ins:
             sign_in.cancel(SignInCancelled(reason))
         for sign_in in sign_ins:
-            sign_in.source.join(2.0)
+            sign_in.response_source.join(2.0)

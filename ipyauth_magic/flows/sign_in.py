@@ -112,15 +112,15 @@ class ResponseSource(Protocol):
 class SignIn:
     """One sign-in; used from any thread.
 
-        WAITING ── complete() ──▶ COMPLETING ──▶ DONE
+        WAITING ── complete() ──▶ COMPLETING ─────────▶ DONE
            │                          │
-           └────── cancel() ──────────┴────────▶ FAILED
+           └─ cancel(), or an error ──┴───────────────▶ FAILED
 
     The thread that brings the response calls `complete`, which turns it into tokens, saves them, and returns what the
     tab is told. The caller's thread only waits.
 
     Args:
-        source: asks the provider and brings the response; it holds the port already.
+        response_source: asks the provider and brings the response; it holds the port already.
         timeout: seconds to wait for the response.
         save: called with the tokens before anything is told of them; an error there fails the sign-in.
         changed: called from any thread when the progress has changed; it must not block.
@@ -129,15 +129,17 @@ class SignIn:
 
     def __init__(
         self,
-        source: ResponseSource,
+        response_source: ResponseSource,
         timeout: float,
         *,
         save: Callable[[TokenSet], None] = lambda tokens: None,
         changed: Callable[[], None] = lambda: None,
         unattended: bool = False,
     ) -> None:
-        self.source = source
-        self.progress = Progress(State.WAITING, source.scope, source.redirect_uri, source.route)
+        self.response_source = response_source
+        self.progress = Progress(
+            State.WAITING, response_source.scope, response_source.redirect_uri, response_source.route
+        )
         self.tokens: TokenSet | None = None
         self._save = save
         self._changed = changed
@@ -159,7 +161,7 @@ class SignIn:
             open_in_browser(url, self._browser_opened)
         if is_first:
             try:
-                self.source.start(self)
+                self.response_source.start(self)
             except BaseException as error:
                 self.cancel(error if isinstance(error, IpyauthError) else SignInCancelled("it was interrupted"))
                 raise
@@ -167,8 +169,8 @@ class SignIn:
     def wait(self, tick: Callable[[Progress], None] = lambda progress: None) -> TokenSet:
         """Wait for the end, and return the tokens; an interrupt cancels the sign-in.
 
-        A caller's thread does nothing else while a sign-in is under way, so this is the one place where an interrupt
-        can strike. *tick* is called at once, with each change, and once a second.
+        A caller's thread does nothing else while a sign-in is under way. *tick* is called at once, with each change,
+        and once a second.
 
         Raises:
             IpyauthError: why there are no tokens.
@@ -206,26 +208,30 @@ class SignIn:
     def complete(self, response: Any) -> pages.Outcome | None:
         """Turn *response* into tokens and save them; return what the tab is told.
 
-        Return None, and do nothing, if another response came before: the first one is final.
+        Return None, and do nothing, if it is completing or over already: the first response is final.
         """
         with self._lock:
             if self.progress.state is not State.WAITING:
                 return None
             self.progress = replace(self.progress, state=State.COMPLETING)
         try:
-            tokens = self.source.tokens(response)
+            tokens = self.response_source.tokens(response)
             if self.progress.state is State.COMPLETING:
                 self._save(tokens)
             self._end(None, tokens)
         except BaseException as error:
-            self._fail(error)
+            self.fail(error)
         failure = self.progress.error  # of a `cancel` too, if that was faster
         if failure is None:
             return pages.DONE
         return pages.failed(str(failure) if isinstance(failure, IpyauthError) else DEFECT)
 
     def cancel(self, error: BaseException) -> None:
-        """End it by *error*, unless it is over. Then the port is free. A response in work is lost."""
+        """End it by *error*, unless it is over. Then the port is free.
+
+        A response that is being verified is dropped. Tokens that are just being saved may stay: the next sign-in finds
+        them.
+        """
         self._end(error)
 
     def show_link(self, url: str, device: DeviceAuthorization | None = None) -> None:
@@ -254,7 +260,7 @@ class SignIn:
             try:
                 work()
             except BaseException as error:
-                self._fail(error)
+                self.fail(error)
 
         threading.Thread(target=run, name=name, daemon=True).start()
 
@@ -266,7 +272,8 @@ class SignIn:
                 self.cancel(NobodyCanAnswer(why_not))
             self._tell()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """End it by *error* of a thread of its own; an unexpected one is logged."""
         if not isinstance(error, IpyauthError):
             _logger.exception("A sign-in ended by a defect", exc_info=error)
         self._end(error)
@@ -280,8 +287,8 @@ class SignIn:
             # State and nonce stand in the link, and a code in the device authorization.
             self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
             self.tokens = tokens
-        self._tell()
-        self.source.close(linger=error is None)
+        self._tell()  # the caller, before the tab; so a program that ends now waits in `callback/listener.py` for that
+        self.response_source.close(linger=error is None)
 
     def _tell(self) -> None:
         for wakeup in list(self._waiters):

@@ -1,6 +1,6 @@
-"""The ways to ask for tokens: each is a frozen `Flow`, and all that tells one from another stands here.
+"""The ways to ask for tokens: each is a frozen `Flow`, so that no other file compares the name of one.
 
-A new grant is one value here and one file in `flows/`.
+CONTRIBUTING.md has the walk for a new one.
 """
 
 from __future__ import annotations

@@ -137,7 +137,9 @@ class Provider:
             ProviderUnreachable: no answer came, or the provider is busy.
             ProviderError: the provider has no token endpoint, or its answer cannot be read.
         """
-        return self._post("token_endpoint", {**form, **({"resource": resource} if resource else {})})
+        return self._successful(
+            "token_endpoint", {**form, **({"resource": resource} if resource else {})}
+        ).json_object()
 
     def request_device_authorization(self, form: Mapping[str, str]) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the device authorization request *form* (RFC 8628, 3.1).
@@ -146,7 +148,7 @@ class Provider:
             ProviderRefused: the provider answered with an error.
             ProviderError: the provider cannot be reached, or does not support this grant.
         """
-        return self._post("device_authorization_endpoint", form)
+        return self._successful("device_authorization_endpoint", form).json_object()
 
     def userinfo(self, access_token: AccessToken, subject: str) -> dict[str, Any]:
         """Return the claims of the userinfo endpoint about *subject* (OpenID Connect Core, 5.3).
@@ -173,9 +175,6 @@ class Provider:
             ProviderError: the provider cannot be reached, or has no revocation endpoint.
         """
         self._successful("revocation_endpoint", form)
-
-    def _post(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
-        return self._successful(endpoint, form).json_object()
 
     def _successful(self, endpoint: str, form: Mapping[str, str]) -> Answer:
         answer = ask("POST", self.metadata().endpoint(endpoint), form)

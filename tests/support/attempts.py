@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyauth_magic.errors import SignInCancelled
+from ipyauth_magic.flows.response_sources import new_response_source, routes_here
 from ipyauth_magic.flows.sign_in import Progress, SignIn
-from ipyauth_magic.flows.sources import new_source, routes_here
 from ipyauth_magic.protocol.flow import Grant
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.settings.params import ParamsAuth0
@@ -27,7 +27,7 @@ class Attempt(SignIn):
     ) -> None:
         grant = Grant.of(params.response_type, flow, renewable)
         self.params, self.grant = params, grant
-        super().__init__(new_source(params, grant, routes_here(params, grant)), timeout, **how)
+        super().__init__(new_response_source(params, grant, routes_here(params, grant)), timeout, **how)
         self._opens = open_browser
 
     @property
@@ -65,4 +65,4 @@ class Attempt(SignIn):
 
     def join(self, timeout: float = 2.0) -> None:
         """Wait until its port is free."""
-        self.source.join(timeout)
+        self.response_source.join(timeout)

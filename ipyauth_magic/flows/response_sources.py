@@ -24,7 +24,9 @@ def routes_here(params: ParamsAuth0, grant: Grant, bind: str | None = None, past
     return routes_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
 
 
-def new_source(params: ParamsAuth0, grant: Grant, routes: Sequence[Route], is_repeated: bool = False) -> ResponseSource:
+def new_response_source(
+    params: ParamsAuth0, grant: Grant, routes: Sequence[Route], is_repeated: bool = False
+) -> ResponseSource:
     """Return what asks the provider and brings its response; it holds a port of *routes*, where there are any.
 
     Raises:
