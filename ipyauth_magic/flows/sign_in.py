@@ -22,6 +22,9 @@ from ..provider.threads import SLICE, Wakeup
 
 _logger = logging.getLogger("ipyauth_magic")
 
+FIRST_TICK = 0.05
+"""Seconds for the link to become known before a sign-in is shown without it."""
+
 DEFECT = "The sign-in failed in the notebook. Look there."
 
 
@@ -169,24 +172,22 @@ class SignIn:
     def wait(self, tick: Callable[[Progress], None] = lambda progress: None) -> TokenSet:
         """Wait for the end, and return the tokens; an interrupt cancels the sign-in.
 
-        A caller's thread does nothing else while a sign-in is under way. *tick* is called at once, with each change,
-        and once a second.
+        A caller's thread does nothing else while a sign-in is under way. *tick* is called once the
+        link is known or soon after, with each change, and once a second.
 
         Raises:
             IpyauthError: why there are no tokens.
         """
-        next_tick = 0.0
         try:
             with self._waiter() as wakeup:
+                next_tick = time.monotonic() + (0.0 if self.progress.url else FIRST_TICK)
                 while not (progress := self.progress).is_over:
-                    left = progress.ends_at - time.monotonic()
-                    # Once the response is here, the limits of the provider's answers count.
-                    if left <= 0 and progress.state is State.WAITING:
-                        self.cancel(SignInTimeout(self._timeout, self.progress.redirect_uri or None))
-                    elif next_tick == 0.0 or wakeup.wait(min(max(left, 0.01), SLICE)) or time.monotonic() >= next_tick:
+                    if time.monotonic() >= progress.ends_at and progress.state is State.WAITING:
+                        self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
+                    is_news = wakeup.wait(max(0.0, min(next_tick - time.monotonic(), SLICE)))
+                    if (is_news or time.monotonic() >= next_tick) and not (progress := self.progress).is_over:
                         next_tick = time.monotonic() + 1.0
-                        if not (progress := self.progress).is_over:
-                            tick(progress)
+                        tick(progress)
         except BaseException:
             self.cancel(SignInCancelled("it was interrupted"))
             raise
