@@ -97,7 +97,7 @@ class Route:
     Attributes:
         reason: a sentence for the user: the route, and the reason for it.
         listen_at: the redirect URI as our listener sees it, without the prefix that a proxy removes; None if no
-            response comes to a port of ours.
+            port that the redirect URI names is ours: the user pastes the response, or the Jupyter server passes it on.
         bind: the address to listen on, if it is not that of `listen_at`.
         through_server: the Jupyter server receives the response and passes it on.
         paste: the user is asked to paste the URL from the browser's address bar.

@@ -81,7 +81,7 @@ class Auth0Magics(Magics):
 
         `%auth0 -f FILE` on one line does the same without a cell.
         """
-        with usage_errors():
+        with usage_errors("The sign-in was interrupted; the port is free again."):
             from .auth0_magic import auth_for, requested, sign_in
 
             configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
@@ -94,7 +94,7 @@ class Auth0Magics(Magics):
     @line_magic("token")
     def token(self, line: str) -> dict[str, Any] | None:
         """Show the claims of the access token and of the ID token; checks nothing on the network."""
-        with usage_errors():
+        with usage_errors("Interrupted."):
             from .token_magic import token
 
             return token(self.namespace, self._latest, _parse(self.token, line))
@@ -115,15 +115,15 @@ def _parse(magic: Any, line: str) -> Options:
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
+def usage_errors(interrupted: str) -> Iterator[None]:
     """Turn our errors and an interrupt into `UsageError`: IPython shows exactly that class as one line.
 
-    A subclass would show its traceback.
+    A subclass would show its traceback. *interrupted* is the sentence for an interrupt.
     """
     try:
         yield
     except KeyboardInterrupt:
-        message = "The sign-in was interrupted; the port is free again."
+        message = interrupted
     except Exception as error:
         from ..errors import IpyauthError
         from ..settings.line import BadOption

@@ -294,7 +294,7 @@ def test_a_cancelled_attempt_opens_no_browser(redirect_uri: str, user_browser: S
 
 @pytest.fixture
 def known_provider(params: MakeParams) -> Provider:
-    """A provider of which all is at hand, so that whoever asks for the result runs the grant."""
+    """A provider of which metadata and keys are known, so that no sign-in loads them."""
     known = Provider.of(params().expected_issuer)
     known.metadata()
     return known
