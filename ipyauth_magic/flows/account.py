@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ..callback.browser import open_in_browser
 from ..errors import IpyauthError, ProviderRefused
+from ..protocol import auth0
 from ..protocol.flow import Flow
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
@@ -91,7 +92,7 @@ def end_session_url(params: ParamsAuth0, provider: Provider) -> str | None:
     Auth0's own address with `domain`, else that of RP-Initiated Logout 1.0 (section 2). A browser keeps addresses, so
     no token stands in it, not even as `id_token_hint`.
     """
-    endpoint = f"{params.expected_issuer}v2/logout"
+    endpoint = auth0.logout_endpoint(params.expected_issuer)
     if not params.domain:
         offered = provider.metadata().optional_endpoints.get("end_session_endpoint")
         if offered is None:

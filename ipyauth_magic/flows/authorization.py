@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..callback.receiver import Awaited
 from ..errors import ProviderError
+from ..protocol import auth0
 from ..protocol.flow import Grant, PassedOn
 from ..protocol.id_token import Expected
 from ..protocol.messages import AuthorizationRequest
@@ -41,7 +42,7 @@ def authorization_request(
 
 def endpoint_known_at_once(params: ParamsAuth0) -> str | None:
     """Return Auth0's own authorization endpoint; None where only the discovery document tells it."""
-    return f"{params.expected_issuer}authorize" if params.domain else None
+    return auth0.authorization_endpoint(params.expected_issuer) if params.domain else None
 
 
 def response_mode(params: ParamsAuth0, is_forwarded: bool, metadata: ProviderMetadata | None = None) -> str | None:

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import InvalidResponse, IpyauthError, OutOfTime, ProviderRefused, ProviderUnreachable
+from .auth0 import TOO_MANY_REQUESTS
 from .messages import MAX_LIFETIME
 from .tokens import AccessToken, IdToken, RefreshToken, TokenSet
 
 # RFC 6749, A.12 and A.17, without the space, which would end a header's value.
 _TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")
-_PASSING = frozenset({"server_error", "temporarily_unavailable", "too_many_requests"})
-"""Errors of a provider that is busy: the grant may still be good. The last one is Auth0's own."""
-
+_PASSING = frozenset({"server_error", "temporarily_unavailable", TOO_MANY_REQUESTS})
+"""Errors of a provider that is busy: the grant may still be good."""
 
 _OF_A_DEVICE = frozenset({"authorization_pending", "slow_down", "access_denied", "expired_token"})
 """Errors of a poll (RFC 8628, 3.5). They count with any status: Auth0 sends `slow_down` with 429."""

@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from ..protocol import auth0
 from .parameters import FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
 from .sources import Source, collect
@@ -104,7 +105,7 @@ class ParamsAuth0(Parameters):
         """The issuer that the provider must name, to the letter; Auth0's ends with a slash."""
         if self.issuer:
             return self.issuer
-        return f"{self.domain}/" if str(self.domain).startswith("http") else f"https://{self.domain}/"
+        return auth0.issuer_of(str(self.domain))
 
     @property
     def passed_on(self) -> tuple[tuple[str, str], ...]:
