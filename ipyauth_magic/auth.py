@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
 
@@ -11,9 +11,9 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
-from .errors import IpyauthError, SignInCancelled, SignOutIncomplete
+from .errors import SignOutIncomplete
 from .flows import account
-from .flows.authenticator import Authenticator, check_timeout, follow
+from .flows.authenticator import Authenticator, cancel_begun, check_timeout, follow
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken
 from .settings.params import ParamsAuth0
@@ -105,9 +105,8 @@ class Auth:
                 return self
             await asyncio.to_thread(follow, sign_in, shown, open_browser)
         except asyncio.CancelledError:
-            with suppress(IpyauthError):
-                if (begun := await beginning) is not None:
-                    begun.cancel(SignInCancelled("it was interrupted"))
+            beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
+            await asyncio.wait({beginning})
             raise
         shown.end(card_of(authenticator))
         return self

@@ -61,11 +61,13 @@ class Published:
 
     place: PrivateFolder
     name: str
+    process: int = field(default_factory=os.getpid)
 
     def unpublish(self) -> None:
-        """Remove the file. A second call does nothing."""
-        with suppress(OSError):
-            self.place.remove(self.name)
+        """Remove the file. A second call does nothing, and neither does one in a forked child."""
+        if self.process == os.getpid():
+            with suppress(OSError):
+                self.place.remove(self.name)
         atexit.unregister(self.unpublish)
 
 

@@ -46,16 +46,23 @@ class Listener:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def publish(self, state: str) -> None:
-        """Let the Jupyter server find this listener by *state*, if it receives the response; before the link is out.
+    def expect(self, awaited: Awaited, complete: Complete) -> None:
+        """Let the response be pasted, and let the Jupyter server find this listener; before the link is out.
+
+        Args:
+            awaited: the response.
+            complete: takes its parameters and returns what the tab is told.
 
         Raises:
             SignInFailed: Jupyter's runtime folder cannot be used.
         """
+        secret = self._handoff.secret if self._handoff else None
+        paths = [urlsplit(self.route.listen_at or "").path]
+        self._receiver = Receiver(self.redirect_uri, paths, awaited, complete, secret)
         if self._handoff is None:
             return
         try:
-            published = self._handoff.publish(state)
+            published = self._handoff.publish(awaited.state)
         except OSError as error:
             raise SignInFailed(
                 "The Jupyter server cannot learn that this kernel waits, because its runtime folder cannot be used "
@@ -66,17 +73,10 @@ class Listener:
         if is_closed:
             published.unpublish()
 
-    def serve(self, awaited: Awaited, complete: Complete, failed: Callable[[BaseException], None]) -> None:
-        """Begin to answer.
-
-        Args:
-            awaited: the response.
-            complete: takes its parameters and returns what the tab is told.
-            failed: called if the server ends by an error.
-        """
-        secret = self._handoff.secret if self._handoff else None
-        paths = [urlsplit(self.route.listen_at or "").path]
-        receiver = self._receiver = Receiver(self.redirect_uri, paths, awaited, complete, secret)
+    def serve(self, failed: Callable[[BaseException], None]) -> None:
+        """Begin to answer, after `expect`; *failed* is called if the server ends by an error."""
+        receiver = self._receiver
+        assert receiver is not None
 
         def ended(why: BaseException | None) -> None:
             self._forget()
@@ -106,14 +106,14 @@ class Listener:
         with self._lock:
             self._is_closed = True
             server, published = self._server, self._published
-        if published is not None:
-            published.unpublish()
         if server is None:
             self._bound.close()
         else:
             server.stop(LINGER if linger else 0.0)
             if not linger:
                 server.wait_for_port()
+        if published is not None:
+            published.unpublish()  # last: it uses files, and an interrupt there must not cost the port
 
     def join(self, timeout: float = 2.0) -> None:
         """Close, and wait until port, threads and sockets are gone, at most *timeout* seconds."""

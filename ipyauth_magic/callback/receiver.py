@@ -76,7 +76,7 @@ class Awaited:
 
     def has_state(self, state: str) -> bool:
         """Tell whether *state* is the one of the authorization request."""
-        return hmac.compare_digest(state.encode(), self.state.encode())
+        return state.isascii() and hmac.compare_digest(state, self.state)
 
 
 class Receiver:

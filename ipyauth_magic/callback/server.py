@@ -121,7 +121,7 @@ class Server:
             ident=None,
             channel_timeout=CONNECTION_LIFETIME,
             cleanup_interval=1,
-            connection_limit=2 * CONNECTIONS,
+            connection_limit=(len(self._bound.sockets) + 1) * CONNECTIONS,  # it counts those of every family
             max_request_body_size=BODY_LIMIT + 1,  # waitress refuses what is equal
             max_request_header_size=32 * 1024,
             clear_untrusted_proxy_headers=True,

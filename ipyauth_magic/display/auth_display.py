@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from ..errors import IpyauthError
@@ -30,6 +31,7 @@ class AuthDisplay:
         self._authenticator = authenticator
         self._widget: AuthWidget | None = None
         self._cards: list[Output] = []
+        self._drawing = threading.RLock()
         authenticator.changed.connect(self._refresh)
         if (shell := current_shell()) is not None:
             guard(shell)
@@ -43,15 +45,17 @@ class AuthDisplay:
         widget.show()
 
     def _refresh(self) -> None:
-        """Bring all that was shown up to date; from any thread, and never blocks."""
+        """Bring all that was shown up to date; from any thread, and blocks no longer than a card is drawn."""
         if self._widget is not None:
             self._widget.refresh()
         if self._cards and in_notebook():
-            bundle = card_of(self._authenticator).bundle()
-            for output in list(self._cards):
-                output.show(bundle)
-            if (sign_in := self._authenticator.sign_in) is None or sign_in.progress.is_over:
-                self._cards.clear()  # what they show now is final
+            with self._drawing:  # else an earlier state, drawn by another thread, could be the last that is shown
+                is_over = (sign_in := self._authenticator.sign_in) is None or sign_in.progress.is_over
+                bundle = card_of(self._authenticator).bundle()
+                for output in self._cards:
+                    output.show(bundle)
+                if is_over:
+                    self._cards.clear()  # what they show now is final
 
     def _live_widget(self) -> AuthWidget | None:
         """Return the one widget, shown as often as it may be.
@@ -80,7 +84,9 @@ class AuthDisplay:
                 rows = [("Provider", view.issuer), ("Scopes", view.scope)]
                 Output().show(Card("bad", "Not signed in", rows, note=str(error)).bundle())
                 return
-            sign_in.wait_for_link(NOTEBOOK_WAIT if in_notebook() else TERMINAL_WAIT)
+            seconds = NOTEBOOK_WAIT if in_notebook() else TERMINAL_WAIT
+            sign_in.pause(seconds, until=lambda: sign_in.progress.url is not None)
         output = Output()
-        self._cards.append(output)
-        output.show(card_of(authenticator).bundle())
+        with self._drawing:
+            self._cards.append(output)
+            output.show(card_of(authenticator).bundle())

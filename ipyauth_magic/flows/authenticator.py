@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..callback.browser import why_no_browser
 from ..callback.routes import Route
@@ -28,6 +28,9 @@ from .session import Session
 from .sign_in import Progress, SignIn
 from .signal import Signal
 from .token_source import TokenSource
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 T = TypeVar("T")
 
@@ -98,10 +101,15 @@ class Authenticator:
         check_timeout(timeout)
         if not force and self.without_user(renew):
             return False
-        sign_in = self.begin(timeout, panel, open_browser, force, renew)
-        if sign_in is None:
-            return False
-        follow(sign_in, panel, open_browser)
+        try:
+            sign_in = self.begin(timeout, panel, open_browser, force, renew)
+            if sign_in is None:
+                return False
+            follow(sign_in, panel, open_browser)
+        except KeyboardInterrupt:
+            if (begun := self.sign_in) is not None:
+                begun.cancel(SignInCancelled("it was interrupted"))
+            raise
         return True
 
     def without_user(self, renew: bool = False) -> bool:
@@ -152,8 +160,7 @@ class Authenticator:
         with self._lock:
             sign_in = self.sign_in
             if sign_in is not None and not sign_in.progress.is_over:
-                SESSION.take_over(sign_in)
-                sign_in.give_time(timeout)
+                sign_in.give_time(timeout, is_shared=not SESSION.take_over(sign_in))
                 return sign_in
             # In this order: a sign-in saves its tokens before it is over, so one of the two looks finds them.
             if not force and not renew and self.adopt():
@@ -177,8 +184,6 @@ class Authenticator:
                 return sign_in
             sign_in = self._new(OFFER_TIMEOUT, routes, is_offer=True, is_repeated=self._is_known)
         sign_in.start()
-        # No caller waits, so a thread ends the sign-in when its time is over.
-        threading.Thread(target=_wait, args=(sign_in,), name="ipyauth-offer", daemon=True).start()
         return sign_in
 
     def stop(self, reason: str = "it was stopped") -> None:
@@ -273,6 +278,12 @@ def follow(sign_in: SignIn, panel: Panel, open_browser: bool) -> TokenSet:
         raise
 
 
+def cancel_begun(beginning: Future[SignIn | None]) -> None:
+    """Cancel the sign-in that *beginning*, which is done, has brought, if it has."""
+    if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
+        begun.cancel(SignInCancelled("it was interrupted"))
+
+
 def check_timeout(timeout: float) -> None:
     """Check that *timeout* is a number of seconds.
 
@@ -292,10 +303,3 @@ def _check_unattended(flow: Flow, open_browser: bool) -> None:
     reason = flow.needs_person or (why_no_browser() if open_browser else "open_browser is off")
     if reason:
         raise NobodyCanAnswer(reason)
-
-
-def _wait(sign_in: SignIn) -> None:
-    try:
-        sign_in.wait()
-    except Exception:
-        return  # the card shows it

@@ -85,10 +85,10 @@ class Redirect:
         if metadata is not None:
             check_metadata(metadata, request, self._endpoint)
         self._request = request
-        self._listener.publish(request.state)
+        self._listener.expect(awaited(request, self._endpoint), sign_in.complete)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         sign_in.show_link(request.url(self._endpoint))
-        self._listener.serve(awaited(request, self._endpoint), sign_in.complete, sign_in.fail)
+        self._listener.serve(sign_in.fail)
         if not is_ready:
             # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
             self._check()

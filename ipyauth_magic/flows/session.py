@@ -68,10 +68,12 @@ class Session(Generic[H]):
             if is_offer:
                 self._offered.add(sign_in)
 
-    def take_over(self, sign_in: SignIn) -> None:
-        """Let *sign_in* keep its port: a caller waits for it now."""
+    def take_over(self, sign_in: SignIn) -> bool:
+        """Let *sign_in* keep its port, for a caller waits for it now; return whether none did before."""
         with self._lock:
+            was_offered = sign_in in self._offered
             self._offered.discard(sign_in)
+        return was_offered
 
     def release_ports(self, routes: Collection[Route], but_for: SignIn | None) -> None:
         """End the offers of cards that hold a port of *routes*, *but_for* one."""

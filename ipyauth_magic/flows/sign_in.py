@@ -6,8 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol
@@ -18,12 +17,15 @@ from ..callback.routes import Route
 from ..errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
-from ..provider.threads import SLICE, Wakeup
+from ..provider.threads import SLICE, Waiters
 
 _logger = logging.getLogger("ipyauth_magic")
 
 FIRST_TICK = 0.05
 """Seconds for the link to become known before a sign-in is shown without it."""
+
+_LONGEST_WAIT = 60.0
+"""Seconds of one wait of the thread that keeps the time."""
 
 DEFECT = "The sign-in failed in the notebook. Look there."
 
@@ -148,7 +150,7 @@ class SignIn:
         self._changed = changed
         self._unattended = unattended
         self._lock = threading.Lock()
-        self._waiters: list[Wakeup] = []
+        self._waiting = Waiters()
         self._is_started = False
         self.give_time(timeout)
 
@@ -159,11 +161,12 @@ class SignIn:
             is_new = open_browser and not self.progress.wants_browser
             if is_new:
                 self.progress = replace(self.progress, wants_browser=True)
-            url = self.progress.url
-        if is_new and url is not None:
-            open_in_browser(url, self._browser_opened)
+            progress = self.progress
+        if is_new:
+            self._open_link(progress)
         if is_first:
             try:
+                self.run(self._keep_time, "ipyauth-deadline")
                 self.response_source.start(self)
             except BaseException as error:
                 self.cancel(error if isinstance(error, IpyauthError) else SignInCancelled("it was interrupted"))
@@ -179,11 +182,9 @@ class SignIn:
             IpyauthError: why there are no tokens.
         """
         try:
-            with self._waiter() as wakeup:
+            with self._waiting.one() as wakeup:
                 next_tick = time.monotonic() + (0.0 if self.progress.url else FIRST_TICK)
-                while not (progress := self.progress).is_over:
-                    if time.monotonic() >= progress.ends_at and progress.state is State.WAITING:
-                        self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
+                while not self.progress.is_over:
                     is_news = wakeup.wait(max(0.0, min(next_tick - time.monotonic(), SLICE)))
                     if (is_news or time.monotonic() >= next_tick) and not (progress := self.progress).is_over:
                         next_tick = time.monotonic() + 1.0
@@ -195,14 +196,10 @@ class SignIn:
             raise self.progress.error or SignInCancelled()
         return self.tokens
 
-    def wait_for_link(self, timeout: float) -> None:
-        """Wait until the link is known or the sign-in is over, at most *timeout* seconds."""
-        self.pause(timeout, until=lambda: self.progress.url is not None)
-
     def pause(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Wait *seconds*, or less if the sign-in is over or *until* returns True."""
         ends_at = time.monotonic() + seconds
-        with self._waiter() as wakeup:
+        with self._waiting.one() as wakeup:
             while not self.progress.is_over and not until() and (left := ends_at - time.monotonic()) > 0:
                 wakeup.wait(min(max(left, 0.01), SLICE))
 
@@ -241,18 +238,23 @@ class SignIn:
             if self.progress.is_over:
                 return
             code_ends_at = time.monotonic() + device.expires_in if device else math.inf
-            self.progress = replace(self.progress, url=url, device=device, code_ends_at=code_ends_at)
-            opens = self.progress.wants_browser and device is None  # else the user is on another device
-        if opens:
-            open_in_browser(url, self._browser_opened)
+            progress = self.progress = replace(self.progress, url=url, device=device, code_ends_at=code_ends_at)
+        self._open_link(progress)
         self._tell()
 
-    def give_time(self, timeout: float) -> None:
-        """Let the wait for the response end *timeout* seconds from now."""
+    def _open_link(self, progress: Progress) -> None:
+        """Open the link if it is known and wanted; in the device flow, the user is on another device."""
+        if progress.wants_browser and progress.url and not progress.device and progress.state is State.WAITING:
+            open_in_browser(progress.url, self._browser_opened)
+
+    def give_time(self, timeout: float, is_shared: bool = False) -> None:
+        """Let the wait for the response end *timeout* seconds from now; not earlier than it did if it *is_shared*."""
+        ends_at = time.monotonic() + timeout
         with self._lock:
-            self._timeout = timeout
-            if self.progress.state is State.WAITING:
-                self.progress = replace(self.progress, ends_at=time.monotonic() + timeout)
+            if self.progress.state is State.WAITING and not (is_shared and self.progress.ends_at > ends_at):
+                self._timeout = timeout
+                self.progress = replace(self.progress, ends_at=ends_at)
+        self._waiting.wake()
 
     def run(self, work: Callable[[], None], name: str) -> None:
         """Do *work* in a daemon thread called *name*; an error there ends the sign-in."""
@@ -264,6 +266,16 @@ class SignIn:
                 self.fail(error)
 
         threading.Thread(target=run, name=name, daemon=True).start()
+
+    def _keep_time(self) -> None:
+        """End the wait for the response when its time is over, whatever the caller does meanwhile."""
+        with self._waiting.one() as wakeup:
+            while not (progress := self.progress).is_over:
+                left = progress.ends_at - time.monotonic()
+                if left <= 0 and progress.state is State.WAITING:
+                    self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
+                else:
+                    wakeup.wait(min(left, _LONGEST_WAIT) if left > 0 else SLICE)
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:
@@ -282,28 +294,18 @@ class SignIn:
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:
         """Make the state final, unless it is; wake every waiter, and give the port back."""
         with self._lock:
-            if self.progress.is_over:
-                return
-            state = State.DONE if error is None else State.FAILED
-            # State and nonce stand in the link, and a code in the device authorization.
-            self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
-            self.tokens = tokens
-        self._tell()  # the caller, before the tab; so a program that ends now waits in `callback/listener.py` for that
-        self.response_source.close(linger=error is None)
+            if not self.progress.is_over:
+                state = State.DONE if error is None else State.FAILED
+                self.tokens = tokens  # first: a caller that sees the state reads them without the lock
+                # State and nonce stand in the link, and a code in the device authorization.
+                self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
+        # Also the second time: an interrupt may have cut the first one off here. The port first: `_tell` shows cards.
+        self.response_source.close(linger=self.progress.error is None)
+        self._tell()  # a program that ends now waits in `callback/listener.py` until the tab has its answer
 
     def _tell(self) -> None:
-        for wakeup in list(self._waiters):
-            wakeup.set()
+        self._waiting.wake()
         try:
             self._changed()
         except Exception:
             _logger.exception("A card could not be shown")  # a sign-in does not fail by its display
-
-    @contextmanager
-    def _waiter(self) -> Iterator[Wakeup]:
-        wakeup = Wakeup()
-        self._waiters.append(wakeup)
-        try:
-            yield wakeup
-        finally:
-            self._waiters.remove(wakeup)

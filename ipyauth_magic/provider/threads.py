@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -34,6 +34,28 @@ class Wakeup:
     def wait(self, timeout: float) -> bool:
         """Wait until it is set, at most *timeout* seconds, and return whether it was; the thread must then check."""
         return self._is_unset.acquire(timeout=timeout)
+
+
+class Waiters:
+    """The threads that wait for news of one thing."""
+
+    def __init__(self) -> None:
+        self._wakeups: list[Wakeup] = []
+
+    def wake(self) -> None:
+        """Wake all of them."""
+        for wakeup in list(self._wakeups):
+            wakeup.set()
+
+    @contextmanager
+    def one(self) -> Iterator[Wakeup]:
+        """Be one of them: yield what is waited on."""
+        wakeup = Wakeup()
+        self._wakeups.append(wakeup)
+        try:
+            yield wakeup
+        finally:
+            self._wakeups.remove(wakeup)
 
 
 def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None, daemon: bool = True) -> T:

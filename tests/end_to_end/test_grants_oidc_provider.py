@@ -194,7 +194,7 @@ def test_device(provider: OidcProvider, redirect_uri: str) -> None:
 
 def enter_code(sign_in: SignIn, redirect_uri: str) -> None:
     """Go to the address that is shown, enter the code that is shown, sign in and allow it."""
-    sign_in.wait_for_link(30)
+    sign_in.pause(30, until=lambda: sign_in.progress.url is not None)
     shown = sign_in.progress.device
     assert shown is not None
     page = ProviderVisitor("alice", redirect_uri, user_code=shown.user_code).visit(shown.verification_uri)

@@ -42,7 +42,6 @@ def listening(
     """Wait for STATE by the route that leads here."""
     opened = open_listener(routes_to([redirect_uri], where))
     try:
-        opened.publish(STATE)
         yield opened, Waiting(opened, Awaited(STATE, in_query=in_query))
     finally:
         opened.join()
@@ -111,7 +110,7 @@ def test_a_runtime_folder_that_cannot_be_used_is_said(folder: Path) -> None:
     folder.write_text("a file in its place")
     opened = open_listener(routes_to([AT_JUPYTER], JUPYTER))
     with pytest.raises(SignInFailed, match="runtime folder"):
-        opened.publish(STATE)
+        opened.expect(Awaited(STATE), lambda parameters: None)
     port = opened.port
     opened.close()
     assert port is not None

@@ -31,7 +31,7 @@ from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.sign_in import Progress, SignIn
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
 from ipyauth_magic.provider.provider import Provider
-from ipyauth_magic.provider.threads import Wakeup
+from ipyauth_magic.provider.threads import Waiters, Wakeup
 from ipyauth_magic.settings import parameters
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
@@ -671,7 +671,7 @@ def test_an_interrupt_at_any_step_of_the_wait_ends_it(
 def interrupt_at(step: int) -> Callable[[Progress], None]:
     """Return what interrupts the caller of `wait`, as Ctrl-C would: *step* steps of waiting later."""
     left = step
-    ours = {function.__code__ for function in (SignIn.wait, SignIn._waiter, Wakeup.wait)}
+    ours = {function.__code__ for function in (SignIn.wait, Waiters.one, Wakeup.wait)}
 
     def trace(frame: Any, event: str, _: object) -> Any:
         nonlocal left

@@ -61,6 +61,18 @@ def test_it_goes_with_its_process(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_a_forked_child_leaves_the_file_to_its_parent() -> None:
+    """It may end by `sys.exit`, which runs what `atexit` was told."""
+    published = HandOff(1).publish(STATE)
+    if (child := os.fork()) == 0:
+        published.unpublish()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert lookup(STATE) is not None
+    published.unpublish()
+    assert lookup(STATE) is None
+
+
 def test_what_a_killed_kernel_left_is_swept(folder: Path) -> None:
     """The next sign-in removes it, and nothing that may still be waited for."""
     HandOff(1).publish("killed")

@@ -81,7 +81,7 @@ USES = [
     "%history",
     "auth.claims",
     "auth.userinfo()",
-    "[vars(each) for each in (auth, inside, inside.source, inside.sign_in, inside.sign_in.source)]",
+    "[vars(each) for each in (auth, inside, inside.source, inside.sign_in, inside.sign_in.response_source)]",
     "locals().keys() and [v for k, v in globals().items() if k in ('token', 'auth')]",
 ]
 

@@ -52,7 +52,7 @@ class Attempt(SignIn):
     def wait_for_url(self, timeout: float) -> None:
         """Start it, and wait until the link is known."""
         self.begin()
-        self.wait_for_link(timeout)
+        self.pause(timeout, until=lambda: self.progress.url is not None)
 
     def result(self, tick: Callable[[Progress], None] = lambda progress: None) -> TokenSet:
         """Start it, and wait for the end."""

@@ -29,7 +29,8 @@ class Waiting:
         self._is_over = threading.Event()
         self._listener, self._error = opened, error
         self._lock = threading.Lock()
-        opened.serve(awaited, self._complete, self._failed)
+        opened.expect(awaited, self._complete)
+        opened.serve(self._failed)
 
     def _complete(self, parameters: Mapping[str, str]) -> pages.Outcome | None:
         with self._lock:
