@@ -240,9 +240,13 @@ class Authenticator:
                     self.source.save(tokens)
                     SESSION.remember(self)
 
-        sign_in = SignIn(response_source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
-        SESSION.begin(sign_in, is_offer)
-        self.sign_in = sign_in
+        try:
+            sign_in = SignIn(response_source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
+            SESSION.begin(sign_in, is_offer)
+            self.sign_in = sign_in
+        except BaseException:  # an interrupt, before anything else could give the port back
+            response_source.close(linger=False)
+            raise
         return sign_in
 
     def _tokens_changed(self) -> None:

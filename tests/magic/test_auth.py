@@ -28,6 +28,7 @@ from ipyauth_magic.display import auth_display, panel
 from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
 from ipyauth_magic.flows import authenticator, clock
 from ipyauth_magic.flows.authenticator import SESSION
+from ipyauth_magic.flows.session import Session
 from ipyauth_magic.flows.sign_in import Progress, SignIn
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
 from ipyauth_magic.provider.provider import Provider
@@ -37,7 +38,7 @@ from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.attempts import Attempt
 from tests.support.auths import card_of, is_good, sign_in_of, source_of, tokens_of
-from tests.support.ports import free_port, wait_until_free
+from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.threads import joined, wait_for
 from tests.support.web import Web, serving
@@ -666,6 +667,23 @@ def test_an_interrupt_at_any_step_of_the_wait_ends_it(
         attempt.join(10)
         assert time.monotonic() - began < 10
         assert wait_until_free(port)
+
+
+@pytest.mark.parametrize("where", ["Session.begin", "SignIn.start"])
+def test_an_interrupt_before_the_wait_frees_the_port(
+    where: str, params: MakeParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the port is bound: before the sign-in is listed, and before it asks the provider."""
+
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    owner, name = where.split(".")
+    monkeypatch.setattr({"Session": Session, "SignIn": SignIn}[owner], name, interrupt)
+    auth = Auth(params())
+    with pytest.raises(KeyboardInterrupt):
+        auth.sign_in()
+    assert is_free(int(params().redirect_uri.split(":")[2].split("/")[0]))
 
 
 def interrupt_at(step: int) -> Callable[[Progress], None]:
