@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import pydoc
 import socket
 import threading
 import time
@@ -345,9 +346,13 @@ def test_an_interrupt_anywhere_leaves_nothing(
     where: str, params: MakeParams, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Port and threads are gone, and the tab agrees with the cell."""
+    original = None if " " in where else pydoc.locate(where)
 
-    def interrupt(*args: object, **kwargs: object) -> None:
-        raise KeyboardInterrupt
+    def interrupt(*args: Any, **kwargs: Any) -> Any:
+        if threading.current_thread() is threading.main_thread():  # the only one that an interrupt meets
+            raise KeyboardInterrupt
+        assert callable(original)
+        return original(*args, **kwargs)
 
     browser, attempt = ScriptedBrowser(), Attempt(params(), 30)
     if "." in where:
