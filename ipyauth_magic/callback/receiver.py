@@ -87,7 +87,7 @@ class Receiver:
         paths: of the redirect URI; a proxy may strip the front of its path, or leave it.
         awaited: the response.
         complete: called with the parameters of each response that has the right state, without the state.
-        handoff_secret: the Jupyter server hands the response over and knows this; nobody else is served then.
+        handoff_secret: known to the Jupyter server, which hands the response over; no other program is served then.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def full_disk(left: int = 1000) -> Iterator[None]:
 
 @contextmanager
 def ordinary_home() -> Iterator[Path]:
-    """Give an empty home, of a user whom modes bind: root becomes the user `nobody` for a while."""
+    """Give an empty home, of a user that file modes bind: root becomes the user `nobody` for a while."""
     home = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     if is_root:
