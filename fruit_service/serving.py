@@ -6,13 +6,14 @@ import errno
 import json
 import logging
 import os
+import selectors
 import signal
 import socket
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from waitress import wasyncore
@@ -44,6 +45,8 @@ ACCEPTED_AT_ONCE = 256
 """Most connections accepted in one round of the loop."""
 GRACE = 0.3
 """Seconds for which a stopping server waits for requests on open connections."""
+FIRST_REQUEST = 1.0
+"""Seconds since its beginning for which a stopping server waits for the first request of a connection."""
 SEND_BYTES = 1024 * 1024
 """More than the largest answer in bytes, two full baskets of the longest names. So a thread sends each one whole, and
 waitress does not collapse under load."""
@@ -143,7 +146,7 @@ class Server:
         while (passed := time.monotonic() - began) < timeout:
             channels = self._channels()
             is_quiet = passed > GRACE or not channels
-            if is_quiet and not self._is_taking() and not any(map(_is_busy, channels)):
+            if is_quiet and not self._is_taking() and not any(map(_is_busy, channels)) and not _any_has_data(channels):
                 return
             time.sleep(0.005)
 
@@ -155,7 +158,19 @@ class Server:
 
 
 def _is_busy(channel: Any) -> bool:
-    return bool(channel.requests or channel.total_outbufs_len)
+    """Tell whether *channel* has a request, a part of one, or may soon bring its first one."""
+    if channel.requests or channel.total_outbufs_len or channel.reading_since is not None:
+        return True
+    return not channel.had_data and time.time() - channel.creation_time < FIRST_REQUEST
+
+
+def _any_has_data(channels: Iterable[Any]) -> bool:
+    """Tell whether a request stands in a socket, where the loop, on a busy machine, has not read it yet."""
+    with selectors.DefaultSelector() as selector:
+        for channel in channels:
+            with suppress(ValueError, OSError):  # the loop has closed it meanwhile
+                selector.register(channel.socket, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 class _Workers(ThreadedTaskDispatcher):
@@ -223,9 +238,12 @@ class _Channel(HTTPChannel):
     parser_class = _Parser
     reading_since: float | None = None
     """Time of the first byte of an incomplete request, or None."""
+    had_data = False
+    """Whether a byte of a request has come."""
 
     def received(self, data: bytes) -> bool:
         """Read *data*. Waitress counts an empty line as a request, which must not restart the time limit."""
+        self.had_data = True
         if self.reading_since is None:
             self.reading_since = time.monotonic()
         is_over = bool(super().received(data))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..provider.threads import start_thread
 from .environment import where_no_browser_is
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
     def open_it() -> None:
         tell(_open(url))
 
-    threading.Thread(target=open_it, name="ipyauth-browser", daemon=True).start()
+    start_thread(open_it, "ipyauth-browser")
 
 
 def _open(url: str) -> str | None:

@@ -16,7 +16,7 @@ from .jupyter_handoff import HANDOVER_PATH
 
 FORM = "application/x-www-form-urlencoded"
 
-_OUTCOME = "signed-in"
+_SIGNED_IN, _REFUSED = "signed-in", "refused"
 """Where a 303 leads to, beside the redirect URI."""
 
 ANOTHER_SIGN_IN = pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
@@ -31,6 +31,7 @@ class Request:
 
     Attributes:
         target: path and query, not decoded.
+        is_navigation: a browser asks for a page that it will show.
         secret: proves that the Jupyter server hands a response over.
         stood_in: `query` or `fragment`, where the page or the Jupyter server found the response.
     """
@@ -40,6 +41,7 @@ class Request:
     host: str = ""
     origin: str | None = None
     fetch_site: str = "same-origin"
+    is_navigation: bool = False
     content_type: str = ""
     secret: str = field(default="", repr=False)
     stood_in: str = ""
@@ -104,7 +106,7 @@ class Receiver:
         self._awaited = awaited
         self._complete = complete
         self._handoff_secret = handoff_secret
-        self._outcome: pages.Outcome | None = None
+        self._outcomes: dict[str, pages.Outcome] = {}  # by where a 303 leads to; they contain nothing that was sent
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to *request*."""
@@ -113,8 +115,9 @@ class Receiver:
             return self._answer_jupyter(request, path, self._handoff_secret)
         if request.host.lower() != self.origin.partition("://")[2]:
             return _short(400, "This listener serves one address only.")
-        if self._outcome is not None and request.method == "GET" and self._is_outcome(path):
-            return _page(self._outcome, "outcome.js", _status(self._outcome))
+        for name, outcome in self._outcomes.items():
+            if request.method == "GET" and any(_same_path(path, urljoin(own, name)) for own in self._paths):
+                return _page(outcome, "outcome.js", _status(outcome))
         if not any(_same_path(path, own) for own in self._paths):
             return _short(404, "Nothing is served here.")
         if request.method == "GET":
@@ -134,9 +137,6 @@ class Receiver:
             return pages.not_ours(str(error))
         outcome, is_ours = self._take(parameters, in_query)
         return None if is_ours else outcome
-
-    def _is_outcome(self, path: str) -> bool:
-        return any(_same_path(path, urljoin(own, _OUTCOME)) for own in self._paths)
 
     def _answer_jupyter(self, request: Request, path: str, secret: str) -> Answer:
         """Take what the Jupyter server hands over; no other program can read the secret."""
@@ -168,10 +168,12 @@ class Receiver:
         outcome, is_ours = self._take_form(request)
         if is_relayed:
             return _json(outcome, is_ours)
-        if outcome == pages.DONE:
-            # 303, not 200: the browser would keep the form with the token in its session files.
-            return Answer(303, (*pages.COMMON_HEADERS, ("Location", urljoin(self._path, _OUTCOME))), b"")
-        return _page(outcome, "outcome.js", 400, is_last=is_ours)
+        if outcome != pages.DONE and not request.is_navigation:
+            return _page(outcome, "outcome.js", 400, is_last=is_ours)
+        # 303, not a page: a browser would keep the form with the token in its session files.
+        name = _SIGNED_IN if outcome == pages.DONE else _REFUSED
+        self._outcomes[name] = outcome
+        return Answer(303, (*pages.COMMON_HEADERS, ("Location", urljoin(self._path, name))), b"")
 
     def _is_form_post(self, request: Request) -> bool:
         asked_for = self._awaited.form_post_origin
@@ -194,7 +196,6 @@ class Receiver:
         outcome = self._complete({name: Received(value) for name, value in parameters.items()})
         if outcome is None:
             return pages.not_ours("This sign-in has ended already."), False
-        self._outcome = outcome
         return outcome, True
 
 

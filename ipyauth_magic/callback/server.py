@@ -198,6 +198,7 @@ def _request(environ: dict[str, Any]) -> Request:
         host=environ.get("HTTP_HOST", ""),
         origin=environ.get("HTTP_ORIGIN"),
         fetch_site=environ.get("HTTP_SEC_FETCH_SITE", "same-origin"),
+        is_navigation=environ.get("HTTP_SEC_FETCH_DEST") == "document",
         content_type=environ.get("CONTENT_TYPE", ""),
         secret=environ.get(_variable(SECRET_HEADER), ""),
         stood_in=environ.get(_variable(QUERY_HEADER), ""),

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from ..provider.threads import start_thread
+
 PROMPT = "Paste the address from your browser's address bar (it is not shown): "
 
 PATIENCE = 30.0
@@ -68,8 +70,7 @@ def _interrupted_when(is_over: Callable[[], bool], tick: Callable[[], None]) -> 
                         _thread.interrupt_main()
                 return
 
-    watcher = threading.Thread(target=watch, name="ipyauth-paste", daemon=True)
-    watcher.start()
+    watcher = start_thread(watch, "ipyauth-paste")
     try:
         yield
     finally:

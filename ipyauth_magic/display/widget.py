@@ -22,6 +22,7 @@ from IPython.display import display
 from ..errors import IpyauthError
 from ..flows.authenticator import Authenticator
 from ..flows.sign_in import Progress, SignIn
+from ..provider.threads import start_thread
 from .claims import sections_of
 from .qr import qr_image
 from .view import view_of
@@ -124,7 +125,7 @@ class AuthWidget(anywidget.AnyWidget):
         action, view = (str(content.get(name, "")) for name in ("action", "view"))
         if action in self._actions:
             self._tell({"event": "heard", "action": action, "view": view})
-            threading.Thread(target=self._act, args=(action, view), name="ipyauth-widget", daemon=True).start()
+            start_thread(lambda: self._act(action, view), "ipyauth-widget")
 
     def _act(self, action: str, view: str) -> None:
         """Do *action*; what fails is told in every view."""

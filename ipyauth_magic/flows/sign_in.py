@@ -17,7 +17,7 @@ from ..callback.routes import Route
 from ..errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
-from ..provider.threads import SLICE, Waiters
+from ..provider.threads import SLICE, Waiters, start_thread
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -152,6 +152,7 @@ class SignIn:
         self._lock = threading.Lock()
         self._waiting = Waiters()
         self._is_started = False
+        self._is_answered = False  # a response was accepted or refused: the tab has yet to be told
         self.give_time(timeout)
 
     def start(self, open_browser: bool = False) -> None:
@@ -216,8 +217,10 @@ class SignIn:
             tokens = self.response_source.tokens(response)
             if self.progress.state is State.COMPLETING:
                 self._save(tokens)
+            self._is_answered = True
             self._end(None, tokens)
         except BaseException as error:
+            self._is_answered = True
             self.fail(error)
         failure = self.progress.error  # of a `cancel` too, if that was faster
         if failure is None:
@@ -265,7 +268,7 @@ class SignIn:
             except BaseException as error:
                 self.fail(error)
 
-        threading.Thread(target=run, name=name, daemon=True).start()
+        start_thread(run, name)
 
     def _keep_time(self) -> None:
         """End the wait for the response when its time is over, whatever the caller does meanwhile."""
@@ -300,7 +303,7 @@ class SignIn:
                 # State and nonce stand in the link, and a code in the device authorization.
                 self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
         # Also the second time: an interrupt may have cut the first one off here. The port first: `_tell` shows cards.
-        self.response_source.close(linger=self.progress.error is None)
+        self.response_source.close(linger=self._is_answered)
         self._tell()  # a program that ends now waits in `callback/listener.py` until the tab has its answer
 
     def _tell(self) -> None:

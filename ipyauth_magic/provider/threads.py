@@ -58,6 +58,23 @@ class Waiters:
             self._wakeups.remove(wakeup)
 
 
+def start_thread(work: Callable[[], object], name: str, daemon: bool = True) -> threading.Thread:
+    """Do *work* in a thread called *name*, and return the thread; an interrupt of the caller is raised as it is.
+
+    `Thread.start` waits for the thread to begin. An interrupt in one step of that wait makes it raise `RuntimeError`
+    instead (`threading.Condition` frees a lock that it has not yet taken back).
+    """
+    thread = threading.Thread(target=work, name=name, daemon=daemon)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        interrupt = error.__context__
+        if interrupt is None or isinstance(interrupt, Exception):
+            raise
+        raise interrupt from None
+    return thread
+
+
 def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None, daemon: bool = True) -> T:
     """Return what *work* returns, or raise what it raises; an interrupt of the caller does not stop *work*.
 
@@ -85,7 +102,7 @@ def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None
         finally:
             running.release()
 
-    threading.Thread(target=run, name=name, daemon=daemon).start()
+    start_thread(run, name, daemon)
     ends_at = math.inf if timeout is None else time.monotonic() + timeout
     while not running.acquire(timeout=max(min(ends_at - time.monotonic(), SLICE), 0)):
         if time.monotonic() >= ends_at:

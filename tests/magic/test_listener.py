@@ -161,6 +161,24 @@ def test_form_post_that_fails_is_answered_with_400() -> None:
     assert "it is odd" in answer.text
 
 
+@pytest.mark.parametrize("is_ours", [False, True])
+def test_a_browser_whose_form_post_fails_is_led_away_from_the_form(is_ours: bool) -> None:
+    """It would write the form into its session files; the page that it is led to has the status 400."""
+    opened = open_listener("http://127.0.0.1:0/callback")
+    waiting = Waiting(opened, Awaited(STATE, form_post_origin="https://issuer.test"), InvalidResponse("x", "it is odd"))
+    waiting.verify.set()
+    form = f"state={STATE if is_ours else 'another'}&access_token=secret"
+    answer = send(
+        "POST", opened.redirect_uri, form, {"Origin": "null", "Content-Type": FORM, "Sec-Fetch-Dest": "document"}
+    )
+    page = send("GET", urljoin(opened.redirect_uri, answer.headers["Location"]))
+    opened.close()
+    opened.join()
+    assert (answer.status, answer.text, page.status) == (303, "", 400)
+    assert ("it is odd" if is_ours else "another sign-in") in page.text
+    assert "secret" not in page.text
+
+
 @pytest.mark.parametrize("origin", ["null", "https://issuer.test", "http://localhost", None])
 @pytest.mark.usefixtures("waiting")
 def test_form_post_is_refused_unless_it_was_asked_for(listener: Listener, origin: str | None) -> None:

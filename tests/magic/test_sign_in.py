@@ -31,7 +31,9 @@ class Source:
         """Do nothing."""
 
     def tokens(self, response: Any) -> TokenSet:
-        """Return *response*."""
+        """Return *response*, or raise it."""
+        if isinstance(response, Exception):
+            raise response
         tokens: TokenSet = response
         return tokens
 
@@ -88,6 +90,19 @@ def test_the_port_is_given_back_though_an_interrupt_cut_the_end_off() -> None:
     assert sign_in.progress.state is State.FAILED
     sign_in.cancel(SignInCancelled())
     assert source.closed == [False]
+
+
+@pytest.mark.parametrize("response", [object(), SignInCancelled("it is refused")])
+def test_the_tab_is_still_told_how_a_response_ended(response: object) -> None:
+    """A 303 leads it to a page, which the port serves a moment longer; not when no response came."""
+    source = Source()
+    sign_in = SignIn(source, 300)
+    sign_in.complete(response)
+    sign_in.cancel(SignInCancelled())
+    assert source.closed == [True, True]
+    ended = Source()
+    SignIn(ended, 300).cancel(SignInCancelled())
+    assert ended.closed == [False]
 
 
 def test_the_port_is_given_back_before_anything_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""Waking one of several waiting threads."""
+"""Waking one of several waiting threads, and starting one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ipyauth_magic.provider.threads import Wakeup
+from ipyauth_magic.provider.threads import Wakeup, start_thread
 from tests.support.threads import joined
 
 
@@ -46,3 +46,19 @@ def test_a_thread_that_is_woken_for_nothing_waits_no_longer_than_its_timeout(alo
         pass  # no other thread runs meanwhile
     joined([waiter], 10)
     assert len(woken) == 1
+
+
+@pytest.mark.parametrize(("context", "raised"), [(KeyboardInterrupt(), KeyboardInterrupt), (None, RuntimeError)])
+def test_an_interrupt_while_a_thread_starts_is_raised_as_it_is(
+    context: BaseException | None, raised: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one step of the start, CPython makes it "release unlocked lock"; "can't start new thread" stays."""
+
+    def start(thread: threading.Thread) -> None:
+        error = RuntimeError("release unlocked lock")
+        error.__context__ = context
+        raise error
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(raised):
+        start_thread(list, "ipyauth-test")

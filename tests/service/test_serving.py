@@ -116,6 +116,47 @@ def test_answers_that_are_asked_for_are_all_given() -> None:
         socket.create_connection(("127.0.0.1", port))
 
 
+@pytest.mark.parametrize("already", [b"", b"GET / HTTP/1.1\r\n"])
+def test_a_connection_just_made_is_given_time_for_its_request(already: bytes) -> None:
+    """A client on a busy machine may need some time between the two."""
+    app = Bottle()
+    app.get("/", callback=lambda: BODY)
+    sockets = listen(["127.0.0.1"], 0)
+    port = sockets[0].getsockname()[1]
+    rest = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n".removeprefix(already)
+    with Server(app, sockets) as server:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection.sendall(already)
+        until(lambda: len(server._channels()) == 1)
+        threading.Timer(2 * serving.GRACE, lambda: connection.sendall(rest)).start()
+    assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+    connection.close()
+
+
+def test_a_request_that_the_loop_has_not_read_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may let the loop stand still for longer than the server waits for new requests."""
+    app = Bottle()
+    app.get("/", callback=lambda: BODY)
+    sockets = listen(["127.0.0.1"], 0)
+    connection = socket.create_connection(("127.0.0.1", sockets[0].getsockname()[1]), timeout=10)
+    read = serving._Channel.handle_read
+    asked = threading.Event()
+
+    def late(channel: serving._Channel) -> None:
+        asked.wait(10)
+        threading.Event().wait(serving.GRACE + serving.FIRST_REQUEST)
+        read(channel)
+
+    monkeypatch.setattr(serving._Channel, "handle_read", late)
+    with Server(app, sockets) as server:
+        until(lambda: len(server._channels()) == 1)
+        monkeypatch.setattr(server, "_is_taking", lambda: False)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        asked.set()
+    assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+    connection.close()
+
+
 def test_request_that_never_ends_does_not_keep_it_from_ending() -> None:
     """Five seconds, and it is over."""
     app, entered = Bottle(), threading.Event()

@@ -39,7 +39,7 @@ class Waiting:
             self.parameters = dict(parameters)
         self.has_response.set()
         self.verify.wait(20)
-        self._listener.close(linger=self._error is None)
+        self._listener.close(linger=True)
         self._is_over.set()
         return pages.failed(str(self._error)) if self._error else pages.DONE
 

@@ -1,4 +1,4 @@
-// Clears the address bar, and with it the form data that the browser would keep. Closes the tab of a finished sign-in.
+// Clears the address bar, which holds the response if it came in the query. Closes the tab of a finished sign-in.
 "use strict";
 
 history.replaceState(null, "", location.pathname);

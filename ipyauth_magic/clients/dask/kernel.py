@@ -22,7 +22,7 @@ from joserfc.jwk import OctKey
 from ...errors import InsecureCluster, IpyauthError, NoTokenHere
 from ...flows.clock import utc_now
 from ...protocol.tokens import TokenSet
-from ...provider.threads import run_in_thread
+from ...provider.threads import run_in_thread, start_thread
 from ..retry import TokenProvider
 from .message import Message, new_secret, seal_secret
 from .worker import TokenPlugin, WorkerAuth, take_message
@@ -258,7 +258,7 @@ class TokenPublisher(threading.Thread):
                 return
 
         # In a thread: the call waits for a worker that has just died.
-        threading.Thread(target=run, name=f"{self.name}-send", daemon=True).start()
+        start_thread(run, f"{self.name}-send")
 
 
 def _seconds_left(tokens: TokenSet, share: int, most: float) -> float:
