@@ -235,6 +235,10 @@ def _bounded_channel() -> type:
         def last_activity(self, value: float) -> None:
             pass
 
+        def writable(self) -> bool:
+            # A worker sends its answer itself, and wakes the loop after it. Until then the loop would spin.
+            return not self.requests and bool(super().writable())
+
         def received(self, data: bytes) -> bool:
             if self.request is None and data[:1] not in _FIRST_BYTES:
                 self.will_close = True  # TLS, or noise: no line end will follow

@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from waitress import wasyncore
 
 from ipyauth_magic.callback import pages, server
 from ipyauth_magic.callback.listener import Listener
@@ -387,6 +389,27 @@ def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     opened.close()
     opened.join()
     assert cut
+
+
+def test_the_loop_rests_while_a_worker_sends_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waitress would ask the system all the time whether it may send too, and slow the worker down."""
+    channel = server._bounded_channel()
+    send, turns = channel.send, []
+
+    def send_slowly(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.server.pull_trigger()  # the loop is awake, as it is when the sign-in has just ended
+        threading.Event().wait(0.1)
+        return send(self, *args, **kwargs)
+
+    monkeypatch.setattr(channel, "send", send_slowly)
+    poll = wasyncore.poll2
+    monkeypatch.setattr(wasyncore, "poll2", lambda *args: turns.append(1) or poll(*args))
+    opened = open_listener("http://127.0.0.1:0/callback")
+    waiting = Waiting(opened, Awaited(STATE))
+    waiting.verify.set()
+    assert relay(opened, f"state={STATE}").status == 200
+    opened.join()
+    assert 0 < len(turns) < 50
 
 
 def test_the_next_listener_does_not_wait_for_a_page_that_lingers() -> None:
