@@ -135,8 +135,20 @@ class DevicePoll:
         self.scope = grant.scope(params.scope)
 
     def start(self, sign_in: SignIn) -> None:
-        """Ask for a code and poll, in a thread."""
-        sign_in.run(lambda: self._run(sign_in), "ipyauth-sign-in")
+        """Ask for a code, and poll until the user has entered it."""
+        first = begin(self._params, self._grant, self._provider)
+        polling: Polling | Granted = first
+        asked = first.authorization
+        code_ends_at = time.monotonic() + asked.expires_in
+        sign_in.show_link(asked.verification_uri_complete or asked.verification_uri, asked)
+        while isinstance(polling, Polling):
+            sign_in.pause(max(0.0, min(polling.pause, code_ends_at - time.monotonic())))
+            if sign_in.progress.is_over:
+                return
+            if time.monotonic() >= code_ends_at:
+                raise ProviderRefused("expired_token")
+            polling = poll(polling, self._params, self._provider, clock.utc_now)
+        sign_in.complete(polling)
 
     def tokens(self, response: Granted) -> TokenSet:
         """Return the verified tokens of *response*."""
@@ -151,18 +163,3 @@ class DevicePoll:
 
     def join(self, timeout: float) -> None:
         """Do nothing: no port is held."""
-
-    def _run(self, sign_in: SignIn) -> None:
-        first = begin(self._params, self._grant, self._provider)
-        polling: Polling | Granted = first
-        asked = first.authorization
-        code_ends_at = time.monotonic() + asked.expires_in
-        sign_in.show_link(asked.verification_uri_complete or asked.verification_uri, asked)
-        while isinstance(polling, Polling):
-            sign_in.pause(max(0.0, min(polling.pause, code_ends_at - time.monotonic())))
-            if sign_in.progress.is_over:
-                return
-            if time.monotonic() >= code_ends_at:
-                raise ProviderRefused("expired_token")
-            polling = poll(polling, self._params, self._provider, clock.utc_now)
-        sign_in.complete(polling)

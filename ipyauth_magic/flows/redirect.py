@@ -47,8 +47,25 @@ class Redirect:
         self.port = self._listener.port
 
     def start(self, sign_in: SignIn) -> None:
-        """Show the link and await the response, in a thread: the provider may have to be asked for its endpoint."""
-        sign_in.run(lambda: self._open(sign_in), "ipyauth-sign-in")
+        """Show the link and await the response; the provider may have to be asked for its endpoint."""
+        is_ready = self._provider.is_ready
+        metadata = self._provider.metadata() if is_ready else None
+        mode = response_mode(self._params, self._is_forwarded, metadata)
+        if self._endpoint is None or mode is None:
+            metadata = self._provider.metadata(with_keys=False)
+            self._endpoint = self._endpoint or metadata.authorization_endpoint
+            mode = response_mode(self._params, self._is_forwarded, metadata)
+        request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), self._is_repeated)
+        if metadata is not None:
+            check_metadata(metadata, request, self._endpoint)
+        self._request = request
+        self._listener.expect(awaited(request, self._endpoint), sign_in.complete)
+        # The browser first: what it sends before the server answers stands in the sockets' queue.
+        sign_in.show_link(request.url(self._endpoint))
+        self._listener.serve(sign_in.fail)
+        if not is_ready:
+            # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
+            self._check()
 
     def tokens(self, response: Mapping[str, str]) -> TokenSet:
         """Return the verified tokens for the parameters of the response, whose state has been compared.
@@ -72,26 +89,6 @@ class Redirect:
     def join(self, timeout: float) -> None:
         """Wait until the port is free and the server gone, at most *timeout* seconds."""
         self._listener.join(timeout)
-
-    def _open(self, sign_in: SignIn) -> None:
-        is_ready = self._provider.is_ready
-        metadata = self._provider.metadata() if is_ready else None
-        mode = response_mode(self._params, self._is_forwarded, metadata)
-        if self._endpoint is None or mode is None:
-            metadata = self._provider.metadata(with_keys=False)
-            self._endpoint = self._endpoint or metadata.authorization_endpoint
-            mode = response_mode(self._params, self._is_forwarded, metadata)
-        request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), self._is_repeated)
-        if metadata is not None:
-            check_metadata(metadata, request, self._endpoint)
-        self._request = request
-        self._listener.expect(awaited(request, self._endpoint), sign_in.complete)
-        # The browser first: what it sends before the server answers stands in the sockets' queue.
-        sign_in.show_link(request.url(self._endpoint))
-        self._listener.serve(sign_in.fail)
-        if not is_ready:
-            # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
-            self._check()
 
     def _check(self) -> None:
         """Check the provider's metadata, which may have to be loaded, against the request."""

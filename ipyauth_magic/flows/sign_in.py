@@ -24,9 +24,6 @@ _logger = logging.getLogger("ipyauth_magic")
 FIRST_TICK = 0.05
 """Seconds for the link to become known before a sign-in is shown without it."""
 
-_LONGEST_WAIT = 60.0
-"""Seconds of one wait of the thread that keeps the time."""
-
 DEFECT = "The sign-in failed in the notebook. Look there."
 
 
@@ -99,7 +96,7 @@ class ResponseSource(Protocol):
         """The port that is held."""
 
     def start(self, sign_in: SignIn) -> None:
-        """Show *sign_in* the link for the user, and have its `complete` called with the response."""
+        """Show *sign_in* the link for the user, and have its `complete` called with the response; it may take long."""
 
     def tokens(self, response: Any) -> TokenSet:
         """Return the verified tokens for *response*."""
@@ -167,8 +164,7 @@ class SignIn:
             self._open_link(progress)
         if is_first:
             try:
-                self.run(self._keep_time, "ipyauth-deadline")
-                self.response_source.start(self)
+                start_thread(self._run, "ipyauth-sign-in")
             except BaseException as error:
                 self.cancel(error if isinstance(error, IpyauthError) else SignInCancelled("it was interrupted"))
                 raise
@@ -187,6 +183,7 @@ class SignIn:
                 next_tick = time.monotonic() + (0.0 if self.progress.url else FIRST_TICK)
                 while not self.progress.is_over:
                     is_news = wakeup.wait(max(0.0, min(next_tick - time.monotonic(), SLICE)))
+                    self._end_in_time()
                     if (is_news or time.monotonic() >= next_tick) and not (progress := self.progress).is_over:
                         next_tick = time.monotonic() + 1.0
                         tick(progress)
@@ -202,7 +199,8 @@ class SignIn:
         ends_at = time.monotonic() + seconds
         with self._waiting.one() as wakeup:
             while not self.progress.is_over and not until() and (left := ends_at - time.monotonic()) > 0:
-                wakeup.wait(min(max(left, 0.01), SLICE))
+                wakeup.wait(min(left, self.progress.seconds_left or SLICE, SLICE))
+                self._end_in_time()
 
     def complete(self, response: Any) -> pages.Outcome | None:
         """Turn *response* into tokens and save them; return what the tab is told.
@@ -259,26 +257,19 @@ class SignIn:
                 self.progress = replace(self.progress, ends_at=ends_at)
         self._waiting.wake()
 
-    def run(self, work: Callable[[], None], name: str) -> None:
-        """Do *work* in a daemon thread called *name*; an error there ends the sign-in."""
+    def _run(self) -> None:
+        """Ask the provider, and then keep the time, whatever the caller does; in a thread of its own."""
+        try:
+            self.response_source.start(self)
+            self.pause(math.inf)
+        except BaseException as error:
+            self.fail(error)
 
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:
-                self.fail(error)
-
-        start_thread(run, name)
-
-    def _keep_time(self) -> None:
-        """End the wait for the response when its time is over, whatever the caller does meanwhile."""
-        with self._waiting.one() as wakeup:
-            while not (progress := self.progress).is_over:
-                left = progress.ends_at - time.monotonic()
-                if left <= 0 and progress.state is State.WAITING:
-                    self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
-                else:
-                    wakeup.wait(min(left, _LONGEST_WAIT) if left > 0 else SLICE)
+    def _end_in_time(self) -> None:
+        """End the wait for the response when its time is over. Each thread that waits calls this."""
+        progress = self.progress
+        if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
+            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:

@@ -335,8 +335,7 @@ def test_the_callers_thread_only_waits(params: MakeParams, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "where",
     [
-        "ipyauth_magic.flows.redirect.Redirect.start",
-        "ipyauth_magic.flows.sign_in.SignIn.run",
+        "ipyauth_magic.flows.sign_in.start_thread",
         "ipyauth_magic.provider.threads.Wakeup.wait",
         "the display",
     ],
