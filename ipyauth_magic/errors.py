@@ -82,18 +82,20 @@ class Problem:
 
     def __str__(self) -> str:
         where = f" (from {self.origin})" if self.origin else ""
-        return f"{self.name}: {self.message}{where}"
+        return plain(f"{self.name}: {self.message}{where}", 1500)
 
 
 class InvalidParams(IpyauthError):
     """Parameters are missing or wrong. One error names all of them.
 
-    `problems` holds one `Problem` for each.
+    `problems` holds one `Problem` for each. `hints` holds what is no problem by itself and may be the cause of one, as
+    a misspelt name in a dotenv file. The sentence has both.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, problems: Sequence[Problem], hints: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([*map(str, problems), *hints]))
         self.problems = tuple(problems)
+        self.hints = tuple(hints)
 
 
 class NotSignedIn(IpyauthError):
