@@ -219,25 +219,41 @@ class Auth:
             NotSignedIn: before any sign-in.
             SignInNeeded: the token has ended, and only the user can get another.
             ProviderError: the token has ended, and the provider cannot be reached.
+            InsecureApi: *request* goes to another machine over plain http.
         """
         if request is None:
             return self.access_token
         return clients.for_requests(self._authenticator.source)(request)
 
-    def session(self, base_url: str | None = None) -> TokenSession:
+    def session(self, base_url: str | None = None, *, without_tls: bool = False) -> TokenSession:
         """Return a `requests.Session` that sends the token to one origin only: *base_url*'s, or the first one used.
 
-        URLs may be relative to *base_url*.
-        """
-        return clients.session(self._authenticator.source, base_url)
+        URLs may be relative to *base_url*, as links are to the page that they stand on (RFC 3986, 5.2). With a slash
+        at the end, as `https://api.example.com/v1/`, the path `items` is `/v1/items`. Without it, `items` takes the
+        place of `v1`. A path with a slash before it begins at the host.
 
-    def httpx(self) -> httpx.Auth:
+        Args:
+            base_url: an https URL, or an http one of this machine.
+            without_tls: send the token also over plain http to another machine, where others can read it.
+
+        Raises:
+            ValueError: *base_url* is not an http or https URL.
+            InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
+        """
+        return clients.session(self._authenticator.source, base_url, without_tls)
+
+    def httpx(self, *, without_tls: bool = False) -> httpx.Auth:
         """Return an auth object for httpx, as `httpx.Client(auth=auth.httpx())`, for its asynchronous client too.
+
+        A request with it over plain http to another machine raises `InsecureApi`.
+
+        Args:
+            without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
             ImportError: httpx is not installed; the extra is named.
         """
-        return clients.for_httpx(self._authenticator.source)
+        return clients.for_httpx(self._authenticator.source, without_tls)
 
     def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[WorkerAuth]:
         """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
@@ -247,7 +263,7 @@ class Auth:
 
         Args:
             client: the `distributed.Client` of the cluster; its workers need this package too.
-            without_tls: send the token also over a network without TLS.
+            without_tls: send the token also over a network without TLS: to the workers, and from them to an API.
 
         Raises:
             ImportError: Dask is not installed; the extra is named.

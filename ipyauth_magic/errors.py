@@ -11,6 +11,7 @@
     ├── SignOutIncomplete        the tokens are erased here, but the provider still has a token or a session
     ├── StoreUnavailable         the store that was chosen does not work here
     ├── StoreBusy                another thread or process holds the lock of the store
+    ├── InsecureApi              the URL of an API has no TLS
     ├── InsecureCluster          the connection to a cluster has no TLS
     ├── NoTokenHere              on a worker of a cluster: the notebook sent no token, or the `with` block has ended
     └── SignInFailed             a sign-in was started and gave no token
@@ -82,18 +83,20 @@ class Problem:
 
     def __str__(self) -> str:
         where = f" (from {self.origin})" if self.origin else ""
-        return f"{self.name}: {self.message}{where}"
+        return plain(f"{self.name}: {self.message}{where}", 1500)
 
 
 class InvalidParams(IpyauthError):
     """Parameters are missing or wrong. One error names all of them.
 
-    `problems` holds one `Problem` for each.
+    `problems` holds one `Problem` for each. `hints` holds what is no problem by itself and may be the cause of one, as
+    a misspelt name in a dotenv file. The sentence has both.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, problems: Sequence[Problem], hints: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([*map(str, problems), *hints]))
         self.problems = tuple(problems)
+        self.hints = tuple(hints)
 
 
 class NotSignedIn(IpyauthError):
@@ -270,6 +273,19 @@ class StoreBusy(IpyauthError):
             f"Another notebook or thread has locked these tokens for {seconds:g} seconds. "
             "Try again. If that does not help, end the process that hangs, or use `--store memory`."
         )
+
+
+class InsecureApi(IpyauthError):
+    """A token would go to an API over a network without TLS (RFC 6750, 5.3). `origin` is that of the API."""
+
+    def __init__(self, origin: str) -> None:
+        shown = plain(origin, 200)
+        super().__init__(
+            f"The token is not sent to {shown}, because other machines on the network could read it there. Use the "
+            f'API\'s https address. If you trust the network, use `auth.session("{shown}", without_tls=True)` or '
+            "`auth.httpx(without_tls=True)`."
+        )
+        self.origin = origin
 
 
 class InsecureCluster(IpyauthError):

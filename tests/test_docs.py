@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ipyauth_magic import Auth
+from ipyauth_magic import Auth, cli
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.protocol.flow import FLOWS
 from ipyauth_magic.protocol.id_token import verify_id_token
@@ -75,6 +75,43 @@ def test_every_extra() -> None:
     extras = set(config["options.extras_require"]) - FOR_DEVELOPERS
     assert extras
     assert [name for name in sorted(extras) if f"[{name}]" not in documents] == []
+
+
+TOKEN_IN_AN_ARGUMENT = re.compile(
+    r"""
+    \b(curl|wget|https?)\ [^\n|]*(Bearer|\$\()    # a program that sends it
+    | \$\([^)\n]*\btoken\b[^)\n]*\)            # a shell puts what this prints into an argument
+    | ^\s*!.*(\{|\$)\(?(token|auth)\b            # so does a cell of IPython
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'curl -H "Authorization: Bearer $(python -m ipyauth_magic token -f demo.env)" https://api.example.com/',
+        "curl -H 'Authorization: Bearer eyJ' https://api.example.com/",
+        "export TOKEN=$(ipyauth token work)",
+        '!curl -H "Authorization: Bearer {token}" https://api.example.com/',
+        "!http https://api.example.com/ $token",
+    ],
+)
+def test_a_token_in_an_argument_is_found(line: str) -> None:
+    """So that the test below says something."""
+    assert TOKEN_IN_AN_ARGUMENT.search(line)
+
+
+def test_no_command_has_a_token_as_an_argument() -> None:
+    """Other users of a machine read arguments in its list of processes: in no document, help or example."""
+    examples = [each for each in (ROOT / "examples").iterdir() if each.suffix in (".py", ".ipynb", ".env")]
+    code = [*(ROOT / "ipyauth_magic").rglob("*.py"), *(ROOT / "fruit_service").rglob("*.py")]
+    texts = {str(path): path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *examples, *code)}
+    texts["--help"] = cli.parser().format_help()
+    assert len(texts) > 100
+    found = {name: each[0] for name, text in texts.items() if (each := TOKEN_IN_AN_ARGUMENT.search(text))}
+    assert found.pop(str(ROOT / "docs" / "security.md"), "").startswith("curl -H")  # there it is a threat
+    assert found == {}
 
 
 def test_links_between_documents_lead_somewhere() -> None:

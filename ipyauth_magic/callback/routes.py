@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from ..errors import InvalidParams, Problem
 from ..protocol.urls import LOOPBACK_HOSTS, port_of
@@ -19,8 +19,11 @@ _HOSTS = (
 )
 """Environment variables that identify a hosted notebook service."""
 
-_HUB_PATH = "/hub/user-redirect/callback/"
-"""The path at which JupyterHub redirects each user to the callback of the user's own server."""
+_HUB_PATH = "hub/user-redirect/callback/"
+"""The path, below a hub's own, at which JupyterHub redirects each user to the callback of the user's own server."""
+
+_HUB_PREFIX = re.compile(r"(?P<hub>.*?/)user/[^/]+/(?:[^/]+/)?")
+"""The path of a user's server: that of the hub, `user`, the user's name, and the server's name if it has one."""
 
 _PORT_IN_PATH = re.compile(r"(?:.*/)?proxy/(?:absolute/)?([1-9][0-9]{0,4})(/.*)")
 """A path of jupyter-server-proxy or of code-server: the port, and the path behind the proxy."""
@@ -79,6 +82,12 @@ class Environment:
             ssh=_ssh_destination(variables),
             is_container=is_container,
         )
+
+    @property
+    def hub_callback(self) -> str:
+        """The path at which this kernel's hub redirects each user to the callback of the user's own server."""
+        found = _HUB_PREFIX.fullmatch(self.hub_prefix or "")
+        return f"{found['hub'] if found else '/'}{_HUB_PATH}"
 
     @property
     def where(self) -> str | None:
@@ -160,6 +169,7 @@ def _route(redirect_uri: str, environment: Environment, bind: str | None, paste:
     parts = urlsplit(redirect_uri)
     return (
         _through_jupyter(parts, environment)
+        or _to_another_hub(parts, environment)
         or _through_proxy(parts, environment, paste)
         or _by_listener(parts, environment, bind, paste)
         or Route(
@@ -181,8 +191,9 @@ _INSTALL = (
 def _through_jupyter(parts: SplitResult, environment: Environment) -> Route | None:
     """Return the route through the Jupyter server, if the redirect URI leads there."""
     server, hub = environment.server, environment.hub_prefix
-    by_hub = hub is not None and parts.path.endswith(_HUB_PATH)
-    if not by_hub and not _is_of_server(parts, server, hub):
+    by_hub = hub is not None and parts.path.endswith(environment.hub_callback)
+    callback = parts.path if by_hub else _callback_of_server(parts, server, hub)
+    if callback is None:
         return None
     redirect_uri = parts.geturl()
     if server is None or not server.hands_over:
@@ -192,15 +203,40 @@ def _through_jupyter(parts: SplitResult, environment: Environment) -> Route | No
         reason = "JupyterHub leads your browser to your own server, and the extension in it passes the response on."
     else:
         reason = "Jupyter serves the redirect URI, and the extension in it passes the response to this kernel."
-    return Route(redirect_uri, reason, through_server=True)
+    if callback == parts.path:
+        return Route(redirect_uri, reason, through_server=True)
+    # A browser sends Jupyter's cookies, and Jupyter finds its handler, by the letters of the path.
+    right = f"{parts.scheme}://{parts.netloc}{callback}"
+    advice = f"Jupyter itself writes this address as {right}: register that. If your browser shows an error, paste."
+    return Route(redirect_uri, reason, through_server=True, paste=True, advice=advice)
 
 
-def _is_of_server(parts: SplitResult, server: JupyterServer | None, hub_prefix: str | None) -> bool:
-    if hub_prefix is not None and parts.path == f"{hub_prefix}callback/":
-        return True
-    if server is None or parts.path != f"{server.base_url}callback/":
-        return False
-    return parts.hostname not in LOOPBACK_HOSTS or parts.port == server.port
+def _callback_of_server(parts: SplitResult, server: JupyterServer | None, hub_prefix: str | None) -> str | None:
+    """Return the path of the callback as Jupyter writes it, if *parts* lead there, else None."""
+    if hub_prefix is not None and _is_same_path(parts.path, f"{hub_prefix}callback/"):
+        return f"{hub_prefix}callback/"
+    if server is None or not _is_same_path(parts.path, f"{server.base_url}callback/"):
+        return None
+    is_reached = parts.hostname not in LOOPBACK_HOSTS or parts.port == server.port
+    return f"{server.base_url}callback/" if is_reached else None
+
+
+def _is_same_path(one: str, other: str) -> bool:
+    """Tell whether two paths differ at most in what they encode by `%`, and how (RFC 3986, 6.2.2).
+
+    Segment by segment: an encoded slash is part of a name.
+    """
+    first, second = ([unquote_to_bytes(segment) for segment in path.split("/")] for path in (one, other))
+    return first == second
+
+
+def _to_another_hub(parts: SplitResult, environment: Environment) -> Route | None:
+    """Return the route by the user's hands, if the redirect URI is that of a hub at another path than ours."""
+    if environment.hub_prefix is None or not parts.path.endswith(f"/{_HUB_PATH}"):
+        return None
+    right = f"{parts.scheme}://{parts.netloc}{environment.hub_callback}"
+    reason = f"{parts.geturl()} does not lead to this kernel, because its JupyterHub is at another path."
+    return Route(parts.geturl(), reason, paste=True, advice=f"Register {right} as redirect_uri. {_DEVICE}")
 
 
 def _through_proxy(parts: SplitResult, environment: Environment, paste: bool) -> Route | None:
@@ -245,7 +281,8 @@ def _by_listener(parts: SplitResult, environment: Environment, bind: str | None,
 
 def _elsewhere(environment: Environment) -> str:
     if environment.hub_prefix:
-        return f"Or register https://YOUR-HUB{_HUB_PATH} as redirect_uri, which serves all users. {_DEVICE}"
+        hub = f"https://YOUR-HUB{environment.hub_callback}"
+        return f"Or register {hub} as redirect_uri, which serves all users. {_DEVICE}"
     return _DEVICE
 
 

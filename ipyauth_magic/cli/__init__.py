@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 
 from ..display.view import view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded
+from ..protocol.tokens import AuthorizationHeader
 from ..settings.line import BadOption, check_options
 from ..settings.options import COMMAND, COMMANDS
-from .command import PROGRAM, Command
+from .command import PROGRAM, Command, check_token_options
 from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, say
 
 
@@ -33,8 +34,7 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_intermixed_args(arguments)
     try:
         check_options(options)
-        if options.raw and options.command != "token":
-            raise BadOption("--raw is an option of token.")
+        check_token_options(options)
         command = Command(options, arguments)
         return _COMMANDS[options.command](command)
     except KeyboardInterrupt:
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         PROGRAM,
         usage=f"{PROGRAM} login|token|status|logout [options] [KEY=VALUE ...]",
         description="Sign in at Auth0 or any OpenID provider, and use the access token in other programs.",
-        epilog=f'curl -H "Authorization: Bearer $({PROGRAM} token -f demo.env)" https://api.example.com/',
+        epilog=f"{PROGRAM} token -f demo.env --format header | curl -H @- https://api.example.com/",
         allow_abbrev=False,
     )
     made.add_argument("command", choices=[*_COMMANDS], metavar="login|token|status|logout", help="what to do")
@@ -93,7 +93,7 @@ def _token(command: Command) -> int:
             return FAILED
         command.ask()
         token = command.auth.access_token
-    return output.write(token)
+    return output.write(AuthorizationHeader.line(token) if command.options.format == "header" else token)
 
 
 def _status(command: Command) -> int:

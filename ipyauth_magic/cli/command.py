@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreUnavailable
 from ..flows.token_source import TokenSource
 from ..protocol.flow import Grant
-from ..settings.line import line_parameters, warnings_about
+from ..settings.line import BadOption, line_parameters, warnings_about
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.opening import open_store
@@ -22,6 +22,25 @@ if TYPE_CHECKING:
     from ..flows.authenticator import Authenticator
 
 PROGRAM = "python -m ipyauth_magic"
+
+
+FORMATS = ("token", "header")
+"""What `token --format` takes."""
+
+
+def check_token_options(options: Options) -> None:
+    """Check the options of `token` alone.
+
+    Raises:
+        BadOption: another command has one of them, or `--format` has a value that it does not take.
+    """
+    if options.command != "token":
+        if options.raw:
+            raise BadOption("--raw is an option of token.")
+        if options.format is not None:
+            raise BadOption("--format is an option of token.")
+    if options.format not in (None, *FORMATS):
+        raise BadOption("--format takes token or header.")
 
 
 class Command:
@@ -87,6 +106,11 @@ class Command:
 
     def login_line(self) -> str:
         """Return the line that signs in for the same."""
-        words = [word for word in self._arguments if word not in ("--raw", "--force")]
+        words, given = [], iter(self._arguments)
+        for word in given:
+            if word == "--format":
+                next(given, None)  # its value
+            elif word not in ("--raw", "--force") and not word.startswith("--format="):
+                words.append(word)
         words.remove(self.options.command)
         return f"{PROGRAM} {shlex.join(['login', *words])}"

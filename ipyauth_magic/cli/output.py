@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from ..protocol.tokens import AccessToken
+from ..protocol.tokens import Masked
 
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses; the last one is what a shell reports of a program that Ctrl-C ended."""
@@ -48,8 +48,8 @@ class Output:
         """Whether standard output is a terminal."""
         return os.isatty(self.descriptor)
 
-    def write(self, token: AccessToken) -> int:
-        """Write *token* and a line's end, once; return the exit status."""
+    def write(self, token: Masked) -> int:
+        """Write *token*, or the header with it, and a line's end, once; return the exit status."""
         try:
             with open(self.descriptor, "wb") as stream:
                 stream.write(f"{token}\n".encode("ascii"))

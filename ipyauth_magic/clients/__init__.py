@@ -28,14 +28,14 @@ def for_requests(source: TokenSource) -> RequestsAuth:
     return RequestsAuth(source)
 
 
-def session(source: TokenSource, base_url: str | None) -> TokenSession:
+def session(source: TokenSource, base_url: str | None, without_tls: bool) -> TokenSession:
     """Return a `requests.Session` that sends the token to one origin."""
     from .requests_session import TokenSession as TokenSession
 
-    return TokenSession(source, base_url)
+    return TokenSession(source, base_url, without_tls)
 
 
-def for_httpx(source: TokenSource) -> httpx.Auth:
+def for_httpx(source: TokenSource, without_tls: bool) -> httpx.Auth:
     """Return an auth object of httpx.
 
     Raises:
@@ -45,7 +45,7 @@ def for_httpx(source: TokenSource) -> httpx.Auth:
         from .httpx_auth import TokenAuth
     except ImportError as error:
         raise ImportError("httpx is not installed here: run `pip install 'ipyauth-magic[httpx]'`.") from error
-    return TokenAuth(source)
+    return TokenAuth(source, without_tls)
 
 
 def for_dask(

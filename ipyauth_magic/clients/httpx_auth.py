@@ -10,7 +10,7 @@ import httpx
 
 from ..display.traceback_masking import guard_tracebacks
 from ..protocol.tokens import AccessToken, AuthorizationHeader
-from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow
+from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow, check_transport
 
 
 class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
@@ -29,17 +29,20 @@ class TokenAuth(httpx.Auth):
     """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
 
     httpx itself takes the header off a redirect to another origin. The user is never asked: where only the user can
-    help, the request raises `SignInNeeded`.
+    help, the request raises `SignInNeeded`. A request over a network without TLS raises `InsecureApi`, unless
+    *without_tls* allows it.
     """
 
-    def __init__(self, provider: ReadyProvider) -> None:
+    def __init__(self, provider: ReadyProvider, without_tls: bool = False) -> None:
         self._provider = provider
+        self._without_tls = without_tls
 
     def auth_flow(
         self, request: httpx.Request, token: AccessToken | None = None
     ) -> Generator[httpx.Request, httpx.Response]:
         """Send *request* with *token*, by default the provider's, and perhaps once more."""
         guard_tracebacks()
+        check_transport(str(request.url), self._without_tls)
         flow = bearer_flow(self._provider, token)
         response = yield _with_token(request, next(flow))
         if _may_be_repeated(request, response):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..display.traceback_masking import guard_tracebacks
 from ..protocol.tokens import AuthorizationHeader
-from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow
+from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow, check_transport
 
 if TYPE_CHECKING:
     import requests
@@ -18,17 +18,27 @@ class RequestsAuth:
     Args:
         provider: gives the tokens.
         header: makes the value of the `Authorization` header.
+        without_tls: send the token also over a network without TLS.
     """
 
     def __init__(
-        self, provider: TokenProvider[HasAccessToken], header: type[AuthorizationHeader] = AuthorizationHeader
+        self,
+        provider: TokenProvider[HasAccessToken],
+        header: type[AuthorizationHeader] = AuthorizationHeader,
+        without_tls: bool = False,
     ) -> None:
         self._provider = provider
         self._header = header
+        self._without_tls = without_tls
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on *request*."""
+        """Put the token on *request*.
+
+        Raises:
+            InsecureApi: the request crosses a network without TLS.
+        """
         guard_tracebacks()
+        check_transport(str(request.url), self._without_tls)
         request.headers["Authorization"] = self._header.bearer(next(bearer_flow(self._provider)))
         request.hooks["response"].append(self._send_again)
         return request

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from ..protocol.urls import is_of_this_machine
 from .requests_auth import RequestsAuth
-from .retry import HasAccessToken, TokenProvider
+from .retry import HasAccessToken, TokenProvider, check_transport
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port (RFC 6454, section 4)."""
@@ -22,15 +23,21 @@ class TokenSession(requests.Session):
 
     Raises:
         ValueError: *base_url* is no http(s) URL.
+        InsecureApi: it is plain http to another machine, and *without_tls* does not allow that. Without a *base_url*,
+            the first request raises this.
     """
 
-    def __init__(self, provider: TokenProvider[HasAccessToken], base_url: str | None = None) -> None:
+    def __init__(
+        self, provider: TokenProvider[HasAccessToken], base_url: str | None = None, without_tls: bool = False
+    ) -> None:
         super().__init__()
-        self._token_auth = RequestsAuth(provider)
+        self._token_auth = RequestsAuth(provider, without_tls=without_tls)
         self._base_url = base_url
         self._origin = _origin(base_url) if base_url else None
         if base_url and self._origin is None:
             raise ValueError("base_url must begin with https:// or http://")
+        if base_url:
+            check_transport(base_url, without_tls)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Return *request* prepared, with the token if it goes to the session's origin and brings no other auth."""
@@ -38,11 +45,20 @@ class TokenSession(requests.Session):
             request.url = urljoin(self._base_url, request.url)
         prepared = super().prepare_request(request)
         origin = _origin(str(prepared.url))
+        if request.auth is None and self.auth is None and self._origin in (None, origin):
+            prepared.prepare_auth(self._token_auth)  # an origin that it refuses is not the session's
         if self._origin is None:
             self._origin = origin
-        if request.auth is None and self.auth is None and origin == self._origin:
-            prepared.prepare_auth(self._token_auth)
         return prepared
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send *request*; one to this machine goes through no proxy but one of `proxies` of the session.
+
+        `requests` itself would send it, with the token and without TLS, to another machine that `http_proxy` names.
+        """
+        if is_of_this_machine(str(request.url)):
+            kwargs["proxies"] = self.proxies
+        return super().send(request, **kwargs)
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Take the token off a redirect that leaves the origin; `requests` lets it follow to https on the same host."""

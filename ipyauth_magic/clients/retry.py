@@ -10,8 +10,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from ..errors import IpyauthError
+from ..errors import InsecureApi, IpyauthError
 from ..protocol.tokens import AccessToken
+from ..protocol.urls import is_clear_text, origin_of
 
 _INVALID_TOKEN = re.compile(r"""\bbearer\b.*\berror\s*=\s*"?invalid_token\b""", re.IGNORECASE | re.DOTALL)
 
@@ -59,6 +60,16 @@ class Answer:
     def refuses_token(self) -> bool:
         """Whether another token may be accepted."""
         return self.status == 401 and _INVALID_TOKEN.search(self.www_authenticate[:_LONGEST_HEADER]) is not None
+
+
+def check_transport(url: str, without_tls: bool) -> None:
+    """Check that a token may go to *url* (RFC 6750, 5.3).
+
+    Raises:
+        InsecureApi: other machines could read it there, and *without_tls* does not allow that.
+    """
+    if not without_tls and is_clear_text(url):
+        raise InsecureApi(origin_of(url))
 
 
 def bearer_flow(provider: TokenProvider[HasAccessToken], sent: str | None = None) -> Generator[AccessToken, Answer]:

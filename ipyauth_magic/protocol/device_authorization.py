@@ -74,8 +74,8 @@ def _text(document: Mapping[str, Any], name: str) -> str:
 
 def _seconds(document: Mapping[str, Any], name: str, most: int, default: int | None = None) -> int:
     value = document.get(name, default)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-        value = int(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.0{1,9})?", value):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
         raise InvalidResponse(name, f"its {name} is not a number of seconds")
     return max(1, min(int(value), most))

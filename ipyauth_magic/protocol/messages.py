@@ -202,6 +202,20 @@ def _expires_in(parameters: Mapping[str, str]) -> int | None:
     text = parameters.get("expires_in")
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
+    return seconds_in(text)
+
+
+def seconds_in(text: str) -> int:
+    """Return the lifetime that *text*, an `expires_in`, says in seconds.
+
+    The grammar is `1*DIGIT` (RFC 6749, A.14). Some providers write a number with a point, as `3600.0`, which means the
+    same. A lifetime of 0 is in the grammar too, but it is that of a token that cannot be used.
+
+    Raises:
+        InvalidResponse: it is not a number of seconds, or it is 0.
+    """
+    if not re.fullmatch(r"[0-9]{1,12}(\.0{1,9})?", text):
         raise InvalidResponse("expires_in", "its expires_in is not a positive number of seconds")
-    return min(int(text), MAX_LIFETIME)
+    if (seconds := int(text.partition(".")[0])) == 0:
+        raise InvalidResponse("expires_in", "its expires_in is 0, so its access token has expired already")
+    return min(seconds, MAX_LIFETIME)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InvalidResponse, IpyauthError, OutOfTime, ProviderRefused, ProviderUnreachable
 from .auth0 import TOO_MANY_REQUESTS
-from .messages import MAX_LIFETIME
+from .messages import MAX_LIFETIME, seconds_in
 from .tokens import AccessToken, IdToken, RefreshToken, TokenSet
 
 # RFC 6749, A.12 and A.17, without the space, which would end a header's value.
@@ -151,10 +151,9 @@ def _expires_in(value: object) -> int | None:
     """Return the lifetime in seconds. Some providers send the number as a string."""
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < 1e12
-    if is_number or (isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value) and int(value)):
-        return min(int(value), MAX_LIFETIME)  # type: ignore[call-overload, no-any-return]
-    raise InvalidResponse("expires_in", "its expires_in is not a positive number of seconds")
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12:
+        return seconds_in(str(int(value)))
+    return seconds_in(value if isinstance(value, str) else "")
 
 
 def lifetime(expires_in: int | None, claims: Mapping[str, Any], at: datetime) -> int:

@@ -70,6 +70,11 @@ class AuthorizationHeader(Masked):
         """Return `Bearer` and the token."""
         return cls(f"Bearer {token}")
 
+    @classmethod
+    def line(cls, token: str) -> Self:
+        """Return the header with its name, as a file of headers has it."""
+        return cls(f"Authorization: Bearer {token}")
+
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> HeaderBytes:
         """Return the bytes that are sent, masked too: httpx holds its headers as bytes."""
         return HeaderBytes(super().encode(encoding, errors))

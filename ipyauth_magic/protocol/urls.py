@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -13,6 +14,23 @@ def is_loopback_url(url: str) -> bool:
     """Return whether the host of *url* is a loopback address or `localhost`."""
     try:
         return urlsplit(url).hostname in LOOPBACK_HOSTS
+    except ValueError:
+        return False
+
+
+def is_clear_text(url: str) -> bool:
+    """Return whether a request to *url* crosses a network without TLS, so that others can read it (RFC 6750, 5.3).
+
+    A request to this machine crosses none.
+    """
+    return url.partition(":")[0].lower() in ("http", "ws") and not is_of_this_machine(url)
+
+
+def is_of_this_machine(url: str) -> bool:
+    """Return whether the host of *url* is `localhost` or any loopback address, as 127.8.9.1."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 

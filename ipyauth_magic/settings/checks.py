@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from ..protocol.urls import LOOPBACK_HOSTS
+from ..text import invisible_sign, named_sign, plain
+from .dotenv import Unfilled
 from .parameters import KNOWN_VALUES
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -15,7 +17,8 @@ _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?")
 # As a browser's Host header has it: in small letters.
 _FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
+_NO_SCOPE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # RFC 6749, 3.3
+_NO_CLIENT_ID = re.compile(r"[^\x21-\x7e]")  # RFC 6749, A.1, without spaces
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
 
 
@@ -37,6 +40,9 @@ def checked(name: str, value: object) -> str:
     text = given.strip()
     if given and not text:
         raise BadValue("must not be blank")
+    # The name of a folder or file may hold such a sign, and is not typed by a person at the provider.
+    if not name.startswith("dotenv_") and (sign := invisible_sign(text)):
+        raise BadValue(f"must not contain {sign}, which is not seen. Type the value again, or paste it as plain text")
     check = _CHECKS.get(name)
     return check(text) if check and text else text
 
@@ -44,6 +50,11 @@ def checked(name: str, value: object) -> str:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, Unfilled):
+        raise BadValue(
+            f"is not filled in with {value}. A value takes names from the lines above it, and AUTH0_* variables "
+            "without secrets. Write the value itself"
+        )
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, Iterable):
@@ -77,7 +88,7 @@ def _domain(value: str) -> str:
             raise BadValue("must be `http://localhost:PORT` and nothing more, for an issuer on this machine")
         return f"http://{parts.netloc}"
     if value.split(":")[0] in LOOPBACK_HOSTS:
-        raise BadValue(f"for an issuer on this machine, write `http://{value}`")
+        raise BadValue(f"for an issuer on this machine, write `http://{plain(value, 100)}`")
     if not _HOST_NAME.fullmatch(value) or len(value) > 253 or _is_address(value):
         raise BadValue("must be a domain name, as `tenant.eu.auth0.com`")
     return value.lower()
@@ -95,8 +106,9 @@ def _issuer(value: str) -> str:
 
 
 def _client_id(value: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e]+", value):  # RFC 6749, A.1, without spaces
-        raise BadValue("must be the application's Client ID: letters, digits and signs, no spaces")
+    if odd := _NO_CLIENT_ID.search(value):
+        sign = named_sign(value, odd.start())
+        raise BadValue(f"must be the application's Client ID: letters, digits and signs, no spaces. It has {sign}")
     return value
 
 
@@ -105,27 +117,30 @@ def _redirect_uris(value: str) -> str:
 
 
 def _redirect_uri(uri: str) -> str:
-    parts = _split(uri)
+    parts, shown = _split(uri), plain(uri, 200)
     if parts.scheme != ("http" if parts.hostname in LOOPBACK_HOSTS else "https"):
         raise BadValue(
-            f"`{uri}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3), or the "
-            "https address of a JupyterHub or a proxy that leads to it"
+            f"`{shown}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3), or "
+            "the https address of a JupyterHub or a proxy that leads to it"
         )
     if not (_LOOPBACK_NETLOC if parts.scheme == "http" else _FAR_NETLOC).fullmatch(parts.netloc):
-        raise BadValue(f"`{uri}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
+        raise BadValue(f"`{shown}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
     if parts.query or parts.fragment or uri.endswith(("?", "#")):
-        raise BadValue(f"`{uri}` must not have a query or a fragment")
+        raise BadValue(f"`{shown}` must not have a query or a fragment")
     segments = parts.path.split("/")
     odd = "//" in parts.path or {".", ".."} & set(segments) or re.search("%(?:[01]|2f|7f)", parts.path, re.IGNORECASE)
     if odd or not _PATH.fullmatch(parts.path):
-        raise BadValue(f"the path of `{uri}` must be plain, as `/callback/`")
+        raise BadValue(f"the path of `{shown}` must be plain, as `/callback/`")
     return uri
 
 
 def _scope(value: str) -> str:
-    bad = [scope for scope in value.split() if not _SCOPE_TOKEN.fullmatch(scope)]
-    if bad:
-        raise BadValue("must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3)")
+    if odd := _NO_SCOPE.search(value):
+        sign = named_sign(value, odd.start())
+        raise BadValue(
+            "must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3). "
+            f"It has {sign}"
+        )
     return " ".join(value.split())
 
 

@@ -8,15 +8,37 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+from ..text import plain
+
 _VARIABLE = re.compile(r"\$\{(?P<name>[^}:]{0,200})(?::-(?P<default>[^}]{0,2000}))?\}")
+
+_FROM_ENVIRONMENT = re.compile(r"AUTH0_(?!.*(?:SECRET|TOKEN|PASSWORD|KEY))[A-Z0-9_]+")
+"""The environment variables that a text may name: settings. What it names is sent, so secrets are not among them."""
+
+_LONG_BLANK = re.compile(r"[^\S\r\n]{256}")
+"""python-dotenv needs time by the square of such a run."""
 
 LIMIT = 64 * 1024
 """Bytes; a dotenv file has a few hundred."""
+
+MISTAKES_TOLD = 10
+"""Lines with a mistake that are named; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Unfilled:
+    """A value with `${NAME}` in it that is not filled in; `str` gives these names, a few of them, and no value."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(f"`${{{plain(name, 60)}}}`" for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -24,12 +46,12 @@ class DotenvText:
     """The content of a dotenv text.
 
     Attributes:
-        variables: the values by name; None for a name without a value.
-        mistakes: a sentence for each line that is not an assignment.
+        variables: the values by name; None for a name without a value, `Unfilled` for one that cannot be used.
+        mistakes: a sentence for each of the first lines that are not an assignment, and one that counts the rest.
         repeated: names that are given more than once; the last value counts.
     """
 
-    variables: Mapping[str, str | None]
+    variables: Mapping[str, str | Unfilled | None]
     mistakes: tuple[str, ...]
     repeated: tuple[str, ...]
 
@@ -45,56 +67,81 @@ def read_dotenv(folder: str, name: str) -> DotenvText:
         UnreadableDotenv: the file is missing, not a regular file, over 64 KiB, or not UTF-8.
     """
     path = Path(os.path.expanduser(folder), os.path.expanduser(name))
-    return parse_dotenv(_read_text(path), f"`{path}`")
+    return parse_dotenv(_read_text(path), f"`{plain(path, 1000)}`")
 
 
 def parse_dotenv(text: str, what: str) -> DotenvText:
     """Return the content of dotenv *text*, with `${NAME}` filled in; *what* names the text in the mistakes.
 
     Raises:
-        UnreadableDotenv: the text is over 64 KiB, or one of its values grows to that.
+        UnreadableDotenv: the text is over 64 KiB, or one of its values grows to that, or it has 256 blanks in a row.
     """
     from dotenv.parser import parse_stream
 
     if len(text) > LIMIT:
         raise UnreadableDotenv(f"{what} has over 64 KiB, so it is not read")
+    if _LONG_BLANK.search(text):
+        raise UnreadableDotenv(f"{what} has over 255 blanks in a row, so it is not read")
     bindings = list(parse_stream(StringIO(text)))
     mistakes = [
-        f"{what}, line {_line_in(binding.original.string, binding.original.line)}: write NAME=VALUE, "
-        "with quotes around a value that holds quotes or a #"
+        _line_in(binding.original.string, binding.original.line)
         for binding in bindings
         if binding.error or (binding.key is not None and binding.value is None)
     ]
     sound = {binding.key: binding.value for binding in bindings if binding.key is not None and not binding.error}
     variables = _interpolated(sound, what) if "${" in text else sound
-    names = [binding.key for binding in bindings if binding.key is not None]
-    return DotenvText(variables, tuple(mistakes), tuple(dict.fromkeys(name for name in names if names.count(name) > 1)))
+    counts = Counter(binding.key for binding in bindings if binding.key is not None)
+    return DotenvText(variables, _told(mistakes, what), tuple(name for name, count in counts.items() if count > 1))
 
 
-def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str | None]:
-    """Return *values* with `${NAME}` and `${NAME:-default}` filled in, from above in the text or the environment.
+def _told(mistakes: Sequence[int], what: str) -> tuple[str, ...]:
+    """Return a sentence for each of the first lines of *mistakes*, and one that counts the rest."""
+    told = [
+        f"{what}, line {line}: write NAME=VALUE, with quotes around a value that holds quotes or a #"
+        for line in mistakes[:MISTAKES_TOLD]
+    ]
+    if (more := len(mistakes) - MISTAKES_TOLD) > 0:
+        told.append(f"{what}: {more} more lines are not NAME=VALUE")
+    return tuple(told)
 
-    python-dotenv itself needs minutes for a value of many `${`, and gigabytes for values that repeat other values.
+
+def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str | Unfilled | None]:
+    """Return *values* with `${NAME}` and `${NAME:-default}` filled in, from above in the text or from `AUTH0_*`.
+
+    python-dotenv itself needs minutes for a value of many `${`, and gigabytes for values that repeat other values. It
+    also takes any variable of the environment, and a dotenv file of another author could have a secret sent by that.
     """
-    filled: dict[str, str | None] = {}
+    filled: dict[str, str | Unfilled | None] = {}
     for name, value in values.items():
-        filled[name] = None if value is None else _filled_in(value, filled)
-        if len(filled[name] or "") > LIMIT:
-            raise UnreadableDotenv(f"{what}: {name[:60]} grows to over 64 KiB")
+        each = None if value is None else _filled_in(value, filled)
+        if isinstance(each, str) and len(each) > LIMIT:
+            raise UnreadableDotenv(f"{what}: {plain(name, 60)} grows to over 64 KiB")
+        filled[name] = each
     return filled
 
 
-def _filled_in(value: str, known: Mapping[str, str | None]) -> str:
+def _filled_in(value: str, known: Mapping[str, str | Unfilled | None]) -> str | Unfilled:
     """Return *value* filled in, cut off soon after it exceeds the limit."""
     text, end = "", 0
+    missing: dict[str, None] = {}
     for match in _VARIABLE.finditer(value):
-        name = match["name"]
-        found = known[name] if name in known else os.environ.get(name)
-        text += value[end : match.start()] + (found if found is not None else match["default"] or "")
+        found = _found(match["name"], known)
+        if found is None:
+            found = Unfilled((match["name"],)) if match["default"] is None else match["default"]
+        if isinstance(found, Unfilled):
+            missing |= dict.fromkeys(found.names)
+            found = ""
+        text += value[end : match.start()] + found
         end = match.end()
         if len(text) > LIMIT:
             break
-    return text + value[end:]
+    return Unfilled(tuple(missing)[:3]) if missing else text + value[end:]
+
+
+def _found(name: str, known: Mapping[str, str | Unfilled | None]) -> str | Unfilled | None:
+    if name in known:
+        return known[name]
+    return os.environ.get(name) if _FROM_ENVIRONMENT.fullmatch(name) else None
 
 
 def _read_text(path: Path) -> str:

@@ -80,6 +80,12 @@ _SIGN_IN = (
     Option(("-q", "--quiet"), "show no card", command_help="print errors only"),
     Option(("--raw",), "token: print it on a terminal too", only=COMMAND),
     Option(
+        ("--format",),
+        "token: print it alone (token, the default) or as an Authorization header (header), for curl -H @-",
+        "FORMAT",
+        only=COMMAND,
+    ),
+    Option(
         ("parameters",),
         "parameters, before those of the cell",
         "KEY=VALUE",

@@ -106,12 +106,20 @@ ALIASES: Mapping[str, str] = {alias: name for name, each in PARAMETERS.items() f
 ENVIRONMENT = tuple(alias for alias in ALIASES if alias.startswith("AUTH0_"))
 """The environment variables that count: Auth0's own names, nothing else."""
 
+NOT_OURS = frozenset({"AUTH0_ISSUER_BASE_URL", "ISSUER_BASE_URL"})
+"""Names by which Auth0's own libraries take the domain with `https://` before it. It is not their issuer, which ends
+with a slash, so the value is not taken; a user whose domain is missing is told so."""
+
 KNOWN_VALUES: Mapping[str, tuple[str, ...]] = {
     name: each.known_values for name, each in PARAMETERS.items() if each.known_values
 }
 
 SECRETS = frozenset({"client_secret", "AUTH0_CLIENT_SECRET"})
 """Names that are refused by a sentence of their own."""
+
+
+_LONGEST_NAME = 60
+"""Characters of a name that are compared: a likeness to a longer one is none."""
 
 
 def canonical_name(name: str) -> str | None:
@@ -125,7 +133,7 @@ def nearest_name(name: str, cutoff: float = 0.0) -> str | None:
     import difflib
 
     known = {each.lower(): each for each in (*FIELDS, *ALIASES)}
-    near = difflib.get_close_matches(_in_small(name), known, n=1, cutoff=cutoff)
+    near = difflib.get_close_matches(_in_small(name[:_LONGEST_NAME]), known, n=1, cutoff=cutoff)
     return known[near[0]] if near else None
 
 
@@ -134,7 +142,8 @@ def looks_misspelt(name: str) -> bool:
 
     A known name with one more word, as `DB_CONNECTION`, is taken for another program's name.
     """
-    given, near = _in_small(name), _in_small(nearest_name(name) or "")
+    # Swapped letters leave a likeness of 0.8. A lower bound of it spares difflib most of its work.
+    given, near = _in_small(name), _in_small(nearest_name(name, cutoff=0.6) or "")
     if set(near.split("_")) < set(given.strip("_").split("_")):
         return False
     # difflib counts swapped letters as two mistakes, which is too many in a short name.

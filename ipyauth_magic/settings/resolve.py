@@ -53,9 +53,15 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     problems += _unsuitable_response_mode(values)
     values.setdefault("response_mode", Value(mode, BY_DEFAULT))
     if problems:
-        raise InvalidParams(problems)
+        raise InvalidParams(problems, _hints(readings, {problem.name for problem in problems}))
     in_order = {name: values[name] for name in FIELDS if name in values}
     return Resolved(in_order, tuple(warning for reading in readings for warning in reading.warnings))
+
+
+def _hints(readings: Sequence[Reading], named: set[str]) -> list[str]:
+    """Return what *readings* warn of, and their hints about the parameters that problems *named*."""
+    warnings = [warning for reading in readings for warning in reading.warnings]
+    return warnings + [hint for reading in readings for parameter, hint in reading.hints.items() if parameter in named]
 
 
 def default_response_mode(response_type: str) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..errors import Problem
-from ..text import plain
+from ..text import invisible_sign, plain
 from .checks import BadValue, checked
 from .dotenv import UnreadableDotenv, parse_dotenv, read_dotenv
-from .parameters import DEFAULTS, ENVIRONMENT, SECRETS, canonical_name, looks_misspelt, nearest_name
+from .parameters import DEFAULTS, ENVIRONMENT, NOT_OURS, SECRETS, canonical_name, looks_misspelt, nearest_name
+
+NAMES_TOLD = 10
+"""Unknown names, of one place, that are named with what may have been meant; the others are counted."""
+
+NAMES_COMPARED = 300
+"""Unknown names of a file that are compared with ours: each takes difflib a tenth of a millisecond or more."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,19 @@ class Given:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one source gives: values by the parameter's own name, not checked yet, and what is wrong with the names."""
+    """What one source gives: values by the parameter's own name, not checked yet, and what is wrong with the names.
+
+    Attributes:
+        problems: what makes an error.
+        warnings: what the user should know in any case.
+        hints: what the user should know where a problem names the parameter.
+    """
 
     origin: str
     given: Mapping[str, Given]
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 def collect(keywords: Source, cell: str | None = None, configuration: Mapping[str, str] | None = None) -> list[Reading]:
@@ -53,7 +66,7 @@ def collect(keywords: Source, cell: str | None = None, configuration: Mapping[st
     """
     line = read(keywords)
     body = _nothing("the cell") if cell is None else _read_cell(cell)
-    environment = read(Source("environment", {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}))
+    environment = _read_environment()
     configured = read(Source("IPython configuration", configuration or {}))
     file = _read_file([line, body, configured])
     return [line, body, file, environment, configured]
@@ -72,14 +85,11 @@ def read(source: Source) -> Reading:
     given: dict[str, Given] = {}
     names: dict[str, str] = {}
     problems: list[Problem] = []
-    warnings: list[str] = []
+    unknown: list[str] = []
     for given_name, value in source.values.items():
         name = canonical_name(given_name)
         if name is None:
-            if not source.is_shared:
-                problems.append(_refused(given_name, source.origin))
-            elif warning := _why_ignored(given_name):
-                warnings.append(f"{source.origin}: {warning}")
+            unknown.append(given_name)
         elif value is None or (source.is_shared and name.startswith("dotenv_")):
             continue  # a dotenv file names no other dotenv file
         elif name not in given:
@@ -87,7 +97,46 @@ def read(source: Source) -> Reading:
             given[name] = Given(value, source.origin if given_name == name else f"{source.origin}, as {given_name}")
         elif str(given[name].value) != str(value):
             problems.append(Problem(name, f"is given twice, as {names[name]} and as {given_name}", source.origin))
-    return Reading(source.origin, given, tuple(problems), tuple(warnings))
+    if source.is_shared:
+        return Reading(source.origin, given, tuple(problems), *_about_ignored(unknown, source.origin))
+    return Reading(source.origin, given, (*problems, *_refusals(unknown, source.origin)))
+
+
+def _refusals(names: Sequence[str], origin: str) -> list[Problem]:
+    """Return what is wrong with *names*, which are not parameters, in a place for parameters only."""
+    problems = [_refused(name, origin) for name in names[:NAMES_TOLD]]
+    if more := names[NAMES_TOLD:]:
+        problems.append(Problem(plain(more[0], 60), f"is one of {len(more)} more that are not parameters", origin))
+    return problems
+
+
+def _about_ignored(names: Sequence[str], origin: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return warnings and hints about *names*, which are not parameters, in a place that other programs read too."""
+    compared = names[:NAMES_COMPARED]
+    warnings = [f"{origin}: {warning}" for name in compared if (warning := _why_ignored(name))]
+    if len(warnings) > NAMES_TOLD:
+        warnings[NAMES_TOLD:] = [f"{origin}: {len(warnings) - NAMES_TOLD} more names look misspelt"]
+    return tuple(warnings), _about_not_ours(compared, origin)
+
+
+def _about_not_ours(names: Iterable[str], origin: str) -> dict[str, str]:
+    """Return a hint about the domain, if one of *names* gives it to other libraries."""
+    name = next((name for name in names if name in NOT_OURS), None)
+    if name is None:
+        return {}
+    sentence = f"{origin}: `{name}` is a name of other libraries and is not read; write its host name as `domain=...`"
+    return {"domain": sentence}
+
+
+def _read_environment() -> Reading:
+    """Return what Auth0's own names of the environment give, with hints about names of it that are nearly these."""
+    reading = read(Source("environment", {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}))
+    hints = _about_not_ours(os.environ, "environment")
+    others = [name for name in os.environ if name.startswith("AUTH0_") and canonical_name(name) is None]
+    for name in filter(looks_misspelt, others[:NAMES_COMPARED]):
+        near = str(nearest_name(name))
+        hints[str(canonical_name(near))] = f"environment: `{plain(name, 60)}` is ignored; did you mean `{near}`?"
+    return replace(reading, hints=hints)
 
 
 def _nothing(origin: str, *problems: Problem) -> Reading:
@@ -100,7 +149,7 @@ def _read_cell(cell: str) -> Reading:
     except UnreadableDotenv as error:
         return _nothing("the cell", Problem("cell", str(error)))
     mistakes = [Problem("cell", mistake) for mistake in text.mistakes]
-    repeated = [Problem(plain(name, 60), "is given twice", "the cell") for name in text.repeated]
+    repeated = [Problem(plain(name, 60), "is given twice", "the cell") for name in text.repeated[:NAMES_TOLD]]
     reading = read(Source("the cell", text.variables))
     return replace(reading, problems=(*mistakes, *repeated, *reading.problems))
 
@@ -111,11 +160,12 @@ def _read_file(readings: Iterable[Reading]) -> Reading:
     name, folder = (_checked_or_empty(each, named.get(each)) for each in ("dotenv_file", "dotenv_folder"))
     if not name:
         return _nothing("the dotenv file")
+    origin = f"file {plain(name, 200)}"
     try:
         text = read_dotenv(folder or DEFAULTS["dotenv_folder"], name)
     except UnreadableDotenv as error:
-        return _nothing(f"file {name}", Problem("dotenv_file", str(error), named["dotenv_file"].origin))
-    reading = read(Source(f"file {name}", text.variables, is_shared=True))
+        return _nothing(origin, Problem("dotenv_file", str(error), named["dotenv_file"].origin))
+    reading = read(Source(origin, text.variables, is_shared=True))
     return replace(reading, warnings=(*text.mistakes, *reading.warnings))
 
 
@@ -136,7 +186,9 @@ def _refused(name: str, origin: str) -> Problem:
             "at the provider, and remove the secret here (it may stand in the notebook and in its history)",
             origin,
         )
-    near = nearest_name(name.partition("=")[0])
+    near, sign = nearest_name(name.partition("=")[0]), invisible_sign(name)
+    if sign:
+        return Problem(plain(name, 60), f"has {sign}, which is not seen; write it as `{near}`", origin)
     return Problem(plain(name, 60), f"is not a parameter; did you mean `{near}`?", origin)
 
 
@@ -147,6 +199,8 @@ def _why_ignored(name: str) -> str | None:
             f"{name} is not used and does not belong there. An application in a notebook "
             "cannot keep a secret: make it Native or Single Page at the provider."
         )
-    if looks_misspelt(name):
-        return f"`{plain(name, 60)}` is ignored; did you mean `{nearest_name(name)}`?"
-    return None
+    if not looks_misspelt(name):
+        return None
+    if sign := invisible_sign(name):
+        return f"`{plain(name, 60)}` is ignored. It has {sign}, which is not seen; write it as `{nearest_name(name)}`."
+    return f"`{plain(name, 60)}` is ignored; did you mean `{nearest_name(name)}`?"

@@ -63,6 +63,11 @@ INTERFACE_HOLDS = {
 }
 """Cases where the interface decides otherwise, with its reason."""
 
+LEFT_OPEN = {
+    "CF-015": "audience",  # names a variable that is not there: the value is not sent with a gap in it
+}
+"""Configurations that the corpus leaves open and we refuse, with the parameter at fault."""
+
 KINDS: dict[str, tuple[type[IpyauthError], str | None]] = {
     "missing_param": (InvalidResponse, "access_token"),
     "id_token_missing": (InvalidResponse, "id_token"),
@@ -547,8 +552,8 @@ def test_config(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     keywords = parameters(case, tmp_path)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        if case.expect["outcome"] == "reject":
-            field = FIELDS.get(case.expect["field"], case.expect["field"])
+        if case.expect["outcome"] == "reject" or case.id in LEFT_OPEN:
+            field = LEFT_OPEN.get(case.id) or FIELDS.get(case.expect["field"], case.expect["field"])
             with pytest.raises(InvalidParams) as caught:
                 ParamsAuth0(**keywords)
             assert field in [problem.name for problem in caught.value.problems]

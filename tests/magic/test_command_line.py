@@ -28,7 +28,7 @@ LIFETIME = 1
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 HEAVY = {"IPython", "traitlets", "requests", "urllib3", "bottle", "waitress", "joserfc", "authlib", "http.client"}
 ON_MAGICS_ONLY = {"--token-name", "--auth-name"}
-ON_COMMANDS_ONLY = {"--raw"}
+ON_COMMANDS_ONLY = {"--raw", "--format"}
 
 
 @pytest.fixture
@@ -176,6 +176,8 @@ BAD_USAGE = {
     "bind": (["login", "--bind", "here"], "--bind takes the address of a network interface, as 0.0.0.0."),
     "contradiction": (["login", "--renewable", "--no-renewable"], "contradict each other"),
     "raw": (["login", "--raw"], "--raw is an option of token."),
+    "format of another command": (["login", "--format", "header"], "--format is an option of token."),
+    "format": (["token", "--format", "json"], "--format takes token or header."),
     "a word": (["login", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE."),
     "twice": (["login", "scope=a", "scope=b"], "scope is given twice."),
     "an unknown parameter": (["login", "scoop=a"], "did you mean `scope`? (from the command line)"),
@@ -309,6 +311,35 @@ def test_a_terminal_gets_the_token_only_if_asked(machine: Machine) -> None:
     said, status = machine.shell("python -m ipyauth_magic token --raw -f demo.env")
     assert status == 0
     assert JWT.fullmatch(said.splitlines()[-1])
+
+
+def test_a_slip_in_the_file_is_told_with_what_is_missing(machine: Machine) -> None:
+    """In the same error."""
+    (machine.folder / "slip.env").write_text("domain=t.auth0.com\ncleint_id=abc\n")
+    ran = machine.run("status", "-f", "slip.env")
+    assert ran.returncode == 2
+    assert "client_id: is missing" in ran.stderr
+    assert "file slip.env: `cleint_id` is ignored; did you mean `client_id`?" in ran.stderr
+
+
+def test_a_header_for_curl(machine: Machine) -> None:
+    """`curl -H @-` reads it from the pipe, so no argument of a program has the token."""
+    assert machine.run("login", "-f", "demo.env").returncode == 0
+    alone = machine.run("token", "-f", "demo.env", "--format", "token")
+    header = machine.run("token", "-f", "demo.env", "--format", "header")
+    assert (header.returncode, header.stderr) == (0, "")
+    assert header.stdout == f"Authorization: Bearer {alone.stdout}"
+    assert JWT.search(header.stdout)
+    said, status = machine.shell("python -m ipyauth_magic token -f demo.env --format header")
+    assert status == 2
+    assert not JWT.search(said)
+
+
+def test_the_line_that_signs_in_has_no_format(machine: Machine) -> None:
+    """It is an option of `token` alone."""
+    for format in (["--format", "header"], ["--format=header"]):
+        said = machine.run("token", *format, "-f", "demo.env").stderr
+        assert said.endswith("Run: python -m ipyauth_magic login -f demo.env\n")
 
 
 OUTPUTS = {

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 
 from ipyauth_magic.clients.dask import worker as worker_module
 from ipyauth_magic.clients.dask.message import Message, new_secret, seal_secret
-from ipyauth_magic.clients.dask.worker import TokenCache, TokenRequester, WorkerAuthorization
-from ipyauth_magic.errors import IpyauthError, NoTokenHere, NotSignedIn
+from ipyauth_magic.clients.dask.worker import TokenCache, TokenRequester, WorkerAuth, WorkerAuthorization
+from ipyauth_magic.errors import InsecureApi, IpyauthError, NoTokenHere, NotSignedIn
 from ipyauth_magic.protocol.tokens import AccessToken
 from tests.magic.test_dask import DEADLINE, until
 
@@ -73,6 +74,23 @@ def test_token_that_ends(cache: TokenCache, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(NoTokenHere, match="within 0.3 seconds"):
         cache.get()
     assert requests == [None]
+
+
+@pytest.mark.parametrize("without_tls", [False, True])
+def test_no_token_over_plain_http(without_tls: bool, cache: TokenCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task's request to an API on another machine has TLS too, unless the block does without; a pickle keeps that."""
+    monkeypatch.setitem(worker_module._caches, "block", cache)
+    fill(cache, Message(1, AccessToken("mine"), 60))
+    auth = pickle.loads(pickle.dumps(WorkerAuth("block", without_tls)))
+    request = requests.Request("GET", "http://api.example.com/").prepare()
+    if without_tls:
+        assert auth(request).headers["Authorization"] == "Bearer mine"
+    else:
+        with pytest.raises(InsecureApi):
+            auth(request)
+        assert "Authorization" not in request.headers
+    here = requests.Request("GET", "http://127.0.0.1:1/").prepare()
+    assert auth(here).headers["Authorization"] == "Bearer mine"
 
 
 def test_many_threads_ask_once(cache: TokenCache) -> None:

@@ -73,17 +73,60 @@ def test_the_error_reaches_the_user_as_a_problem(tmp_path: Path) -> None:
     assert [problem.name for problem in caught.value.problems] == ["dotenv_file", "domain", "client_id"]
 
 
-def test_values_are_filled_in_from_above_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As python-dotenv does: the text goes before the environment, a default stands in for what is nowhere."""
-    monkeypatch.setenv("OUTSIDE", "out")
-    text = "A=1\nOUTSIDE_TOO=${OUTSIDE}\nB=${A}-${OUTSIDE}-${NOWHERE}-${NOWHERE:-default}-$A\nA2='${A}'\nC=${ }\n"
+def test_values_are_filled_in_from_above_or_from_auth0_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text goes before the environment, and a default stands in for what is in neither."""
+    monkeypatch.setenv("AUTH0_TENANT", "out")
+    text = "A=1\nB=${A}-${AUTH0_TENANT}-${NOWHERE:-default}-${NOWHERE:-}-$A\nA2='${A}'\n"
+    text += "AUTH0_TENANT=in\nC=${AUTH0_TENANT}\n"
     assert parse_dotenv(text, "text").variables == {
         "A": "1",
-        "OUTSIDE_TOO": "out",
-        "B": "1-out--default-$A",
+        "B": "1-out-default--$A",
         "A2": "1",
-        "C": "",
+        "AUTH0_TENANT": "in",
+        "C": "in",
     }
+
+
+def params_of(text: str, way: str, folder: Path) -> ParamsAuth0:
+    """Return the parameters in *text*, which is that of a dotenv file or of a cell."""
+    if way == "cell":
+        return ParamsAuth0.from_magic({}, text)
+    (folder / "x.env").write_text(text)
+    return ParamsAuth0(dotenv_folder=str(folder), dotenv_file="x.env")
+
+
+SECRET = "hunter2hunter2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["JUPYTERHUB_API_TOKEN", "AUTH0_CLIENT_SECRET", "AUTH0_API_TOKEN", "HOME", "auth0_tenant", "NOT_SET", "LATER"],
+)
+@pytest.mark.parametrize("way", ["file", "cell"])
+def test_nothing_else_of_the_environment_is_filled_in(
+    name: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable is named, also where another line took it in between, and its value is in no sentence."""
+    if name not in ("NOT_SET", "LATER"):
+        monkeypatch.setenv(name, SECRET)
+    between = "" if way == "cell" else f"BETWEEN=${{{name}}}\nlogin_hint=${{BETWEEN}}\n"
+    text = f"client_id=c\nissuer=https://evil.example/${{{name}}}\naudience=a${{{name}:-b}}\n{between}"
+    if way == "file":
+        text += f"OTHER=${{{name}}}\nLATER=x\n"
+    with pytest.raises(InvalidParams) as caught:
+        params_of(text, way, tmp_path)
+    said = {problem.name: str(problem) for problem in caught.value.problems}
+    assert set(said) == {"issuer"} | ({"login_hint"} if between else set())
+    assert all(f"`${{{name}}}`" in each for each in said.values())
+    assert SECRET not in str(caught.value)
+
+
+def test_a_line_of_another_program_may_name_any_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only parameters are sent, and a value that a higher place replaces is not."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    (tmp_path / "x.env").write_text("DATA=${HOME}/data\ndomain=t.auth0.com\nclient_id=c\naudience=${HOME}\n")
+    params = ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="x.env", audience="api")
+    assert (params.domain, params.audience) == ("t.auth0.com", "api")
 
 
 @pytest.mark.parametrize(
@@ -99,5 +142,32 @@ def test_a_small_text_costs_little(text: str) -> None:
     """Neither gigabytes nor a minute."""
     started = time.monotonic()
     with contextlib.suppress(UnreadableDotenv):
-        assert max(len(value or "") for value in parse_dotenv(text, "text").variables.values()) <= 64 * 1024
+        assert max(len(str(value or "")) for value in parse_dotenv(text, "text").variables.values()) <= 64 * 1024
     assert time.monotonic() - started < 10
+
+
+MISTAKES = {
+    "unknown names": "".join(f"n{i}=\n" for i in range(8_000)),
+    "nearly ours": "".join(f"client_id{i}=\n" for i in range(4_300)),
+    "one name again and again": "a=\nb=\n" * 10_000,
+    "no assignments": "x y\n" * 15_000,
+    "a long name": "a" * 65_000 + "=1\n",
+    "a long value": "redirect_uri=http://evil.example/" + "a" * 65_000 + "\n",
+    "a long run of blanks": "a=b" + " " * 65_000 + "c\n",
+    "many runs of blanks": ("a=" + ("b" + " " * 255) * 250) + "c\n",
+    "names that are not filled in": "audience=" + "".join(f"${{n{i}}}" for i in range(7_000)) + "\n",
+}
+
+
+@pytest.mark.parametrize("way", ["file", "cell"])
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_text_of_many_mistakes_is_a_short_error_at_once(kind: str, way: str, tmp_path: Path) -> None:
+    """Up to the largest text that is read: no work by the square of its lines, and a page of sentences at the most."""
+    text = MISTAKES[kind]
+    assert 32_000 < len(text) < 64 * 1024
+    started = time.process_time()
+    with pytest.raises(InvalidParams) as caught:
+        params_of(text, way, tmp_path)
+    assert time.process_time() - started < 2
+    assert len(str(caught.value)) < 10_000
+    assert "client_id: is missing" in str(caught.value)

@@ -17,6 +17,14 @@ OWN_SERVER = JupyterServer(8888, "/", hands_over=True)
 BARE_SERVER = JupyterServer(8888, "/", hands_over=False)
 HUB = Environment(JupyterServer(45591, "/user/ada/", hands_over=True), hub_prefix="/user/ada/")
 NAMED = Environment(JupyterServer(45592, "/user/ada/lab2/", hands_over=True), hub_prefix="/user/ada/lab2/")
+HUB_A = Environment(JupyterServer(45593, "/hub-a/user/ada/", hands_over=True), hub_prefix="/hub-a/user/ada/")
+HUB_A_NAMED = Environment(
+    JupyterServer(45594, "/hub-a/user/ada/lab2/", hands_over=True), hub_prefix="/hub-a/user/ada/lab2/"
+)
+BY_HUB_A = "https://hub.example/hub-a/hub/user-redirect/callback/"
+CALLED_USER = Environment(JupyterServer(45597, "/user/user/lab2/", hands_over=True), hub_prefix="/user/user/lab2/")
+MAIL = Environment(JupyterServer(45595, "/user/ada@x.de/", hands_over=True), hub_prefix="/user/ada@x.de/")
+UMLAUT = Environment(JupyterServer(45596, "/user/%C3%A4/", hands_over=True), hub_prefix="/user/%C3%A4/")
 BARE_HUB = Environment(JupyterServer(45591, "/user/ada/", hands_over=False), hub_prefix="/user/ada/")
 CODE_SERVER = Environment(proxy_uri="https://code.example/proxy/{{port}}/")
 VS_CODE = Environment(proxy_uri="https://{{port}}-ws.example")
@@ -38,6 +46,21 @@ LADDER = [
     (NAMED, AT_OWN_SERVER, None, False, True, "No known route leads", ""),
     (HUB, "http://127.0.0.1:8000/hub/user-redirect/callback/", None, True, False, "JupyterHub leads", ""),
     (HUB, "https://hub.example/jupyter/hub/user-redirect/callback/", None, True, False, "JupyterHub leads", ""),
+    (HUB_A, BY_HUB_A, None, True, False, "JupyterHub leads your browser", ""),
+    (HUB_A_NAMED, BY_HUB_A, None, True, False, "JupyterHub leads your browser", ""),
+    (HUB_A, BY_HUB, None, False, True, "its JupyterHub is at another path", f"Register {BY_HUB_A} as redirect_uri."),
+    (HUB_A_NAMED, BY_HUB, None, False, True, "its JupyterHub is at another path", f"Register {BY_HUB_A} as"),
+    (HUB_A, BY_HUB.replace("/hub/", "/hub-b/hub/"), None, False, True, "at another path", f"Register {BY_HUB_A} as"),
+    (HUB_A, "https://hub.example/hub-a/user/ada/callback/", None, True, False, "Jupyter serves the", ""),
+    (HUB_A, LOCAL, LOCAL, False, True, "runs on a JupyterHub", "https://YOUR-HUB/hub-a/hub/user-redirect/callback/"),
+    (MAIL, "https://hub.example/user/ada@x.de/callback/", None, True, False, "Jupyter serves the", ""),
+    (
+        *(MAIL, "https://hub.example/user/ada%40x.de/callback/", None, True, True, "Jupyter serves the"),
+        "Jupyter itself writes this address as https://hub.example/user/ada@x.de/callback/: register that.",
+    ),
+    (UMLAUT, "https://hub.example/user/%c3%a4/callback/", None, True, True, "Jupyter serves the", "/user/%C3%A4/call"),
+    (CALLED_USER, BY_HUB, None, True, False, "JupyterHub leads your browser", ""),
+    (HUB, "https://hub.example/user%2Fada/callback/", None, False, True, "No known route leads", ""),
     (BARE_HUB, BY_HUB, None, False, True, "Jupyter itself serves", "ipyauth-magic[jupyter]"),
     (Environment(hub_prefix="/user/ada/"), BY_HUB, None, False, True, "Jupyter itself serves", ""),
     (HUB, LOCAL, LOCAL, False, True, "runs on a JupyterHub", "/hub/user-redirect/callback/"),

@@ -156,6 +156,14 @@ def test_a_mistake_is_one_line(
     assert "token" not in shell.user_ns
 
 
+def test_a_slip_in_the_file_is_told_with_what_is_missing(shell: InteractiveShell, tmp_path: Path) -> None:
+    """In the same error."""
+    (tmp_path / "slip.env").write_text("domain=t.auth0.com\nCLIENT_ID=abc\n")
+    message = failure(shell, f'%auth0 -f slip.env -d "{tmp_path}"')
+    assert "client_id: is missing" in message
+    assert "file slip.env: `CLIENT_ID` is ignored; did you mean `client_id`?" in message
+
+
 @pytest.mark.parametrize("mode", ["Context", "Verbose", "Minimal"])
 def test_a_refusal_is_one_line_in_every_traceback_mode(
     mode: str, shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser

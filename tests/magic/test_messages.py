@@ -95,6 +95,8 @@ def test_the_token_type_is_compared_without_case(token_type: str) -> None:
         ({"expires_in": "soon"}, "expires_in"),
         ({"expires_in": "1e3"}, "expires_in"),
         ({"expires_in": ""}, "expires_in"),
+        ({"expires_in": "0"}, "expires_in"),
+        ({"expires_in": "60.5"}, "expires_in"),
         ({"iss": "https://evil.test/"}, "iss"),
         ({"iss": ISSUER.rstrip("/")}, "iss"),
     ],
@@ -105,6 +107,11 @@ def test_a_response_that_breaks_its_standard(change: dict[str, str | None], chec
     with pytest.raises(InvalidResponse) as caught:
         request().validate(parameters)
     assert caught.value.check == check
+
+
+def test_a_lifetime_with_a_point() -> None:
+    """Some providers write `60.0`, in the fragment too."""
+    assert request().validate({**GOOD, "expires_in": "60.0"}).expires_in == 60
 
 
 def test_an_absent_expires_in_is_not_an_error() -> None:

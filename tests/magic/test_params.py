@@ -315,6 +315,87 @@ def test_another_name_in_a_file_is_no_misspelling(name: str) -> None:
     assert not looks_misspelt(name)
 
 
+SLIPS = {
+    "misspelt": (
+        "domain=t.auth0.com\ncleint_id=abc\n",
+        "client_id",
+        "`cleint_id` is ignored; did you mean `client_id`?",
+    ),
+    "with a hyphen": ("domain=t.auth0.com\nclient-id=abc\n", "client_id", "`client-id` is ignored; did you mean"),
+    "in capitals": ("DOMAIN=t.auth0.com\nclient_id=abc\n", "domain", "`DOMAIN` is ignored; did you mean `domain`?"),
+    "both in capitals": ("DOMAIN=t.auth0.com\nCLIENT_ID=abc\n", "client_id", "did you mean `client_id`?"),
+    "with a colon": ("domain: t.auth0.com\nclient_id=abc\n", "domain", "line 1: write NAME=VALUE"),
+    "of Auth0's own libraries": (
+        "AUTH0_ISSUER_BASE_URL=https://t.auth0.com\nclient_id=abc\n",
+        "domain",
+        "`AUTH0_ISSUER_BASE_URL` is a name of other libraries and is not read; write its host name as `domain=...`",
+    ),
+    "with an invisible sign": ("domain=t.auth0.com\nclient\u200b_id=abc\n", "client_id", "ZERO WIDTH SPACE (U+200B"),
+    "a secret": ("domain=t.auth0.com\nclient_secret=hunter2hunter2\n", "client_id", "client_secret is not used"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_in_a_file_is_told_with_the_parameter_that_is_missing(slip: str, tmp_path: Path) -> None:
+    """By the keywords, by a magic and at the command line: one error has both, and no value."""
+    text, missing, hint = SLIPS[slip]
+    (tmp_path / "x.env").write_text(text, encoding="utf-8")
+    named = {"dotenv_folder": str(tmp_path), "dotenv_file": "x.env"}
+    for make in (lambda: ParamsAuth0(**named), lambda: ParamsAuth0.from_magic(named, None)):
+        with pytest.raises(InvalidParams) as caught:
+            make()
+        assert f"{missing}: is missing" in str(caught.value)
+        assert hint in str(caught.value)
+        assert any(hint in each for each in caught.value.hints)
+        assert "hunter2" not in str(caught.value)
+
+
+def test_a_slip_in_the_environment_is_told_where_the_parameter_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it is another program's name."""
+    monkeypatch.setenv("AUTH0_CLIENTID", "abc")
+    monkeypatch.setenv("AUTH0_ISSUER_BASE_URL", "https://t.auth0.com")
+    with pytest.raises(InvalidParams, match="did you mean `AUTH0_CLIENT_ID`") as caught:
+        ParamsAuth0(domain="t.auth0.com")
+    assert len(caught.value.hints) == 1
+    assert ParamsAuth0(**GOOD).warnings == ()
+    with pytest.raises(InvalidParams, match="AUTH0_ISSUER_BASE_URL"):
+        ParamsAuth0(client_id="abc")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sign"),
+    [
+        ("audience", "api/\u200bfruit", "ZERO WIDTH SPACE (U+200B, at character 5)"),
+        ("audience", "\ufeffapi/fruit", "ZERO WIDTH NO-BREAK SPACE (U+FEFF, at character 1)"),
+        ("audience", "api\u00a0fruit", "NO-BREAK SPACE (U+00A0, at character 4)"),
+        ("login_hint", "ad\u202ea", "RIGHT-TO-LEFT OVERRIDE (U+202E, at character 3)"),
+        ("connection", "a\u0085b", "a control character (U+0085, at character 2)"),
+        ("client_id", "ab\u00adc", "SOFT HYPHEN (U+00AD, at character 3)"),
+        ("client_id", "\u0430bc", "CYRILLIC SMALL LETTER A (U+0430, at character 1)"),
+        ("client_id", "a bc", "SPACE (U+0020, at character 2)"),
+        ("domain", "t.auth0\u2060.com", "WORD JOINER (U+2060, at character 8)"),
+        ("redirect_uri", "http://127.0.0.1:8765/callback/\u200b", "ZERO WIDTH SPACE (U+200B, at character 32)"),
+        ("scope", "read:a\u200b read:b", "ZERO WIDTH SPACE (U+200B, at character 7)"),
+        ("scope", "read:a “read:b”", "LEFT DOUBLE QUOTATION MARK (U+201C, at character 8)"),
+    ],
+)
+def test_a_sign_that_is_not_seen_is_named(name: str, value: str, sign: str) -> None:
+    """By its name in Unicode and its place: the value looks right to the eye."""
+    assert sign in problems(**{**GOOD, name: value})[name]
+
+
+def test_a_name_with_a_sign_that_is_not_seen() -> None:
+    """In a cell it is an error that names the sign."""
+    with pytest.raises(InvalidParams, match=r"ZERO WIDTH SPACE \(U\+200B, at character 9\).*write it as `client_id`"):
+        ParamsAuth0.from_magic({"domain": "t.auth0.com"}, "client_i\u200bd=abc\n")
+
+
+def test_the_name_of_a_file_may_hold_any_letter(tmp_path: Path) -> None:
+    """It is compared by the file system, not by an eye."""
+    (tmp_path / "a\u202fb.env").write_text("domain=t.auth0.com\nclient_id=c\n")
+    assert ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="a\u202fb.env").client_id == "c"
+
+
 def test_an_unknown_name_in_a_cell_is_an_error() -> None:
     """In a cell nothing else belongs."""
     with pytest.raises(InvalidParams, match="did you mean `audience`"):
@@ -335,8 +416,8 @@ def test_two_names_of_one_parameter() -> None:
 
 def test_cell_text_is_dotenv_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comments, quotes, `export`, `${VAR}`."""
-    monkeypatch.setenv("API_NAME", "fruit")
-    cell = "# who\nexport client_id='abc'\ndomain=\"t.auth0.com\"  # tenant\naudience=api/${API_NAME}\n\n"
+    monkeypatch.setenv("AUTH0_API_NAME", "fruit")
+    cell = "# who\nexport client_id='abc'\ndomain=\"t.auth0.com\"  # tenant\naudience=api/${AUTH0_API_NAME}\n\n"
     params = ParamsAuth0.from_magic({}, cell)
     assert (params.client_id, params.domain, params.audience) == ("abc", "t.auth0.com", "api/fruit")
 

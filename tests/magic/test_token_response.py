@@ -22,14 +22,22 @@ def parsed(**changes: Any) -> TokenResponse:
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "seconds"), [(60, 60), ("60", 60), (60.9, 60), (None, None), (10**11, 10 * 365 * 24 * 3600)]
+    ("expires_in", "seconds"),
+    [(60, 60), ("60", 60), ("60.0", 60), (60.9, 60), (None, None), (10**11, 10 * 365 * 24 * 3600)],
 )
 def test_lifetimes(expires_in: Any, seconds: int | None) -> None:
     """A number of seconds, or one in a string; RFC 6749, 5.1 recommends it."""
     assert parsed(expires_in=expires_in).expires_in == seconds
 
 
-@pytest.mark.parametrize("expires_in", [0, -1, True, "soon", "", "1e3", [], {}, float("nan"), 1e13])
+@pytest.mark.parametrize("expires_in", [0, "0", "0.0"])
+def test_lifetime_of_nothing(expires_in: Any) -> None:
+    """The grammar allows it (RFC 6749, A.14), and the error says what it means."""
+    with pytest.raises(InvalidResponse, match="its expires_in is 0, so its access token has expired already"):
+        parsed(expires_in=expires_in)
+
+
+@pytest.mark.parametrize("expires_in", [0, -1, True, "soon", "", "1e3", "60.5", "60.", [], {}, float("nan"), 1e13])
 def test_lifetimes_that_are_none(expires_in: Any) -> None:
     """A response that does not keep to its standard is refused whole."""
     with pytest.raises(InvalidResponse) as caught:

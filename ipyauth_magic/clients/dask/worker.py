@@ -33,21 +33,24 @@ class WorkerAuth:
     """An auth object of `requests` for the workers of a cluster: `requests.get(url, auth=worker_auth)`.
 
     It carries a name and no token, so it may stand in a task graph. The token is where the tasks run. After a 401 that
-    says `invalid_token`, the kernel is asked for another token. If none comes within 30 seconds, the 401 stands.
+    says `invalid_token`, the kernel is asked for another token. If none comes within 30 seconds, the 401 stands. With
+    *without_tls*, the token goes also over a network without TLS.
 
     Raises:
+        InsecureApi: on sending: the request goes to another machine over plain http.
         NoTokenHere: on sending: not on a worker, the block has ended, or no good token comes from the kernel.
         SignInNeeded: the token has ended, and only the user can get another, in the notebook.
         NotSignedIn: the user has signed out there.
         ProviderError: the token has ended, and the provider cannot be reached.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, without_tls: bool = False) -> None:
         self._name = name
+        self._without_tls = without_tls
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token on *request* (RFC 6750, 2.1)."""
-        return RequestsAuth(_CacheOf(self._name), WorkerAuthorization)(request)
+        return RequestsAuth(_CacheOf(self._name), WorkerAuthorization, self._without_tls)(request)
 
     def __repr__(self) -> str:
         return f"<WorkerAuth {self._name}>"
