@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oidc.rpinitiated import EndSessionEndpoint as AuthlibEndSessionEndpoint
 from authlib.oidc.rpinitiated import EndSessionRequest
 from bottle import HTTPResponse
@@ -35,6 +36,17 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
     def get_algorithms(self) -> list[str]:
         """Return the algorithm of our ID tokens."""
         return [ALGORITHM]
+
+    def _validate_id_token_hint(self, id_token_hint: str) -> dict[str, Any]:
+        """Return the claims of the hint.
+
+        joserfc lets some errors of Python pass. Authlib makes others into its own, whose description may have no
+        quotes (RFC 6749, section 5.2), while joserfc repeats the header of the hint.
+        """
+        try:
+            return super()._validate_id_token_hint(id_token_hint)
+        except (OAuth2Error, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise InvalidRequestError("The id_token_hint is not an ID token of this issuer.") from error
 
     def is_post_logout_redirect_uri_legitimate(self, *_: Any) -> bool:
         """Return True: without a hint the user confirms the logout (section 3: other means of confirming)."""
