@@ -12,6 +12,8 @@
 #   make bench-api      the fruit service compared with Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
 #   make picture        takes the pictures of the documentation again
 #   make dist           wheel and source distribution, in dist/
+#   make lock           the newest packages of the images, with hashes; writes fruit_service/requirements.txt
+#   make audit          known vulnerabilities of what the lock files name; fails if the advisories cannot be read
 #   make clean          removes all that these targets created
 #   make help           this list
 
@@ -26,11 +28,14 @@ IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The tests that `check` runs.
 CHECKED := layers docs examples
 
+# The extras of the images.
+IMAGE_EXTRAS := service postgresql metrics
+
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture dist clean help
+.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture dist lock audit clean help
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -95,6 +100,15 @@ dist: .venv/dist-ready
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
+# For every Python and system that `python_requires` allows, so that the images may be built on any. uv writes no address
+# of a registry.
+lock: .venv/audit-ready
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes $(IMAGE_EXTRAS:%=--extra %) --output-file fruit_service/requirements.txt setup.cfg
+
+audit: .venv/audit-ready
+	$(BIN)/python -m tests.support.audit
+
 clean:
 	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/*/node_modules
@@ -118,6 +132,10 @@ clean:
 
 .venv/dist-ready: .venv/ready
 	$(BIN)/python $(PIP_INSTALL) --editable '.[dist]'
+	touch $@
+
+.venv/audit-ready: .venv/ready
+	$(BIN)/python $(PIP_INSTALL) --editable '.[audit]'
 	touch $@
 
 .venv-ipython-%/ready: $(SOURCES)

@@ -37,15 +37,15 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
         """Return the algorithm of our ID tokens."""
         return [ALGORITHM]
 
-    def _validate_id_token_hint(self, id_token_hint: str) -> dict[str, Any]:
-        """Return the claims of the hint.
+    def validate_request(self, request: Any) -> EndSessionRequest:
+        """Return *request* if it is in order.
 
-        joserfc lets some errors of Python pass. Authlib makes others into its own, whose description may have no
-        quotes (RFC 6749, section 5.2), while joserfc repeats the header of the hint.
+        joserfc lets some errors of Python pass for an `id_token_hint`. Authlib makes others into its own, whose
+        description may have no quotes (RFC 6749, section 5.2), while joserfc repeats a part of the hint.
         """
         try:
-            return super()._validate_id_token_hint(id_token_hint)
-        except (OAuth2Error, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            return super().validate_request(request)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise InvalidRequestError("The id_token_hint is not an ID token of this issuer.") from error
 
     def is_post_logout_redirect_uri_legitimate(self, *_: Any) -> bool:

@@ -252,6 +252,7 @@ def _json(value: object) -> str:
 
 
 def signature(signing_input: bytes, sign: Mapping[str, Any], fixtures: Fixtures) -> bytes:
+    """Return the signature of *signing_input*, made as *sign* says: by a key and an algorithm, a secret, or none."""
     if sign.get("none"):
         return b""
     if "hmac" in sign:
