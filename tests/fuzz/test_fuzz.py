@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from random import Random
 from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
+from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
@@ -27,7 +27,7 @@ from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.errors import InvalidIdToken
 from ipyauth_magic.protocol.id_token import Expected, import_keys, verify_id_token
 from ipyauth_magic.settings.params import ParamsAuth0
-from tests.service.oauth_requests import CODE, IMPLICIT, authorize, exchange
+from tests.service.oauth_requests import CODE, IMPLICIT, ask_for_codes, authorize, exchange, sign_in
 from tests.service.running import running_service
 from tests.support.attempts import Attempt
 from tests.support.bad_inputs import Fixtures
@@ -284,18 +284,16 @@ def test_api(in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
 def issuer_requests(issuer: LocalIssuer, fixtures: Fixtures) -> list[Draft]:
     """Return requests to each endpoint, of a browser where no user is signed in, and of a client without a grant."""
     host, client = host_of(issuer.issuer), f"client_id={issuer.client_id}"
-    hints = [tokens.mutant(SEED, number, fixtures).token for number in range(30)]
-    hints = [quote(hint, errors="replace") for hint in hints if len(hint) < 5000]
+    hints = [quote(each.token, errors="replace") for each in tokens.mutants(SEED, 30, fixtures)]
+    hints = [hint for hint in hints if len(hint) < 5000]
     hints.append(issuer.sign({"iss": issuer.issuer, "aud": issuer.client_id, "sub": "auth0|bob"}))
     cookie = (b"Cookie", f"local_issuer_{issuer.port}=x".encode())
-    pages = [urlsplit(authorize(issuer, each)) for each in (IMPLICIT, CODE, {**CODE, "prompt": "none", "max_age": "5"})]
     code = f"{client}&redirect_uri={quote(CALLBACK_URLS[0])}&code=x&code_verifier={'v' * 43}"
-    device = "urn:ietf:params:oauth:grant-type:device_code"
     forms = {
         "/oauth/token": [
             f"grant_type=authorization_code&{code}",
             f"grant_type=refresh_token&{client}&refresh_token=x",
-            f"grant_type={device}&{client}&device_code=x",
+            f"grant_type={DEVICE_CODE_GRANT_TYPE}&{client}&device_code=x",
         ],
         "/oauth/device/code": [f"{client}&scope=openid&audience={issuer.audience}"],
         "/oauth/revoke": [f"{client}&token=x&token_type_hint=refresh_token"],
@@ -304,38 +302,67 @@ def issuer_requests(issuer: LocalIssuer, fixtures: Fixtures) -> list[Draft]:
         "/u/activate?state=x": ["decision=confirm&csrf=x"],
         "/u/logout": ["question=x"],
         "/userinfo": [""],
-        "/authorize": [page.query for page in pages],
+        "/authorize": [urlsplit(url).query for url in authorizations(issuer)],
         "/oidc/logout": [f"{client}&id_token_hint={hint}" for hint in hints],
     }
     targets = ["/", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/u/login?state=x", "/userinfo"]
     targets += ["/u/consent?state=x", "/u/activate?state=x", "/activate?user_code=BCDF-GHJK", "/pages/icon.svg"]
-    targets += [
-        f"/v2/logout?{client}&returnTo={quote(LOGOUT_URLS[0])}",
-        *(f"/authorize?{page.query}" for page in pages),
-    ]
+    targets += [f"/authorize?{query}" for query in forms["/authorize"] * 3]
+    targets += [f"/v2/logout?{client}&returnTo={quote(LOGOUT_URLS[0])}"]
     targets += [f"/oidc/logout?post_logout_redirect_uri={quote(LOGOUT_URLS[0])}&{client}&id_token_hint={hints[-1]}"]
     return [
-        *(get(host, target, cookie) for target in targets for _ in range(3)),
+        *(get(host, target, cookie) for target in targets * 3),
         *(get(host, "/userinfo", (b"Authorization", f"Bearer {hint}".encode())) for hint in hints[:3]),
         *(post(host, target, form.encode(), FORM, cookie) for target, each in forms.items() for form in each),
     ]
 
 
-def test_local_issuer(fixtures: Fixtures, in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
-    """No request without a user gets a token, or leads to an address that is not registered. Alice signs in then."""
-    count = REQUESTS if in_full else REQUESTS // AT_ONCE * 3
-    with LocalIssuer(port=0) as issuer:
+def authorizations(issuer: LocalIssuer) -> list[str]:
+    """Return authorization requests of each kind, with the parameters that are rarely sent."""
+    rare = {"max_age": "5", "prompt": "login", "login_hint": "bob", "ui_locales": "de", "acr_values": "1"}
+    requested = (IMPLICIT, CODE, {**CODE, "prompt": "none"}, {**IMPLICIT, "response_mode": "form_post"})
+    return [authorize(issuer, each) for each in (*requested, {**CODE, **rare}, {**IMPLICIT, **rare})]
+
+
+def granted_requests(issuer: LocalIssuer) -> list[Draft]:
+    """Return requests of a client that has tokens and a device code."""
+    host, client = host_of(issuer.issuer), f"client_id={issuer.client_id}"
+    given, device = sign_in(issuer), ask_for_codes(issuer).json()
+    grants = [
+        f"grant_type=refresh_token&{client}&refresh_token={given['refresh_token']}&scope=openid",
+        f"grant_type={DEVICE_CODE_GRANT_TYPE}&{client}&device_code={device['device_code']}",
+    ]
+    return [
+        *(post(host, "/oauth/token", each.encode(), FORM) for each in grants),
+        get(host, "/userinfo", (b"Authorization", f"Bearer {given['access_token']}".encode())),
+        get(host, f"/activate?user_code={device['user_code']}"),
+        get(host, f"/oidc/logout?{client}&id_token_hint={given['id_token']}"),
+    ]
+
+
+def leads_away(each: Exchange, registered: tuple[str, ...]) -> bool:
+    """Tell whether an answer has an address that is not *registered*."""
+    locations = re.findall(rb"(?im)^Location: ([^\r]*)", each.answer)
+    return any(not location.decode("latin-1").startswith(registered) for location in locations)
+
+
+@pytest.mark.parametrize("approves", [False, True])
+def test_local_issuer(approves: bool, fixtures: Fixtures, in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    """No request leads to an address that is not registered, or gets a token without a user. Then a user signs in."""
+    count = (REQUESTS if in_full else REQUESTS // AT_ONCE * 3) // 2
+    with LocalIssuer(port=0, auto_approve="alice" if approves else None) as issuer:
+        issuer.switches.rotate_refresh_tokens = False
         registered = (issuer.issuer, *CALLBACK_URLS, *LOGOUT_URLS)
+        normal = issuer_requests(issuer, fixtures) + (granted_requests(issuer) * 8 if approves else [])
 
-        def gives(each: Exchange) -> bool:
-            locations = [found.decode("latin-1") for found in re.findall(rb"(?im)^Location: ([^\r]*)", each.answer)]
-            leads_away = any(not location.startswith(registered) for location in locations)
-            return leads_away or GRANTED.search(each.answer) is not None
+        def accepts(each: Exchange) -> bool:
+            is_granted = not approves and GRANTED.search(each.answer) is not None
+            return is_granted or leads_away(each, registered)
 
-        normal = issuer_requests(issuer, fixtures)
-        Random(SEED).shuffle(normal)
-        wrong, statuses = send_all(issuer.port, normal, count, gives)
-        browser = FormBrowser(issuer.issuer).open(authorize(issuer, CODE)).press("Alice").press("Allow")
+        wrong, statuses = send_all(issuer.port, normal, count, accepts)
+        browser = FormBrowser(issuer.issuer).open(authorize(issuer, CODE))
+        if not approves:
+            browser.press("Alice").press("Allow")
         answer = exchange(issuer, browser.parameters["code"])
     captured = capfd.readouterr()
     told(wrong)
