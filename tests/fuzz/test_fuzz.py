@@ -35,20 +35,19 @@ from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
 from tests.support.scripted_browser import FORM, ScriptedBrowser, query_of
 
-from . import requests as raw
-from . import tokens
+from . import raw_requests, tokens
+from .raw_requests import Draft, Exchange, exchanges
 from .reference import Reference
-from .requests import Draft, Exchange, exchanges
 
 SEED = 20261128
 TOKENS = 200_000
 REQUESTS = 20_000
 """At each server."""
-AT_ONCE = 25
-"""One of so many is tried in `make test`."""
+PART = 25
+"""`make test` tries one of so many."""
 
 GRANTED = re.compile(rb'"(access|id|refresh)_token" ?:|[?#&](access_token|id_token|code)=')
-"""In the answer of an issuer that has let somebody in."""
+"""In the answers to a client that was granted access."""
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -101,7 +100,7 @@ def test_access_tokens(fixtures: Fixtures, reference: Reference, in_full: bool) 
 
 def compare(takes: Callable[[str], bool], refers: Callable[[str], bool], fixtures: Fixtures, in_full: bool) -> None:
     """Compare two verifiers: the first one accepts nothing that the second one refuses, and many that it accepts."""
-    count = TOKENS if in_full else TOKENS // AT_ONCE
+    count = TOKENS if in_full else TOKENS // PART
     accepted, wrong = 0, []
     for mutant in tokens.mutants(SEED, count, fixtures):
         try:
@@ -152,7 +151,7 @@ def send_all(
 ) -> tuple[list[str], Counter[int]]:
     """Send the mutants; return those with a 5xx and those that a server *accepts*, and the number of each status."""
     wrong, statuses = [], Counter[int]()
-    for each in exchanges(port, raw.mutants(SEED, count, normal)):
+    for each in exchanges(port, raw_requests.mutants(SEED, count, normal)):
         statuses.update(each.statuses)
         if any(status >= 500 for status in each.statuses) or accepts(each):
             wrong.append(str(each))
@@ -191,7 +190,7 @@ def callback_requests(url: str, redirect_uri: str, issuer: str) -> list[Draft]:
 def test_callback_listener(mode: str, in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
     """No request but the response itself ends a sign-in, which then succeeds. The notebook gets no line."""
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
-    count = (REQUESTS if in_full else REQUESTS // AT_ONCE) // 3
+    count = (REQUESTS if in_full else REQUESTS // PART) // 3
     with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as issuer:
         params = ParamsAuth0(
             domain=issuer.issuer.rstrip("/"),
@@ -261,7 +260,7 @@ def api_requests(address: str, issuer: LocalIssuer) -> list[Draft]:
 
 def test_api(in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
     """No token of mallory reads or writes, no scope allows more, and a normal request gets its answer afterwards."""
-    count, lines = REQUESTS if in_full else REQUESTS // AT_ONCE, list[str]()
+    count, lines = REQUESTS if in_full else REQUESTS // PART, list[str]()
     with (
         LocalIssuer(port=0, lifetime=36_000) as issuer,
         running_service(issuer.issuer, write_log=lines.append) as address,
@@ -349,7 +348,7 @@ def leads_away(each: Exchange, registered: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("approves", [False, True])
 def test_local_issuer(approves: bool, fixtures: Fixtures, in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
     """No request leads to an address that is not registered, or gets a token without a user. Then a user signs in."""
-    count = (REQUESTS if in_full else REQUESTS // AT_ONCE) // 2
+    count = (REQUESTS if in_full else REQUESTS // PART) // 2
     with LocalIssuer(port=0, auto_approve="alice" if approves else None) as issuer:
         issuer.switches.rotate_refresh_tokens = False
         registered = (issuer.issuer, *CALLBACK_URLS, *LOGOUT_URLS)
