@@ -12,6 +12,8 @@
 #   make bench-api      the fruit service compared with Bottle, Flask and FastAPI (needs wrk); writes docs/performance.md
 #   make picture        takes the pictures of the documentation again
 #   make dist           wheel and source distribution, in dist/
+#   make lock           the newest packages of the images, with hashes; writes fruit_service/requirements.txt
+#   make audit          known vulnerabilities of what the lock files name; fails if the advisories cannot be read
 #   make clean          removes all that these targets created
 #   make help           this list
 
@@ -26,11 +28,14 @@ IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The tests that `check` runs.
 CHECKED := layers docs examples
 
+# The extras of the images.
+IMAGE_EXTRAS := service postgresql metrics
+
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture dist clean help
+.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture dist lock audit clean help
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -54,7 +59,7 @@ test-ipython: $(IPYTHONS:%=test-ipython-%)
 # What knows no IPython is the same on each.
 NO_IPYTHON := arrivals code command_line dask dask_day dask_message dask_worker device dotenv_file environment httpx id_token \
 	listener messages params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
-	store_keyring store_lock store_record token_response userinfo working_day
+	store_keyring store_lock store_record tls token_response userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready
 	.venv-ipython-$*/bin/python -m pytest $(IN_PARALLEL) tests/magic $(NO_IPYTHON:%=--ignore=tests/magic/test_%.py)
@@ -95,6 +100,15 @@ dist: .venv/dist-ready
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
+# For every Python and system that `python_requires` allows, so that the images may be built on any. uv writes no address
+# of a registry.
+lock: .venv/audit-ready
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes $(IMAGE_EXTRAS:%=--extra %) --output-file fruit_service/requirements.txt setup.cfg
+
+audit: .venv/audit-ready
+	$(BIN)/python -m tests.support.audit
+
 clean:
 	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/*/node_modules
@@ -118,6 +132,10 @@ clean:
 
 .venv/dist-ready: .venv/ready
 	$(BIN)/python $(PIP_INSTALL) --editable '.[dist]'
+	touch $@
+
+.venv/audit-ready: .venv/ready
+	$(BIN)/python $(PIP_INSTALL) --editable '.[audit]'
 	touch $@
 
 .venv-ipython-%/ready: $(SOURCES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class _Values:
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         text = self.text(name, str(default))
-        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        if not (re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most):
             raise BadConfig(f"FRUIT_{name} must be a whole number from {least} to {most}.")
         return int(text)
 

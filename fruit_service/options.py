@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 
 
@@ -10,7 +11,7 @@ def number(least: int, most: int) -> Callable[[str], int]:
     """Return an argparse type for a whole number from *least* to *most*."""
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        if not (re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most):
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
         return int(text)
 

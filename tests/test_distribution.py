@@ -32,7 +32,7 @@ from tests.test_docs import FOR_DEVELOPERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ipyauth_magic", "fruit_service")
-DEPLOYMENT = {"Dockerfile.dev", "Dockerfile.prd", "compose.yaml", "nginx.conf"}
+DEPLOYMENT = {"Dockerfile.dev", "Dockerfile.prd", "compose.yaml", "nginx.conf", "requirements.txt"}
 """What builds from the repository, and would only lie about in an installation."""
 JUNK = (
     ".venv/lib/junk.py",

@@ -163,7 +163,8 @@ class Interaction:
             return None
         request.auth_time = session.auth_time
         max_age = request.get("max_age")
-        too_old = max_age.isdecimal() and self._server.switches.now() - session.auth_time > int(max_age)
+        # A float has no limit of digits.
+        too_old = max_age.isdecimal() and self._server.switches.now() - session.auth_time > float(max_age)
         return None if too_old else session.user
 
     def next_step(self, pending: Pending) -> HTTPResponse:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oidc.rpinitiated import EndSessionEndpoint as AuthlibEndSessionEndpoint
 from authlib.oidc.rpinitiated import EndSessionRequest
 from bottle import HTTPResponse
@@ -35,6 +36,17 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
     def get_algorithms(self) -> list[str]:
         """Return the algorithm of our ID tokens."""
         return [ALGORITHM]
+
+    def validate_request(self, request: Any) -> EndSessionRequest:
+        """Return *request* if it is in order.
+
+        joserfc lets some errors of Python pass for an `id_token_hint`. Authlib makes others into its own, whose
+        description may have no quotes (RFC 6749, section 5.2), while joserfc repeats a part of the hint.
+        """
+        try:
+            return super().validate_request(request)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise InvalidRequestError("The id_token_hint is not an ID token of this issuer.") from error
 
     def is_post_logout_redirect_uri_legitimate(self, *_: Any) -> bool:
         """Return True: without a hint the user confirms the logout (section 3: other means of confirming)."""

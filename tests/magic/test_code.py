@@ -12,7 +12,7 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth
-from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused
+from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused, ProviderUnreachable
 from ipyauth_magic.protocol.pkce import code_challenge, new_code_verifier
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
@@ -121,6 +121,14 @@ def test_expiry_is_the_token_responses(issuer: LocalIssuer, in_code: MakeParams,
     """`expires_in` counts from when the response came."""
     tokens = sign_in(in_code(), ScriptedBrowser())
     assert timedelta(seconds=50) < tokens.expires_at - datetime.now(UTC) <= timedelta(seconds=60)
+
+
+def test_a_provider_that_is_gone_when_the_code_is_sent(own_issuer: LocalIssuer, sign_in: SignIn) -> None:
+    """The error names the address. The code may have been used, so it is not sent again."""
+    own_issuer.switches.drop("/oauth/token", times=5)
+    with pytest.raises(ProviderUnreachable, match=f"{own_issuer.issuer}oauth/token"):
+        sign_in(params_of(own_issuer, domain=own_issuer.issuer, response_type="code"), ScriptedBrowser())
+    assert own_issuer.switches.requests["/oauth/token"] == 1
 
 
 @pytest.fixture

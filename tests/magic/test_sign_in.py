@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -68,6 +69,20 @@ def test_time_ends_it_whatever_its_caller_does() -> None:
     sign_in.pause(10)
     assert isinstance(sign_in.progress.error, SignInTimeout)
     assert source.closed == [False]
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_a_step_of_the_clock_changes_no_wait(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NTP, or a machine that slept: a wait does not end early, and one that begins then ends in its time."""
+    before, now = SignIn(Source(), 300), time.time
+    before.start()
+    monkeypatch.setattr(time, "time", lambda: now() + step)
+    after = SignIn(Source(), 0.05)
+    after.start()
+    after.pause(10)
+    assert isinstance(after.progress.error, SignInTimeout)
+    assert 200 < before.progress.seconds_left <= 300
+    before.cancel(SignInCancelled("The test ends."))
 
 
 def test_a_caller_that_joins_gives_it_more_time_and_never_less() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ from fruit_service.config import Config
 from fruit_service.keys import IssuerKeys
 from fruit_service.serving import Server, listen
 from fruit_service.store import FruitStore
-from tests.support.bad_inputs import Case, Fixtures, build_token, cases, jwks, substituted
+from tests.support.bad_inputs import Case, Fixtures, base64url, build_token, cases, jwks, substituted
 from tests.support.key_publisher import KeyPublisher
 
 from .running import running_service
@@ -103,6 +105,23 @@ def test_a_token_ends_with_its_key(publisher: KeyPublisher, fixtures: Fixtures) 
         while requests.get(url, headers=headers, timeout=20).status_code == 200 and time.monotonic() < end:
             time.sleep(0.02)
         assert requests.get(url, headers=headers, timeout=20).status_code == 401
+
+
+def test_storm_of_made_up_keys(publisher: KeyPublisher, fixtures: Fixtures) -> None:
+    """1,000 tokens, each with a key name of its own, 50 at once: all are refused, and the keys are fetched twice."""
+    publisher.jwks, publisher.fetches = {"keys": [fixtures.jwk("K1")]}, 0
+    headers = [json.dumps({"alg": "RS256", "typ": "JWT", "kid": f"made up {number}"}) for number in range(1000)]
+
+    def status(header: str) -> int:
+        fields = f"Host: fruit.test\r\nAuthorization: Bearer {base64url(header.encode())}.e30.AA\r\nConnection: close"
+        return send(service, f"GET /api/fruit HTTP/1.1\r\n{fields}\r\n\r\n".encode()).status
+
+    with (
+        running_service(publisher.issuer, write_log=lambda line: None) as service,
+        ThreadPoolExecutor(50) as pool,
+    ):
+        assert list(pool.map(status, headers)) == [401] * 1000
+    assert publisher.fetches <= 2
 
 
 def request_bytes(case: Case, token: str, fixtures: Fixtures) -> bytes:

@@ -49,6 +49,7 @@ def test_algorithms_are_a_list(text: str) -> None:
         ("PORT", "-1"),
         ("PORT", "65536"),
         ("PORT", "\u0665"),
+        ("PORT", "9" * 5000),
         ("LEEWAY", "3600"),
         ("LEEWAY", "1.5"),
         ("THREADS", "0"),

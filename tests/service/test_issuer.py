@@ -214,6 +214,12 @@ def test_max_age_asks_again_and_tells_when(issuer: LocalIssuer, browser: FormBro
     assert abs(claims(issuer, token)["auth_time"] - time.time()) < 10
 
 
+def test_max_age_of_any_length_is_a_number(issuer: LocalIssuer, browser: FormBrowser) -> None:
+    """Python reads no integer of more than 4,300 digits."""
+    browser.open(authorize(issuer, IMPLICIT)).press("Alice").press("Allow")
+    assert "id_token" in browser.open(authorize(issuer, IMPLICIT, max_age="9" * 5000)).parameters
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -11,6 +11,7 @@ import requests
 from fruit_service.issuer.directory import LOGOUT_URLS
 from fruit_service.issuer.server import LocalIssuer
 from tests.service.oauth_requests import CODE, OFFLINE, authorize, exchange, refresh, revoke
+from tests.support.bad_inputs import base64url
 from tests.support.form_browser import FormBrowser
 
 BACK = LOGOUT_URLS[0]
@@ -209,6 +210,23 @@ def test_logout_request_that_is_not_in_order_does_nothing(
     request = {"id_token_hint": tokens(issuer, browser)["id_token"], "post_logout_redirect_uri": BACK}
     assert is_refused(browser.open(end_session(issuer, **{**request, **parameters})))
     assert is_signed_in(issuer, browser)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"alg":"\\"RS256\\""}',
+        '{"alg":"é"}',
+        '{"alg":"RS256","crit":[5]}',
+        '{"alg":"RS256","crit":null}',
+        "[" * 3000,
+        "[]",
+    ],
+)
+def test_hint_of_any_shape_is_refused(issuer: LocalIssuer, header: str) -> None:
+    """With a page, and not with an error of ours: anybody can send one."""
+    hint = f"{base64url(header.encode())}.e30.AA"
+    assert is_refused(FormBrowser(issuer.issuer).open(end_session(issuer, id_token_hint=hint)))
 
 
 def test_nobody_to_sign_out_is_no_mistake(issuer: LocalIssuer) -> None:

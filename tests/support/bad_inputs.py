@@ -226,7 +226,7 @@ def _signed(build: Mapping[str, Any], group: str, fixtures: Fixtures) -> str:
     payload_text = payload.decode("latin-1") if build.get("unencoded_payload") else base64url(payload)
     signing_input = f"{base64url(header_text.encode())}.{payload_text}"
     sign = build.get("sign", {"key": "K1", "alg": "RS256"})
-    return f"{signing_input}.{base64url(_signature(signing_input.encode('latin-1'), sign, fixtures))}"
+    return f"{signing_input}.{base64url(signature(signing_input.encode('latin-1'), sign, fixtures))}"
 
 
 def _payload(build: Mapping[str, Any], group: str, fixtures: Fixtures) -> bytes:
@@ -251,7 +251,8 @@ def _json(value: object) -> str:
     return re.sub(r'\{"\$nest":(\d+)\}', lambda match: "[" * int(match[1]) + "]" * int(match[1]), text)
 
 
-def _signature(signing_input: bytes, sign: Mapping[str, Any], fixtures: Fixtures) -> bytes:
+def signature(signing_input: bytes, sign: Mapping[str, Any], fixtures: Fixtures) -> bytes:
+    """Return the signature of *signing_input*, made as *sign* says: by a key and an algorithm, a secret, or none."""
     if sign.get("none"):
         return b""
     if "hmac" in sign:
