@@ -97,7 +97,7 @@ def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = ""
     view = View(params.expected_issuer, params.audience, params.scope, error=error)
     if tokens is None:
         return view
-    before = LAST_USERS.before(Application(params.expected_issuer, params.client_id), tokens)
+    before = LAST_USERS.before(Application.of(params), tokens)
     return replace(
         view,
         scope=scopes_in_words(tokens.scope, params.scope),

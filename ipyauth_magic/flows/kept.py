@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from ..errors import NotSignedIn, StoreBusy
 from ..protocol.tokens import TokenSet
 from ..store import Store, StoreFailed
+from ..store.key import Requested
 from .last_users import LAST_USERS, Application
 
 
@@ -17,7 +18,7 @@ class Kept:
     Args:
         store: the place.
         key: the name of the sign-in there.
-        application: what the user signs in to.
+        requested: what the tokens are for.
         changed: called when the tokens here have changed, from any thread, perhaps with *key* locked; it must not
             block.
 
@@ -26,10 +27,10 @@ class Kept:
         is_stored: the store has taken them, or given them, so that they can be missing from it later.
     """
 
-    def __init__(self, store: Store, key: str, application: Application, changed: Callable[[], None]) -> None:
+    def __init__(self, store: Store, key: str, requested: Requested, changed: Callable[[], None]) -> None:
         self._store = store
         self._key = key
-        self._application = application
+        self._application = Application.of(requested)
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..protocol.tokens import TokenSet
+from ..store.key import Requested
 
 
 class Application(NamedTuple):
@@ -14,6 +15,11 @@ class Application(NamedTuple):
 
     issuer: str
     client_id: str
+
+    @classmethod
+    def of(cls, requested: Requested) -> Application:
+        """Return the application of what is *requested*."""
+        return cls(requested.expected_issuer, requested.client_id)
 
 
 @dataclass(frozen=True)

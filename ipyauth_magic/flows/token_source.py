@@ -29,7 +29,6 @@ from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
 from .kept import Kept
-from .last_users import Application
 from .refresh import accept_refresh, request_refresh
 
 RETRY_AFTER = 5.0
@@ -63,8 +62,7 @@ class TokenSource:
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
-        application = Application(params.expected_issuer, params.client_id)
-        self._kept = Kept(store, store_key(params, grant.store_name), application, changed)
+        self._kept = Kept(store, store_key(params, grant.store_name), params, changed)
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now
 
