@@ -355,10 +355,10 @@ async function opened(sealed, privateKey) {
   const { epk } = JSON.parse(new TextDecoder().decode(decoded(header)));
   const publicKey = await crypto.subtle.importKey("jwk", epk, CURVE, false, []);
   const agreed = new Uint8Array(await crypto.subtle.deriveBits({ name: "ECDH", public: publicKey }, privateKey, 256));
-  const secret = await crypto.subtle.digest("SHA-256", Uint8Array.of(0, 0, 0, 1, ...agreed, ...KEY_FOR));
+  const secret = await crypto.subtle.digest("SHA-256", new Uint8Array([0, 0, 0, 1, ...agreed, ...KEY_FOR]));
   const key = await crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["decrypt"]);
   const how = { name: "AES-GCM", iv: decoded(iv), additionalData: new TextEncoder().encode(header) };
-  const token = await crypto.subtle.decrypt(how, key, Uint8Array.of(...decoded(ciphertext), ...decoded(tag)));
+  const token = await crypto.subtle.decrypt(how, key, new Uint8Array([...decoded(ciphertext), ...decoded(tag)]));
   return new TextDecoder().decode(token);
 }
 

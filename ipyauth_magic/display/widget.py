@@ -48,7 +48,7 @@ class FromPage(TypedDict):
 
 
 class ToView(TypedDict, total=False):
-    """A message to one view: `heard`, `claims` or `token`."""
+    """A message to one view: `heard`, `claims` or `token`. `sealed` is the token, as a JWE for the key of the view."""
 
     event: str
     view: str
