@@ -2,11 +2,15 @@
 
 The HTML has only elements and styles that an untrusted notebook keeps. JupyterLab drops a style with a theme variable
 as its colour, so the colours are fixed, and are readable on white and on black.
+
+Front ends typeset TeX in the HTML of an output. A provider's text could draw a link or cover our words by it, so each
+outermost element has the classes `AS_IT_IS`, and `escaped` takes the delimiters apart.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +18,10 @@ from ..text import plain
 from .qr import qr_image
 
 Row = tuple[str, str]
+
+AS_IT_IS = "mathjax_ignore tex2jax_ignore"
+"""The classes of an element in which MathJax 3 and 4 (JupyterLab, Notebook 7) and MathJax 2 (nbconvert, nbviewer) leave
+text as it is."""
 
 LINE = "rgba(128,128,128,0.45)"
 ACCENTS = {"good": "#388e3c", "waiting": "#1976d2", "bad": "#d32f2f", "still": "#8a8a8a"}
@@ -78,7 +86,7 @@ class Card:
         inner += _code(self.code, link, self.link) if self.code else link
         if self.note:
             inner += f'<div style="opacity:0.8;margin-top:4px">{escaped(self.note)}</div>'
-        return f'<div style="{style}">{inner}</div>'
+        return f'<div class="{AS_IT_IS}" style="{style}">{inner}</div>'
 
     def text(self) -> str:
         """Return the card as text."""
@@ -126,9 +134,12 @@ def table(rows: Sequence[Row]) -> str:
         f'<tr style="background:none"><th scope="row" {head}>{escaped(label)}</th><td {cell}>{escaped(value)}</td></tr>'
         for label, value in rows
     )
-    return f'<table style="border:none;margin:4px 0;border-collapse:collapse"><tbody>{body}</tbody></table>'
+    style = "border:none;margin:4px 0;border-collapse:collapse"
+    return f'<table class="{AS_IT_IS}" style="{style}"><tbody>{body}</tbody></table>'
 
 
 def escaped(text: str) -> str:
-    """Return *text* for HTML: without control characters, and escaped."""
-    return html.escape(plain(text, 600))
+    """Return *text* for HTML: without control characters, escaped, and with nothing in it that is typeset as TeX."""
+    # KaTeX knows no such class as `AS_IT_IS`, and some front ends drop classes. No program looks for a formula across
+    # elements, so each `$` and each backslash is in an element of its own.
+    return re.sub(r"[$\\]", r"<span>\g<0></span>", html.escape(plain(text, 600)))

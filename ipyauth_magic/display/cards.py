@@ -80,9 +80,14 @@ def signed_in_card(
     expires_at: datetime,
     left: float,
     renewable: bool = False,
+    account: Sequence[Row] = (),
 ) -> Card:
-    """Return the card of a successful sign-in. Its end is an absolute time, which stays true in a saved notebook."""
+    """Return the card of a successful sign-in. Its end is an absolute time, which stays true in a saved notebook.
+
+    The rows of *account* stand first: they tell the user from others of the same name.
+    """
     rows = [
+        *account,
         ("Provider", issuer),
         ("API", audience or "none: the access token is opaque"),
         ("Scopes", scope),

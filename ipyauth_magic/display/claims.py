@@ -11,7 +11,7 @@ from typing import Any
 
 from ..protocol.tokens import TokenSet
 from ..text import plain
-from .card import Card, Row, escaped, table
+from .card import AS_IT_IS, Card, Row, escaped, table
 from .cards import duration, local_time
 
 ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
@@ -74,14 +74,15 @@ def token_view(
 
 def _bar(share: float, said: str) -> str:
     return (
-        f'<div style="margin:4px 0 8px 0"><progress value="{share:.3f}" max="1" aria-label="Lifetime" '
-        f'style="width:16em;vertical-align:middle"></progress> <span style="opacity:0.8">{escaped(said)}</span></div>'
+        f'<div class="{AS_IT_IS}" style="margin:4px 0 8px 0">'
+        f'<progress value="{share:.3f}" max="1" aria-label="Lifetime" style="width:16em;vertical-align:middle">'
+        f'</progress> <span style="opacity:0.8">{escaped(said)}</span></div>'
     )
 
 
 def _details(title: str, rows: Sequence[Row]) -> str:
     summary = f'<summary style="cursor:pointer">{escaped(title)}</summary>'
-    return f'<details open style="margin-top:8px">{summary}{table(rows)}</details>'
+    return f'<details open class="{AS_IT_IS}" style="margin-top:8px">{summary}{table(rows)}</details>'
 
 
 def _value(name: str, value: object) -> str:

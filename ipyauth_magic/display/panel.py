@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..flows.sign_in import Progress, SignIn, State
 from ..text import plain
-from .card import Card, escaped
+from .card import AS_IT_IS, Card, escaped
 from .cards import countdown_text, over_card, patience_text
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
@@ -86,7 +86,8 @@ class NotebookPanel:
             self._shown = card
             self._card.show(card.bundle())
         text = f"{self._refusal} {countdown_text(progress.seconds_left)}".strip()
-        self._countdown.show({"text/html": f'<div style="opacity:0.8">{escaped(text)}</div>', "text/plain": text})
+        html = f'<div class="{AS_IT_IS}" style="opacity:0.8">{escaped(text)}</div>'
+        self._countdown.show({"text/html": html, "text/plain": text})
 
     def ask(self, sign_in: SignIn) -> None:
         """Ask in a box that shows nothing, as a password's; the countdown goes on."""

@@ -114,11 +114,13 @@ def masked(error: BaseException, traceback: TracebackType | None, offset: int, h
     """
     related = _related(error)
     before = [(each, {name: getattr(each, name) for name in _SHOWN}) for each in related]
+    # IPython keeps what was shown as the last traceback, without the frames that were cut. The error has all of them.
+    whole = error.__traceback__
     try:
         _set(error, __traceback__=traceback)
-        _mask(error, offset, hides_ours)
+        _mask(error, whole, offset, hides_ours)
         for member in chain.from_iterable(map(_members, related)):
-            _mask(member, 0, hides_ours)
+            _mask(member, member.__traceback__, 0, hides_ours)
         yield
     finally:
         for each, attributes in before:
@@ -136,17 +138,19 @@ class _Depth(IntEnum):
     """Where a request with a secret becomes bytes: no frame may, since a user's variables may hold the bytes too."""
 
 
-def _mask(error: BaseException, offset: int, hides_ours: bool) -> None:
-    """Leave what may be shown of *error* and the errors that it came from."""
+def _mask(error: BaseException, whole: TracebackType | None, offset: int, hides_ours: bool) -> None:
+    """Leave what may be shown of *error* and the errors that it came from; *whole* is its traceback with all frames."""
     shown: list[BaseException] = []
-    depth = _Depth.OUTSIDE
+    places: dict[FrameType, _Depth] = {}
+    depth = _deepest(_depths(list(_frames(whole)), _Depth.OUTSIDE, hides_ours or _is_our_error(error), places))
     for each in _chain(error):
         frames = list(_frames(each.__traceback__))
         own, rest = (frames[:offset], frames[offset:]) if each is error else ([], frames)
-        # An error that the user's own code caught lies outside; another one was caught where *depth* says.
-        inherited = _Depth.OUTSIDE if rest and _is_users(rest[0].tb_frame) else depth
-        start = max(inherited, _Depth.OURS) if isinstance(each, IpyauthError) else inherited
-        kept, depth = _cut(rest, start, hides_ours)
+        inherited = _Depth.OUTSIDE if each is error else _caught_at(rest, places, depth)
+        least = max(inherited, _Depth.OURS) if _is_our_error(each) else inherited
+        depths = [max(at, least) for at in _depths(rest, inherited, hides_ours or _is_our_error(each), places)]
+        depth = max(depth, least, _deepest(depths)) if each is error else max(least, _deepest(depths))
+        kept = [part for part, at in zip(rest, depths, strict=True) if _may_be_shown(part.tb_frame, at)]
         if kept or inherited is _Depth.OUTSIDE:
             shown.append(each)
             _set(each, __traceback__=_joined(own + kept))
@@ -155,18 +159,44 @@ def _mask(error: BaseException, offset: int, hides_ours: bool) -> None:
             _link(each, following)
 
 
-def _cut(frames: list[TracebackType], depth: _Depth, hides_ours: bool) -> tuple[list[TracebackType], _Depth]:
-    """Return which *frames*, of which the first lies at *depth*, may be shown, and where the last one lies."""
-    kept = []
+def _depths(
+    frames: list[TracebackType], depth: _Depth, hides_ours: bool, places: dict[FrameType, _Depth]
+) -> list[_Depth]:
+    """Return where each of *frames* lies, the first at *depth* or deeper; *places* has those known, and gets these."""
+    found = []
     for each in frames:
         frame = each.tb_frame
+        depth = max(depth, places.get(frame, depth))
         if hides_ours and _is_ours(frame):
             depth = max(depth, _Depth.OURS)
         if _sends_secret(frame):
             depth = _Depth.SENDING
-        if depth is _Depth.OUTSIDE or (depth is _Depth.OURS and _is_users(frame)):
-            kept.append(each)
-    return kept, depth
+        places.setdefault(frame, depth)
+        found.append(depth)
+    return found
+
+
+def _deepest(depths: list[_Depth]) -> _Depth:
+    return max(depths, default=_Depth.OUTSIDE)
+
+
+def _caught_at(frames: list[TracebackType], places: dict[FrameType, _Depth], depth: _Depth) -> _Depth:
+    """Return where an error with *frames* was caught: its first frame did that, and the next error mostly has it too.
+
+    If not, code of the user caught it outside, and other code at *depth*, where the next error was raised.
+    """
+    if not frames:
+        return depth
+    caught_in = frames[0].tb_frame
+    return places.get(caught_in, _Depth.OUTSIDE if _is_users(caught_in) else depth)
+
+
+def _may_be_shown(frame: FrameType, depth: _Depth) -> bool:
+    return depth is _Depth.OUTSIDE or (depth is _Depth.OURS and _is_users(frame))
+
+
+def _is_our_error(error: BaseException) -> bool:
+    return isinstance(error, IpyauthError)
 
 
 def _is_ours(frame: FrameType) -> bool:

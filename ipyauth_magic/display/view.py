@@ -9,6 +9,7 @@ from typing import Any
 from ..flows import clock
 from ..flows.account import SignedOut
 from ..flows.authenticator import SESSION, Authenticator
+from ..flows.last_users import LAST_USERS, Application
 from ..flows.sign_in import Progress
 from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
@@ -26,6 +27,8 @@ class View:
     Attributes:
         scope: granted and, in brackets, what was asked for and not granted; before a sign-in what is asked for.
         logged_as: the user's name; None before a sign-in.
+        account: the provider's own name of the user, where it is another than `logged_as`, which users choose.
+        user_before: the name of the user who signed in before, if that was another one; else empty.
         expires_at: of the access token; aware, UTC.
         is_good: the access token has not ended.
         is_renewable: a refresh token gets the next one.
@@ -37,6 +40,8 @@ class View:
     audience: str | None
     scope: str
     logged_as: str | None = None
+    account: str = ""
+    user_before: str = ""
     expires_at: datetime | None = None
     is_good: bool = False
     is_renewable: bool = False
@@ -48,15 +53,26 @@ class View:
         """Whether there is a good access token, or can be one without the user."""
         return self.is_good or self.is_renewable
 
+    @property
+    def account_rows(self) -> tuple[Row, ...]:
+        """Rows that tell the user from others of the same name, and say when another one signed in before."""
+        return tuple(row for row in (("Account", self.account), ("Last time", self.last_time)) if row[1])
+
+    @property
+    def last_time(self) -> str:
+        """Words about the user who signed in before, if that was another one; else empty."""
+        return f"another account: {self.user_before}" if self.user_before else ""
+
     def card(self, more: tuple[Row, ...] = (), hint: str = "Run sign_in(), or the %%auth0 cell.") -> Card:
         """Return the card; *more* rows stand below, and *hint* says how to sign in."""
-        rows = (("Provider", self.issuer), ("Scopes", self.scope), *more)
+        account = self.account_rows
+        rows = (*account, ("Provider", self.issuer), ("Scopes", self.scope), *more)
         if self.logged_as is None or self.expires_at is None:
             title = "Not signed in"
         elif self.serves:
             left = (self.expires_at - clock.utc_now()).total_seconds()
             facts = (self.logged_as, self.issuer, self.audience, self.scope, self.expires_at, left, self.is_renewable)
-            card = signed_in_card(*facts)
+            card = signed_in_card(*facts, account)
             return replace(card, rows=(*card.rows, *more), note=self.advice)
         else:
             title = f"The sign-in of {self.logged_as} has ended"
@@ -69,6 +85,8 @@ class View:
             "audience": plain(self.audience or ""),
             "scope": plain(self.scope, 600),
             "who": plain(self.logged_as or ""),
+            "account": plain(self.account),
+            "before": plain(self.last_time),
             "expires_at": self.expires_at.isoformat() if self.expires_at else "",
             "renewable": self.is_renewable,
         }
@@ -79,10 +97,13 @@ def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = ""
     view = View(params.expected_issuer, params.audience, params.scope, error=error)
     if tokens is None:
         return view
+    before = LAST_USERS.before(Application.of(params), tokens)
     return replace(
         view,
         scope=scopes_in_words(tokens.scope, params.scope),
         logged_as=tokens.logged_as,
+        account=tokens.account if tokens.account != tokens.logged_as else "",
+        user_before=before.name if before is not None else "",
         expires_at=tokens.expires_at,
         is_good=not tokens.is_expired(clock.utc_now()),
         is_renewable=tokens.refresh_token is not None,

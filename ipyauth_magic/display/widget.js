@@ -1,5 +1,5 @@
 // The live widget of an Auth. What it shows for ever is in `state`; the link, the claims and the token come by
-// messages, are used, and are kept nowhere but in the page.
+// messages, are used, and are kept nowhere but in the page. Others may read those messages too, so the token is sealed.
 
 const PATIENCE = 1000; // milliseconds after which the kernel counts as busy
 const BUSY = "The kernel is busy; this happens when the cell has ended.";
@@ -14,6 +14,9 @@ function render({ model, el }) {
   let met = false; // the kernel has spoken to this page
   let said = ""; // by this view; what the kernel says goes before it
   let blocked = false; // the browser kept the sign-in page from opening
+  let pair = null; // the key pair of this view, for the token; a promise
+  // The browser has neither on a page of http, unless it is on this machine.
+  const canCopy = Boolean(globalThis.crypto?.subtle && navigator.clipboard);
 
   // What is shown
 
@@ -28,6 +31,8 @@ function render({ model, el }) {
     setText(page.provider, state.issuer);
     setText(page.api, state.audience || "none: the access token is opaque");
     setText(page.scopes, state.scope);
+    tell(page.account, state.account);
+    tell(page.before, state.before);
     for (const times of page.times) times.hidden = !known;
     if (known) {
       page.until.dateTime = state.expires_at;
@@ -37,7 +42,8 @@ function render({ model, el }) {
     setText(page.go, usable ? "Renew" : "Sign in");
     disable(page.go, waiting);
     disable(page.copy, !usable);
-    for (const button of [page.copy, page.inspect, page.clear]) show(button, known, page.go);
+    for (const button of [page.inspect, page.clear]) show(button, known, page.go);
+    show(page.copy, known && canCopy, page.go);
     if (!known) close();
     drawPending();
     drawNote();
@@ -50,7 +56,8 @@ function render({ model, el }) {
     show(page.pending, waiting, page.go);
     if (!waiting) return forget(page.link, page.place, page.image, page.code);
     page.link.href = safe(url);
-    setText(page.link, code ? "Open with the code filled in" : blocked ? "Open the sign-in page" : "Open it again");
+    const withCode = url === present.page ? "Open the page" : "Open with the code filled in";
+    setText(page.link, code ? withCode : blocked ? "Open the sign-in page" : "Open it again");
     page.link.className = code || blocked ? "ipyauth-button ipyauth-primary" : "ipyauth-button";
     page.enter.hidden = page.code.hidden = !code;
     if (code) {
@@ -87,15 +94,15 @@ function render({ model, el }) {
 
   // What the buttons do
 
-  function ask(action) {
+  function ask(action, more = {}) {
     if (unheard.has(action)) return;
-    if (!send(action)) return say(GONE);
+    if (!send(action, more)) return say(GONE);
     unheard.set(action, setTimeout(() => say(met ? BUSY : UNKNOWN), PATIENCE));
   }
 
-  function send(action) {
+  function send(action, more = {}) {
     try {
-      model.send({ action, view });
+      model.send({ action, view, ...more });
     } catch {
       return false; // the kernel was restarted
     }
@@ -130,7 +137,13 @@ function render({ model, el }) {
     ask("inspect");
   }
 
-  async function copy(token) {
+  async function askForToken() {
+    pair ??= newKeyPair();
+    ask("copy", { key: await crypto.subtle.exportKey("jwk", (await pair).publicKey) });
+  }
+
+  async function copy(sealed) {
+    const token = await opened(sealed, (await pair).privateKey);
     try {
       await navigator.clipboard.writeText(token);
       say("The token is on the clipboard.");
@@ -152,8 +165,8 @@ function render({ model, el }) {
       page.claims.hidden = false;
       page.inspect.setAttribute("aria-expanded", "true");
     },
-    token({ token }) {
-      copy(token);
+    token({ sealed }) {
+      copy(sealed);
     },
   };
 
@@ -180,10 +193,7 @@ function render({ model, el }) {
   press(page.inspect, toggle);
   press(page.clear, () => ask("clear"));
   press(page.stop, () => ask("stop"));
-  press(page.copy, () => {
-    if (navigator.clipboard) ask("copy");
-    else say("The browser gives the clipboard to pages of https and of localhost only. In a cell, auth.access_token is the token.");
-  });
+  press(page.copy, askForToken);
   model.on("msg:custom", receive);
   model.on("change:state", change);
   const stopTicking = everySecond(tick);
@@ -214,6 +224,8 @@ function isAboutTheKernel(said) {
 function build(el) {
   const page = {
     title: make("p", { className: "ipyauth-title", role: "status" }),
+    account: make("dd"),
+    before: make("dd"),
     provider: make("dd"),
     api: make("dd"),
     scopes: make("dd"),
@@ -246,11 +258,14 @@ function build(el) {
   page.inspect.setAttribute("aria-expanded", "false");
   page.root = make(
     "section",
-    { className: "ipyauth", ariaLabel: "Sign-in" },
+    // The last two classes keep MathJax from what a provider's text has between dollar signs.
+    { className: "ipyauth mathjax_ignore tex2jax_ignore", ariaLabel: "Sign-in" },
     page.title,
     make(
       "dl",
       { className: "ipyauth-facts" },
+      row("Account", page.account),
+      row("Last time", page.before),
       row("Provider", page.provider),
       row("API", page.api),
       row("Scopes", page.scopes),
@@ -300,6 +315,11 @@ function setText(element, text) {
   else element.append(text);
 }
 
+function tell(dd, text) {
+  dd.parentElement.hidden = !text;
+  setText(dd, text);
+}
+
 function disable(element, off) {
   // Not `disabled`: that would take the focus away from whoever has just pressed it.
   element.setAttribute("aria-disabled", String(off));
@@ -318,6 +338,32 @@ function forget(link, place, image, code) {
 
 function safe(url) {
   return /^https?:\/\//.test(url) ? url : "about:blank";
+}
+
+// The token, sealed for this page: JWE with ECDH-ES on P-256 and A256GCM (RFC 7518, 4.6 and 5.3)
+
+const CURVE = { name: "ECDH", namedCurve: "P-256" };
+// The length and the name of the algorithm, no party's data, and the length of its key in bits (4.6.2).
+const KEY_FOR = [0, 0, 0, 7, ...new TextEncoder().encode("A256GCM"), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+
+function newKeyPair() {
+  return crypto.subtle.generateKey(CURVE, false, ["deriveBits"]); // false: no script reads the private key
+}
+
+async function opened(sealed, privateKey) {
+  const [header, , iv, ciphertext, tag] = sealed.split(".");
+  const { epk } = JSON.parse(new TextDecoder().decode(decoded(header)));
+  const publicKey = await crypto.subtle.importKey("jwk", epk, CURVE, false, []);
+  const agreed = new Uint8Array(await crypto.subtle.deriveBits({ name: "ECDH", public: publicKey }, privateKey, 256));
+  const secret = await crypto.subtle.digest("SHA-256", new Uint8Array([0, 0, 0, 1, ...agreed, ...KEY_FOR]));
+  const key = await crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["decrypt"]);
+  const how = { name: "AES-GCM", iv: decoded(iv), additionalData: new TextEncoder().encode(header) };
+  const token = await crypto.subtle.decrypt(how, key, new Uint8Array([...decoded(ciphertext), ...decoded(tag)]));
+  return new TextDecoder().decode(token);
+}
+
+function decoded(base64url) {
+  return Uint8Array.from(atob(base64url.replaceAll("-", "+").replaceAll("_", "/")), (each) => each.charCodeAt(0));
 }
 
 // Time

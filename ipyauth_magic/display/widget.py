@@ -4,6 +4,9 @@ The state of a widget is written into notebooks, so it holds only what the card 
 All else goes by custom messages, which are not saved: the link (state and nonce stand in it), the claims, the token for
 the clipboard, and what is going on at the moment, which would be false in a notebook that is opened again.
 
+A message of the kernel reaches every front end, and passes a socket that other users of the machine may read. So the
+token is sealed for the page that asks for it, by a public key that comes with the request.
+
 A message from the page reaches the kernel only between cells (ipykernel 6 and 7.4), and on other threads than the main
 one (7.0 to 7.3). Each is answered by `heard` at once, so that the page knows, and done in a thread of its own.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, TypedDict
 
@@ -22,6 +26,7 @@ from IPython.display import display
 from ..errors import IpyauthError
 from ..flows.authenticator import Authenticator
 from ..flows.sign_in import Progress, SignIn
+from ..protocol.sealing import seal
 from ..provider.threads import start_thread
 from .claims import sections_of
 from .qr import qr_image
@@ -35,21 +40,22 @@ def _read(name: str) -> str:
 
 
 class FromPage(TypedDict):
-    """A message from the page: a button was pressed in one view."""
+    """A message from the page: a button was pressed in one view. `key` is its public key, a JWK, with `copy` only."""
 
     action: str
     view: str
+    key: Any
 
 
 class ToView(TypedDict, total=False):
-    """A message to one view: `heard`, `claims` or `token`."""
+    """A message to one view: `heard`, `claims` or `token`. `sealed` is the token, as a JWE for the key of the view."""
 
     event: str
     view: str
     action: str
     sections: list[Any]
     note: str
-    token: str
+    sealed: str
 
 
 class Present(TypedDict, total=False):
@@ -80,12 +86,12 @@ class AuthWidget(anywidget.AnyWidget):
         self._turn = threading.RLock()
         self._doing = self._note = self._opener = ""
         self._dismissed: SignIn | None = None
-        self._actions = {
-            "hello": lambda view: self.refresh(),
+        self._actions: dict[str, Callable[[FromPage], None]] = {
+            "hello": lambda asked: self.refresh(),
             "sign_in": self._sign_in,
             "renew": self._renew,
-            "stop": lambda view: authenticator.stop(),
-            "clear": lambda view: authenticator.leave(lambda source: source.clear()),
+            "stop": lambda asked: authenticator.stop(),
+            "clear": lambda asked: authenticator.leave(lambda source: source.clear()),
             "inspect": self._inspect,
             "copy": self._copy,
         }
@@ -125,14 +131,15 @@ class AuthWidget(anywidget.AnyWidget):
         action, view = (str(content.get(name, "")) for name in ("action", "view"))
         if action in self._actions:
             self._tell({"event": "heard", "action": action, "view": view})
-            start_thread(lambda: self._act(action, view), "ipyauth-widget")
+            asked: FromPage = {"action": action, "view": view, "key": content.get("key")}
+            start_thread(lambda: self._act(asked), "ipyauth-widget")
 
-    def _act(self, action: str, view: str) -> None:
-        """Do *action*; what fails is told in every view."""
-        if action != "hello":
+    def _act(self, asked: FromPage) -> None:
+        """Do what is *asked*; what fails is told in every view."""
+        if asked["action"] != "hello":
             self._forget_failures()
         try:
-            self._actions[action](view)
+            self._actions[asked["action"]](asked)
         except IpyauthError as error:
             self._now(note=str(error))
         except Exception as error:
@@ -152,24 +159,25 @@ class AuthWidget(anywidget.AnyWidget):
             self._doing, self._note = doing, note
         self.refresh()
 
-    def _sign_in(self, view: str, renew: bool = False) -> None:
-        """Let *view* open the provider's page, unless tokens can be had without the user."""
+    def _sign_in(self, asked: FromPage, renew: bool = False) -> None:
+        """Let the view open the provider's page, unless tokens can be had without the user."""
         self._now("renewing" if renew else "asking")
         if not self._authenticator.without_user(renew):
             with self._turn:
-                self._opener = view
+                self._opener = asked["view"]
             self._authenticator.offer()
         self._now()
 
-    def _renew(self, view: str) -> None:
-        self._sign_in(view, renew=True)
+    def _renew(self, asked: FromPage) -> None:
+        self._sign_in(asked, renew=True)
 
-    def _inspect(self, view: str) -> None:
+    def _inspect(self, asked: FromPage) -> None:
         sections, note = sections_of(self._authenticator.source.current)
-        self._tell({"event": "claims", "view": view, "sections": sections, "note": note})
+        self._tell({"event": "claims", "view": asked["view"], "sections": sections, "note": note})
 
-    def _copy(self, view: str) -> None:
-        self._tell({"event": "token", "view": view, "token": str(self._authenticator.source.get().access_token)})
+    def _copy(self, asked: FromPage) -> None:
+        token = self._authenticator.source.get().access_token
+        self._tell({"event": "token", "view": asked["view"], "sealed": seal(token.encode("ascii"), asked["key"])})
 
     def _tell(self, message: ToView) -> None:
         # Not `_send`: ipywidgets has a method of that name.

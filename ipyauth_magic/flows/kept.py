@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from ..errors import NotSignedIn, StoreBusy
 from ..protocol.tokens import TokenSet
 from ..store import Store, StoreFailed
+from ..store.key import Requested
+from .last_users import LAST_USERS, Application
 
 
 class Kept:
@@ -16,6 +18,7 @@ class Kept:
     Args:
         store: the place.
         key: the name of the sign-in there.
+        requested: what the tokens are for.
         changed: called when the tokens here have changed, from any thread, perhaps with *key* locked; it must not
             block.
 
@@ -24,9 +27,10 @@ class Kept:
         is_stored: the store has taken them, or given them, so that they can be missing from it later.
     """
 
-    def __init__(self, store: Store, key: str, changed: Callable[[], None]) -> None:
+    def __init__(self, store: Store, key: str, requested: Requested, changed: Callable[[], None]) -> None:
         self._store = store
         self._key = key
+        self._application = Application.of(requested)
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False
@@ -52,6 +56,7 @@ class Kept:
         """Take over what the store keeps, if it can be asked."""
         with suppress(StoreFailed):
             if (stored := self.load()) is not None:
+                LAST_USERS.adopted(self._application, stored)
                 self.set(stored)
                 self.is_stored = True
 
@@ -73,7 +78,11 @@ class Kept:
     def save(self, tokens: TokenSet) -> None:
         """Keep the *tokens* of a new sign-in, here and in the store; if the store raises, neither."""
         with self._locked_if_can_be():
+            stored = None
+            with suppress(StoreFailed):
+                stored = self._store.load(self._key)
             self.is_stored = self._store.save(self._key, tokens)
+            LAST_USERS.signed_in(self._application, tokens, stored)
             self.set(tokens)
 
     def replace(self, tokens: TokenSet) -> None:

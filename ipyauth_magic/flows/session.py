@@ -10,6 +10,7 @@ from weakref import WeakSet, ref
 from ..callback.routes import Route
 from ..errors import SignInCancelled
 from ..store import memory
+from .last_users import LAST_USERS
 from .sign_in import SignIn
 from .token_source import TokenSource
 
@@ -97,6 +98,7 @@ class Session(Generic[H]):
         for holder in self.signed_in():
             holder.leave(lambda source: source.leave())
         memory.SESSION.forget_all()
+        LAST_USERS.forget()
 
     def on_exit(self, change: Any) -> None:
         """End every sign-in when the kernel is shut down (an observer of its `exit_now`)."""

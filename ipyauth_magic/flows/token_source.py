@@ -62,7 +62,7 @@ class TokenSource:
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
-        self._kept = Kept(store, store_key(params, grant.store_name), changed)
+        self._kept = Kept(store, store_key(params, grant.store_name), params, changed)
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now
 

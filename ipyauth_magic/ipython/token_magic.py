@@ -14,6 +14,7 @@ from ..display.panel import panel, show
 from ..display.view import card_of, signed_in, time_left, view_of
 from ..errors import NotSignedIn
 from ..flows import clock
+from ..flows.last_users import User
 
 if TYPE_CHECKING:
     import argparse
@@ -132,7 +133,7 @@ def _list(namespace: Namespace) -> None:
         names = [name for name in namespace.names() if _is_of(namespace, name, each)]
         tokens = each.source.current
         facts = (
-            tokens.logged_as,
+            User.of(tokens).name,
             each.params.audience or "no API",
             tokens.scope,
             f"{time_left(tokens.expires_at)} left",

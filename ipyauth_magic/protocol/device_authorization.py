@@ -11,6 +11,7 @@ from ..errors import InvalidResponse
 from .messages import MAX_LIFETIME
 from .metadata import is_safe_url
 from .tokens import Masked
+from .urls import origin_of
 
 DEFAULT_INTERVAL = 5
 """Seconds between two polls where the provider names none (section 3.2)."""
@@ -31,7 +32,8 @@ class DeviceAuthorization:
 
     Attributes:
         user_code: the user enters it at `verification_uri`.
-        verification_uri_complete: a link that contains the code, or None.
+        verification_uri_complete: a link that contains the code, or None. It has the origin of `verification_uri`,
+            which is the one that a card names; another address is not used.
         expires_in: lifetime of both codes in seconds.
         interval: seconds between two polls of the token endpoint.
     """
@@ -59,10 +61,14 @@ class DeviceAuthorization:
             device_code=DeviceCode(_text(document, "device_code")),
             user_code=_text(document, "user_code")[:100],
             verification_uri=str(uri),
-            verification_uri_complete=str(complete) if is_safe_url(complete) else None,
+            verification_uri_complete=str(complete) if _is_beside(complete, str(uri)) else None,
             expires_in=_seconds(document, "expires_in", MAX_LIFETIME),
             interval=_seconds(document, "interval", _LONGEST_INTERVAL, DEFAULT_INTERVAL),
         )
+
+
+def _is_beside(complete: object, uri: str) -> bool:
+    return is_safe_url(complete) and origin_of(str(complete)) == origin_of(uri)
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

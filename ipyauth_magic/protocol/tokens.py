@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, SupportsIndex, overload
 
 
 class Masked(str):
-    """A `str` whose `repr` shows no part of it.
+    """A `str` whose `repr` shows no part of it, nor does that of its parts.
 
     `print`, `format` and `json` give the value, because a header needs it. `copy` works. `pickle` is refused, because
     a pickled file does not show that it contains a secret.
@@ -19,6 +19,10 @@ class Masked(str):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, hidden>"
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Self:
+        # Programs that show variables cut a long text first, and take the `repr` of what is left (rich, reprlib).
+        return type(self)(super().__getitem__(key))
 
     def __copy__(self) -> Self:
         return self
@@ -88,6 +92,16 @@ class HeaderBytes(bytes):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, hidden>"
 
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> Self: ...
+
+    def __getitem__(self, key: SupportsIndex | slice) -> int | Self:
+        part = super().__getitem__(key)
+        return part if isinstance(part, int) else type(self)(part)
+
     def __copy__(self) -> Self:
         return self
 
@@ -134,4 +148,15 @@ class TokenSet:
             value = self.claims.get(name)
             if isinstance(value, str) and value.strip():
                 return value
+        return str(self.claims["sub"])
+
+    @property
+    def account(self) -> str:
+        """The provider's own name of the user: `email` if it is verified, else `sub` (OpenID Connect Core, 5.7).
+
+        The names in `logged_as` are the user's choice, and another user may choose the same.
+        """
+        email = self.claims.get("email")
+        if self.claims.get("email_verified") is True and isinstance(email, str) and email.strip():
+            return email
         return str(self.claims["sub"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import pytest
+import zmq
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from fruit_service.issuer.server import LocalIssuer
@@ -216,6 +218,69 @@ def test_copy_renew_and_clear(notebook: Notebook, local_site: Site, lab: Jupyter
     assert notebook.run("a").wait().text().startswith("Not signed in")
     assert "NotSignedIn" in notebook.run("a.access_token").wait().text()
     live.cell.screenshot(artefacts / "cleared.png")
+
+
+@contextmanager
+def overheard(lab: JupyterLab, notebook: Notebook) -> Iterator[list[bytes]]:
+    """Read what the kernels say to their front ends, as any account of the machine can; the end has all of it."""
+    heard: list[bytes] = []
+    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+        for file in (lab.folder / "runtime").glob("kernel-*.json"):
+            socket.connect(f"tcp://127.0.0.1:{json.loads(file.read_text())['iopub_port']}")
+        socket.subscribe(b"")
+        while not socket.poll(200):  # the subscription takes a moment
+            notebook.run("0").wait()
+        yield heard
+        while socket.poll(1000):
+            heard += socket.recv_multipart()
+
+
+def test_a_copied_token_is_sealed(notebook: Notebook, local_site: Site, lab: JupyterLab) -> None:
+    """Whoever reads along gets nothing of it; the page of the button opens it."""
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
+    live = widget(notebook, local_site)
+    live.sign_in()
+    token = token_of(notebook, "a.access_token")
+    with overheard(lab, notebook) as heard:
+        live.press("Copy token")
+        live.says("The token is on the clipboard.")
+    assert notebook.page.evaluate("navigator.clipboard.readText()") == token
+    everything = b"\n".join(heard)
+    assert b'"sealed"' in everything
+    assert [segment for segment in (token, *token.split(".")) if segment.encode() in everything] == []
+
+
+def test_without_encryption_there_is_no_copy(notebook: Notebook, local_site: Site) -> None:
+    """A browser has it on https and on this machine only; all other buttons are there."""
+    notebook.page.evaluate(
+        "() => { window.subtle = Object.getOwnPropertyDescriptor(Crypto.prototype, 'subtle');"
+        " Object.defineProperty(Crypto.prototype, 'subtle', {get: () => undefined, configurable: true}); }"
+    )
+    try:
+        live = widget(notebook, local_site)
+        live.sign_in()
+        for name in ("Renew", "Inspect", "Clear"):
+            expect(live.button(name)).to_be_visible()
+        expect(live.button("Copy token")).to_be_hidden()
+    finally:
+        notebook.page.evaluate("() => Object.defineProperty(Crypto.prototype, 'subtle', window.subtle)")
+
+
+def test_it_tells_the_account(notebook: Notebook, local_site: Site, artefacts: Path) -> None:
+    """Beside the name, which users choose; and that another one signed in last time."""
+    live = widget(notebook, local_site)
+    live.sign_in()
+    assert live.fact("Account") == "auth0|alice"
+    expect(live.root.get_by_text("Last time", exact=True)).to_be_hidden()
+    notebook.context.clear_cookies(domain="localhost")
+    other = Widget(shown(notebook, local_site, more="a.clear(); a").wait())
+    tab = other.press_and_open("Sign in")
+    assert Person(tab, "Bob").sign_in() == "done"
+    notebook.page.bring_to_front()
+    other.says("Signed in as bob")
+    assert other.fact("Account") == "auth0|bob"
+    assert other.fact("Last time") == "another account: alice, auth0|alice"
+    both_themes(notebook, artefacts, another_account=other.cell)
 
 
 def test_the_clipboard_may_be_refused(notebook: Notebook, local_site: Site, artefacts: Path) -> None:

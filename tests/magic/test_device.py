@@ -13,6 +13,8 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.display.card import Link
+from ipyauth_magic.display.cards import device_card
 from ipyauth_magic.errors import (
     InvalidIdToken,
     InvalidResponse,
@@ -261,6 +263,27 @@ def test_a_link_that_is_not_safe_is_left_out(own_issuer: LocalIssuer, played: Pl
     with pytest.raises(ProviderRefused):
         played.sign_in()
     assert played.shown[0].verification_uri_complete is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "complete", "is_used"),
+    [
+        ("https://x.test/", "https://x.test/activate?user_code=BCDF-GHJK", True),
+        ("https://x.test/", "https://X.test:443/activate?user_code=BCDF-GHJK", True),
+        ("https://x.test/", "https://evil.test/activate?user_code=BCDF-GHJK", False),
+        ("https://x.test/", "https://x.test.evil.test/", False),
+        ("https://x.test/", "https://x.test:8443/", False),
+        ("http://localhost:9400/activate", "https://localhost:9400/activate", False),
+        ("http://localhost:9400/activate", "http://127.0.0.1:9400/activate", False),
+    ],
+)
+def test_a_link_to_another_host_is_left_out(uri: str, complete: str, is_used: bool) -> None:
+    """The card names the host of `verification_uri`, and its button and QR code lead nowhere else."""
+    links = {"verification_uri": uri, "verification_uri_complete": complete}
+    asked = DeviceAuthorization.from_document(CODES_DOCUMENT | links)
+    assert (asked.verification_uri_complete == complete) is is_used
+    card = device_card(asked.user_code, asked.verification_uri, asked.verification_uri_complete, "openid")
+    assert card.link == (Link("Open with the code filled in", complete) if is_used else Link("Open the page", uri))
 
 
 @pytest.mark.parametrize(("claim", "value"), [("iss", "https://evil.test/"), ("aud", "another"), ("at_hash", "x")])

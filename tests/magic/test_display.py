@@ -7,13 +7,13 @@ import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 
 import pytest
 import segno
 
 from ipyauth_magic.callback.routes import Environment, routes_to
-from ipyauth_magic.display.card import Card, Code, Link
+from ipyauth_magic.display.card import Card, Code, Link, table
 from ipyauth_magic.display.cards import (
     countdown_text,
     device_card,
@@ -43,6 +43,27 @@ def test_nothing_from_outside_reaches_html_unescaped() -> None:
         assert "<img" not in html
         assert "&lt;img" in html
         assert "\u202e" not in html
+
+
+TEX = r"$\color{red}x$ $$y$$ \(z\) \[w\] \begin{align}v\end{align}"
+
+
+def test_no_front_end_finds_tex_in_it() -> None:
+    """By its class for MathJax, of each version; and for KaTeX, which has no such class, by its elements."""
+    code = Code(TEX, "https://x.test/")
+    card = Card("good", TEX, [(TEX, TEX)], Link(TEX, "https://x.test/"), TEX, code)
+    for html in (
+        card.html(),
+        token_view(card, [(TEX, claim_rows({TEX: TEX}))], 30, 60)["text/html"],
+        table([("a", TEX)]),
+    ):
+        depth = 0
+        for slash, _, attributes in re.findall(r"<(/?)(div|table|details)\b([^>]*)>", html):
+            assert slash or depth or 'class="mathjax_ignore tex2jax_ignore"' in attributes
+            depth += -1 if slash else 1
+        texts = re.split(r"<[^>]*>", html)
+        assert {text for text in texts if set(text) & set("$\\")} == {"$", "\\"}
+        assert unescape("".join(texts)).count(TEX) >= 1
 
 
 def test_text_for_a_terminal_has_no_control_characters() -> None:

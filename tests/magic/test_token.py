@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import pickle
+import reprlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
+import rich.console
+import rich.pretty
 
 from ipyauth_magic.protocol.tokens import AccessToken, AuthorizationHeader, IdToken, TokenSet
 
@@ -49,6 +53,39 @@ def test_copy_works_and_stays_masked() -> None:
         assert SECRET not in repr(copied)
 
 
+@pytest.mark.parametrize("kind", [AccessToken, IdToken, AuthorizationHeader])
+def test_a_part_is_masked_too(kind: type[str]) -> None:
+    """`rich` and `reprlib` cut a long text first, and show the `repr` of what is left; `print` gives the value."""
+    token, header = kind(SECRET), AuthorizationHeader(SECRET).encode()
+    for part in (token[:20], token[5:], token[::2], token[3], token[2:][:9], header[:20]):
+        assert SECRET[5:9] not in repr(part)
+    assert str(token[:20]) == SECRET[:20] == f"{token[:20]}"
+    assert (header[:3], header[0], token[-1]) == (SECRET[:3].encode(), ord(SECRET[0]), SECRET[-1])
+    shown = [
+        rich.pretty.pretty_repr({"token": token, "bytes": header}, max_string=8),
+        reprlib.repr([token, header]),
+        repr(token)[:80],
+    ]
+    assert not any(SECRET[i : i + 4] in text for text in shown for i in range(len(SECRET) - 4))
+
+
+def test_a_traceback_of_rich_shows_no_part() -> None:
+    """With the variables of each frame, of which it cuts long ones."""
+    token = AccessToken(SECRET * 9)
+
+    def fail(mine: AccessToken) -> None:
+        raise ValueError(len(mine))
+
+    console = rich.console.Console(record=True, width=200, file=io.StringIO())
+    try:
+        fail(token)
+    except ValueError:
+        console.print_exception(show_locals=True)
+    text = console.export_text()
+    assert "mine = <AccessToken, hidden>" in text
+    assert SECRET[5:9] not in text
+
+
 def token_set(lifetime: float, **claims: Any) -> TokenSet:
     """Return tokens that live *lifetime* seconds from NOW."""
     expires_at = NOW + timedelta(seconds=lifetime)
@@ -84,6 +121,22 @@ def test_the_leeway_is_a_tenth_of_the_lifetime_and_at_most_30_seconds(lifetime: 
 def test_who_signed_in(claims: dict[str, object], name: str) -> None:
     """`nickname`, else `name`, else `email`, else `sub`."""
     assert token_set(60, **claims).logged_as == name
+
+
+@pytest.mark.parametrize(
+    ("claims", "account"),
+    [
+        ({"nickname": "alice", "email": "a@x.test", "email_verified": True}, "a@x.test"),
+        ({"nickname": "alice", "email": "a@x.test", "email_verified": False}, "auth0|1"),
+        ({"nickname": "alice", "email": "a@x.test", "email_verified": "true"}, "auth0|1"),
+        ({"nickname": "alice", "email": "a@x.test"}, "auth0|1"),
+        ({"nickname": "alice", "email": 3, "email_verified": True}, "auth0|1"),
+        ({}, "auth0|1"),
+    ],
+)
+def test_whose_account_it_is(claims: dict[str, object], account: str) -> None:
+    """What the provider answers for: the e-mail address only where it says that it has verified it."""
+    assert token_set(60, **claims).account == account
 
 
 def test_a_token_set_shows_no_secret() -> None:

@@ -299,6 +299,40 @@ def test_users_function_where_the_request_is_bytes(
     assert "# the user's own function" not in text
 
 
+CATCHING = {
+    "connect": "urllib3.util.connection.create_connection",
+    "send": "http.client.HTTPConnection.send",
+}
+
+
+@pytest.mark.parametrize("mode", ["Context", "Verbose"])
+@pytest.mark.parametrize("call", ["requests.get(url, auth=auth)", "auth.session(url).get('/')"])
+@pytest.mark.parametrize("where", CATCHING)
+def test_users_function_that_catches_where_the_request_is_bytes(
+    where: str, call: str, mode: str, guarded: InteractiveShell, signed_in: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error that it caught is not shown: its first frame, the user's, has the bytes. Nor is it by `%tb`, later."""
+
+    def caught(*args: object, **options: object) -> None:
+        sent = f"a request with {signed_in.access_token}"
+        try:
+            raise OSError("no connection")  # the user's own function
+        except OSError:
+            raise KeyboardInterrupt(len(sent))  # noqa: B904  # of the error in whose handling it comes
+
+    monkeypatch.setattr(CATCHING[where], caught)
+    guarded.user_ns["url"] = "http://127.0.0.1:1/"
+    texts = [shown(guarded, f"{call}  # mine", mode)]
+    for again in ("%tb", "%tb Verbose", "%tb Context", "%tb Verbose"):
+        _, printed, said, _ = run(guarded, again)
+        texts.append(printed + said)
+    for text in texts:
+        assert "KeyboardInterrupt" in text
+        assert "# mine" in text
+        assert "# the user's own function" not in text
+        assert_silent(text.encode(), {str(signed_in.access_token)}, where)
+
+
 # The token request
 
 

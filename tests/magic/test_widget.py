@@ -16,6 +16,9 @@ from typing import Any
 import nbformat
 import pytest
 from ipywidgets.widgets.widget import _instances
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
 from nbclient import NotebookClient
 
 from fruit_service.issuer.server import LocalIssuer
@@ -72,9 +75,9 @@ class Page:
         """The identifiers of all widgets that were made, shown or not: nbclient would save each."""
         return [name for name in _instances if name not in self._earlier]
 
-    def press(self, pressed: AuthWidget, action: str, view: str = "first") -> None:
+    def press(self, pressed: AuthWidget, action: str, view: str = "first", **more: Any) -> None:
         """Send what a button of *view* sends."""
-        pressed._handle_custom_msg({"action": action, "view": view}, [])
+        pressed._handle_custom_msg({"action": action, "view": view} | more, [])
 
     def wait_for(self, event: str, **fields: Any) -> dict[str, Any]:
         """Wait for a message of the kernel with *fields*, and return it."""
@@ -96,6 +99,16 @@ class Page:
 def page(monkeypatch: pytest.MonkeyPatch) -> Page:
     """A page, and a notebook in it."""
     return Page(monkeypatch)
+
+
+def new_key() -> ECKey:
+    """Return a key pair, as a page makes it."""
+    return ECKey.generate_key("P-256", private=True)
+
+
+def public(key: ECKey) -> dict[str, Any]:
+    """Return what a page sends of its key pair: as WebCrypto exports it."""
+    return {**key.as_dict(private=False), "ext": True, "key_ops": []}
 
 
 def widget_of(displayed: dict[str, Any]) -> AuthWidget:
@@ -209,6 +222,8 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
         "audience": "api/fruit",
         "scope": a.scope,
         "who": "alice",
+        "account": "auth0|alice",
+        "before": "",
         "expires_at": a.expires_at.isoformat(),
         "renewable": True,
     }
@@ -224,7 +239,7 @@ def test_the_state_holds_no_secret(page: Page, make_auth: MakeAuth) -> None:
     until(lambda: shown.state["who"] == "alice")
     secrets = {str(a.access_token), str(a.id_token), str(tokens_of(a).refresh_token)}
     for action, event in (("inspect", "claims"), ("copy", "token")):
-        page.press(shown, action)
+        page.press(shown, action, key=public(new_key()))
         page.wait_for(event)
     page.press(shown, "renew")
     until(lambda: str(tokens_of(a).refresh_token) not in secrets)
@@ -237,6 +252,8 @@ def test_the_state_holds_no_secret(page: Page, make_auth: MakeAuth) -> None:
     assert b"alice" in saved
     assert_silent(saved, secrets | segments, "the widget's state")
     assert not [mark for mark in (b"state=", b"nonce=", b"authorize?") if mark in saved]
+    sent = json.dumps([each for each in page.messages if each["event"] != "present"]).encode()
+    assert_silent(sent, secrets | segments, "the widget's messages")
 
 
 def test_what_fails_is_told_and_then_forgotten(page: Page, make_auth: MakeAuth) -> None:
@@ -370,11 +387,40 @@ def test_a_renewal_elsewhere_is_shown(page: Page, signed_in: Auth) -> None:
 
 
 def test_the_token_goes_to_the_view_that_copies(page: Page, signed_in: Auth) -> None:
-    """By a message of its own."""
-    page.press(page.show(signed_in), "copy", "second")
-    told = page.wait_for("token")
-    assert told == {"event": "token", "view": "second", "token": str(signed_in.access_token)}
-    assert type(told["token"]) is str
+    """Sealed for its key: every front end gets the message, and others on the machine can read it."""
+    key, other = new_key(), new_key()
+    page.press(page.show(signed_in), "copy", "second", key=public(key))
+    told = page.wait_for("token", view="second")
+    assert set(told) == {"event", "view", "sealed"}
+    algorithms = ["ECDH-ES", "A256GCM"]
+    opened = jwe.decrypt_compact(told["sealed"], key, algorithms=algorithms)
+    assert opened.plaintext == signed_in.access_token.encode()
+    assert opened.headers()["alg"] == "ECDH-ES"
+    with pytest.raises(JoseError):
+        jwe.decrypt_compact(told["sealed"], other, algorithms=algorithms)
+    assert_silent(json.dumps(page.messages).encode(), {str(signed_in.access_token)}, "the messages")
+
+
+@pytest.mark.parametrize(
+    "key", [None, "", {}, {"kty": "EC"}, {"kty": "oct", "k": "AAAA"}, {"kty": "EC", "crv": "P-256", "x": "A", "y": "A"}]
+)
+def test_a_token_that_cannot_be_sealed_is_not_sent(key: Any, page: Page, signed_in: Auth) -> None:
+    """The page of ours always sends its key."""
+    page.press(page.show(signed_in), "copy", key=key)
+    until(lambda: "a defect of ipyauth-magic (ValueError)" in page.messages[-1].get("note", ""))
+    assert "token" not in {each["event"] for each in page.messages}
+
+
+def test_the_page_is_told_whose_account_it_is(
+    page: Page, own_issuer: LocalIssuer, make_auth: MakeAuth, user_browser: ScriptedBrowser
+) -> None:
+    """And when it is another one than last time, though the name is the same."""
+    shown = page.show(make_auth().sign_in())
+    assert (shown.state["account"], shown.state["before"]) == ("auth0|alice", "")
+    own_issuer.switches.tamper = lambda draft: draft.claims.update(sub="auth0|mallory")
+    shown = page.show(make_auth().sign_in(force=True))
+    assert shown.state["who"] == "alice"
+    assert (shown.state["account"], shown.state["before"]) == ("auth0|mallory", "another account: alice, auth0|alice")
 
 
 def test_a_token_that_has_ended_is_not_copied(page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,7 +428,7 @@ def test_a_token_that_has_ended_is_not_copied(page: Page, make_auth: MakeAuth, m
     a = make_auth("implicit").sign_in()
     shown = page.show(a)
     monkeypatch.setattr(clock, "utc_now", lambda: datetime.fromisoformat("2999-01-01T00:00:00+00:00"))
-    page.press(shown, "copy")
+    page.press(shown, "copy", key=public(new_key()))
     until(lambda: page.messages[-1].get("note") == str(SignInNeeded()))
 
 
@@ -437,7 +483,11 @@ def test_messages_on_many_threads(page: Page, signed_in: Auth) -> None:
     """All are answered, and in the end state and tokens agree."""
     shown = page.show(signed_in)
     actions = ["hello", "renew", "inspect", "copy", "sign_in", "stop"] * 4
-    threads = [threading.Thread(target=page.press, args=(shown, action, str(i))) for i, action in enumerate(actions)]
+    key = {"key": public(new_key())}
+    threads = [
+        threading.Thread(target=page.press, args=(shown, action, str(i)), kwargs=key)
+        for i, action in enumerate(actions)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

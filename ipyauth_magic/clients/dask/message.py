@@ -17,11 +17,11 @@ from joserfc.jwk import ECKey, OctKey
 
 from ... import errors
 from ...errors import IpyauthError, ProviderError
+from ...protocol.sealing import ALGORITHMS, seal
 from ...protocol.tokens import AccessToken
 
-_FOR_ONE_WORKER = {"alg": "ECDH-ES", "enc": "A256GCM"}
 _FOR_ALL = {"alg": "dir", "enc": "A256GCM"}
-_ALGORITHMS = ["ECDH-ES", "dir", "A256GCM"]
+_ALGORITHMS = [*ALGORITHMS, "dir"]
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,7 @@ def seal_secret(secret: OctKey, public_key: dict[str, Any]) -> str:
     Raises:
         ValueError: *public_key* is not such a key.
     """
-    try:
-        key = ECKey.import_key({name: public_key[name] for name in ("kty", "crv", "x", "y")})
-        return jwe.encrypt_compact(_FOR_ONE_WORKER, secret.raw_value, key, algorithms=_ALGORITHMS)
-    except (JoseError, ValueError, KeyError, TypeError) as error:
-        raise ValueError("the worker's public key cannot be used") from error
+    return seal(secret.raw_value, public_key)
 
 
 def open_secret(sealed: str, private_key: ECKey) -> OctKey:
