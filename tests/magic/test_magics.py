@@ -165,6 +165,7 @@ def test_a_refusal_is_one_line_in_every_traceback_mode(
     user_browser.change = lambda parameters: {
         "error": "access_denied",
         "error_description": "no <b>way</b>",
+        "iss": parameters["iss"],
         "state": parameters["state"],
     }
     message = failure(shell, cell())
@@ -338,7 +339,11 @@ def test_token_finds_what_its_name_stands_for(
 
 def test_config_helps_after_a_failure(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
     """A refusal's remedy says to look there."""
-    user_browser.change = lambda parameters: {"error": "invalid_request", "state": parameters["state"]}
+    user_browser.change = lambda parameters: {
+        "error": "invalid_request",
+        "iss": parameters["iss"],
+        "state": parameters["state"],
+    }
     assert "%token --config" in failure(shell, cell())
     assert "ipyauth-demo" in run(shell, "%token --config")[3][0].data["text/plain"]
 
