@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
@@ -377,6 +378,19 @@ def test_config_lists_each_setting_with_its_origin(
     assert "me (the magic's line)" in " ".join(text.split())
     assert "(the cell)" in text
     assert "where this kernel listens" in text
+
+
+def test_config_names_endpoints_on_another_host(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, issuer: LocalIssuer
+) -> None:
+    """As far as they are known from a sign-in; those of the issuer's own host are left out."""
+    path = "/.well-known/openid-configuration"
+    document = requests.get(issuer.issuer.rstrip("/") + path, timeout=30).json()
+    issuer.switches.answer(path, 200, document | {"userinfo_endpoint": "https://users.test/userinfo"})
+    run(shell, cell())
+    text = run(shell, "%token --config")[3][0].data["text/plain"]
+    assert "userinfo_endpoint https://users.test/userinfo (not the issuer's host)" in " ".join(text.split())
+    assert "token_endpoint" not in text
 
 
 @pytest.mark.parametrize(

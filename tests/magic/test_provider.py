@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import socket
 import ssl
@@ -22,9 +23,11 @@ from joserfc.jwk import RSAKey
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, ProviderUnreachable
 from ipyauth_magic.protocol.metadata import ProviderMetadata, discovery_url, is_safe_url
 from ipyauth_magic.provider import http as http_module
+from ipyauth_magic.provider import proxy as proxy_module
 from ipyauth_magic.provider.http import fetch_json
 from ipyauth_magic.provider.provider import KEPT_FOR, LONGEST_KEPT, RETRY_AFTER, Provider
 from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
+from tests.support.authority import serving_tls
 from tests.support.web import Web, serving
 
 
@@ -435,6 +438,142 @@ def test_other_hosts_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
         fetch_json("https://idp.test/x")
     monkeypatch.setenv("NO_PROXY", "idp.test")
     assert http_module._session("https://idp.test/x").proxies == {}
+
+
+PROXY_VARIABLES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without a proxy."""
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\u201chttp://proxy.test:3128\u201d",
+        '"http://proxy.test:3128"',
+        "'proxy.test:3128'",
+        "http://proxy.test:3128 ",
+        "http://me:hunter2@pro xy.test:3128",
+        "http://me:hunter2@proxy.test:port",
+        "htp://me:hunter2@proxy.test:3128",
+        "http://",
+        "http://[::1",
+    ],
+)
+def test_a_proxy_that_is_no_address_is_named_by_its_variable(
+    name: str, value: str, no_proxy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the issuer is at fault; and the value, which may hold a password, is not repeated."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ProviderError, match=f"^{name} is not the address of a proxy") as caught:
+        fetch_json("https://idp.test/x")
+    assert "domain" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("NO_PROXY", "idp.test")
+    assert http_module._session("https://idp.test/x").proxies == {}
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
+def test_a_socks_proxy_without_its_package(scheme: str, no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names what to install."""
+    monkeypatch.setattr(proxy_module, "find_spec", lambda name: None)
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:1080")
+    with pytest.raises(ProviderError, match=r"ALL_PROXY names a SOCKS proxy.*pip install 'requests\[socks\]'"):
+        fetch_json("https://idp.test/x")
+    monkeypatch.setattr(proxy_module, "find_spec", lambda name: object())
+    assert http_module._session("https://idp.test/x").proxies
+
+
+@pytest.mark.parametrize(
+    "value", ["proxy.test:3128", "http://me:p%40ss@proxy.test:3128/", "HTTPS://[2001:db8::1]:3128"]
+)
+def test_which_proxies_are_used(value: str, no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `requests` itself takes them."""
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    assert http_module._session("https://idp.test/x").proxies["https"] == value
+
+
+def test_a_dead_proxy_is_named_by_its_variable(no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(ProviderError, match="Check ALL_PROXY and NO_PROXY"):
+        fetch_json("https://idp.test/x")
+
+
+class Caching(requests.Session):
+    """What a notebook may put under `requests`: for each URL the first answer, for ever."""
+
+    kept: dict[str, requests.Response] = {}  # noqa: RUF012
+
+    def send(self, request: Any, **more: Any) -> requests.Response:
+        """Answer from the cache."""
+        if request.url not in self.kept:
+            answer = super().send(request, **more | {"stream": False})
+            answer.raw = io.BytesIO(answer.content)
+            self.kept[request.url] = answer
+        return self.kept[request.url]
+
+
+def polite(*args: Any, **kwargs: Any) -> requests.Session:
+    """Return such a session, which heeds `no-store` (RFC 9111, 5.2.1.5)."""
+    session = Caching(*args, **kwargs)
+    send = session.send
+
+    def heed(request: Any, **more: Any) -> requests.Response:
+        is_kept = "no-store" not in request.headers.get("Cache-Control", "")
+        return send(request, **more) if is_kept else real_send(session, request, **more)
+
+    session.send = heed  # type: ignore[method-assign]
+    return session
+
+
+real_send = requests.Session.send
+
+
+@pytest.mark.parametrize("replacement", [Caching, polite])
+def test_a_cache_that_a_notebook_put_under_requests_is_asked_past(
+    replacement: Any, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a key that was replaced would never be seen (OpenID Connect Core, 10.1.1), and userinfo would stay."""
+    monkeypatch.setattr(Caching, "kept", {})
+    monkeypatch.setattr(requests, "Session", replacement)
+    monkeypatch.setattr(requests.sessions, "Session", replacement)
+    before, after = RSA, RSAKey.generate_key(2048, {"kid": "r2"})
+    provider = Provider(publish(web, before))
+    assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    answer(web, "/keys", published(after))
+    assert provider.verify(sign(claims(), after), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert Caching.kept == {}
+    assert {headers["Cache-Control"] for headers in web.headers} == {"no-store"}
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_an_authority_of_ones_own_serves_on_this_machine_too(
+    host: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable that the error names is the one that helps."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    with serving_tls(tmp_path, b'{"a": 1}') as (port, bundle):
+        with pytest.raises(ProviderError, match="set REQUESTS_CA_BUNDLE"):
+            fetch_json(f"https://{host}:{port}/x")
+        monkeypatch.setenv(variable, str(bundle))
+        assert fetch_json(f"https://{host}:{port}/x") == {"a": 1}
 
 
 def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:
