@@ -246,10 +246,10 @@ def _check_acr(claims: Mapping[str, Any], acr_values: str | None) -> None:
     """
     if acr_values is None or claims.get("acr") in acr_values.split():
         return
-    said = f"its acr is `{plain(claims['acr'], 60)}`" if claims.get("acr") else "it has no acr"
-    raise InvalidIdToken(
-        "acr", f"{said}, and acr_values asked for another (sign in by the method that it asks for, or leave it out)"
-    )
+    fault = "it has no acr, though acr_values asked for one"
+    if claims.get("acr"):
+        fault = f"its acr is `{plain(claims['acr'], 60)}`, which acr_values did not ask for"
+    raise InvalidIdToken("acr", f"{fault} (sign in by a method that acr_values names, or leave acr_values out)")
 
 
 def _check_organization(claims: Mapping[str, Any], organization: str | None) -> None:
@@ -260,7 +260,10 @@ def _check_organization(claims: Mapping[str, Any], organization: str | None) -> 
     name = "org_id" if is_id else "org_name"  # Auth0 stores names in lower case
     said = str(claims.get(name, ""))
     if said != organization if is_id else said.lower() != organization.lower():
-        raise InvalidIdToken(name, f"its {name} is not the organization that you asked for (check `organization`)")
+        raise InvalidIdToken(
+            name,
+            f"its {name} is not the organization that was asked for (sign in to that one, or check `organization`)",
+        )
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
