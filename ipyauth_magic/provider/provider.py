@@ -54,7 +54,7 @@ class Provider:
         self._metadata: ProviderMetadata | None = None
         self._keys: tuple[Key, ...] = ()
         self._fetched_at = self._described_at = -KEPT_FOR
-        self._keys_of = -LONGEST_KEPT  # when they were fetched; `_fetched_at` moves on while the provider is away
+        self._keys_fetched_at = -LONGEST_KEPT  # `_fetched_at` moves on while the provider is away
 
     @classmethod
     def of(cls, issuer: str) -> Provider:
@@ -98,7 +98,7 @@ class Provider:
             metadata = self._metadata if self._metadata is not None and is_new else self._describe()
             self._fetch_keys(metadata.jwks_uri)
         except ProviderUnreachable:
-            if self._metadata is None or not self._keys or self._clock() - self._keys_of >= LONGEST_KEPT:
+            if self._metadata is None or not self._keys or self._clock() - self._keys_fetched_at >= LONGEST_KEPT:
                 raise
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
             return self._metadata  # old metadata mostly still works; if not, the next request fails with its reason
@@ -194,4 +194,4 @@ class Provider:
         import joserfc.jws  # noqa: F401  # here, while the user signs in, so that verifying need not wait for it
 
         self._keys = import_keys(fetch_json(jwks_uri))
-        self._fetched_at = self._keys_of = self._clock()
+        self._fetched_at = self._keys_fetched_at = self._clock()
