@@ -29,8 +29,8 @@ REQUIRED_CLAIMS: Mapping[str, tuple[str, ...]] = {
     "rfc9068": ("iss", "sub", "aud", "exp", "iat", "jti", "client_id"),
 }
 
-FindKey = Callable[[str], Key | None]
-"""Returns the issuer's key with a `kid`, or None."""
+FindKey = Callable[[str | None], Key | None]
+"""Returns the issuer's key with a `kid`, or None. For None, returns the only key, or None if there are several."""
 
 MAX_TIME = 1e15
 """Latest accepted time, in seconds since 1970."""
@@ -58,7 +58,7 @@ class AccessToken:
         subject_json: its `sub`, as JSON.
         scopes: its scopes, as a set.
         good_until: end of its acceptance, leeway included, in seconds since 1970.
-        kid: the name of the key that verified it.
+        kid: the name that it gives of its key, or None.
         key: that key.
     """
 
@@ -67,7 +67,7 @@ class AccessToken:
     subject_json: str
     scopes: frozenset[str]
     good_until: float
-    kid: str
+    kid: str | None
     key: Key = field(repr=False)
 
 
@@ -82,7 +82,10 @@ def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessTok
         raise InvalidToken("The access token is too long.")
     header = _header(token)
     _check_header(header, rules)
-    key = find_key(header["kid"])
+    kid = header.get("kid")
+    key = find_key(kid)
+    if key is None and kid is None:
+        raise InvalidToken("The access token does not name its key, and the issuer has several.")
     if key is None:
         raise InvalidToken("The access token is signed by a key that the issuer does not publish.")
     claims = _object(_verified_payload(token, key, rules), "payload")
@@ -93,7 +96,7 @@ def verify(token: str, rules: Rules, find_key: FindKey, now: float) -> AccessTok
         subject_json=json.dumps(str(claims["sub"])),
         scopes=_scopes(claims),
         good_until=claims["exp"] + rules.leeway,
-        kid=header["kid"],
+        kid=kid,
         key=key,
     )
 
@@ -148,8 +151,9 @@ def _check_header(header: Mapping[str, Any], rules: Rules) -> None:
     if "crit" in header:
         raise InvalidToken("The access token requires an extension that is not supported.")
     # `jwk`, `jku`, `x5u` and `x5c` are ignored: keys come from the issuer only.
-    if not isinstance(header.get("kid"), str):
-        raise InvalidToken("The access token does not name its key.")
+    # OpenID Connect Core, 10.1: a `kid` may be left out where the issuer has one key only.
+    if not isinstance(header.get("kid", ""), str):
+        raise InvalidToken("The kid of the access token is not a text.")
 
 
 def _verified_payload(token: str, key: Key, rules: Rules) -> bytes:

@@ -41,6 +41,8 @@ MAX_DOCUMENT = 1024 * 1024
 """Largest document in bytes."""
 MIN_RSA_BITS = 2048
 """RFC 7518, section 3.3."""
+MAX_RSA_EXPONENT = 2**64
+"""It is 65537 in practice. A long one makes each verification slow."""
 PUBLIC_MEMBERS = ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
 
 _log = logging.getLogger(__name__)
@@ -67,18 +69,18 @@ class IssuerKeys:
         self._closed = threading.Event()
         self._refresher_of: int | None = None
 
-    def find(self, kid: str) -> Key | None:
-        """Return the key with this `kid`, or None.
+    def find(self, kid: str | None) -> Key | None:
+        """Return the key with this `kid`, or None. Without a `kid`, return the only key, or None if there are several.
 
         Raises:
             Unavailable: there are no keys.
         """
         seen = self._fetches  # read before the lookup: a fetch that ends after it may bring the key
-        return self._current().get(kid) or self._fetched(kid, seen)
+        return _named(self._current(), kid) or self._fetched(kid, seen)
 
-    def holds(self, kid: str, key: Key) -> bool:
+    def holds(self, kid: str | None, key: Key) -> bool:
         """Return whether *key*, which `find` has returned for *kid*, is still one of the issuer's keys."""
-        return self._current().get(kid) is key
+        return _named(self._current(), kid) is key
 
     def check(self) -> None:
         """Check that there is a key.
@@ -106,7 +108,7 @@ class IssuerKeys:
         """Return whether the issuer has published its keys within the last day, even if it has none."""
         return self._clock() <= self._good_until
 
-    def _fetched(self, kid: str, seen: int) -> Key | None:
+    def _fetched(self, kid: str | None, seen: int) -> Key | None:
         """Return the key after a fetch, if one is due. One of several callers starts it, and all wait for it."""
         with self._state:
             if self._fetches == seen and not self._fetching and self._clock() >= self._not_before:
@@ -114,7 +116,7 @@ class IssuerKeys:
             self._state.wait_for(lambda: not self._fetching, self._waited_until - time.monotonic())
         if not self._is_answered():
             raise Unavailable("The issuer's keys cannot be fetched now.")
-        return self._keys.get(kid)
+        return _named(self._keys, kid)
 
     def _begin_fetch(self) -> None:
         """Start a fetch in its own thread, so that a request can stop waiting for it."""
@@ -180,6 +182,8 @@ class IssuerKeys:
         jwks_uri = metadata.get("jwks_uri")
         if not isinstance(jwks_uri, str) or not is_safe(jwks_uri):
             raise ValueError("its jwks_uri is neither https nor on this machine")
+        if _is_here(jwks_uri) and not _is_here(self._issuer):
+            raise ValueError("its jwks_uri is on this machine, and the issuer is not")
         return jwks_uri
 
 
@@ -194,6 +198,10 @@ def is_safe(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
 
 
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
 def get_json(url: str) -> dict[str, Any]:
     """Return the JSON object at *url*, without redirects and with limits for size and time.
 
@@ -203,9 +211,16 @@ def get_json(url: str) -> dict[str, Any]:
     """
     with requests.Session() as session:
         # No proxy for loopback. The empty `auth` prevents the use of .netrc.
-        session.trust_env = urlsplit(url).hostname not in LOOPBACK_HOSTS
+        session.trust_env = not _is_here(url)
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        # `no-store`: a cache that the process has put under requests must not bring back a key that was replaced.
         with session.get(
-            url, timeout=TIMEOUT, allow_redirects=False, stream=True, auth=lambda request: request
+            url,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+            auth=lambda request: request,
+            headers={"Cache-Control": "no-store"},
         ) as response:
             if response.status_code != 200:
                 raise ValueError(f"{url} answers with status {response.status_code}")
@@ -230,11 +245,14 @@ def _content(response: requests.Response) -> bytes:
 
 
 def import_keys(jwks: Mapping[str, Any]) -> dict[str, Key]:
-    """Return the keys of *jwks* that can verify a signature, by `kid`. Malformed keys are left out."""
+    """Return the keys of *jwks* that can verify a signature, by `kid`. Malformed keys are left out.
+
+    A key without a `kid` (RFC 7517, section 4.5: it is optional) gets its place in the set as its name.
+    """
     keys: dict[str, Key] = {}
-    for member in jwks["keys"]:
+    for place, member in enumerate(jwks["keys"]):
         try:
-            keys.setdefault(member["kid"], _imported(member))
+            keys.setdefault(member.get("kid", str(place)), _imported(member))
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
             _log.warning("A key of the issuer is left out: %s", type(error).__name__)
     return keys
@@ -244,16 +262,26 @@ def _imported(jwk: dict[str, Any]) -> Key:
     """Return the key of *jwk*, with its public members only (RFC 7517, section 4)."""
     if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
         raise ValueError("not for signatures")
-    if not isinstance(jwk["kid"], str):
+    if not isinstance(jwk.get("kid", ""), str):
         raise ValueError("the kid is not a text")
     public: dict[str, str | list[str]] = {name: jwk[name] for name in PUBLIC_MEMBERS if name in jwk}
     if jwk["kty"] == "EC":
         return ECKey.import_key(public)
-    if jwk["kty"] != "RSA" or _bits(jwk["n"]) < MIN_RSA_BITS:
+    # For a short key joserfc only warns, after the import.
+    if jwk["kty"] != "RSA" or _number(jwk["n"]).bit_length() < MIN_RSA_BITS:
         raise ValueError("neither EC nor RSA of 2048 bits")
+    exponent = _number(jwk["e"])
+    if not exponent % 2 or not 2 < exponent <= MAX_RSA_EXPONENT:
+        raise ValueError("the exponent is even, or too small or large")
     return RSAKey.import_key(public)
 
 
-def _bits(number: str) -> int:
-    """Return the length of a base64url number in bits. For a short key joserfc only warns, after the import."""
-    return int.from_bytes(base64.urlsafe_b64decode(number + "=" * (-len(number) % 4)), "big").bit_length()
+def _number(encoded: str) -> int:
+    """Return the value of a Base64urlUInt (RFC 7518, section 2)."""
+    return int.from_bytes(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)), "big")
+
+
+def _named(keys: Mapping[str, Key], kid: str | None) -> Key | None:
+    if kid is not None:
+        return keys.get(kid)
+    return next(iter(keys.values())) if len(keys) == 1 else None

@@ -29,7 +29,7 @@ class VerifiedTokens:
 
     Args:
         rules: the requirements for a token.
-        find_key: returns the issuer's key with a `kid`.
+        find_key: returns the issuer's key with a `kid`, or its only key.
         holds: returns whether the issuer still publishes a key that *find_key* has returned, under its `kid`.
         now: returns the time, in seconds since 1970.
     """
@@ -38,7 +38,7 @@ class VerifiedTokens:
         self,
         rules: Rules,
         find_key: FindKey,
-        holds: Callable[[str, Key], bool],
+        holds: Callable[[str | None, Key], bool],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._rules = rules

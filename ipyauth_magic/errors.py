@@ -230,10 +230,25 @@ class UnknownKey(InvalidIdToken):
 
 
 class OutOfTime(InvalidIdToken):
-    """The ID token passes every check but that of its times. Mostly this machine's clock is wrong."""
+    """The ID token passes every check but that of its times. Mostly this machine's clock is wrong.
 
-    def __init__(self, check: str, message: str) -> None:
-        super().__init__(check, f"{message} (check that this machine's clock is right)")
+    `ahead` is the difference in seconds between this machine's clock and the token's time, negative if this clock is
+    behind; None where the token does not tell.
+    """
+
+    def __init__(self, check: str, message: str, ahead: float | None = None) -> None:
+        seems = ""
+        if ahead is not None:
+            seems = f": it seems to be {_in_words(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the provider's"
+        super().__init__(check, f"{message} (check that this machine's clock is right{seems})")
+        self.ahead = ahead
+
+
+def _in_words(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 class SignOutIncomplete(IpyauthError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from http.cookies import CookieError
 from typing import Any
 
 import bottle
@@ -94,6 +95,7 @@ class Endpoints:
                 "id_token_signing_alg_values_supported": [ALGORITHM],
                 "token_endpoint_auth_methods_supported": ["none"],
                 "code_challenge_methods_supported": ["S256"],
+                "authorization_response_iss_parameter_supported": self._server.switches.names_issuer,
                 "claims_supported": [*CLAIMS, *USER_CLAIMS],
             }
         )
@@ -118,7 +120,7 @@ class Endpoints:
 
     def _userinfo(self) -> HTTPResponse:
         """Return the claims of the user (OpenID Connect Core, section 5.3)."""
-        issued = self._server.issued.get(bearer_token(bottle.request.get_header("Authorization")))
+        issued = self._server.issued.get(bearer_token(_headers().get("Authorization")))
         if issued is None:
             raise InvalidToken("The access token is not known here, or has expired.")
         if "openid" not in issued.scope.split():
@@ -128,7 +130,7 @@ class Endpoints:
     def _oauth_request(self) -> Request:
         request = bottle.request
         encoded = _body() if request.method == "POST" else request.query_string
-        return Request(request.method, self._issuer + request.path.lstrip("/"), encoded, dict(request.headers))
+        return Request(request.method, self._issuer + request.path.lstrip("/"), encoded, _headers())
 
     def _form(self) -> dict[str, str]:
         return self._oauth_request().form
@@ -138,13 +140,22 @@ class Endpoints:
         return bottle.request.query.get("state", ""), self._browser()
 
     def _browser(self) -> str | None:
-        cookie: str | None = bottle.request.get_cookie(self._interaction.cookie)
+        try:
+            cookie: str | None = bottle.request.get_cookie(self._interaction.cookie)
+        except CookieError:  # Python refuses them all for one with an odd name
+            return None
         return cookie
 
     def _check_host(self) -> None:
         """Refuse other names of this machine: an attacker's page may use one (DNS rebinding)."""
-        if bottle.request.get_header("Host") not in self._hosts:
+        if _headers().get("Host") not in self._hosts:
             raise HTTPError(400, f"This server is {self._issuer} and has no other name.")
+
+
+def _headers() -> dict[str, str]:
+    """Return the request's headers as Latin-1 (RFC 9110, section 5.5): Bottle fails at bytes that are not UTF-8."""
+    headers = bottle.request.headers
+    return {name: headers.raw(name, "") for name in headers}
 
 
 def _body() -> str:

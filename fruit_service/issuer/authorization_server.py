@@ -106,6 +106,11 @@ class LocalAuthorizationServer(AuthorizationServer):
         """The settings that a test can turn."""
         return self.signer.switches
 
+    @property
+    def named_issuer(self) -> str | None:
+        """What an authorization response gives as `iss`, or None."""
+        return self.signer.issuer if self.switches.names_issuer else None
+
     def query_client(self, client_id: str) -> Any:
         """Return the client of that identifier."""
         return self.directory.find_client(client_id)
@@ -185,7 +190,7 @@ class LocalAuthorizationServer(AuthorizationServer):
     def handle_error_response(self, request: Any, error: OAuth2Error) -> HTTPResponse:
         """Return *error* to the client by the response mode, or as JSON where no redirect URI is known to be good."""
         if error.redirect_uri:
-            return authorization_response(request, error.redirect_uri, error.get_body())
+            return authorization_response(request, error.redirect_uri, error.get_body(), self.named_issuer)
         return super().handle_error_response(request, error)
 
 

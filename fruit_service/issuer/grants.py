@@ -63,7 +63,7 @@ class _AuthorizationEndpoint:
         if grant_user is None:
             raise AccessDeniedError("The user did not allow this.", redirect_uri=redirect_uri)
         self.request.user = grant_user
-        response = authorization_response(self.request, redirect_uri, self.granted().items())
+        response = authorization_response(self.request, redirect_uri, self.granted().items(), self.server.named_issuer)
         return response.status_code, response, None
 
     def granted(self) -> Mapping[str, Any]:

@@ -111,10 +111,15 @@ class Request(OAuth2Request):
 
 
 def authorization_response(
-    request: Request, redirect_uri: str, parameters: Iterable[tuple[str, object]]
+    request: Request, redirect_uri: str, parameters: Iterable[tuple[str, object]], issuer: str | None
 ) -> HTTPResponse:
-    """Return the answer by which the browser sends *parameters*, and the state, to *redirect_uri*."""
+    """Return the answer by which the browser sends *parameters*, and the state, to *redirect_uri*.
+
+    *issuer* is named in it as `iss` (RFC 9207, section 2), errors included; None leaves that out.
+    """
     carried = [(name, str(value)) for name, value in parameters if name != "state"]
+    if issuer is not None:
+        carried.append(("iss", issuer))
     if request.payload.state:
         carried.append(("state", request.payload.state))
     if request.response_mode == "form_post":

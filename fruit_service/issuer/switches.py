@@ -44,6 +44,7 @@ class Switches:
         allow_offline_access: Auth0's setting of an API.
         rotate_refresh_tokens: Auth0's setting of an application.
         reuse_leeway: seconds for which a used refresh token stays valid; Auth0's setting of an application.
+        names_issuer: whether authorization responses have `iss`, and the metadata promise it (RFC 9207).
         tamper: changes each ID token before its signature.
         watch: called with the path of each request before its answer, in one of the two worker threads. It may record
             the path, wait, or change another setting.
@@ -59,6 +60,7 @@ class Switches:
     allow_offline_access: bool = True
     rotate_refresh_tokens: bool = True
     reuse_leeway: float = 0
+    names_issuer: bool = True
     tamper: Callable[[Draft], None] | None = None
     watch: Callable[[str], None] | None = None
     requests: Counter[str] = field(default_factory=Counter)

@@ -34,7 +34,7 @@ def open_in_browser(url: str, tell: Callable[[str | None], None]) -> None:
 
     The thread calls *tell* with None when the browser has opened, or with the reason why it has not.
     """
-    if not url.startswith(("http://", "https://")):
+    if not url.lower().startswith(("http://", "https://")):  # RFC 3986, 3.1: a scheme may have capital letters
         raise ValueError("only http and https URLs are opened")
 
     def open_it() -> None:

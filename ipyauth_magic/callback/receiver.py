@@ -192,7 +192,9 @@ class Receiver:
             return ANOTHER_SIGN_IN, False
         if in_query and not self._awaited.in_query and "error" not in parameters:
             # RFC 9700, 4.3.2: the token is in logs and in the browser's history already.
-            parameters = {"error": "invalid_response_mode", "error_description": "the response came in the query"}
+            issuer = {name: value for name, value in parameters.items() if name == "iss"}
+            refusal = {"error": "invalid_response_mode", "error_description": "the response came in the query"}
+            parameters = issuer | refusal
         outcome = self._complete({name: Received(value) for name, value in parameters.items()})
         if outcome is None:
             return pages.not_ours("This sign-in has ended already."), False

@@ -76,6 +76,7 @@ class Authenticator:
     ) -> None:
         self.params = params
         self.grant = grant
+        self._store = store
         self.request = (params, grant, store, bind, paste)
         self.changed = Signal()
         self.source = TokenSource(params, grant, store, self._tokens_changed)
@@ -231,7 +232,7 @@ class Authenticator:
         is_offer: bool = False,
         unattended: bool = False,
     ) -> SignIn:
-        response_source = new_response_source(self.params, self.grant, routes, is_repeated)
+        response_source = new_response_source(self.params, self.grant, routes, is_repeated, self._store)
 
         def save(tokens: TokenSet) -> None:
             # `begin`, `stop` and `leave` wait for a save that has begun, so that cleared tokens do not come back.

@@ -82,14 +82,16 @@ def expected_id_token(
     request: AuthorizationRequest, metadata: ProviderMetadata, access_token: AccessToken, at_hash_required: bool
 ) -> Expected:
     """Return what the ID token that answers *request*, with *access_token*, must say."""
-    max_age = dict(request.passed_on).get("max_age")
+    asked = dict(request.passed_on)
     return Expected(
         issuer=request.issuer,
         client_id=request.client_id,
         nonce=request.nonce,
         access_token=access_token,
         at_hash_required=at_hash_required,
-        max_age=int(max_age) if max_age else None,
+        max_age=int(asked["max_age"]) if "max_age" in asked else None,
+        acr_values=asked.get("acr_values"),
+        organization=asked.get("organization"),
         algorithms=metadata.id_token_signing_alg_values_supported,
     )
 

@@ -105,6 +105,8 @@ def tokens(
         access_token=response.access_token,
         at_hash_required=False,
         max_age=int(params.max_age) if params.max_age else None,
+        acr_values=params.acr_values,
+        organization=params.organization,
         algorithms=provider.metadata().id_token_signing_alg_values_supported,
     )
     claims = provider.verify(response.id_token, expected, now())

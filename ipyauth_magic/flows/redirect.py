@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..callback.listener import Listener, open_listener
 from ..callback.routes import Route
@@ -18,6 +18,8 @@ from .sign_in import SignIn
 _TOKENS = {"implicit": implicit.tokens, "code": code.tokens}
 """What turns a response into tokens, by the name of the flow."""
 
+CheckUri = Callable[[str], None]
+
 
 class Redirect:
     """Sends the user to the authorization endpoint, and receives the response at a redirect URI (a `ResponseSource`).
@@ -27,15 +29,27 @@ class Redirect:
         grant: the flow, and whether a refresh token is wanted.
         routes: how the response may come, in the order in which they are tried.
         is_repeated: the user has signed in for this before.
+        check_redirect_uri, take_redirect_uri: called with the redirect URI before a link goes out and before a code is
+            sent, if the provider does not name itself in its responses; they raise if it belongs to another provider.
 
     Raises:
         PortTaken: no redirect URI's port is free; else the port is held when this returns.
     """
 
-    def __init__(self, params: ParamsAuth0, grant: Grant, routes: Sequence[Route], is_repeated: bool = False) -> None:
+    def __init__(
+        self,
+        params: ParamsAuth0,
+        grant: Grant,
+        routes: Sequence[Route],
+        is_repeated: bool = False,
+        check_redirect_uri: CheckUri = lambda redirect_uri: None,
+        take_redirect_uri: CheckUri = lambda redirect_uri: None,
+    ) -> None:
         self._params = params
         self._grant = grant
         self._is_repeated = is_repeated
+        self._check_redirect_uri = check_redirect_uri
+        self._take_redirect_uri = take_redirect_uri
         self._provider = Provider.of(params.expected_issuer)
         self._request: AuthorizationRequest | None = None
         self._endpoint = endpoint_known_at_once(params)
@@ -56,16 +70,16 @@ class Redirect:
             self._endpoint = self._endpoint or metadata.authorization_endpoint
             mode = response_mode(self._params, self._is_forwarded, metadata)
         request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), self._is_repeated)
-        if metadata is not None:
-            check_metadata(metadata, request, self._endpoint)
         self._request = request
+        if metadata is not None:
+            self._check(self._check_redirect_uri, with_keys=False)
         self._listener.expect(awaited(request, self._endpoint), sign_in.complete)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         sign_in.show_link(request.url(self._endpoint))
         self._listener.serve(sign_in.fail)
         if not is_ready:
             # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
-            self._check()
+            self._check(self._check_redirect_uri)
 
     def tokens(self, response: Mapping[str, str]) -> TokenSet:
         """Return the verified tokens for the parameters of the response, whose state has been compared.
@@ -74,7 +88,7 @@ class Redirect:
             SignInFailed: the provider refused, or the response cannot be trusted.
             ProviderError: the provider cannot be reached, or describes itself wrongly.
         """
-        self._check()
+        self._check(self._take_redirect_uri if "code" in response else self._check_redirect_uri)
         assert self._request is not None
         return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
 
@@ -90,8 +104,11 @@ class Redirect:
         """Wait until the port is free and the server gone, at most *timeout* seconds."""
         self._listener.join(timeout)
 
-    def _check(self) -> None:
-        """Check the provider's metadata, which may have to be loaded, against the request."""
+    def _check(self, check_redirect_uri: CheckUri, with_keys: bool = True) -> None:
+        """Check the provider's metadata, which may have to be loaded, and the redirect URI against the request."""
         assert self._request is not None
         assert self._endpoint is not None
-        check_metadata(self._provider.metadata(), self._request, self._endpoint)
+        metadata = self._provider.metadata(with_keys)
+        check_metadata(metadata, self._request, self._endpoint)
+        if not metadata.authorization_response_iss_parameter_supported:
+            check_redirect_uri(self.route.redirect_uri)

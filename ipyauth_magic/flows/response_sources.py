@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ..callback.environment import this_environment
 from ..callback.routes import Route, routes_to
 from ..protocol.flow import Grant
 from ..settings.params import ParamsAuth0
+from ..store import Store
+from ..store.redirect_uris import RedirectUris
 from .device import DevicePoll
 from .redirect import Redirect
 from .sign_in import ResponseSource
@@ -25,13 +28,25 @@ def routes_here(params: ParamsAuth0, grant: Grant, bind: str | None = None, past
 
 
 def new_response_source(
-    params: ParamsAuth0, grant: Grant, routes: Sequence[Route], is_repeated: bool = False
+    params: ParamsAuth0,
+    grant: Grant,
+    routes: Sequence[Route],
+    is_repeated: bool = False,
+    store: Store | None = None,
 ) -> ResponseSource:
     """Return what asks the provider and brings its response; it holds a port of *routes*, where there are any.
+
+    For a code, routes whose redirect URI belongs to another provider are tried last (RFC 9700, 4.4.2). Beside *store*
+    stands which one that is.
 
     Raises:
         PortTaken: no redirect URI's port is free.
     """
-    if grant.flow.needs_redirect:
+    if not grant.flow.needs_redirect:
+        return DevicePoll(params, grant)
+    if not grant.flow.uses_pkce:
         return Redirect(params, grant, routes, is_repeated)
-    return DevicePoll(params, grant)
+    issuer, redirect_uris = params.expected_issuer, RedirectUris.beside(store)
+    in_order = sorted(routes, key=lambda route: redirect_uris.is_of_another(issuer, route.redirect_uri))
+    check, take = partial(redirect_uris.check, issuer), partial(redirect_uris.take, issuer)
+    return Redirect(params, grant, in_order, is_repeated, check, take)

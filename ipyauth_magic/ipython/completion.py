@@ -81,9 +81,14 @@ def _in_cell(before: str) -> tuple[str, list[str]]:
 
 
 def _scopes_of_known_providers() -> list[str]:
-    """Return the scopes that the session's providers support, as far as they are known: Tab asks no provider."""
+    """Return the scopes that the session's providers support, as far as they are known: Tab asks no provider.
+
+    IPython runs the code in braces on a magic's line, and fills in what stands after a dollar sign, so neither is
+    offered.
+    """
     if "ipyauth_magic.provider.provider" not in sys.modules:
         return []
     from ..provider.provider import Provider
 
-    return [scope for metadata in Provider.known_metadata() for scope in metadata.scopes_supported]
+    known = [scope for metadata in Provider.known_metadata() for scope in metadata.scopes_supported]
+    return [scope for scope in known if not set(scope) & set("{}$")]

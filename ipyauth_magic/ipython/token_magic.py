@@ -15,6 +15,7 @@ from ..display.view import card_of, signed_in, time_left, view_of
 from ..errors import NotSignedIn
 from ..flows import clock
 from ..flows.last_users import User
+from ..provider.provider import Provider
 
 if TYPE_CHECKING:
     import argparse
@@ -160,8 +161,15 @@ def _config(authenticator: Authenticator) -> None:
     rows = [("flow", grant.in_words)]
     rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
     rows += [("route", f"{route.redirect_uri}: {route.reason}") for route in routes if len(routes) > 1]
+    rows += _endpoints_elsewhere(params.expected_issuer)
     note = route_of_response(grant.flow, params.response_mode, routes)
     show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
+
+
+def _endpoints_elsewhere(issuer: str) -> list[tuple[str, str]]:
+    """Return the endpoints on other hosts than *issuer*, as far as its metadata is known: nothing is asked here."""
+    known = [metadata for metadata in Provider.known_metadata() if metadata.issuer == issuer]
+    return [(name, f"{url}  (not the issuer's host)") for each in known for name, url in each.endpoints_elsewhere()]
 
 
 def _clear(namespace: Namespace, authenticator: Authenticator) -> None:

@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidIdToken, OutOfTime, UnknownKey
+from ..text import plain
 
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey, RSAKey
@@ -51,6 +52,8 @@ class Expected:
         at_hash_required: true in the implicit flow (3.2.2.9). In other flows `at_hash` is optional (3.1.3.6).
         subject: the required `sub`. A refreshed ID token must be for the same user (12.2). None allows any user.
         max_age: largest accepted age of the user's last active sign-in, in seconds; None if the request had no limit.
+        acr_values: the requested classes of authentication, separated by spaces; None allows any.
+        organization: Auth0's organization that was asked for, by its ID or its name; None allows any.
         algorithms: the provider's `id_token_signing_alg_values_supported`; empty allows all of `ALGORITHMS`.
     """
 
@@ -62,6 +65,8 @@ class Expected:
     at_hash_required: bool = True
     subject: str | None = None
     max_age: int | None = None
+    acr_values: str | None = None
+    organization: str | None = None
     algorithms: Sequence[str] = ()
 
 
@@ -79,7 +84,7 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     """Return the claims of *id_token* if it passes every check of its flow (3.1.3.7, 3.2.2.11, 12.2).
 
     Raises:
-        UnknownKey: no key has its `kid`, or it has no `kid` and no key fits its signature. Fetch the keys again.
+        UnknownKey: no key has its `kid`, or its signature is wrong. Fetch the keys again.
         OutOfTime: only a check of its times failed.
         InvalidIdToken: any other check failed. `check` of the error names it.
     """
@@ -87,10 +92,14 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     algorithm = _algorithm(header, expected)
     claims = _verified_payload(id_token, header, _matching_keys(keys, header, algorithm), algorithm)
     _check_issuer_and_audience(claims, expected)
+    _check_kind(header)
     _check_subject(claims, expected.subject)
     _check_nonce(claims, expected)
     _check_at_hash(claims, expected)
-    _check_times(claims, expected, now.timestamp())  # last, so that OutOfTime means that all other checks passed
+    _check_acr(claims, expected.acr_values)
+    _check_organization(claims, expected.organization)
+    _check_times(claims, now.timestamp())  # near the end, so that OutOfTime means that all checks before it passed
+    _check_auth_time(claims, expected.max_age, now.timestamp())
     return claims
 
 
@@ -119,16 +128,18 @@ def _signing_key(document: dict[str, Any]) -> Key | None:
         return None
     if document.get("alg", "RS256") not in ALGORITHMS:
         return None
-    if document.get("kty") == "RSA" and _bits(document["n"]) >= 2048:  # RFC 7518, 3.3
-        return RSAKey.import_key(document)
+    if document.get("kty") == "RSA" and _number(document["n"]).bit_length() >= 2048:  # RFC 7518, 3.3
+        exponent = _number(document["e"])
+        # It is 65537 in practice. A long one makes each verification slow.
+        return RSAKey.import_key(document) if exponent % 2 and 2 < exponent < 2**64 else None
     if document.get("kty") == "EC" and document.get("crv") == "P-256":
         return ECKey.import_key(document)
     return None
 
 
-def _bits(integer: str) -> int:
-    """Return the length of a Base64urlUInt (RFC 7518, section 2)."""
-    return int.from_bytes(_decoded(integer)).bit_length()
+def _number(integer: str) -> int:
+    """Return the value of a Base64urlUInt (RFC 7518, section 2)."""
+    return int.from_bytes(_decoded(integer))
 
 
 def _header(id_token: str) -> dict[str, Any]:
@@ -168,9 +179,8 @@ def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[K
         except (JoseError, ValueError):
             continue
         return _json_object(id_token.split(".")[1])
-    # Without a `kid`, a wrong signature is the only sign that the provider has replaced its key (10.1.1).
-    refusal = InvalidIdToken if "kid" in header else UnknownKey
-    raise refusal("signature", "its signature is wrong")
+    # The only sign that the provider has replaced a key without a `kid`, or under the same `kid` (10.1.1).
+    raise UnknownKey("signature", "its signature is wrong")
 
 
 @cache
@@ -210,6 +220,12 @@ def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) ->
         raise InvalidIdToken("azp", "it was issued to another application")
 
 
+def _check_kind(header: Mapping[str, Any]) -> None:
+    """Check that it is not another kind of JWT (RFC 8725, 3.11): they are typed at+jwt, logout+jwt, secevent+jwt."""
+    if str(header.get("typ")).lower().endswith("+jwt"):
+        raise InvalidIdToken("typ", "its typ is that of another kind of token")
+
+
 def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
     if not isinstance(claims.get("sub"), str) or not claims["sub"]:
         raise InvalidIdToken("sub", "it does not name a user")
@@ -217,19 +233,50 @@ def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
         raise InvalidIdToken("sub", "it is for another user")
 
 
-def _check_times(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
+def _check_auth_time(claims: Mapping[str, Any], max_age: int | None, now: float) -> None:
+    """Check the user's last active sign-in, which the provider must tell if `max_age` was sent (3.1.3.7)."""
+    if max_age is not None and _time(claims, "auth_time") < now - max_age - LEEWAY:
+        raise InvalidIdToken("auth_time", "the user's last sign-in is longer ago than max_age allows")
+
+
+def _check_acr(claims: Mapping[str, Any], acr_values: str | None) -> None:
+    """Check that the user signed in by one of the requested classes.
+
+    The provider need not follow `acr_values` (5.5.1.1), but a caller who asked for two factors must not get one.
+    """
+    if acr_values is None or claims.get("acr") in acr_values.split():
+        return
+    fault = "it has no acr, though acr_values asked for one"
+    if claims.get("acr"):
+        fault = f"its acr is `{plain(claims['acr'], 60)}`, which acr_values did not ask for"
+    raise InvalidIdToken("acr", f"{fault} (sign in by a method that acr_values names, or leave acr_values out)")
+
+
+def _check_organization(claims: Mapping[str, Any], organization: str | None) -> None:
+    """Check that the user signed in to *organization* (Auth0, "Work with Tokens and Organizations")."""
+    if organization is None:
+        return
+    is_id = organization.startswith("org_")
+    name = "org_id" if is_id else "org_name"  # Auth0 stores names in lower case
+    said = str(claims.get(name, ""))
+    if said != organization if is_id else said.lower() != organization.lower():
+        raise InvalidIdToken(
+            name,
+            f"its {name} is not the organization that was asked for (sign in to that one, or check `organization`)",
+        )
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
     exp, iat = _time(claims, "exp"), _time(claims, "iat")
     nbf = _time(claims, "nbf") if "nbf" in claims else iat
     if exp <= now - LEEWAY:
-        raise OutOfTime("exp", "it has expired")
+        raise OutOfTime("exp", "it has expired", now - iat)
     if iat > now + LEEWAY:
-        raise OutOfTime("iat", "it was issued in the future")
+        raise OutOfTime("iat", "it was issued in the future", now - iat)
     if iat < now - MAX_AGE_OF_IAT - LEEWAY:
-        raise OutOfTime("iat", "it was issued too long ago")
+        raise OutOfTime("iat", "it was issued too long ago", now - iat)
     if nbf > now + LEEWAY:
-        raise OutOfTime("nbf", "it is not valid yet")
-    if expected.max_age is not None and _time(claims, "auth_time") < now - expected.max_age - LEEWAY:
-        raise InvalidIdToken("auth_time", "the user's last sign-in is longer ago than max_age allows")
+        raise OutOfTime("nbf", "it is not valid yet", now - nbf)
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ProviderError
 from ..text import plain
-from .urls import LOOPBACK_HOSTS
+from .urls import LOOPBACK_HOSTS, is_loopback_url, is_private_host
 
 OPTIONAL_ENDPOINTS = (
     "token_endpoint",
@@ -19,6 +20,9 @@ OPTIONAL_ENDPOINTS = (
     "end_session_endpoint",
 )
 """Endpoints that only some grants and calls need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+"""RFC 6749, 3.3. Tab writes these scopes into cells, so no other text of a provider may be among them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class ProviderMetadata:
             authorization_endpoint=_endpoint(document, "authorization_endpoint"),
             jwks_uri=_endpoint(document, "jwks_uri"),
             optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
-            scopes_supported=_texts(document.get("scopes_supported")),
+            scopes_supported=tuple(filter(_SCOPE.fullmatch, _texts(document.get("scopes_supported")))),
             response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
             code_challenge_methods_supported=_texts(document.get("code_challenge_methods_supported")),
             id_token_signing_alg_values_supported=_texts(algorithms),
@@ -65,6 +69,13 @@ class ProviderMetadata:
                 document.get("authorization_response_iss_parameter_supported") is True
             ),
         )
+
+    def endpoints_elsewhere(self) -> Iterator[tuple[str, str]]:
+        """Return the name and the URL of each endpoint that is on another host than the issuer."""
+        required = {"authorization_endpoint": self.authorization_endpoint, "jwks_uri": self.jwks_uri}
+        for name, url in {**required, **self.optional_endpoints}.items():
+            if urlsplit(url).hostname != urlsplit(self.issuer).hostname:
+                yield name, url
 
     def check_pkce(self) -> None:
         """Check that the provider supports PKCE with S256 (RFC 7636, 4.2; RFC 8414, 2).
@@ -117,7 +128,18 @@ def _endpoint(document: Mapping[str, Any], name: str) -> str:
         raise ProviderError(f"The provider's discovery document has no {name}. Check `domain` or `issuer`.")
     if not is_safe_url(url):
         raise ProviderError(f"The provider's {name} is not an https address, so it is not used: `{plain(url, 200)}`.")
+    if _leads_inside(str(url), str(document["issuer"])):
+        raise ProviderError(
+            f"The provider's {name} is on this machine or in a private network, and the issuer is not, so it is not "
+            f"used: `{plain(url, 200)}`. Check `domain` or `issuer`, and tell the provider's operator."
+        )
     return str(url)
+
+
+def _leads_inside(url: str, issuer: str) -> bool:
+    """Return whether *url* has this machine send requests to itself or its network, for an *issuer* elsewhere."""
+    host = str(urlsplit(url).hostname)
+    return is_private_host(host) and host != urlsplit(issuer).hostname and not is_loopback_url(issuer)
 
 
 def _texts(values: object) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""URLs: loopback hosts, ports and origins."""
+"""URLs: loopback hosts, private addresses, ports and origins."""
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -33,6 +34,21 @@ def is_of_this_machine(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_private_host(host: str) -> bool:
+    """Return whether *host*, of a URL, says by itself that it is no server of the internet.
+
+    So says `localhost`, a literal address that is not global (RFC 6890), and a number that `inet_aton` reads as one,
+    as `127.1` or `0x7f000001`. A name is not resolved.
+    """
+    name = host.rstrip(".").lower()
+    try:
+        address = ip_address(name.partition("%")[0])
+    except ValueError:
+        last = name.rpartition(".")[2]
+        return last == "localhost" or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last) is not None
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
 def port_of(url: str) -> int:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from ..errors import ProviderError, ProviderUnreachable
 from ..protocol.tokens import RequestBody
 from ..protocol.urls import is_loopback_url
+from .proxy import environment_proxies, proxy_variable
 from .threads import run_in_thread
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
     import requests
     import urllib3.exceptions
 
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
     body = None
     if form is not None:
         body = RequestBody(urlencode(form))  # an error of `requests` holds its request
@@ -127,7 +128,7 @@ def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: s
             "REQUESTS_CA_BUNDLE to the file with its CA certificate."
         ) from error
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
-        raise ProviderError(f"The proxy cannot be used for {url}. Check HTTPS_PROXY and NO_PROXY.") from error
+        raise ProviderError(f"The proxy cannot be used for {url}. Check {proxy_variable(url)} and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         unreachable = ProviderUnreachable(
             f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
@@ -153,15 +154,24 @@ def _session(url: str) -> requests.Session:
 
     `trust_env` would also send a password from `.netrc`, and send loopback requests through a proxy.
     """
-    import requests
-    from requests.utils import get_environ_proxies
-
-    session = requests.Session()
+    session = _session_class()()
     session.trust_env = False
     if not is_loopback_url(url):
-        session.proxies = dict(get_environ_proxies(url))
-        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        session.proxies = environment_proxies(url)
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     return session
+
+
+def _session_class() -> type[requests.Session]:
+    """Return the class that `requests` itself has.
+
+    A notebook may have replaced it by one that answers from a cache (`requests_cache.install_cache()`), where a key
+    that the provider has replaced would never be seen (OpenID Connect Core, 10.1.1).
+    """
+    import requests
+
+    classes = getattr(requests.Session, "__mro__", ())
+    return next((each for each in classes if each.__module__ == "requests.sessions"), requests.Session)
 
 
 def _read(response: requests.Response) -> bytes:

@@ -28,6 +28,9 @@ KEPT_FOR = 3600.0
 RETRY_AFTER = 60.0
 """Seconds for which old metadata and keys stay in use after the provider could not be reached."""
 
+LONGEST_KEPT = 24 * 3600.0
+"""Seconds for which keys are used while the provider cannot be reached. A key that it has withdrawn must end."""
+
 PATIENCE = 2.0
 """Seconds for which a thread waits for the answer to another thread's question, before it asks for itself."""
 
@@ -51,6 +54,7 @@ class Provider:
         self._metadata: ProviderMetadata | None = None
         self._keys: tuple[Key, ...] = ()
         self._fetched_at = self._described_at = -KEPT_FOR
+        self._keys_fetched_at = -LONGEST_KEPT  # `_fetched_at` moves on while the provider is away
 
     @classmethod
     def of(cls, issuer: str) -> Provider:
@@ -94,7 +98,7 @@ class Provider:
             metadata = self._metadata if self._metadata is not None and is_new else self._describe()
             self._fetch_keys(metadata.jwks_uri)
         except ProviderUnreachable:
-            if self._metadata is None or not self._keys:
+            if self._metadata is None or not self._keys or self._clock() - self._keys_fetched_at >= LONGEST_KEPT:
                 raise
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
             return self._metadata  # old metadata mostly still works; if not, the next request fails with its reason
@@ -111,7 +115,7 @@ class Provider:
         return self._metadata is not None and self._clock() - self._fetched_at < KEPT_FOR
 
     def verify(self, id_token: str, expected: Expected, now: datetime) -> dict[str, Any]:
-        """Return the verified claims of *id_token*. For an unknown key, the keys are fetched once more.
+        """Return the verified claims of *id_token*. An unknown key or a wrong signature has the keys fetched once more.
 
         Raises:
             InvalidIdToken: a check failed.
@@ -190,4 +194,4 @@ class Provider:
         import joserfc.jws  # noqa: F401  # here, while the user signs in, so that verifying need not wait for it
 
         self._keys = import_keys(fetch_json(jwks_uri))
-        self._fetched_at = self._clock()
+        self._fetched_at = self._keys_fetched_at = self._clock()

@@ -22,12 +22,16 @@ class FallbackStore:
         store: the place.
         place: the same text for every store of the same place.
         warn: shows the user a sentence.
+
+    Attributes:
+        folder: the folder of *store*; None if it keeps no files.
     """
 
     def __init__(self, store: Store, place: str, warn: Warn = issue_warning) -> None:
         self._store = store
         self._place = place
         self._warn = warn
+        self.folder = getattr(store, "folder", None)
 
     def load(self, key: str) -> TokenSet | None:
         """Return the tokens kept under *key*, ended ones too; None where nothing is kept.

@@ -44,6 +44,11 @@ class FileStore:
         """The same text for every store of the same place."""
         return f"{self.name} {self._folder.path}"
 
+    @property
+    def folder(self) -> PrivateFolder:
+        """Where the files are."""
+        return self._folder
+
     def load(self, key: str) -> TokenSet | None:
         """Return the tokens kept under *key*, ended ones too; None where there is no file.
 

@@ -18,7 +18,7 @@ from ipyauth_magic.auth import Auth
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider import provider
 from ipyauth_magic.settings.params import ParamsAuth0
-from ipyauth_magic.store import memory
+from ipyauth_magic.store import memory, redirect_uris
 from tests.support.attempts import Attempt
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
@@ -33,6 +33,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     memory._tokens.clear()
+    redirect_uris._used.clear()
     provider._providers.clear()
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -93,6 +94,14 @@ def test_a_browser_that_cannot_be_used_is_told(value: str, said: str, machine: P
     """And no other one opens in its place."""
     [[_, told]], opened = open_in_turn(machine, value)
     assert (told, opened) == (said, [])
+
+
+def test_a_scheme_may_have_capital_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3986, 3.1: a discovery document may write one so."""
+    told: SimpleQueue[str | None] = SimpleQueue()
+    monkeypatch.setenv("BROWSER", "true %s")
+    open_in_browser("HTTPS://idp.test/authorize", told.put)
+    assert told.get(timeout=20) is None
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:alert(1)", "--incognito", "/tmp/x", ""])

@@ -71,7 +71,7 @@ def test_the_scopes_of_a_provider_that_is_known(shell: InteractiveShell) -> None
             "issuer": web.url,
             "authorization_endpoint": f"{web.url}/authorize",
             "jwks_uri": f"{web.url}/keys",
-            "scopes_supported": ["openid", "offline_access", "read:fruit", 5],
+            "scopes_supported": ["openid", "offline_access", "read:fruit", 5, "a\nimport os", "{exit()}", "$HOME"],
         }
         web.answers["/.well-known/openid-configuration"] = (200, {}, json.dumps(document).encode())
         web.answers["/keys"] = (200, {}, json.dumps(published(RSA)).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
-from ipyauth_magic.errors import InvalidIdToken, UnknownKey
+from ipyauth_magic.errors import InvalidIdToken, OutOfTime, UnknownKey
 from ipyauth_magic.protocol.id_token import Expected, at_hash, import_keys, verify_id_token
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -217,6 +218,91 @@ def test_no_message_holds_the_token() -> None:
         verify_id_token(token, KEYS, EXPECTED, NOW)
     assert not any(part in str(caught.value) for part in token.split("."))
     assert "n-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "application/at+jwt", "LOGOUT+JWT", "secevent+jwt", "dpop+jwt", "vc+sd+jwt"])
+def test_a_token_of_another_kind_is_refused(typ: str) -> None:
+    """RFC 8725, 3.11 and 3.12: an access or a logout token of the same provider and client is no ID token."""
+    assert refusal(sign(claims(), typ=typ)) == "typ"
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "application/jwt", "ID", "", None])
+def test_a_typ_of_no_other_kind_is_let_be(typ: str | None) -> None:
+    """OpenID Connect Core does not ask for one."""
+    assert verify_id_token(sign(claims(), typ=typ), KEYS, EXPECTED, NOW)
+
+
+@pytest.mark.parametrize(("exponent", "counts"), [(3, True), (1, False), (65536, False), (2**64 + 1, False)])
+def test_an_exponent_has_bounds(exponent: int, counts: bool) -> None:
+    """A long one makes each verification slow; an even one, or 1, is none."""
+    encoded = base64.urlsafe_b64encode(exponent.to_bytes(9)).rstrip(b"=").decode()
+    assert bool(import_keys({"keys": [RSA.as_dict(private=False) | {"e": encoded}]})) is counts
+
+
+@pytest.mark.parametrize(
+    ("acr_values", "acr", "is_taken"),
+    [
+        (None, "urn:any", True),
+        ("urn:mfa", "urn:mfa", True),
+        ("urn:mfa urn:phr", "urn:phr", True),
+        ("urn:mfa", "urn:pwd", False),
+        ("urn:mfa", "0", False),
+        ("urn:mfa", None, False),
+        ("urn:mfa", ["urn:mfa"], False),
+        ("urn:mfa-strong", "urn:mfa", False),
+    ],
+)
+def test_acr_is_one_of_those_that_were_asked_for(acr_values: str | None, acr: Any, is_taken: bool) -> None:
+    """The provider need not follow `acr_values` (OpenID Connect Core, 5.5.1.1); one factor is not taken for two."""
+    asked = replace(EXPECTED, acr_values=acr_values)
+    if is_taken:
+        assert verify_id_token(sign(claims(acr=acr)), KEYS, asked, NOW)
+    else:
+        assert refusal(sign(claims(acr=acr)), expected=asked) == "acr"
+
+
+@pytest.mark.parametrize(
+    ("organization", "said", "check"),
+    [
+        (None, {}, None),
+        ("org_victim", {"org_id": "org_victim"}, None),
+        ("org_victim", {"org_id": "org_other"}, "org_id"),
+        ("org_victim", {"org_id": "ORG_VICTIM"}, "org_id"),
+        ("org_victim", {"org_name": "org_victim"}, "org_id"),
+        ("org_victim", {}, "org_id"),
+        ("Victim", {"org_name": "victim"}, None),
+        ("victim", {"org_name": "other"}, "org_name"),
+        ("victim", {"org_id": "victim"}, "org_name"),
+        ("victim", {"org_name": ["victim"]}, "org_name"),
+    ],
+)
+def test_organization_is_the_one_that_was_asked_for(
+    organization: str | None, said: dict[str, Any], check: str | None
+) -> None:
+    """Auth0: an ID to the letter, a name in any case."""
+    asked = replace(EXPECTED, organization=organization)
+    if check is None:
+        assert verify_id_token(sign(claims(**said)), KEYS, asked, NOW)
+    else:
+        assert refusal(sign(claims(**said)), expected=asked) == check
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ({"iat": STAMP + 700, "exp": STAMP + 1300}, "it seems to be 12 minutes behind the provider's"),
+        ({"iat": STAMP + 90}, "it seems to be 90 seconds behind the provider's"),
+        ({"iat": STAMP - 4000, "exp": STAMP - 3400}, "it seems to be 67 minutes ahead of the provider's"),
+        ({"iat": STAMP - 7200}, "it seems to be 2 hours ahead of the provider's"),
+        ({"iat": STAMP + 5 * 86400, "exp": STAMP + 6 * 86400}, "it seems to be 5 days behind the provider's"),
+        ({"nbf": STAMP + 120}, "it seems to be 2 minutes behind the provider's"),
+    ],
+)
+def test_how_far_the_clock_is_off(times: dict[str, int], said: str) -> None:
+    """By how much, and on which side."""
+    with pytest.raises(OutOfTime) as caught:
+        verify_id_token(sign(claims(**times)), KEYS, EXPECTED, NOW)
+    assert f"(check that this machine's clock is right: {said})" in str(caught.value)
 
 
 def test_max_age_is_held_against_auth_time() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
@@ -173,6 +174,7 @@ def test_a_refusal_is_one_line_in_every_traceback_mode(
     user_browser.change = lambda parameters: {
         "error": "access_denied",
         "error_description": "no <b>way</b>",
+        "iss": parameters["iss"],
         "state": parameters["state"],
     }
     message = failure(shell, cell())
@@ -346,7 +348,11 @@ def test_token_finds_what_its_name_stands_for(
 
 def test_config_helps_after_a_failure(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
     """A refusal's remedy says to look there."""
-    user_browser.change = lambda parameters: {"error": "invalid_request", "state": parameters["state"]}
+    user_browser.change = lambda parameters: {
+        "error": "invalid_request",
+        "iss": parameters["iss"],
+        "state": parameters["state"],
+    }
     assert "%token --config" in failure(shell, cell())
     assert "ipyauth-demo" in run(shell, "%token --config")[3][0].data["text/plain"]
 
@@ -380,6 +386,19 @@ def test_config_lists_each_setting_with_its_origin(
     assert "me (the magic's line)" in " ".join(text.split())
     assert "(the cell)" in text
     assert "where this kernel listens" in text
+
+
+def test_config_names_endpoints_on_another_host(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, issuer: LocalIssuer
+) -> None:
+    """As far as they are known from a sign-in; those of the issuer's own host are left out."""
+    path = "/.well-known/openid-configuration"
+    document = requests.get(issuer.issuer.rstrip("/") + path, timeout=30).json()
+    issuer.switches.answer(path, 200, document | {"userinfo_endpoint": "https://users.test/userinfo"})
+    run(shell, cell())
+    text = run(shell, "%token --config")[3][0].data["text/plain"]
+    assert "userinfo_endpoint https://users.test/userinfo (not the issuer's host)" in " ".join(text.split())
+    assert "token_endpoint" not in text
 
 
 @pytest.mark.parametrize(

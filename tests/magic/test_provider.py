@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import socket
 import ssl
@@ -22,9 +23,11 @@ from joserfc.jwk import RSAKey
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, ProviderUnreachable
 from ipyauth_magic.protocol.metadata import ProviderMetadata, discovery_url, is_safe_url
 from ipyauth_magic.provider import http as http_module
+from ipyauth_magic.provider import proxy as proxy_module
 from ipyauth_magic.provider.http import fetch_json
-from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
+from ipyauth_magic.provider.provider import KEPT_FOR, LONGEST_KEPT, RETRY_AFTER, Provider
 from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
+from tests.support.authority import serving_tls
 from tests.support.web import Web, serving
 
 
@@ -72,6 +75,8 @@ def test_where_metadata_is(issuer: str, url: str) -> None:
     ("url", "safe"),
     [
         ("https://idp.test/a?b=c", True),
+        ("HTTPS://idp.test/a", True),
+        ("HTTP://idp.test/a", False),
         ("http://localhost:9400/a", True),
         ("http://[::1]:9400/a", True),
         ("http://idp.test/a", False),
@@ -197,16 +202,36 @@ def test_a_key_without_a_name_that_was_changed_is_asked_for_once(web: Web) -> No
     assert web.asked[asked:] == ["/keys"] * 2
 
 
-def test_a_wrong_signature_of_a_known_key_asks_for_none(web: Web) -> None:
-    """Its name says that it is at hand."""
+def test_a_key_that_was_replaced_under_its_name_is_asked_for_once(web: Web) -> None:
+    """A demonstration server that comes back mostly has another key of the same name; then the refusal stands."""
+    after = RSAKey.generate_key(2048, {"kid": RSA.kid})
     provider = Provider(publish(web, RSA))
     provider.metadata()
+    answer(web, "/keys", published(after))
     asked = len(web.asked)
-    with pytest.raises(InvalidIdToken, match="signature"):
-        provider.verify(
-            sign(claims(), RSAKey.generate_key(2048), kid=RSA.kid), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC)
-        )
-    assert len(web.asked) == asked
+    assert provider.verify(sign(claims(), after), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert web.asked[asked:] == ["/keys"]
+    with pytest.raises(InvalidIdToken, match="signature") as caught:
+        provider.verify(sign(claims(), RSA), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert caught.value.check == "signature"
+    assert web.asked[asked:] == ["/keys"] * 2
+
+
+def test_keys_older_than_a_day_are_not_used(web: Web) -> None:
+    """A provider that is away for so long may have withdrawn them; when it is back, it serves again."""
+    now = [0.0]
+    provider = Provider(publish(web, RSA), clock=lambda: now[0])
+    provider.metadata()
+    well = web.answers["/keys"]
+    answer(web, "/keys", {}, 503)
+    now[0] = LONGEST_KEPT - 1
+    assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    now[0] = LONGEST_KEPT + RETRY_AFTER
+    for _ in range(2):
+        with pytest.raises(ProviderUnreachable):
+            provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    web.answers["/keys"] = well
+    assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_after_a_refusal_nothing_is_asked(web: Web) -> None:
@@ -235,6 +260,62 @@ def test_a_document_that_is_not_believed(web: Web, changes: dict[str, Any], said
     """Another issuer, missing or unsafe endpoints."""
     with pytest.raises(ProviderError, match=said.replace("$", r"\$")):
         Provider(publish(web, RSA, **changes)).metadata()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *["localhost", "LOCALHOST.", "idp.localhost", "127.0.0.1", "127.0.0.2", "127.1", "2130706433", "0x7f000001"],
+        *["[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"],
+        *["[fe80::1]", "[fe80::1%25eth0]", "[fd00::1]", "100.64.0.1", "010.1.2.3"],
+    ],
+)
+@pytest.mark.parametrize("name", ["authorization_endpoint", "jwks_uri", "token_endpoint"])
+def test_an_issuer_elsewhere_names_no_endpoint_in_here(name: str, host: str) -> None:
+    """Else its document would have this machine ask itself, or its network, and send a code there."""
+    issuer = "https://idp.test"
+    document = {"issuer": issuer, "authorization_endpoint": f"{issuer}/a", "jwks_uri": f"{issuer}/k"}
+    with pytest.raises(ProviderError, match=f"{name} is on this machine or in a private network"):
+        ProviderMetadata.from_document(document | {name: f"https://{host}/x"}, issuer)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "url"),
+    [
+        ("http://localhost:9400/", "http://127.0.0.1:9401/x"),
+        ("https://10.0.0.5/", "https://10.0.0.5:8443/x"),
+        ("https://idp.test/", "https://8.8.8.8/x"),
+        ("https://idp.test/", "https://[2001:4860:4860::8888]/x"),
+        ("https://idp.test/", "https://10.0.0.5.idp.test/x"),
+        ("https://idp.test/", "https://localhost.test/x"),
+    ],
+)
+def test_which_endpoints_are_let_be(issuer: str, url: str) -> None:
+    """An issuer here may name others here, and any issuer its own host and servers of the internet."""
+    document = {"issuer": issuer, "authorization_endpoint": url, "jwks_uri": url}
+    assert ProviderMetadata.from_document(document, issuer).jwks_uri == url
+
+
+def test_an_endpoint_by_http_of_an_issuer_elsewhere_is_refused() -> None:
+    """Plain http is for an issuer on this machine only."""
+    document = {
+        "issuer": "https://idp.test",
+        "authorization_endpoint": "http://localhost/a",
+        "jwks_uri": "https://k.test",
+    }
+    with pytest.raises(ProviderError, match="on this machine"):
+        ProviderMetadata.from_document(document, "https://idp.test")
+
+
+def test_no_text_of_a_provider_but_a_scope_is_known() -> None:
+    """RFC 6749, 3.3: Tab offers these, and a line break in one would become code of the cell."""
+    document = {
+        "issuer": "https://i.test",
+        "authorization_endpoint": "https://i.test/a",
+        "jwks_uri": "https://i.test/k",
+        "scopes_supported": ["openid", "read:fruit", "x\n!id", "a b", 'a"b', "a\\b", "", "caf\u00e9", "\u202e", 5],
+    }
+    assert ProviderMetadata.from_document(document, "https://i.test").scopes_supported == ("openid", "read:fruit")
 
 
 def test_metadata_of_any_shape_is_only_told() -> None:
@@ -357,6 +438,142 @@ def test_other_hosts_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
         fetch_json("https://idp.test/x")
     monkeypatch.setenv("NO_PROXY", "idp.test")
     assert http_module._session("https://idp.test/x").proxies == {}
+
+
+PROXY_VARIABLES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without a proxy."""
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\u201chttp://proxy.test:3128\u201d",
+        '"http://proxy.test:3128"',
+        "'proxy.test:3128'",
+        "http://proxy.test:3128 ",
+        "http://me:hunter2@pro xy.test:3128",
+        "http://me:hunter2@proxy.test:port",
+        "htp://me:hunter2@proxy.test:3128",
+        "http://",
+        "http://[::1",
+    ],
+)
+def test_a_proxy_that_is_no_address_is_named_by_its_variable(
+    name: str, value: str, no_proxy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the issuer is at fault; and the value, which may hold a password, is not repeated."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ProviderError, match=f"^{name} is not the address of a proxy") as caught:
+        fetch_json("https://idp.test/x")
+    assert "domain" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("NO_PROXY", "idp.test")
+    assert http_module._session("https://idp.test/x").proxies == {}
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
+def test_a_socks_proxy_without_its_package(scheme: str, no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names what to install."""
+    monkeypatch.setattr(proxy_module, "find_spec", lambda name: None)
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:1080")
+    with pytest.raises(ProviderError, match=r"ALL_PROXY names a SOCKS proxy.*pip install 'requests\[socks\]'"):
+        fetch_json("https://idp.test/x")
+    monkeypatch.setattr(proxy_module, "find_spec", lambda name: object())
+    assert http_module._session("https://idp.test/x").proxies
+
+
+@pytest.mark.parametrize(
+    "value", ["proxy.test:3128", "http://me:p%40ss@proxy.test:3128/", "HTTPS://[2001:db8::1]:3128"]
+)
+def test_which_proxies_are_used(value: str, no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `requests` itself takes them."""
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    assert http_module._session("https://idp.test/x").proxies["https"] == value
+
+
+def test_a_dead_proxy_is_named_by_its_variable(no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(ProviderError, match="Check ALL_PROXY and NO_PROXY"):
+        fetch_json("https://idp.test/x")
+
+
+class Caching(requests.Session):
+    """What a notebook may put under `requests`: for each URL the first answer, for ever."""
+
+    kept: dict[str, requests.Response] = {}  # noqa: RUF012
+
+    def send(self, request: Any, **more: Any) -> requests.Response:
+        """Answer from the cache."""
+        if request.url not in self.kept:
+            answer = super().send(request, **more | {"stream": False})
+            answer.raw = io.BytesIO(answer.content)
+            self.kept[request.url] = answer
+        return self.kept[request.url]
+
+
+def polite(*args: Any, **kwargs: Any) -> requests.Session:
+    """Return such a session, which heeds `no-store` (RFC 9111, 5.2.1.5)."""
+    session = Caching(*args, **kwargs)
+    send = session.send
+
+    def heed(request: Any, **more: Any) -> requests.Response:
+        is_kept = "no-store" not in request.headers.get("Cache-Control", "")
+        return send(request, **more) if is_kept else real_send(session, request, **more)
+
+    session.send = heed  # type: ignore[method-assign]
+    return session
+
+
+real_send = requests.Session.send
+
+
+@pytest.mark.parametrize("replacement", [Caching, polite])
+def test_a_cache_that_a_notebook_put_under_requests_is_asked_past(
+    replacement: Any, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a key that was replaced would never be seen (OpenID Connect Core, 10.1.1), and userinfo would stay."""
+    monkeypatch.setattr(Caching, "kept", {})
+    monkeypatch.setattr(requests, "Session", replacement)
+    monkeypatch.setattr(requests.sessions, "Session", replacement)
+    before, after = RSA, RSAKey.generate_key(2048, {"kid": "r2"})
+    provider = Provider(publish(web, before))
+    assert provider.verify(sign(claims()), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    answer(web, "/keys", published(after))
+    assert provider.verify(sign(claims(), after), EXPECTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert Caching.kept == {}
+    assert {headers["Cache-Control"] for headers in web.headers} == {"no-store"}
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_an_authority_of_ones_own_serves_on_this_machine_too(
+    host: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable that the error names is the one that helps."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    with serving_tls(tmp_path, b'{"a": 1}') as (port, bundle):
+        with pytest.raises(ProviderError, match="set REQUESTS_CA_BUNDLE"):
+            fetch_json(f"https://{host}:{port}/x")
+        monkeypatch.setenv(variable, str(bundle))
+        assert fetch_json(f"https://{host}:{port}/x") == {"a": 1}
 
 
 def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ CLAIMS: dict[str, Any] = {
 }
 
 
-def find_key(kid: str) -> Key | None:
+def find_key(kid: str | None) -> Key | None:
     """Return the issuer's key of that name."""
-    keys: dict[str, Key] = {"r": RSA, "e": EC}
+    keys: dict[str | None, Key] = {"r": RSA, "e": EC}
     return keys.get(kid)
 
 
@@ -134,6 +134,15 @@ def test_algorithm_must_be_that_of_the_key() -> None:
     """RFC 8725, section 3.1: RS256 with the name of an EC key is refused."""
     with pytest.raises(InvalidToken, match="signature"):
         verify(token({"kid": "e"}), Rules(RULES.issuer, RULES.audience, ("RS256", "ES256")), find_key, NOW)
+
+
+def test_token_without_kid_is_verified_by_the_only_key() -> None:
+    """OpenID Connect Core, 10.1; where there are several keys, it is refused."""
+    text = jwt.encode({"alg": "RS256", "typ": "JWT"}, CLAIMS, RSA, ["RS256"])
+    verified = verify(text, RULES, lambda kid: RSA if kid is None else None, NOW)
+    assert verified.kid is None
+    with pytest.raises(InvalidToken, match="does not name its key, and the issuer has several"):
+        verify(text, RULES, find_key, NOW)
 
 
 def test_long_token_is_refused_before_it_is_decoded() -> None:

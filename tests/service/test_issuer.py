@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import logging
 import socket
 import threading
@@ -55,7 +56,7 @@ def test_implicit_sign_in_walks_through_two_pages(issuer: LocalIssuer, browser: 
     arrival = browser.open(authorize(issuer, IMPLICIT)).press("Bob").press("Allow").arrival
     assert arrival is not None
     assert arrival.url.startswith(f"{CALLBACK}#")
-    names = {"access_token", "token_type", "expires_in", "id_token", "state"}
+    names = {"access_token", "token_type", "expires_in", "id_token", "iss", "state"}
     assert set(arrival.parameters) == names, "scope is left out: it is what was asked for"
     assert arrival.parameters["state"] == "st 1"
     assert arrival.parameters["expires_in"] == "60"
@@ -110,7 +111,7 @@ def test_code_is_exchanged_with_its_verifier(issuer: LocalIssuer, browser: FormB
     arrival = browser.open(authorize(issuer, CODE)).press("Alice").press("Allow").arrival
     assert arrival is not None
     assert arrival.url.startswith(f"{CALLBACK}?")
-    assert set(arrival.parameters) == {"code", "state"}
+    assert set(arrival.parameters) == {"code", "iss", "state"}
     response = exchange(issuer, arrival.parameters["code"])
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
@@ -180,6 +181,41 @@ def test_denial_is_told_to_the_client(issuer: LocalIssuer, mode: str) -> None:
     parameters = browser.press("Alice").press("Deny").parameters
     assert (parameters["error"], parameters["state"]) == ("access_denied", "st 1")
     assert parameters["error_description"]
+
+
+@pytest.mark.parametrize("request_of", [IMPLICIT, CODE], ids=["implicit", "code"])
+@pytest.mark.parametrize("mode", ["", "form_post"])
+@pytest.mark.parametrize("changes", [{}, {"audience": "api/vegetable"}, {"prompt": "none login"}])
+def test_each_authorization_response_names_the_issuer(
+    quick: LocalIssuer, request_of: dict[str, str], mode: str, changes: dict[str, str]
+) -> None:
+    """RFC 9207, section 2: errors too. The metadata promise it (section 3), unless a test switches both off."""
+    url = authorize(quick, request_of, **changes, **({"response_mode": mode} if mode else {}))
+    discovery = f"{quick.issuer}.well-known/openid-configuration"
+    for names_issuer in (True, False):
+        quick.switches.names_issuer = names_issuer
+        assert FormBrowser(quick.issuer).open(url).parameters.get("iss") == (quick.issuer if names_issuer else None)
+        promised = requests.get(discovery, timeout=5).json()["authorization_response_iss_parameter_supported"]
+        assert promised is names_issuer
+
+
+ODD_VALUES = [b"\xff", b"a=\xff\xfe", b"\xc3", b"a@b=1; c=2", b'"', b"\xe4=\xe4"]
+
+
+ODD_HEADERS = ["Host", "Cookie", "Authorization", "User-Agent", "Accept", "Origin", "Content-Type", "X-Anything"]
+
+
+@pytest.mark.parametrize("target", ["GET /authorize", "GET /userinfo", "POST /oauth/token", "GET /u/login?state=x"])
+def test_header_of_any_bytes_is_no_failure(quick: LocalIssuer, target: str) -> None:
+    """RFC 9110, section 5.5: bytes beyond ASCII are opaque. Each request gets the answer of its endpoint."""
+    fields = {"Host": b"localhost:%d" % quick.port, "Connection": b"close", "Content-Length": b"0"}
+    answers = {}
+    for name, value in itertools.product(ODD_HEADERS, ODD_VALUES):
+        lines = [b"%s: %s" % (each.encode(), said) for each, said in {**fields, name: value}.items()]
+        with socket.create_connection(("127.0.0.1", quick.port), timeout=20) as connection:
+            connection.sendall(b"\r\n".join([f"{target} HTTP/1.1".encode(), *lines, b"", b""]))
+            answers[name, value] = connection.makefile("rb").read().partition(b"\r\n")[0]
+    assert {each: answer for each, answer in answers.items() if not answer.startswith(b"HTTP/1.1 4")} == {}
 
 
 def test_prompt_none_follows_the_session(issuer: LocalIssuer, browser: FormBrowser) -> None:

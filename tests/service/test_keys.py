@@ -9,11 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import requests
 
 from fruit_service import keys as keys_module
 from fruit_service.errors import Unavailable
 from fruit_service.keys import IssuerKeys, get_json, import_keys, is_safe
-from tests.support.bad_inputs import Fixtures
+from tests.support.bad_inputs import Fixtures, base64url
 from tests.support.key_publisher import KeyPublisher
 from tests.support.web import serving
 
@@ -187,6 +188,63 @@ def test_key_that_was_replaced_under_its_name_is_another_one(publisher: KeyPubli
     assert keys.find("unknown") is None
     assert not keys.holds(str(old.kid), old)
     assert keys.find("k1") is not None
+
+
+def without_kid(name: str) -> dict[str, Any]:
+    """Return a key that has no name."""
+    return {member: value for member, value in FIXTURES.jwk(name).items() if member != "kid"}
+
+
+@pytest.mark.parametrize("only", [FIXTURES.jwk("K1"), without_kid("K1")], ids=["named", "without a name"])
+def test_only_key_needs_no_name(publisher: KeyPublisher, only: dict[str, Any]) -> None:
+    """OpenID Connect Core, 10.1. Once there is a second key, what the first one verified is not known any more."""
+    clock = Clock()
+    publisher.jwks = {"keys": [only]}
+    keys = IssuerKeys(publisher.issuer, clock)
+    key = keys.find(None)
+    assert key is not None
+    assert keys.holds(None, key)
+    assert keys.find("") is None
+    clock.now += 31
+    publisher.jwks = {"keys": [only, without_kid("K2")]}
+    assert keys.find("unknown") is None
+    assert not keys.holds(None, key)
+    assert keys.find(None) is None
+
+
+@pytest.mark.parametrize(
+    ("exponent", "good"), [(3, True), (65537, True), (1, False), (65536, False), (2**64 + 1, False)]
+)
+def test_exponent_has_bounds(exponent: int, good: bool) -> None:
+    """Verifying by a long one takes long; an even one, or 1, is no key at all."""
+    encoded = base64url(exponent.to_bytes((exponent.bit_length() + 7) // 8))
+    assert bool(import_keys({"keys": [{**FIXTURES.jwk("K1"), "e": encoded}]})) is good
+
+
+def test_key_set_on_this_machine_of_an_issuer_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issuer elsewhere does not have this machine ask itself."""
+    document = {"issuer": "https://issuer.test/", "jwks_uri": "http://127.0.0.1:1/keys"}
+    monkeypatch.setattr(keys_module, "get_json", lambda url: document)
+    with pytest.raises(ValueError, match="on this machine, and the issuer is not"):
+        IssuerKeys("https://issuer.test/")._jwks()
+
+
+def test_caches_are_asked_past_and_the_ca_bundle_holds_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process has put under `requests` must not bring back a key that was replaced."""
+    sessions: list[requests.Session] = []
+    real = requests.Session.request
+
+    def request(session: requests.Session, *args: Any, **kwargs: Any) -> requests.Response:
+        sessions.append(session)
+        return real(session, *args, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/authority.pem")
+    with serving() as web:
+        web.answers["/x"] = (200, {}, b"{}")
+        get_json(f"{web.url}/x")
+        assert web.headers[0]["Cache-Control"] == "no-store"
+    assert sessions[0].verify == "/authority.pem"
 
 
 def test_slow_issuer_holds_nobody_for_long(publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ class World:
         self.looked = 0
         self.tokens = VerifiedTokens(RULES, self.find, lambda kid, key: key is self.key, lambda: self.now)
 
-    def find(self, kid: str) -> Key | None:
+    def find(self, kid: str | None) -> Key | None:
         """Return the key, and count."""
         self.looked += 1
         return self.key

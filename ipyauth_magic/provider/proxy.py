@@ -1,0 +1,55 @@
+"""The proxy that the environment names for a URL, and what is wrong with its address."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from ..errors import ProviderError
+
+_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+_HOST_AND_PORT = re.compile(r"[\w.:%\[\]-]+")
+
+
+def environment_proxies(url: str) -> dict[str, str]:
+    """Return the `proxies` of `requests` for *url*, from the environment or the system's settings.
+
+    Raises:
+        ProviderError: the proxy for *url* is not an address, or needs a package that is not installed.
+    """
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxies = dict(get_environ_proxies(url))
+    if proxy := select_proxy(url, proxies):
+        _check(proxy, url)
+    return proxies
+
+
+def proxy_variable(url: str) -> str:
+    """Return the environment variable that names the proxy for *url*; HTTPS_PROXY where none does."""
+    for scheme in (urlsplit(url).scheme, "all"):
+        for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
+            if os.environ.get(name):
+                return name
+    return "HTTPS_PROXY"
+
+
+def _check(proxy: str, url: str) -> None:
+    """Check the address *proxy*, which may contain a password, so that no error quotes it."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        is_address = parts.port is None or parts.port > 0
+    except ValueError:
+        is_address = False
+    if not is_address or parts.scheme not in _SCHEMES or not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
+        raise ProviderError(
+            f"{proxy_variable(url)} is not the address of a proxy, so {url} cannot be reached. Write it as "
+            "`http://proxy.example.com:3128`, without spaces and quotes."
+        )
+    if parts.scheme.startswith("socks") and find_spec("socks") is None:
+        raise ProviderError(
+            f"{proxy_variable(url)} names a SOCKS proxy, and the package for that is not installed. Run "
+            "`pip install 'requests[socks]'`, then restart the kernel."
+        )
