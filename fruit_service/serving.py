@@ -45,7 +45,7 @@ ACCEPTED_AT_ONCE = 256
 """Most connections accepted in one round of the loop."""
 GRACE = 0.3
 """Seconds for which a stopping server waits for requests on open connections."""
-FIRST_REQUEST = 1.0
+FIRST_REQUEST = 0.7
 """Seconds since its beginning for which a stopping server waits for the first request of a connection."""
 SEND_BYTES = 1024 * 1024
 """More than the largest answer in bytes, two full baskets of the longest names. So a thread sends each one whole, and

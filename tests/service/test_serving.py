@@ -117,8 +117,9 @@ def test_answers_that_are_asked_for_are_all_given() -> None:
 
 
 @pytest.mark.parametrize("already", [b"", b"GET / HTTP/1.1\r\n"])
-def test_a_connection_just_made_is_given_time_for_its_request(already: bytes) -> None:
+def test_a_connection_just_made_is_given_time_for_its_request(already: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client on a busy machine may need some time between the two."""
+    monkeypatch.setattr(serving, "FIRST_REQUEST", 10)
     app = Bottle()
     app.get("/", callback=lambda: BODY)
     sockets = listen(["127.0.0.1"], 0)
