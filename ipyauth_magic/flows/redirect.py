@@ -19,6 +19,7 @@ _TOKENS = {"implicit": implicit.tokens, "code": code.tokens}
 """What turns a response into tokens, by the name of the flow."""
 
 CheckUri = Callable[[str], None]
+"""Takes a redirect URI, and raises `SignInFailed` if it belongs to another provider."""
 
 
 class Redirect:

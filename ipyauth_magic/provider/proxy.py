@@ -40,10 +40,12 @@ def _check(proxy: str, url: str) -> None:
     """Check the address *proxy*, which may contain a password, so that no error quotes it."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        is_address = parts.port is None or parts.port > 0
+        host_and_port = parts.netloc.rpartition("@")[2] if parts.port != 0 else ""
     except ValueError:
-        is_address = False
-    if not is_address or parts.scheme not in _SCHEMES or not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
+        host_and_port = ""
+    # `urlsplit` drops white space at the ends, and line breaks anywhere; `requests` keeps them.
+    has_space = any(c.isspace() for c in proxy)
+    if has_space or not _HOST_AND_PORT.fullmatch(host_and_port) or parts.scheme not in _SCHEMES:
         raise ProviderError(
             f"{proxy_variable(url)} is not the address of a proxy, so {url} cannot be reached. Write it as "
             "`http://proxy.example.com:3128`, without spaces and quotes."

@@ -62,7 +62,8 @@ class RedirectUris:
             raise SignInFailed(
                 f"The redirect URI `{redirect_uri}` was used to sign in at `{other}` less than an hour ago. `{issuer}` "
                 "does not name itself in its responses (RFC 9207), so the code of one provider could be sent to the "
-                "other. Register a redirect URI with another port there and give it as redirect_uri, or wait an hour."
+                "other. Register another redirect URI there (another port will do) and give it as redirect_uri, or "
+                "wait an hour."
             )
 
     def take(self, issuer: str, redirect_uri: str) -> None:

@@ -12,7 +12,7 @@ import requests
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth
-from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused, ProviderUnreachable
+from ipyauth_magic.errors import InvalidIdToken, InvalidResponse, ProviderError, ProviderRefused, ProviderUnreachable
 from ipyauth_magic.protocol.pkce import code_challenge, new_code_verifier
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
@@ -115,6 +115,25 @@ def test_the_code_does_not_stay_in_the_address_bar(in_code: MakeParams, sign_in:
     assert "code=" not in page.text
     assert "replaceState" in page.text
     assert urlsplit(browser.opened[0]).path == "/authorize"
+
+
+@pytest.mark.parametrize("response_type", ["code", "token id_token"])
+@pytest.mark.parametrize(
+    ("asked", "claim"), [({"organization": "org_a"}, "org_id"), ({"acr_values": "urn:phr urn:mfa"}, "acr")]
+)
+def test_what_is_asked_of_the_sign_in_is_compared(
+    response_type: str, asked: dict[str, str], claim: str, own_issuer: LocalIssuer, sign_in: SignIn
+) -> None:
+    """With the claims of the ID token: another one, or none, is refused."""
+    params = params_of(own_issuer, issuer=own_issuer.issuer, response_type=response_type, **asked)
+    for said in ({}, {claim: "org_b"}):
+        own_issuer.switches.tamper = lambda draft, said=said: draft.claims.update(said)  # type: ignore[misc]
+        with pytest.raises(InvalidIdToken) as caught:
+            sign_in(params, ScriptedBrowser())
+        assert caught.value.check == claim
+    [value] = asked.values()
+    own_issuer.switches.tamper = lambda draft: draft.claims.update({claim: value.split()[-1]})
+    assert sign_in(params, ScriptedBrowser()).logged_as == "alice"
 
 
 def test_expiry_is_the_token_responses(issuer: LocalIssuer, in_code: MakeParams, sign_in: SignIn) -> None:

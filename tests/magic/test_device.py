@@ -50,9 +50,9 @@ class Played:
         self.too_short: set[int] = set()
         self.shown: list[DeviceAuthorization] = []
 
-    def sign_in(self) -> TokenSet:
+    def sign_in(self, **changes: str) -> TokenSet:
         """Sign in by the issuer's clock."""
-        params, provider = for_device(self.issuer), Provider.of(self.issuer.issuer)
+        params, provider = for_device(self.issuer, **changes), Provider.of(self.issuer.issuer)
         polling: device.Polling | device.Granted = device.begin(params, GRANT, provider)
         assert isinstance(polling, device.Polling)
         self.shown.append(polling.authorization)
@@ -99,6 +99,24 @@ def for_device(issuer: LocalIssuer, **changes: Any) -> ParamsAuth0:
 
 
 # When it polls (RFC 8628, 3.5)
+
+
+@pytest.mark.parametrize("asked", [{"organization": "org_a"}, {"acr_values": "urn:mfa"}, {"max_age": "600"}])
+def test_what_is_asked_of_the_sign_in_is_compared(
+    asked: dict[str, str], own_issuer: LocalIssuer, played: Played
+) -> None:
+    """With the claims of the ID token, as in the other flows."""
+    said = {"organization": "org_id", "acr_values": "acr", "max_age": "auth_time"}
+    [(name, value)] = asked.items()
+    played.during[1] = played.person_allows
+    with pytest.raises(InvalidIdToken) as caught:
+        played.sign_in(**asked)
+    assert caught.value.check == said[name]
+    claim = int(own_issuer.switches.now()) if name == "max_age" else value
+    own_issuer.switches.tamper = lambda draft: draft.claims.update({said[name]: claim})
+    played.shown.clear()
+    played.during[len(played.taken) + 1] = played.person_allows
+    assert played.sign_in(**asked).logged_as == "alice"
 
 
 @pytest.mark.parametrize(("interval", "paused"), [(7, 7), (1, 1), (None, 5)], ids=["7 s", "1 s", "none named"])

@@ -467,6 +467,8 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         '"http://proxy.test:3128"',
         "'proxy.test:3128'",
         "http://proxy.test:3128 ",
+        " http://proxy.test:3128",
+        "http://proxy\t.test:3128",
         "http://me:hunter2@pro xy.test:3128",
         "http://me:hunter2@proxy.test:port",
         "htp://me:hunter2@proxy.test:3128",
