@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ SESSION_LIFETIME = 10 * 3600
 """In seconds."""
 PATIENCE = 600
 """Seconds for which a page for sign-in or consent accepts an answer."""
+
+_OUR_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
+"""The form of `secrets.token_urlsafe()`."""
 
 Respond = Callable[[User | None], HTTPResponse]
 
@@ -84,7 +88,8 @@ class Interaction:
         """Return *request* as a waiting request of the user of *browser*."""
         request.user = self._user_of(request, browser)
         pending = Pending(request, respond)
-        return replace(pending, browser=browser) if browser else pending
+        # A cookie that is none of ours is not repeated: it may be too long for an answer.
+        return replace(pending, browser=browser) if browser and _OUR_COOKIE.fullmatch(browser) else pending
 
     def user(self, browser: str | None) -> User | None:
         """Return the user who is signed in with *browser*, or None."""

@@ -426,6 +426,15 @@ def test_session_cookie_is_out_of_reach_of_scripts_and_other_sites(issuer: Local
     assert before != after
 
 
+@pytest.mark.parametrize("planted", ["x", "x" * 5000, '"a;b"', "a" * 44])
+def test_cookie_of_another_form_is_replaced(issuer: LocalIssuer, planted: str) -> None:
+    """It is not repeated, so that a long one is no error of ours."""
+    cookie = {"Cookie": f"local_issuer_{issuer.port}={planted}"}
+    answer = requests.get(authorize(issuer, CODE), headers=cookie, allow_redirects=False, timeout=5)
+    assert answer.status_code == 303
+    assert len(answer.cookies[f"local_issuer_{issuer.port}"]) == 43
+
+
 @pytest.mark.parametrize("csrf", ["", "guessed"])
 def test_form_without_its_token_is_refused(issuer: LocalIssuer, browser: FormBrowser, csrf: str) -> None:
     """Cross-site request forgery: no sign-in, no redirect."""
