@@ -6,7 +6,6 @@ It prints nothing, and refuses a broken request in our own words.
 from __future__ import annotations
 
 import logging
-from functools import cached_property
 from socket import socket
 from typing import Any, cast
 
@@ -68,6 +67,9 @@ class Connection(HTTPChannel):
     """A connection whose time counts from its beginning, and that makes room when there are too many.
 
     waitress's own clock is reset by every dripped byte, and at its limit it takes no new connection.
+
+    Attributes:
+        is_of_another_user: the listener is for one user, and a program of another one opened the connection.
     """
 
     task_class = _Task
@@ -80,12 +82,10 @@ class Connection(HTTPChannel):
         if len(server.active_channels) > CONNECTIONS:
             oldest = next((each for each in server.active_channels.values() if not each.requests), self)
             oldest.will_close = True
-
-    @cached_property
-    def is_of_another_user(self) -> bool:
-        """Whether the listener is for one user, and a program of another one opened this connection."""
-        is_for_one_user = cast(Any, self.server).is_for_one_user
-        return is_for_one_user and is_of_another_user(cast(socket, self.socket), self.addr[:2])
+        # At once: Linux forgets the owner soon after the other end was closed.
+        self.is_of_another_user = server.is_for_one_user and is_of_another_user(
+            cast(socket, self.socket), self.addr[:2]
+        )
 
     @property
     def last_activity(self) -> float:

@@ -7,17 +7,22 @@ connections has the same (proc_pid_net(5)). To read that takes a millisecond or 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 Address = tuple[str, int]
 """An IP address and a port."""
 
 _ROOT = 0
-_ESTABLISHED, _LISTEN = 1, 10
+_ESTABLISHED, _FIN_WAIT1, _LISTEN = 1, 4, 10
 """States of a connection (`net/tcp_states.h` of Linux); Python does not name them."""
+
+_KEEPS_OWNER = (6, 17)
+"""The first version of Linux that still knows whose a socket was while its closing is not acknowledged."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
 """The bytes before an IPv4 address in a socket of IPv6 (RFC 4291, 2.5.5.2)."""
@@ -35,6 +40,22 @@ _SOCK_DIAG, _BY_FAMILY, _REQUEST = 4, 20, 1
 _NO_COOKIE = b"\xff" * 8
 
 
+class Entry(NamedTuple):
+    """What Linux tells about a socket: its state, a uid, and an inode as long as a program holds it."""
+
+    state: int
+    uid: int
+    inode: int
+
+    def owner(self, version: tuple[int, ...]) -> int | None:
+        """Return the uid of the program that opened the socket; None if Linux of *version* has forgotten it.
+
+        Linux shows uid 0 then, so another user's program could pass for root's by closing its end early.
+        """
+        is_kept = self.inode != 0 or (self.state == _FIN_WAIT1 and version >= _KEEPS_OWNER)
+        return self.uid if self.uid != _ROOT or is_kept else None
+
+
 def is_of_another_user(connection: socket.socket, peer: Address) -> bool:
     """Return whether a program of another user, who is not root either, opened *connection* from *peer*.
 
@@ -46,18 +67,16 @@ def is_of_another_user(connection: socket.socket, peer: Address) -> bool:
         ours = connection.getsockname()[:2]
     except OSError:
         return True  # it has ended: no browser waits for an answer
-    uid = _told_owner(peer, ours)
-    if uid is None:
-        uid, is_known = _listed_owner(peer, ours)
-        if uid is None:
-            return is_known and not _is_established(connection)
-    return uid not in (_ROOT, os.geteuid())
+    entry, is_known = _told(peer, ours), True
+    if entry is None:
+        entry, is_known = _listed(peer, ours)
+    if entry is None:
+        return is_known and not _is_established(connection)
+    return entry.owner(_version()) not in (_ROOT, os.geteuid())
 
 
-def owner_in(table: bytes, peer: Address, ours: Address) -> int | None:
-    """Return the uid of the program that holds the socket of *peer*, connected to *ours*.
-
-    Return None if *table* lacks the socket, or no program holds it any more: Linux shows uid 0 then, whoever it was.
+def entry_in(table: bytes, peer: Address, ours: Address) -> Entry | None:
+    """Return the entry of the socket of *peer*, connected to *ours*; None if *table* lacks it.
 
     Args:
         table: the content of /proc/net/tcp or /proc/net/tcp6.
@@ -68,8 +87,8 @@ def owner_in(table: bytes, peer: Address, ours: Address) -> int | None:
         _, found, rest = table.partition(f" {_written(peer, is_mapped)} {_written(ours, is_mapped)} ".encode())
         if found:
             # State, queues, timer, retransmissions, uid, timeout, inode.
-            uid, _, inode = rest.split(maxsplit=7)[4:7]
-            return int(uid) if int(inode) else None
+            state, _, _, _, uid, _, inode = rest.split(maxsplit=7)[:7]
+            return Entry(int(state, 16), int(uid), int(inode))
     return None
 
 
@@ -83,27 +102,27 @@ def question_about(peer: Address, ours: Address) -> bytes:
     return _HEADER.pack(_HEADER.size + len(question), _BY_FAMILY, _REQUEST, 0, 0) + question
 
 
-def owner_told(message: bytes) -> int | None:
-    """Return the uid in Linux's answer to `question_about`; None as for `owner_in`."""
+def entry_told(message: bytes) -> Entry | None:
+    """Return the entry in Linux's answer to `question_about`; None if that tells of no connected socket."""
     if len(message) < _HEADER.size + _ANSWER.size or _HEADER.unpack_from(message)[1] != _BY_FAMILY:
         return None  # an error: no such socket, or this Linux cannot be asked
     _, state, *_, uid, inode = _ANSWER.unpack_from(message, _HEADER.size)
     # Where there is no such connection, Linux tells of a listening socket at that port.
-    return uid if inode and state != _LISTEN else None
+    return Entry(state, uid, inode) if state != _LISTEN else None
 
 
-def _told_owner(peer: Address, ours: Address) -> int | None:
+def _told(peer: Address, ours: Address) -> Entry | None:
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _SOCK_DIAG) as kernel:
             kernel.settimeout(1)
             kernel.send(question_about(peer, ours))
-            return owner_told(kernel.recv(4096))
+            return entry_told(kernel.recv(4096))
     except OSError:  # a container may forbid it
         return None
 
 
-def _listed_owner(peer: Address, ours: Address) -> tuple[int | None, bool]:
-    """Return the uid as `owner_in` does, and whether there was a table to read."""
+def _listed(peer: Address, ours: Address) -> tuple[Entry | None, bool]:
+    """Return the entry as `entry_in` does, and whether there was a table to read."""
     is_known = False
     for name in ("tcp", "tcp6"):
         try:
@@ -111,9 +130,14 @@ def _listed_owner(peer: Address, ours: Address) -> tuple[int | None, bool]:
         except OSError:  # without IPv6 there is no tcp6
             continue
         is_known = True
-        if (uid := owner_in(table, peer, ours)) is not None:
-            return uid, True
+        if (entry := entry_in(table, peer, ours)) is not None:
+            return entry, True
     return None, is_known
+
+
+def _version() -> tuple[int, ...]:
+    """Return the version of Linux, as 6 and 18."""
+    return tuple(map(int, re.findall("[0-9]+", os.uname().release)[:2]))
 
 
 def _written(address: Address, is_mapped: bool) -> str:
