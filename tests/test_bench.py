@@ -26,6 +26,7 @@ def test_our_own_cases_run() -> None:
     assert [section.split("  ")[0] for section in sections] == [
         "%load_ext in a fresh process",
         "Warm sign-in, call to token",
+        "Of it, the address that leads to the link",
         "The same token again",
         "Added by an idle socket held 3 s on the port",
         "Added by a webbrowser.open that takes 1 s",

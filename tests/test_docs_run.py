@@ -30,7 +30,7 @@ from tests.service.running import running_service
 from tests.support.documents import ROOT, Block, blocks, documents
 from tests.support.keyrings import MemoryKeyring
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser, send
+from tests.support.scripted_browser import ScriptedBrowser, link_behind, send
 from tests.support.shells import loaded_shell
 
 JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.")
@@ -46,7 +46,7 @@ class UsersBrowser(ScriptedBrowser):
 
     def open_any(self, url: str, new: int = 0) -> bool:
         """Open *url* as `webbrowser` would, while the caller goes on."""
-        if "/authorize?" in url:
+        if "/authorize?" in (url := link_behind(url)):
             self.open_in_thread(url)
         else:
             send("GET", url)
@@ -135,8 +135,8 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def _with_another_device(show_link):  # type: ignore[no-untyped-def]
     """Return *show_link* with a user who opens the link of the device flow on a telephone."""
 
-    def shown(self: SignIn, url: str, device: DeviceAuthorization | None = None) -> None:
-        show_link(self, url, device)
+    def shown(self: SignIn, url: str, device: DeviceAuthorization | None = None, **more: str | None) -> None:
+        show_link(self, url, device, **more)
         if device is not None:
             complete = str(device.verification_uri_complete)
             threading.Thread(target=requests.get, args=(complete,), kwargs={"timeout": 20}, daemon=True).start()

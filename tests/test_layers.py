@@ -54,7 +54,7 @@ LIBRARIES = {
     "settings": "dotenv",
     "provider": "joserfc requests urllib3",
     "store": "cryptography filelock joserfc keyring",
-    "callback": "bottle jupyter_core jupyter_server requests tornado waitress",
+    "callback": "bottle cryptography jupyter_core jupyter_server requests tornado waitress",
     "flows": "",
     "display": "IPython anywidget segno traitlets",
     "clients": "anyio distributed httpx joserfc requests",

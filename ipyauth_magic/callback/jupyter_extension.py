@@ -21,8 +21,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from ..protocol.messages import MalformedResponse, parse_response
 from . import pages
-from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SECRET_HEADER, HandOff, lookup, publish_server
-from .receiver import FORM
+from .jupyter_handoff import HANDOVER_PATH, QUERY_HEADER, SEAL, HandOff, lookup, publish_server
+from .receiver import FORM, SEALED
 from .server import BODY_LIMIT, COMPLETION_LIMIT
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CallbackHandler(JupyterHandler):
         content_type = self.request.headers.get("Content-Type", "").split(";")[0].strip().lower()
         if self.request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return pages.not_ours("It comes from another site."), 403
-        if content_type != FORM or len(self.request.body) > BODY_LIMIT:
+        if content_type != FORM or len(self.request.body) > BODY_LIMIT - SEAL:
             return pages.not_ours("It is malformed."), 400
         try:
             state = parse_response(self.request.body.decode("ascii")).get("state", "")
@@ -73,29 +73,31 @@ class CallbackHandler(JupyterHandler):
 
     async def _hand_over(self, hand_off: HandOff) -> tuple[pages.Outcome, int]:
         where = "query" if self.request.headers.get(QUERY_HEADER) == "query" else "fragment"
+        sealed = hand_off.sealed(self.request.body, where.encode())
         request = HTTPRequest(
             f"http://127.0.0.1:{hand_off.port}{HANDOVER_PATH}",
             method="POST",
-            headers={"Content-Type": FORM, SECRET_HEADER: hand_off.secret, QUERY_HEADER: where},
-            body=self.request.body,
+            headers={"Content-Type": SEALED, QUERY_HEADER: where},
+            body=sealed,
             follow_redirects=False,
             connect_timeout=5,
             request_timeout=COMPLETION_LIMIT + 5,
         )
         try:
             answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-            return _read(answer.body), 200 if answer.code == 200 else 400
-        except (OSError, HTTPClientError, ValueError, TypeError):
+            outcome = _read(hand_off.opened(answer.body[:ANSWER_LIMIT], about=sealed))
+            return outcome, 200 if outcome.outcome == pages.DONE.outcome else 400
+        except (OSError, HTTPClientError, ValueError, TypeError, KeyError):
             return NO_ANSWER, 502
 
 
-def _read(body: bytes) -> pages.Outcome:
-    """Return the outcome in a kernel's answer.
+def _read(answer: bytes | None) -> pages.Outcome:
+    """Return the outcome in a kernel's answer, opened; None means that another program sent it.
 
     Raises:
-        ValueError, TypeError: *body* is not an outcome.
+        ValueError, TypeError, KeyError: *answer* is not an outcome.
     """
-    document = json.loads(body[:ANSWER_LIMIT])
+    document = json.loads(answer or b"null")
     return pages.Outcome(*(str(document[name])[:2000] for name in ("outcome", "title", "message")))
 
 

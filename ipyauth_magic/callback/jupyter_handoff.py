@@ -1,7 +1,13 @@
 """The hand-off of a response from the Jupyter server to the kernel that waits for it, by files of this user alone.
 
 The kernel writes the port of its listener and a secret into a file, whose name is a digest of `state`. The server reads
-`state` from the response and opens that file. With the secret it proves to the kernel that it could read the file.
+`state` from the response and opens that file. It encrypts the response with the secret, and the kernel its answer. So
+each side knows that the other one could read the file, and the secret never leaves the two processes.
+
+The response is encrypted because the port alone proves nothing: a kernel that is killed leaves its file, and then any
+user may bind its port. A challenge before the response would have to be on the same connection, as the kernel may end
+between the two. A Unix socket in the runtime folder would need no secret, but a home folder on a network may not hold
+one, its path may be too long, and Windows has none.
 """
 
 from __future__ import annotations
@@ -15,11 +21,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..store.private_directory import PrivateFolder
 
-SECRET_HEADER = "X-Ipyauth-Secret"
-"""Proves to the kernel's listener that the sender has read the hand-off file."""
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 QUERY_HEADER = "X-Ipyauth-Response-In"
 """The part of the URL in which the response stood: `query` or `fragment`."""
@@ -31,14 +38,39 @@ ABANDONED = 2 * 3600.0
 
 _PREFIX = "ipyauth-waiting-"
 _FILE_LIMIT = 1024
+_NONCE = 12
+"""Bytes of the nonce of AES-GCM (NIST SP 800-38D, 8.2), which stand before what is encrypted."""
+
+SEAL = _NONCE + 16
+"""Bytes by which sealing makes a content longer: the nonce, and the tag of AES-GCM."""
 
 
 @dataclass(frozen=True)
 class HandOff:
-    """The port of a kernel's listener, and the secret that the sender of a response needs."""
+    """The port of a kernel's listener, and the secret that only this kernel and its Jupyter server know."""
 
     port: int
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    def sealed(self, content: bytes, about: bytes) -> bytes:
+        """Return *content* encrypted for the other side, which must open it with the same *about*."""
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._cipher().encrypt(nonce, content, about)
+
+    def opened(self, sealed: bytes, about: bytes) -> bytes | None:
+        """Return the content of *sealed*; None if another secret sealed it, or it is about another thing."""
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            return self._cipher().decrypt(sealed[:_NONCE], sealed[_NONCE:], about)
+        except (InvalidTag, ValueError):  # ValueError: it is shorter than a nonce
+            return None
+
+    def _cipher(self) -> AESGCM:
+        # Imported here: a kernel that is not behind Jupyter never needs it.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(hashlib.sha256(self.secret.encode()).digest())
 
     def publish(self, state: str, folder: Path | None = None) -> Published:
         """Write the hand-off file for *state*, for the Jupyter server. `unpublish` of the result removes it.

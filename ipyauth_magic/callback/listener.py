@@ -56,9 +56,8 @@ class Listener:
         Raises:
             SignInFailed: Jupyter's runtime folder cannot be used.
         """
-        secret = self._handoff.secret if self._handoff else None
         paths = [urlsplit(self.route.listen_at or "").path]
-        self._receiver = Receiver(self.redirect_uri, paths, awaited, complete, secret)
+        self._receiver = Receiver(self.redirect_uri, paths, awaited, complete, self._handoff)
         if self._handoff is None:
             return
         try:
@@ -73,6 +72,16 @@ class Listener:
         if is_closed:
             published.unpublish()
 
+    def lead_to(self, link: str) -> str | None:
+        """Return a short address here that leads a browser of this machine to *link*, once; after `expect`.
+
+        Return None where that browser may not reach this listener.
+        """
+        route, receiver = self.route, self._receiver
+        if receiver is None or self.port is None or route.is_forwarded or route.bind or route.paste:
+            return None
+        return receiver.lead_to(link)
+
     def serve(self, failed: Callable[[BaseException], None]) -> None:
         """Begin to answer, after `expect`; *failed* is called if the server ends by an error."""
         receiver = self._receiver
@@ -85,7 +94,8 @@ class Listener:
 
         with self._lock:
             if self.port is not None and not self._is_closed:
-                self._server = Server(self._bound, receiver.answer, ended)
+                # --bind opens the port to others.
+                self._server = Server(self._bound, receiver.answer, ended, is_for_one_user=self.route.bind is None)
                 with _serving_lock:
                     _serving[self] = self.port
                 self._server.start()

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
+import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, field
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from dataclasses import asdict, dataclass, field, replace
+from http import HTTPStatus
+from urllib.parse import unquote_plus, unquote_to_bytes, urljoin, urlsplit
 
 from ..protocol.messages import MalformedResponse, parse_pasted, parse_response
 from ..protocol.tokens import Received
 from ..protocol.urls import origin_of
 from . import pages
-from .jupyter_handoff import HANDOVER_PATH
+from .jupyter_handoff import HANDOVER_PATH, HandOff
 
 FORM = "application/x-www-form-urlencoded"
+SEALED = "application/octet-stream"
+"""The content type of what Jupyter hands over, and of its answer."""
 
 _SIGNED_IN, _REFUSED = "signed-in", "refused"
 """Where a 303 leads to, beside the redirect URI."""
 
 ANOTHER_SIGN_IN = pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
+
+_RESPONSE = frozenset({"code", "error", "access_token", "id_token", "refresh_token", "response", "state"})
+"""Names of which a response has at least one (RFC 6749, 4.1.2 and 4.2.2; OpenID Connect Core, 3.2.2.5; JARM, 2.3)."""
 
 Complete = Callable[[Mapping[str, str]], pages.Outcome | None]
 """Takes the parameters of the response and returns what the tab is told; None if the sign-in needs none any more."""
@@ -32,7 +40,7 @@ class Request:
     Attributes:
         target: path and query, not decoded.
         is_navigation: a browser asks for a page that it will show.
-        secret: proves that the Jupyter server hands a response over.
+        is_of_another_user: a program of another user of this machine sent it.
         stood_in: `query` or `fragment`, where the page or the Jupyter server found the response.
     """
 
@@ -43,7 +51,7 @@ class Request:
     fetch_site: str = "same-origin"
     is_navigation: bool = False
     content_type: str = ""
-    secret: str = field(default="", repr=False)
+    is_of_another_user: bool = False
     stood_in: str = ""
     body: bytes = field(default=b"", repr=False)
 
@@ -60,6 +68,11 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
     is_last: bool = False
+
+    @property
+    def status_line(self) -> str:
+        """The status with its reason phrase."""
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class Receiver:
         paths: of the redirect URI; a proxy may strip the front of its path, or leave it.
         awaited: the response.
         complete: called with the parameters of each response that has the right state, without the state.
-        handoff_secret: known to the Jupyter server, which hands the response over; no other program is served then.
+        hand_off: shared with the Jupyter server, which hands the response over; no other program is served then.
     """
 
     def __init__(
@@ -98,23 +111,29 @@ class Receiver:
         paths: Collection[str],
         awaited: Awaited,
         complete: Complete,
-        handoff_secret: str | None = None,
+        hand_off: HandOff | None = None,
     ) -> None:
         self.origin = origin_of(redirect_uri)
         self._path = urlsplit(redirect_uri).path
         self._paths = frozenset(path or "/" for path in (self._path, *paths))
         self._awaited = awaited
         self._complete = complete
-        self._handoff_secret = handoff_secret
+        self._hand_off = hand_off
+        self._short_path = f"/sign-in/{secrets.token_urlsafe(16)}"
+        self._links: list[str] = []  # the one that the short path leads to, until a browser has followed it
         self._outcomes: dict[str, pages.Outcome] = {}  # by where a 303 leads to; they contain nothing that was sent
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to *request*."""
         path, _, query = request.target.partition("?")
-        if self._handoff_secret is not None:
-            return self._answer_jupyter(request, path, self._handoff_secret)
+        if request.is_of_another_user:
+            return _short(403, "This listener serves programs of its own user only.")
+        if self._hand_off is not None:
+            return self._answer_jupyter(request, path, self._hand_off)
         if request.host.lower() != self.origin.partition("://")[2]:
             return _short(400, "This listener serves one address only.")
+        if request.method == "GET" and path == self._short_path:
+            return self._lead()
         for name, outcome in self._outcomes.items():
             if request.method == "GET" and any(_same_path(path, urljoin(own, name)) for own in self._paths):
                 return _page(outcome, "outcome.js", _status(outcome))
@@ -125,6 +144,14 @@ class Receiver:
         if request.method == "POST":
             return self._answer_post(request)
         return Answer(405, (*pages.COMMON_HEADERS, ("Allow", "GET, POST")), b"")
+
+    def lead_to(self, link: str) -> str:
+        """Return an address of this listener that leads one browser to *link*, once.
+
+        All users of a machine can read the arguments of its processes. This address tells them nothing.
+        """
+        self._links[:] = [link]
+        return self.origin + self._short_path
 
     def take_pasted(self, text: str) -> pages.Outcome | None:
         """Take the response in *text*, the URL at which the user's browser ended, or the end of it.
@@ -138,23 +165,32 @@ class Receiver:
         outcome, is_ours = self._take(parameters, in_query)
         return None if is_ours else outcome
 
-    def _answer_jupyter(self, request: Request, path: str, secret: str) -> Answer:
-        """Take what the Jupyter server hands over; no other program can read the secret."""
-        is_known = hmac.compare_digest(request.secret.encode(), secret.encode())
-        if not is_known or request.method != "POST" or path != HANDOVER_PATH:
+    def _lead(self) -> Answer:
+        try:
+            link = self._links.pop()
+        except IndexError:
+            return _page(pages.USED, "outcome.js", 410)
+        return Answer(303, (*pages.COMMON_HEADERS, ("Location", link)), b"")
+
+    def _answer_jupyter(self, request: Request, path: str, hand_off: HandOff) -> Answer:
+        """Take what the Jupyter server hands over; no other program can seal it."""
+        is_sent_there = request.method == "POST" and path == HANDOVER_PATH
+        form = hand_off.opened(request.body, about=request.stood_in.encode()) if is_sent_there else None
+        if form is None:
             return _short(403, "This listener takes responses from the Jupyter server only.")
-        outcome, is_ours = self._take_form(request)
-        return _json(outcome, is_ours)
+        outcome, is_ours = self._take_form(replace(request, body=form))
+        sealed = hand_off.sealed(json.dumps(asdict(outcome)).encode(), about=request.body)
+        return Answer(_status(outcome), (*pages.COMMON_HEADERS, ("Content-Type", SEALED)), sealed, is_ours)
 
     def _answer_get(self, query: str) -> Answer:
         """Serve the relay page, or take the response in the query; some providers always put errors there."""
         if not query:
             return _page(pages.RELAY, "relay.js")
         try:
-            parameters = parse_response(query)
+            parameters = _parse_query(query)
         except MalformedResponse as error:
             return _page(pages.not_ours(str(error)), "outcome.js", 400)
-        if "state" not in parameters:
+        if parameters.keys().isdisjoint(_RESPONSE):
             return _page(pages.RELAY, "relay.js")
         outcome, is_ours = self._take(parameters, in_query=True)
         return _page(outcome, "outcome.js", _status(outcome), is_last=is_ours)
@@ -199,6 +235,30 @@ class Receiver:
         if outcome is None:
             return pages.not_ours("This sign-in has ended already."), False
         return outcome, True
+
+
+def refusal(status: int) -> Answer:
+    """Return the answer to a request that the server does not pass on, because it would answer *status* by itself."""
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return _short(status, "The body of the request is too large.")
+    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return _short(status, "The headers of the request are too large.")
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _short(status, "The request could not be answered.")
+    # Also in place of 501, for a transfer coding that is not supported: the client is at fault.
+    return _short(400, "The request is not valid HTTP.")
+
+
+def _parse_query(query: str) -> dict[str, str]:
+    """Return the parameters in *query*.
+
+    Raises:
+        MalformedResponse: as for `parse_response`, or parameters of a response are separated by `;`.
+    """
+    for name in re.findall("(?<=;)[^&;=]*(?==)", query):
+        if unquote_plus(name) in _RESPONSE:
+            raise MalformedResponse("This is not a provider's response.")
+    return parse_response(query)
 
 
 def _same_path(sent: str, path: str) -> bool:

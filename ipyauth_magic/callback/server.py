@@ -1,29 +1,23 @@
 """waitress on sockets that are bound already: it survives idle, dripping and many sockets, and ends by itself.
 
-All that depends on the insides of waitress stands in this file. `tests/magic/test_listener.py` speaks to it over raw
-sockets, and fails if a new waitress works otherwise.
+All that depends on the insides of waitress stands in this file and in `connection.py`. `tests/magic/test_listener.py`
+speaks to it over raw sockets, and fails if a new waitress works otherwise.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
-from http import HTTPStatus
 from typing import Any
 
-from .jupyter_handoff import QUERY_HEADER, SECRET_HEADER
+from .jupyter_handoff import QUERY_HEADER
 from .ports import BoundUri, stop_listening
 from .receiver import Answer, Request
 
 BODY_LIMIT = 64 * 1024
 """Bytes; a response with two large tokens has a tenth of it."""
-
-CONNECTIONS = 128
-"""Most connections held at once; beyond that, the oldest idle one is dropped."""
 
 CONNECTION_LIFETIME = 10
 """Seconds after which a connection without a whole request ends, however it drips."""
@@ -33,12 +27,6 @@ COMPLETION_LIMIT = 60.0
 
 TURN = 0.5
 """Seconds after which the loop looks at the latest whether it is to stop, where nothing wakes it."""
-
-_FIRST_BYTES = frozenset(bytes([byte]) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
-"""What an HTTP request begins with (RFC 9112, 2.2 lets an empty line go before it)."""
-
-_logger = logging.getLogger("ipyauth_magic.callback")
-_logger.addHandler(logging.NullHandler())
 
 
 class Server:
@@ -50,14 +38,20 @@ class Server:
         bound: listening sockets; the server closes them when it ends.
         answer: returns the answer to a request; called in one of two worker threads.
         ended: called at the end, with the error that ended the server, or None.
+        is_for_one_user: find out for each request whether a program of another user of this machine sent it.
     """
 
     def __init__(
-        self, bound: BoundUri, answer: Callable[[Request], Answer], ended: Callable[[BaseException | None], None]
+        self,
+        bound: BoundUri,
+        answer: Callable[[Request], Answer],
+        ended: Callable[[BaseException | None], None],
+        is_for_one_user: bool,
     ) -> None:
         self._bound = bound
         self._answer = answer
         self._ended = ended
+        self._is_for_one_user = is_for_one_user
         self._map: dict[int, Any] = {}
         self._servers: list[Any] = []
         self._dispatcher: Any = None
@@ -113,6 +107,8 @@ class Server:
     def _make(self) -> None:
         from waitress.server import create_server
 
+        from .connection import CONNECTIONS, LOGGER, Connection
+
         server = create_server(
             self._application,
             map=self._map,
@@ -128,12 +124,13 @@ class Server:
             log_socket_errors=False,
         )
         self._dispatcher = server.task_dispatcher
-        self._dispatcher.queue_logger = self._dispatcher.logger = _logger
+        self._dispatcher.queue_logger = self._dispatcher.logger = LOGGER
         # One for each socket; the map also holds the pipes by which workers wake the loop.
         self._servers = [part for part in self._map.values() if hasattr(part, "pull_trigger") and hasattr(part, "adj")]
         for part in self._servers:
-            part.logger = _logger
-            part.channel_class = _bounded_channel()
+            part.logger = LOGGER
+            part.channel_class = Connection
+            part.is_for_one_user = self._is_for_one_user
 
     def _serve(self) -> None:
         from waitress import wasyncore
@@ -175,7 +172,7 @@ class Server:
         """Answer one request (PEP 3333)."""
         answer = self._answer(_request(environ))
         headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
+        start_response(answer.status_line, headers)
         return _Body(answer.body, (lambda: self.stop(0.0)) if answer.is_last else (lambda: None))
 
 
@@ -192,6 +189,8 @@ class _Body:
 
 def _request(environ: dict[str, Any]) -> Request:
     """Return the request as it was sent: waitress folds slashes, and takes the path out of another host's address."""
+    from .connection import ANOTHER_USER
+
     return Request(
         method=environ["REQUEST_METHOD"],
         target=environ["REQUEST_URI"],
@@ -200,7 +199,7 @@ def _request(environ: dict[str, Any]) -> Request:
         fetch_site=environ.get("HTTP_SEC_FETCH_SITE", "same-origin"),
         is_navigation=environ.get("HTTP_SEC_FETCH_DEST") == "document",
         content_type=environ.get("CONTENT_TYPE", ""),
-        secret=environ.get(_variable(SECRET_HEADER), ""),
+        is_of_another_user=environ[ANOTHER_USER],
         stood_in=environ.get(_variable(QUERY_HEADER), ""),
         body=environ["wsgi.input"].read(BODY_LIMIT),
     )
@@ -209,40 +208,3 @@ def _request(environ: dict[str, Any]) -> Request:
 def _variable(header: str) -> str:
     """Return the name of *header* in a WSGI environment (PEP 3333)."""
     return f"HTTP_{header.upper().replace('-', '_')}"
-
-
-@cache
-def _bounded_channel() -> type:
-    from waitress.channel import HTTPChannel
-
-    class BoundedChannel(HTTPChannel):
-        """A connection whose time counts from its beginning, and that makes room when there are too many.
-
-        waitress's own clock is reset by every dripped byte, and at its limit it takes no new connection.
-        """
-
-        def __init__(self, server: Any, *args: Any, **kwargs: Any) -> None:
-            super().__init__(server, *args, **kwargs)
-            if len(server.active_channels) > CONNECTIONS:
-                oldest = next((each for each in server.active_channels.values() if not each.requests), self)
-                oldest.will_close = True
-
-        @property
-        def last_activity(self) -> float:
-            return float(self.creation_time)
-
-        @last_activity.setter
-        def last_activity(self, value: float) -> None:
-            pass
-
-        def writable(self) -> bool:
-            # A worker sends its answer itself, and wakes the loop after it. Until then the loop would spin.
-            return not self.requests and bool(super().writable())
-
-        def received(self, data: bytes) -> bool:
-            if self.request is None and data[:1] not in _FIRST_BYTES:
-                self.will_close = True  # TLS, or noise: no line end will follow
-                return False
-            return bool(super().received(data))
-
-    return BoundedChannel

@@ -76,7 +76,8 @@ class Redirect:
             self._check(self._check_redirect_uri, with_keys=False)
         self._listener.expect(awaited(request, self._endpoint), sign_in.complete)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
-        sign_in.show_link(request.url(self._endpoint))
+        link = request.url(self._endpoint)
+        sign_in.show_link(link, opened_at=self._listener.lead_to(link))
         self._listener.serve(sign_in.fail)
         if not is_ready:
             # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.

@@ -45,6 +45,7 @@ class Progress:
         redirect_uri: in use, with its real port; empty where there is none.
         route: how the response comes; None where none comes.
         url: the link for the user; None before it is known, and after the end.
+        opened_at: the address that a browser on this machine is started with, which leads to `url`; None for `url`.
         device: the code for another device, in the device flow.
         wants_browser: a browser is to be opened.
         why_no_browser: the reason, if none could be opened.
@@ -58,6 +59,7 @@ class Progress:
     redirect_uri: str = ""
     route: Route | None = None
     url: str | None = field(default=None, repr=False)
+    opened_at: str | None = field(default=None, repr=False)
     device: DeviceAuthorization | None = field(default=None, repr=False)
     wants_browser: bool = False
     why_no_browser: str | None = None
@@ -233,20 +235,21 @@ class SignIn:
         """
         self._end(error)
 
-    def show_link(self, url: str, device: DeviceAuthorization | None = None) -> None:
-        """Make *url* the link for the user, and open it in the browser if that is wanted."""
+    def show_link(self, url: str, device: DeviceAuthorization | None = None, opened_at: str | None = None) -> None:
+        """Make *url* the link for the user, and open it, or *opened_at*, in the browser if that is wanted."""
         with self._lock:
             if self.progress.is_over:
                 return
             code_ends_at = time.monotonic() + device.expires_in if device else math.inf
-            progress = self.progress = replace(self.progress, url=url, device=device, code_ends_at=code_ends_at)
+            shown = replace(self.progress, url=url, opened_at=opened_at, device=device, code_ends_at=code_ends_at)
+            progress = self.progress = shown
         self._open_link(progress)
         self._tell()
 
     def _open_link(self, progress: Progress) -> None:
         """Open the link if it is known and wanted; in the device flow, the user is on another device."""
         if progress.wants_browser and progress.url and not progress.device and progress.state is State.WAITING:
-            open_in_browser(progress.url, self._browser_opened)
+            open_in_browser(progress.opened_at or progress.url, self._browser_opened)
 
     def give_time(self, timeout: float, is_shared: bool = False) -> None:
         """Let the wait for the response end *timeout* seconds from now; not earlier than it did if it *is_shared*."""
@@ -292,7 +295,7 @@ class SignIn:
                 state = State.DONE if error is None else State.FAILED
                 self.tokens = tokens  # first: a caller that sees the state reads them without the lock
                 # State and nonce stand in the link, and a code in the device authorization.
-                self.progress = replace(self.progress, state=state, error=error, url=None, device=None)
+                self.progress = replace(self.progress, state=state, error=error, url=None, opened_at=None, device=None)
         # Also the second time: an interrupt may have cut the first one off here. The port first: `_tell` shows cards.
         self.response_source.close(linger=self._is_answered)
         self._tell()  # a program that ends now waits in `callback/listener.py` until the tab has its answer

@@ -61,6 +61,7 @@ class SignIn:
         cpu: of the processor, closing work included.
         to_browser: from the call to the start of the browser.
         to_token: from the response, sent to the listener, to the token.
+        led_in: for the local address that a browser is started with to lead to the link; 0 where it gets the link.
     """
 
     total: float
@@ -68,6 +69,7 @@ class SignIn:
     cpu: float
     to_browser: float
     to_token: float
+    led_in: float
 
 
 class Field:
@@ -99,13 +101,14 @@ class Field:
         result = contender.ask(do="sign_in", **circumstances)
         # The tab has its last page, and what has to be closed is closed: nothing runs into the next one's time.
         self._to_browser.send(b"{}")
-        responded_at = json.loads(self._to_browser.recv(100))["responded_at"]
+        browser = json.loads(self._to_browser.recv(200))
         time.sleep(0.03)
         if "failed" in result:
             return str(result["failed"])
         total = result["seconds"]
         cpu = contender.ask(do="cpu")["seconds"]
-        return SignIn(total, total - self._busy(), cpu, result["opened"], result["got_at"] - responded_at)
+        to_token = result["got_at"] - browser["responded_at"]
+        return SignIn(total, total - self._busy(), cpu, result["opened"], to_token, browser["led_in"])
 
     def _busy(self) -> float:
         with urllib.request.urlopen(f"{self._url}/busy") as answer:

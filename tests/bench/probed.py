@@ -14,6 +14,8 @@ import webbrowser
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.scripted_browser import link_behind
+
 from .contenders import CLIENT_ID, HTTPS
 
 SCOPES = ["openid", "profile", "read:usual-fruit"]
@@ -134,8 +136,8 @@ class ToldBrowser(webbrowser.BaseBrowser):
         self._tell = tell
 
     def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
-        """Tell *url*."""
-        self._tell(opened=url)
+        """Tell *url*, or the link that it leads to."""
+        self._tell(opened=link_behind(url))
         return True
 
 

@@ -75,6 +75,8 @@ class QuickBrowser:
         self._provider: Connection | None = None
         self.responded_at = 0.0
         """The moment at which the listener was sent the last response."""
+        self.led_in = 0.0
+        """The seconds that the last local address took to lead to its link; 0 if there was none."""
 
     def follow(self, url: str, relay: str, user: float, idle: float) -> None:
         """Follow *url* to the end.
@@ -85,7 +87,10 @@ class QuickBrowser:
             user: seconds that the user takes at the provider.
             idle: seconds for which a connection to the callback port is held without a word, opened before any other.
         """
-        parts = urlsplit(url)
+        started = time.perf_counter()
+        link = self._link_behind(url)
+        self.led_in = time.perf_counter() - started if link != url else 0.0
+        parts = urlsplit(link)
         if self._provider is None or self._provider.netloc != parts.netloc:
             self._provider = Connection(parts.netloc)
         time.sleep(user)
@@ -115,6 +120,18 @@ class QuickBrowser:
         finally:
             listener.close()
 
+    @staticmethod
+    def _link_behind(url: str) -> str:
+        """Return the link that *url* leads to if it is an address of the listener, else *url*."""
+        parts = urlsplit(url)
+        if parts.query:  # a link to the provider has parameters
+            return url
+        listener = Connection(parts.netloc)
+        try:
+            return listener.send("GET", parts.path)[0]["location"]
+        finally:
+            listener.close()
+
 
 def _serve(told: socket.socket) -> None:
     browser = QuickBrowser()
@@ -125,7 +142,7 @@ def _serve(told: socket.socket) -> None:
             with suppress(OSError):  # a listener that gave up; its own process tells
                 browser.follow(**order)
         else:  # "are you done?"
-            told.sendto(json.dumps({"responded_at": browser.responded_at}).encode(), sender)
+            told.sendto(json.dumps({"responded_at": browser.responded_at, "led_in": browser.led_in}).encode(), sender)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def sections(rounds: int, names: Sequence[str], slow_rounds: int) -> list[Sectio
         warm |= _in_turn(field, {name: each for name, each in contenders.items() if name not in quick}, slow_rounds)
         usual = {name: median(times, lambda each: each.total) for name, times in warm.items()}
         real = {name: each for name, each in contenders.items() if name not in (FLOOR, REQUESTS_AUTH_CELL)}
-        found = [_warm(warm), _again(real)]
+        found = [_warm(warm), _led(warm), _again(real)]
         idle = _in_turn(field, real, slow_rounds, idle=IDLE)
         found.append(_added(f"an idle socket held {IDLE:g} s on the port", idle, usual))
         slow = _in_turn(field, real, slow_rounds, comes_back_after=SLOW_OPEN)
@@ -73,6 +73,16 @@ def _warm(measured: Measured) -> Section:
         limit = f"<= {WARM_LIMIT:g}" if name in OURS else ""
         holds = not limit or ratio is None or ratio <= WARM_LIMIT
         found.rows.append(Row(name, [milliseconds(each) for each in (total, *others)], ratio, limit, holds))
+    return found
+
+
+def _led(measured: Measured) -> Section:
+    found = Section("Of it, the address that leads to the link", ["ms"])
+    found.note = "the browser is started with a local address, so that no parameter of the request is in `ps`"
+    for name, times in measured.items():
+        if name in OURS:
+            seconds = median(times, lambda each: each.led_in)
+            found.rows.append(Row(name, [failure(times) if seconds is None else milliseconds(seconds)]))
     return found
 
 

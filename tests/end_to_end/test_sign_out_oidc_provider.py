@@ -14,6 +14,7 @@ from ipyauth_magic.provider.provider import Provider
 from tests.support.auths import tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor, hidden_fields
+from tests.support.scripted_browser import link_behind
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def alice(visitor: ProviderVisitor, monkeypatch: pytest.MonkeyPatch) -> Iterator
     browser = ProviderBrowser(visitor)
 
     def open_link(url: str, new: int = 0) -> bool:
-        if "response_type=" in url:
+        if "response_type=" in (url := link_behind(url)):
             return bool(browser.open_in_thread(url))
         browser.opened.append(url)
         return True

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from fruit_service.issuer.server import LocalIssuer
+from ipyauth_magic.callback.jupyter_handoff import HandOff
 from tests.service.running import running_service
 from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
@@ -182,6 +183,27 @@ def test_a_response_that_nobody_waits_for(notebook: Notebook, site: Site) -> Non
     page.locator("main.failed").wait_for()
     assert "No notebook of this server is waiting for it" in page.locator("main").inner_text()
     assert page.url == site.redirect_uri
+
+
+def test_a_program_at_the_port_of_a_dead_kernel_gets_nothing(
+    notebook: Notebook, server: JupyterLab, site: Site
+) -> None:
+    """The kernel left its file behind. The tab is not told that the sign-in ended well."""
+    response = "state=of-a-dead-kernel&access_token=the-token"
+    with serving() as impostor, notebook.context.expect_page() as opening:
+        impostor.answers["/handover"] = (200, {}, b'{"outcome": "done", "title": "You are signed in", "message": ""}')
+        left = HandOff(int(impostor.url.rpartition(":")[2]))
+        published = left.publish("of-a-dead-kernel", server.folder / "runtime")
+        notebook.page.evaluate("url => { window.open(url) }", f"{site.redirect_uri}#{response}")
+        page = opening.value
+        page.locator("main.failed").wait_for()
+        published.unpublish()
+    assert "did not report how the sign-in ended" in page.locator("main").inner_text()
+    assert impostor.asked == ["/handover"]
+    got = b"".join([*impostor.bodies, repr(impostor.headers).encode()])
+    assert [each for each in (response, "the-token", "of-a-dead-kernel", left.secret) if each.encode() in got] == []
+    [sealed] = impostor.bodies
+    assert left.opened(sealed, about=b"fragment") == response.encode()
 
 
 def test_the_wait_ends_with_the_kernel(notebook: Notebook, server: JupyterLab, site: Site) -> None:

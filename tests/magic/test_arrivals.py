@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,14 @@ def listening(
         opened.join()
 
 
-def hand_over(hand_off: HandOff, body: str = BODY, **changed: str) -> Answer:
-    """Do what the Jupyter server does, but for what is *changed*."""
-    headers = {"Content-Type": FORM, "X-Ipyauth-Secret": hand_off.secret, "X-Ipyauth-Response-In": "fragment"}
-    sent = headers | {name.replace("_", "-"): value for name, value in changed.items()}
-    return send("POST", f"http://127.0.0.1:{hand_off.port}/handover", body, sent)
+def hand_over(
+    hand_off: HandOff, body: str = BODY, about: str = "fragment", said: str | None = None, path: str = "/handover"
+) -> Answer:
+    """Do what the Jupyter server does, and open the kernel's answer; *said* in place of what the seal is *about*."""
+    sealed = hand_off.sealed(body.encode(), about.encode())
+    headers = {"Content-Type": "application/octet-stream", "X-Ipyauth-Response-In": about if said is None else said}
+    answer = send("POST", f"http://127.0.0.1:{hand_off.port}{path}", sealed, headers)
+    return replace(answer, body=hand_off.opened(answer.body, about=sealed) or answer.body)
 
 
 def meeting() -> HandOff:
@@ -75,16 +79,17 @@ def test_jupyter_hands_a_response_over(folder: Path) -> None:
 
 
 def test_what_jupyter_did_not_hand_over_is_refused(folder: Path) -> None:
-    """Another secret, none, another path or method, another state; and the wait goes on."""
+    """Sealed by another secret, or not at all, another path or method, another state; and the wait goes on."""
     with listening(AT_JUPYTER, JUPYTER) as (_, waiting):
         hand_off = meeting()
         origin = f"http://127.0.0.1:{hand_off.port}"
-        secret = {"X-Ipyauth-Secret": hand_off.secret, "Content-Type": FORM}
-        assert hand_over(hand_off, X_Ipyauth_Secret="another").status == 403
-        assert hand_over(hand_off, X_Ipyauth_Secret="").status == 403
-        assert send("POST", f"{origin}/callback/", BODY, secret).status == 403
+        for body in (BODY, "", "short", "x" * 200):
+            assert send("POST", f"{origin}/handover", body, {"Content-Type": FORM}).status == 403
+        assert hand_over(HandOff(hand_off.port)).status == 403
+        assert hand_over(hand_off, said="query").status == 403
+        assert hand_over(hand_off, path="/callback/").status == 403
         assert send("POST", f"{origin}/callback/", BODY, {"Origin": "http://localhost:8888"}).status == 403
-        assert send("GET", f"{origin}/handover", None, secret).status == 403
+        assert send("GET", f"{origin}/handover").status == 403
         assert send("GET", f"{origin}/callback/?{BODY}").status == 403
         assert hand_over(hand_off, "state=another&x=1").status == 400
         assert hand_over(hand_off, "x").status == 400
@@ -99,7 +104,7 @@ def test_a_token_never_comes_in_a_query(folder: Path, where: str, error: str | N
     """Jupyter tells where it stood; only a response that was asked for there may come so."""
     with listening(AT_JUPYTER, JUPYTER) as (_, waiting):
         waiting.verify.set()
-        hand_over(meeting(), X_Ipyauth_Response_In=where)
+        hand_over(meeting(), about=where)
         waiting.join()
         assert waiting.parameters is not None
         assert waiting.parameters.get("error") == error

@@ -31,6 +31,7 @@ from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.session import Session
 from ipyauth_magic.flows.sign_in import Progress, SignIn
 from ipyauth_magic.protocol.tokens import AccessToken, TokenSet
+from ipyauth_magic.protocol.urls import origin_of
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.provider.threads import Waiters, Wakeup
 from ipyauth_magic.settings import parameters
@@ -39,7 +40,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from tests.support.attempts import Attempt
 from tests.support.auths import card_of, is_good, sign_in_of, source_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
-from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_browser import ScriptedBrowser, query_of
 from tests.support.threads import joined, wait_for
 from tests.support.web import Web, serving
 
@@ -398,6 +399,21 @@ def test_unattended_and_the_browser_does_not_start(
     with pytest.raises(NobodyCanAnswer, match="did not start"):
         Auth(params()).sign_in()
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(("flow", "names"), [("code", 3), ("implicit", 2)])
+def test_the_browser_is_started_with_an_address_that_tells_nothing(
+    flow: str, names: int, params: MakeParams, user_browser: ScriptedBrowser
+) -> None:
+    """All users of a machine can read it in the process list; it leads to the link, which the card shows."""
+    Auth(params(), flow=flow).sign_in(force=True)
+    [started], [link] = user_browser.started, user_browser.opened
+    asked = query_of(link)
+    secrets = [asked[name] for name in ("state", "nonce", "code_challenge") if name in asked]
+    assert len(secrets) == names
+    assert "?" not in started
+    assert [secret for secret in secrets if secret in started] == []
+    assert origin_of(started) == origin_of(asked["redirect_uri"])
 
 
 @pytest.mark.parametrize("timeout", [0, -3, float("inf"), float("nan"), 1e10])

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from ipyauth_magic.callback.environment import own_server, this_environment
-from ipyauth_magic.callback.jupyter_handoff import ABANDONED, HandOff, lookup, publish_server, server_hands_over
+from ipyauth_magic.callback.jupyter_handoff import (
+    ABANDONED,
+    SEAL,
+    HandOff,
+    lookup,
+    publish_server,
+    server_hands_over,
+)
 from ipyauth_magic.callback.routes import JupyterServer
 
 STATE = "a-state-that-nobody-guesses"
@@ -52,6 +59,20 @@ def test_each_secret_is_its_own_and_does_not_show() -> None:
     assert one.secret != other.secret
     assert len(one.secret) >= 43
     assert one.secret not in repr(one)
+
+
+def test_only_the_two_who_know_the_secret_read_what_is_handed_over() -> None:
+    """A copy of it, sent as the answer, is no answer; neither is one about another response."""
+    hand_off = HandOff(1)
+    sealed = hand_off.sealed(b"state=abc&code=def", about=b"fragment")
+    assert b"state" not in sealed
+    assert len(sealed) == len(b"state=abc&code=def") + SEAL
+    assert hand_off.opened(sealed, about=b"fragment") == b"state=abc&code=def"
+    assert HandOff(1).opened(sealed, about=b"fragment") is None
+    assert hand_off.opened(sealed, about=b"query") is None
+    assert hand_off.opened(sealed, about=sealed) is None
+    for noise in (b"", b"short", sealed[:-1], sealed + b"x", bytes(100)):
+        assert hand_off.opened(noise, about=b"fragment") is None
 
 
 def test_it_goes_with_its_process(folder: Path) -> None:

@@ -21,11 +21,14 @@ import pytest
 from waitress import wasyncore
 
 from ipyauth_magic.callback import pages, server
+from ipyauth_magic.callback.connection import Connection
 from ipyauth_magic.callback.listener import Listener
+from ipyauth_magic.callback.listener import open_listener as opened_by_route
 from ipyauth_magic.callback.receiver import Awaited
+from ipyauth_magic.callback.routes import Environment, JupyterServer, routes_to
 from ipyauth_magic.errors import InvalidResponse
 from tests.support.listening import Waiting, open_listener
-from tests.support.ports import is_free, wait_until_free
+from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import FORM, Answer, send
 
 STATE = "the-right-state"
@@ -210,6 +213,93 @@ def test_a_token_in_the_query_is_not_taken(listener: Listener, waiting: Waiting)
     assert waiting.parameters["error"] == "invalid_response_mode"
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 200),
+        ("?", 200),
+        ("?utm_source=x&lang=en", 200),
+        ("?note=a;b", 200),
+        ("?code=x", 400),
+        ("?c%6Fde=x", 400),
+        ("?error=access_denied", 400),
+        ("?access_token=x", 400),
+        ("?id_token=x&utm=1", 400),
+        ("?response=x", 400),
+        (f"?code=x&state={STATE}x", 400),
+        (f"?code=x;state={STATE}", 400),
+        (f"?state={STATE};code=x", 400),
+        (f"?utm=1;code=x;state={STATE}", 400),
+        (f"?utm=1;c%6fde=x;state={STATE}", 400),
+        (f"?state={STATE}&utm=1;code=x", 400),
+    ],
+)
+def test_a_part_of_a_response_without_its_state_is_no_page(
+    listener: Listener, waiting: Waiting, query: str, status: int
+) -> None:
+    """Nor is a response whose parameters other marks separate; any other query gets the page, and the wait goes on."""
+    waiting.verify.set()
+    answer = send("GET", listener.redirect_uri + query)
+    assert (answer.status, "location.hash" in answer.text) == (status, status == 200)
+    assert waiting.parameters is None
+
+
+def test_a_short_address_leads_to_the_link_once(listener: Listener, waiting: Waiting) -> None:
+    """It tells nothing itself, and no other address leads there."""
+    link = "https://issuer.test/authorize?state=secret&nonce=secret"
+    short = listener.lead_to(link)
+    assert short is not None
+    assert short.startswith(origin(listener))
+    assert "secret" not in short
+    assert send("GET", short[:-1]).status == 404
+    assert send("POST", short).status == 404
+    assert send("GET", short, headers={"Host": "evil.test"}).status == 400
+    first, second = send("GET", short), send("GET", short)
+    assert (first.status, first.headers["Location"], first.body) == (303, link, b"")
+    assert (first.headers["Cache-Control"], first.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    assert second.status == 410
+    assert "Follow the link in your notebook" in second.text
+    assert "secret" not in second.text
+    assert waiting.parameters is None
+
+
+def test_each_short_address_is_its_own() -> None:
+    """128 random bits."""
+    with (
+        served("http://127.0.0.1:0/callback/", Awaited(STATE)) as (one, _),
+        served("http://127.0.0.1:0/callback/", Awaited(STATE)) as (other, _),
+    ):
+        paths = {urlsplit(str(each.lead_to("https://issuer.test/"))).path for each in (one, other)}
+    assert len(paths) == 2
+    assert all(len(path.rpartition("/")[2]) == 22 for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "where", "options"),
+    [
+        ("http://127.0.0.1:{port}/callback/", Environment(), {"paste": True}),
+        ("http://127.0.0.1:{port}/callback/", Environment(), {"bind": "0.0.0.0"}),
+        ("http://127.0.0.1:{port}/callback/", Environment(host="Google Colab"), {}),
+        ("https://hub.example/user/ada/proxy/{port}/callback/", Environment(), {}),
+        ("http://localhost:8888/callback/", Environment(JupyterServer(8888, "/", hands_over=True)), {}),
+        ("https://app.example/cb", Environment(), {}),
+    ],
+)
+def test_where_the_browser_may_not_reach_us_it_gets_the_link_itself(
+    redirect_uri: str,
+    where: Environment,
+    options: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind a proxy or a Jupyter server, with --bind, and where the user may have to paste the response."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    opened = opened_by_route(routes_to([redirect_uri.format(port=free_port())], where, **options))
+    Waiting(opened, Awaited(STATE))
+    assert opened.lead_to("https://issuer.test/") is None
+    opened.join()
+
+
 @pytest.mark.parametrize("query", ["?utm=1", "?x", "?error=access_denied&state=wrong", "?state=a&state=a", "?error=x"])
 def test_other_queries_do_not_end_the_wait(listener: Listener, waiting: Waiting, query: str) -> None:
     """Noise, another sign-in's answer, a parameter twice."""
@@ -273,6 +363,43 @@ def test_bytes_that_are_no_text_get_a_short_answer(listener: Listener, capfd: py
         with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
             connection.sendall(request % (port, header))
             assert connection.recv(64).split()[1] in (b"400", b"403", b"415")
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "status"),
+    [
+        ("GET http://[::1 HTTP/1.1", "", 400),
+        ("POST /callback/ HTTP/1.1", "Transfer-Encoding: gzip", 400),
+        ("POST /callback/ HTTP/1.1", "Transfer-Encoding: gzip, chunked", 400),
+        ("POST /callback/ HTTP/1.1", f"Content-Length: {'9' * 5000}", 400),
+        ("POST /callback/ HTTP/1.1", "Content-Length: -1", 400),
+        ("POST /callback/ HTTP/1.1", "Content-Length: 99999999", 413),
+        ("GET /callback/ HTTP/1.1", "X-A: {filling}", 431),
+        ("GET /callback/ HTTP/1.1", "no header", 400),
+        ("GET  HTTP/1.1", "", 400),
+    ],
+)
+@pytest.mark.usefixtures("waiting")
+def test_a_broken_request_gets_a_short_answer(
+    listener: Listener, capfd: pytest.CaptureFixture[str], request_line: str, header: str, status: int
+) -> None:
+    """In our own words, and not kept; nothing is printed in the notebook."""
+    parts = urlsplit(listener.redirect_uri)
+    lines = [request_line, f"Host: {parts.netloc}", *([header] if header else []), "", ""]
+    filling = "a" * (32 * 1024 - len("\r\n".join(lines)) + len("{filling}"))  # no byte more: closing would reset it
+    with socket.create_connection(("127.0.0.1", int(parts.port or 0)), timeout=20) as connection:
+        connection.sendall("\r\n".join(lines).replace("{filling}", filling).encode())
+        received = b""
+        while more := connection.recv(65536):
+            received += more
+    head, _, body = received.decode().partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.0 {status} ") or head.startswith(f"HTTP/1.1 {status} ")
+    assert "Cache-Control: no-store" in head
+    assert re.fullmatch(r"The [a-zA-Z ]+\.", body)
+    assert "waitress" not in head
+    assert send("GET", listener.redirect_uri).status == 200
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
 
@@ -393,7 +520,7 @@ def test_slow_connections_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_loop_rests_while_a_worker_sends_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waitress would ask the system all the time whether it may send too, and slow the worker down."""
-    channel = server._bounded_channel()
+    channel = Connection
     send, turns = channel.send, []
 
     def send_slowly(self: Any, *args: Any, **kwargs: Any) -> Any:

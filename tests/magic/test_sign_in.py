@@ -129,6 +129,21 @@ def test_the_port_is_given_back_before_anything_is_shown() -> None:
     assert closed_when_shown == [True]
 
 
+@pytest.mark.parametrize("first", ["link", "browser"])
+def test_a_browser_is_started_with_the_short_address_if_there_is_one(opened: list[str], first: str) -> None:
+    """Whether the browser is wanted before the link is known or after it; the link stays what is shown."""
+    sign_in = SignIn(Source(), 300)
+    if first == "browser":
+        sign_in.start(open_browser=True)
+    sign_in.show_link("https://issuer.test/?state=x", opened_at="http://127.0.0.1/sign-in/y")
+    sign_in.start(open_browser=True)
+    assert opened == ["http://127.0.0.1/sign-in/y"]
+    assert sign_in.progress.url == "https://issuer.test/?state=x"
+    assert "sign-in/y" not in repr(sign_in.progress)
+    sign_in.cancel(SignInCancelled())
+    assert (sign_in.progress.url, sign_in.progress.opened_at) == (None, None)
+
+
 def test_the_tokens_are_there_when_the_state_is_done() -> None:
     """A caller that sees the state reads them without the lock."""
 

@@ -23,7 +23,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_browser import ScriptedBrowser, link_behind
 
 
 class Person:
@@ -36,6 +36,7 @@ class Person:
 
     def open(self, url: str, new: int = 0) -> bool:
         """Open *url*; what a real browser does in another process happens in a thread."""
+        url = link_behind(url)
         self.opened.append(url)
         if "/authorize?" not in url:
             self.browser.open(url)

@@ -6,11 +6,12 @@ import sys
 from urllib.parse import urlsplit
 
 from tests.support.form_browser import FormBrowser
-from tests.support.scripted_browser import Answer, send
+from tests.support.scripted_browser import Answer, link_behind, send
 
 
 def sign_in(url: str) -> Answer:
     """Follow the sign-in link *url*; return what the tab shows in the end, if the response comes in the query."""
+    url = link_behind(url)
     parts = urlsplit(url)
     browser = FormBrowser(f"{parts.scheme}://{parts.netloc}/").open(url).press("Alice").press("Allow")
     assert browser.arrival is not None

@@ -80,7 +80,7 @@ class ProviderBrowser(ScriptedBrowser):
 
     def open(self, url: str) -> Answer:
         """Open *url*, sign in, and go where the provider sends the browser."""
-        self.opened.append(url)
+        url = self.led_from(url)
         end = self._visitor.visit(url)
         if isinstance(end, str):
             return self.arrive(end)

@@ -50,6 +50,8 @@ class ScriptedBrowser:
         change: alters the response's parameters before they reach the listener, as an attacker or a bad provider would.
         before: called with the redirect's URL before it is followed, to make noise.
         idle_socket: hold a connection open to the callback port and say nothing on it.
+        opened: the links that were followed.
+        started: the same, as the program got them: a short address of the listener may lead to a link.
     """
 
     change: Callable[[dict[str, str]], dict[str, str]] = lambda parameters: parameters
@@ -58,16 +60,25 @@ class ScriptedBrowser:
     answers: list[Answer] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
     tabs: list[threading.Thread] = field(default_factory=list)
 
     def open(self, url: str) -> Answer:
         """Open *url* and follow it to the end; the last answer is what the tab shows."""
-        self.opened.append(url)
+        url = self.led_from(url)
         answer = send("GET", url)
         if answer.status == 200 and "form" in answer.text:
             return self.submit(url, answer)
         location = answer.headers["Location"]
         return self.arrive(location)
+
+    def led_from(self, url: str) -> str:
+        """Note that *url* was opened, and return the link that it leads to."""
+        self.started.append(url)
+        self.opened.append(url)
+        link = link_behind(url)
+        self.opened[self.opened.index(url)] = link
+        return link
 
     def open_in_thread(self, url: str) -> threading.Thread:
         """Open *url* while the caller goes on."""
@@ -142,6 +153,11 @@ class _Form(html.parser.HTMLParser):
             self.action = values["action"]
         if tag == "input" and values.get("name"):
             self.fields[values["name"]] = values.get("value", "")
+
+
+def link_behind(url: str) -> str:
+    """Return the link that *url* leads to if it is a short address of a listener, else *url*."""
+    return send("GET", url).headers["Location"] if urlsplit(url).path.startswith("/sign-in/") else url
 
 
 def query_of(url: str) -> dict[str, str]:

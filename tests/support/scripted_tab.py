@@ -2,7 +2,8 @@
 
 The folder in SCRIPTED_TAB holds `change.json`, the parameters to change in the response (null takes one away), and
 gets `secrets.txt`, a line for each value that nobody may see afterwards, `opened.txt`, a line for each link
-(of a sign-in without its query), and `page.txt`, what the last tab showed in the end.
+(of a sign-in without its query), `arguments.txt`, what each tab was started with, and `page.txt`, what the last tab
+showed in the end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.support.scripted_browser import ScriptedBrowser, query_of, send
+from tests.support.scripted_browser import ScriptedBrowser, link_behind, query_of, send
 
 FOLDER = "SCRIPTED_TAB"
 
@@ -27,6 +28,9 @@ def main(url: str) -> None:
         changed = parameters | changes
         return {name: value for name, value in changed.items() if value is not None}
 
+    with (folder / "arguments.txt").open("a") as file:
+        file.write(f"{url}\n")
+    url = link_behind(url)
     asked = query_of(url)
     is_sign_in = "state" in asked
     with (folder / "opened.txt").open("a") as file:

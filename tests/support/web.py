@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Web:
-    """What a test's server was asked, and what it answers: status, headers and body by path."""
+    """What a test's server was asked and sent, and what it answers: status, headers and body by path."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     answers: dict[str, tuple[int, Mapping[str, str], bytes | Callable[[], Iterator[bytes]]]] = field(
         default_factory=dict
     )
@@ -28,7 +29,7 @@ def serving() -> Iterator[Web]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            web.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.do_GET()
 
         def do_GET(self) -> None:

@@ -22,6 +22,7 @@ class Outcome:
 
 RELAY = Outcome("waiting", "Signing in…", "Passing the provider's response to your notebook.")
 DONE = Outcome("done", "You are signed in", "You can close this tab and go back to your notebook.")
+USED = Outcome("failed", "This address has been used", "It works once. Follow the link in your notebook.")
 
 
 def failed(message: str) -> Outcome:
