@@ -54,7 +54,8 @@ STORIES = {
         "401.*The access token is for another audience",
         "Signed in as bob",
         r"'quince'\], 403\)",
-        "fruit_token, fruit +alice, api/fruit,.*market_token, market +alice, api/market,.*bobs_token, bob +bob,",
+        r"fruit_token, fruit +alice, auth0\|alice, api/fruit,.*market_token, market +alice, auth0\|alice, api/market,.*"
+        r"bobs_token, bob +bob, auth0\|bob,",
     ),
     "renewal.ipynb": (
         "Signed in as alice.*then renewed by itself",
