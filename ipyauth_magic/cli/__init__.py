@@ -67,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def _login(command: Command) -> int:
     outlasts_this_process = command.store[0] not in ("memory", "none")
     if outlasts_this_process:
-        command.kept.check_place()  # else the tokens of a sign-in would be lost
+        will_ask = command.options.force or not command.kept.is_good
+        command.kept.check_place(is_to_save=will_ask)  # else the tokens of a sign-in would be lost
     command.ask()
     if outlasts_this_process and not command.authenticator.source.is_stored:
         say("The tokens could not be kept, so no other command will find them.")

@@ -156,6 +156,7 @@ class Authenticator:
             InvalidParams: the response mode does not go with any route of the response.
         """
         routes = self.routes()
+        self.source.try_place()
         SESSION.release_ports(routes, but_for=self.sign_in)
         with self._lock:
             sign_in = self.sign_in

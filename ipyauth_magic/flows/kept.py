@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from ..errors import NotSignedIn, StoreBusy
 from ..protocol.tokens import TokenSet
 from ..store import Store, StoreFailed
+from ..store.fallback import FallbackStore
+from ..store.fork import fit_for_child, without_refresh_token
 
 
 class Kept:
@@ -22,6 +24,7 @@ class Kept:
     Attributes:
         tokens: those here, ended or not.
         is_stored: the store has taken them, or given them, so that they can be missing from it later.
+        is_parents: this process was forked, and its parent alone renews the tokens, unless both share the store.
     """
 
     def __init__(self, store: Store, key: str, changed: Callable[[], None]) -> None:
@@ -30,6 +33,14 @@ class Kept:
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False
+        self.is_parents = False
+        fit_for_child(self)
+
+    def forked(self) -> None:
+        """Leave the refresh token to the parent; a store that both share still gives it, to one of them at a time."""
+        own = self.tokens
+        if own is not None and own.refresh_token is not None:
+            self.tokens, self.is_parents = without_refresh_token(own), True
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the key alone.
@@ -47,6 +58,11 @@ class Kept:
         """
         stored, own = self._store.load(self._key), self.tokens
         return stored if own is None or stored is None or is_same_user(stored, own) else None
+
+    @property
+    def place(self) -> FallbackStore | None:
+        """The place outside this process; None where the store is another one."""
+        return self._store if isinstance(self._store, FallbackStore) else None
 
     def adopt(self) -> None:
         """Take over what the store keeps, if it can be asked."""
@@ -74,6 +90,7 @@ class Kept:
         """Keep the *tokens* of a new sign-in, here and in the store; if the store raises, neither."""
         with self._locked_if_can_be():
             self.is_stored = self._store.save(self._key, tokens)
+            self.is_parents = False
             self.set(tokens)
 
     def replace(self, tokens: TokenSet) -> None:
