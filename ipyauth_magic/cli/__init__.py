@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_intermixed_args(arguments)
+    command = None
     try:
         check_options(options)
         if options.raw and options.command != "token":
@@ -38,8 +39,8 @@ def _run(arguments: Sequence[str]) -> int:
         command = Command(options, arguments)
         return _COMMANDS[options.command](command)
     except KeyboardInterrupt:
-        signs_in = options.command in ("login", "token")
-        say("The sign-in was interrupted; the port is free again." if signs_in else "Interrupted.")
+        has_asked = command is not None and command.has_asked
+        say("The sign-in was interrupted; the port is free again." if has_asked else "Interrupted.")
         return INTERRUPTED
     except (BadOption, InvalidParams) as error:
         say(str(error))
