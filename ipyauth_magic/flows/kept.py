@@ -24,11 +24,13 @@ class Kept:
     Attributes:
         tokens: those here, ended or not.
         is_stored: the store has taken them, or given them, so that they can be missing from it later.
+        place: the store, if it is one outside this process that may fail.
         is_parents: this process was forked, and its parent alone renews the tokens, unless both share the store.
     """
 
     def __init__(self, store: Store, key: str, changed: Callable[[], None]) -> None:
         self._store = store
+        self.place = store if isinstance(store, FallbackStore) else None
         self._key = key
         self._changed = changed
         self.tokens: TokenSet | None = None
@@ -58,11 +60,6 @@ class Kept:
         """
         stored, own = self._store.load(self._key), self.tokens
         return stored if own is None or stored is None or is_same_user(stored, own) else None
-
-    @property
-    def place(self) -> FallbackStore | None:
-        """The place outside this process; None where the store is another one."""
-        return self._store if isinstance(self._store, FallbackStore) else None
 
     def adopt(self) -> None:
         """Take over what the store keeps, if it can be asked."""

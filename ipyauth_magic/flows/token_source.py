@@ -53,6 +53,9 @@ class TokenSource:
         changed: called when the tokens here have changed, from any thread, perhaps with the store locked; it must not
             block.
         now: the time.
+
+    Attributes:
+        place: the store outside this process, to be tried out before the user signs in; None where it is another one.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class TokenSource:
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
         self._kept = Kept(store, store_key(params, grant.store_name), changed)
+        self.place = self._kept.place
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now
 
@@ -100,11 +104,6 @@ class TokenSource:
         """Whether the place itself has taken the tokens, so that equal sign-ins find them."""
         return self._kept.is_stored
 
-    def try_place(self) -> None:
-        """Let the store warn before the user signs in, and not afterwards, if it will not keep the tokens."""
-        if (place := self._kept.place) is not None:
-            run_in_thread(place.warn_if_it_fails, "ipyauth-store", daemon=False)
-
     def check_place(self, is_to_save: bool = False) -> None:
         """Check that the store can be asked; *is_to_save*: and that it takes what it is given.
 
@@ -115,8 +114,8 @@ class TokenSource:
         try:
             with suppress(BadRecord):  # the next sign-in replaces it
                 self._kept.load()
-            if is_to_save and (place := self._kept.place) is not None:
-                run_in_thread(place.try_out, "ipyauth-store", daemon=False)
+            if is_to_save and self.place is not None:
+                self.place.try_out()
         except StoreFailed as failure:
             reason = f"it is locked, broken, or not yours to write ({failure})"
             raise StoreUnavailable(failure.store, reason) from None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ..errors import StoreBusy
 from ..protocol.tokens import AccessToken, IdToken, TokenSet
+from ..provider.threads import run_in_thread
 from . import Store, StoreFailed
 from .memory import MemoryStore
 from .warning import Warn, issue_warning, warn_once
@@ -83,6 +84,9 @@ class FallbackStore:
             StoreFailed: the place does not take it.
             StoreBusy: another process tries the place out, and hangs.
         """
+        run_in_thread(self._try_out, "ipyauth-store", daemon=False)
+
+    def _try_out(self) -> None:
         with self._store.lock(_TRIAL):
             self._store.save(_TRIAL, _NO_TOKENS)
             self._store.forget(_TRIAL)

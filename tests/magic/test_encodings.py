@@ -27,6 +27,10 @@ SCRIPT = """
 %token --config
 auth.show()
 auth
+from ipyauth_magic import ParamsAuth0
+params = ParamsAuth0(dotenv_file="demo.env")
+params
+params.explain()
 auth.scope
 """
 
