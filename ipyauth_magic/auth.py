@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
-from .display.panel import panel
+from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
 from .errors import SignOutIncomplete
 from .flows import account
@@ -64,7 +64,7 @@ class Auth:
         if flow and (response_type := FLOWS[flow].response_type):
             params = params.with_response_type(response_type, "flow")
         grant = Grant.of(params.response_type, flow, renewable)
-        kept_in = open_store(store) if isinstance(store, str) else store
+        kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
         self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
         self._display = AuthDisplay(self._authenticator)
 
@@ -92,22 +92,29 @@ class Auth:
         return self
 
     async def sign_in_async(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
-        """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in."""
+        """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in.
+
+        Raises:
+            SignInCancelled: the user interrupted the kernel.
+            SignInFailed, ProviderError: as `sign_in` does.
+        """
         import asyncio
 
         check_timeout(timeout)
         shown, authenticator = panel(), self._authenticator
-        if not force and await asyncio.to_thread(authenticator.without_user):
-            return self
-        beginning = asyncio.ensure_future(asyncio.to_thread(authenticator.begin, timeout, shown, open_browser, force))
-        try:
-            if (sign_in := await asyncio.shield(beginning)) is None:
+        with shown.interruptible():
+            if not force and await asyncio.to_thread(authenticator.without_user):
                 return self
-            await asyncio.to_thread(follow, sign_in, shown, open_browser)
-        except asyncio.CancelledError:
-            beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
-            await asyncio.wait({beginning})
-            raise
+            begin = asyncio.to_thread(authenticator.begin, timeout, shown, open_browser, force)
+            beginning = asyncio.ensure_future(begin)
+            try:
+                if (sign_in := await asyncio.shield(beginning)) is None:
+                    return self
+                await asyncio.to_thread(follow, sign_in, shown, open_browser)
+            except asyncio.CancelledError:
+                beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
+                await asyncio.wait({beginning})
+                raise
         shown.end(card_of(authenticator))
         return self
 
@@ -278,7 +285,7 @@ class Auth:
 
     def show(self) -> None:
         """Print name, parameters, user, time left, end and scopes; no secret."""
-        print(shown_lines(self._authenticator))
+        show_text(shown_lines(self._authenticator))
 
     def __repr__(self) -> str:
         return f"<Auth: {who(self._authenticator)} at {self._authenticator.params.expected_issuer}>"
@@ -290,7 +297,10 @@ class Auth:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("An Auth holds a secret and is not pickled; sign in where it is needed.")
+        raise TypeError(
+            "An Auth holds a secret and is not pickled. Pass `str(auth.access_token)` to the other process, or use "
+            "threads, or on a Dask cluster `auth.on_dask(client)`."
+        )
 
     def _ipython_display_(self) -> None:
         self._display.show()

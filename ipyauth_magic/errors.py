@@ -115,11 +115,17 @@ class NotSignedIn(IpyauthError):
 
 
 class SignInNeeded(IpyauthError):
-    """The access token has expired, and only the user can get another."""
+    """The access token has expired, and only the user can get another.
 
-    def __init__(self) -> None:
+    With *in_child*, the caller is a forked process. Its parent has the refresh token, which only one of them may use.
+    """
+
+    def __init__(self, in_child: bool = False) -> None:
         super().__init__(
-            "The access token has expired and cannot be renewed. Run the %%auth0 cell again, or call sign_in()."
+            "The access token has expired, and only the process that signed in renews it: this one was forked from it. "
+            'Pass `str(auth.access_token)` to each task, or sign in with store="file", which processes share.'
+            if in_child
+            else "The access token has expired and cannot be renewed. Run the %%auth0 cell again, or call sign_in()."
         )
 
 

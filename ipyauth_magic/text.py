@@ -1,4 +1,4 @@
-"""Text from outside the package, made safe to show to a person."""
+"""Text from outside the package, made safe to show to a person, and fit for the stream that shows it."""
 
 import unicodedata
 
@@ -37,3 +37,15 @@ def named_sign(text: str, place: int) -> str:
     sign = text[place]
     name = unicodedata.name(sign, "a control character")
     return f"{name} (U+{ord(sign):04X}, at character {place + 1})"
+
+
+def encodable(text: str, stream: object) -> str:
+    """Return *text* as *stream* can print it: a character that its encoding lacks becomes an escape.
+
+    A terminal in a legacy encoding cannot print every name, and no sign-in may fail by that.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except (LookupError, UnicodeError):  # an encoding that Python does not know, or that has no backslash
+        return text.encode("ascii", "backslashreplace").decode("ascii")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..provider.threads import start_thread
+from ..text import plain
 from .environment import where_no_browser_is
 
 if TYPE_CHECKING:
@@ -47,12 +50,12 @@ def _open(url: str) -> str | None:
     """Open *url*. Return None, or the reason why that failed."""
     import webbrowser
 
-    why = "the browser did not start"
+    why = f"the browser did not start{_about_variable()}"
     # Not webbrowser.open: if the user's browser fails, it tries every other browser, text browsers too.
     try:
         for browser in _browsers():
             try:
-                if browser.open(url, new=2):
+                if browser.open(url, new=2) or _is_explorer(browser):
                     return None
             except (webbrowser.Error, OSError) as error:
                 why = f"the browser did not start: {error}"
@@ -81,6 +84,24 @@ def _browsers() -> list[BaseBrowser]:
     if os.path.basename(str(getattr(browser, "name", ""))) in TEXT_BROWSERS:
         raise NoBrowser("no graphical browser was found on this machine")
     return [browser]
+
+
+def _is_explorer(browser: BaseBrowser) -> bool:
+    """Tell whether *browser* is the Explorer of Windows, as on WSL: it opens the link, and its exit status is 1."""
+    program = getattr(browser, "name", "")
+    return re.split(r"[/\\]", program)[-1].lower() == "explorer.exe" and shutil.which(program) is not None
+
+
+def _about_variable() -> str:
+    """Return what BROWSER says, if it is set, and how a command is written there that is more than a program."""
+    value = os.environ.get("BROWSER", "").strip()
+    if not value:
+        return ""
+    is_command = "%s" not in value and re.search(r"""[\s"'\\]""", value)
+    advice = (
+        ", and a value with arguments, quotes or backslashes needs `%s` in the place of the link" if is_command else ""
+    )
+    return f" (BROWSER is `{plain(value, 200)}`{advice})"
 
 
 def _named(name: str) -> BaseBrowser:

@@ -32,14 +32,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_intermixed_args(arguments)
+    command = None
     try:
         check_options(options)
         check_token_options(options)
         command = Command(options, arguments)
         return _COMMANDS[options.command](command)
     except KeyboardInterrupt:
-        signs_in = options.command in ("login", "token")
-        say("The sign-in was interrupted; the port is free again." if signs_in else "Interrupted.")
+        has_asked = command is not None and command.has_asked
+        say("The sign-in was interrupted; the port is free again." if has_asked else "Interrupted.")
         return INTERRUPTED
     except (BadOption, InvalidParams) as error:
         say(str(error))
@@ -67,7 +68,8 @@ def parser() -> argparse.ArgumentParser:
 def _login(command: Command) -> int:
     outlasts_this_process = command.store[0] not in ("memory", "none")
     if outlasts_this_process:
-        command.kept.check_place()  # else the tokens of a sign-in would be lost
+        will_ask = command.options.force or not command.kept.is_good
+        command.kept.check_place(is_to_save=will_ask)  # else the tokens of a sign-in would be lost
     command.ask()
     if outlasts_this_process and not command.authenticator.source.is_stored:
         say("The tokens could not be kept, so no other command will find them.")

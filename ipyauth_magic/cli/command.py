@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from argparse import Namespace as Options
 from collections.abc import Sequence
 from functools import cached_property
@@ -62,10 +63,11 @@ class Command:
     @cached_property
     def store(self) -> tuple[str, Store]:
         """The store's name, and the store: the one asked for, else a real keyring, else files."""
+        is_attended = sys.stderr.isatty()
         if self.options.store:
-            return self.options.store, open_store(self.options.store, warn)
+            return self.options.store, open_store(self.options.store, warn, is_attended)
         try:
-            return "keyring", open_store("keyring", warn)
+            return "keyring", open_store("keyring", warn, is_attended)
         except StoreUnavailable:
             return "file", open_store("file", warn)
 
@@ -94,6 +96,11 @@ class Command:
         from ..auth import authenticator_of
 
         return authenticator_of(self.auth)
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a sign-in was begun, which holds a port while it waits."""
+        return "auth" in vars(self) and self.authenticator.sign_in is not None
 
     def ask(self) -> None:
         """Sign in, as a cell does."""

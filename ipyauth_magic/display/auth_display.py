@@ -16,8 +16,9 @@ from .view import card_of, view_of
 if TYPE_CHECKING:
     from .widget import AuthWidget
 
-NOTEBOOK_WAIT, TERMINAL_WAIT = 0.3, 10.0
-"""Seconds for the link to become known: a notebook's card is drawn again then, a terminal's lines stay."""
+NOTEBOOK_WAIT, TERMINAL_WAIT = 3.0, 10.0
+"""Seconds for the link to become known: a terminal's lines stay, and of a notebook's front ends some, as
+`jupyter console`, do not draw a card again."""
 
 
 class AuthDisplay:

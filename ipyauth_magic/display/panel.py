@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from ..flows.sign_in import Progress, SignIn, State
-from ..text import plain
+from ..text import encodable, plain
 from .card import AS_IT_IS, Card, escaped
 from .cards import countdown_text, over_card, patience_text
+from .interrupt import cancelled_by_interrupt
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
 from .shell import current_shell
@@ -38,6 +40,9 @@ class Panel(Protocol):
     def end(self, card: Card | None) -> None:
         """Replace the link, so that none stays in a saved notebook, by *card* or by nothing."""
 
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Return a context in which an interrupt cancels the task that awaits the sign-in."""
+
 
 def in_notebook() -> bool:
     """Tell whether outputs are shown by a kernel's front end, where they can be replaced; a terminal's lines stay."""
@@ -55,15 +60,29 @@ def panel(owns_cell: bool = False) -> Panel:
     return NotebookPanel(owns_cell) if in_notebook() else TextPanel()
 
 
+def show_text(text: str) -> None:
+    """Print *text* on standard output, whatever its encoding is."""
+    print(encodable(text, sys.stdout))
+
+
 def show(bundle: dict[str, str]) -> None:
     """Show a MIME bundle once."""
     from IPython.display import display
 
-    display(bundle, raw=True)
+    display(printable(bundle), raw=True)
+
+
+def printable(bundle: dict[str, str]) -> dict[str, str]:
+    """Return *bundle* with a text that standard output can print, where IPython runs in a terminal."""
+    return {**bundle, "text/plain": encodable(bundle["text/plain"], sys.stdout)}
 
 
 class NotebookPanel:
-    """Two outputs: the card with the link, which stands still, and the countdown."""
+    """Two outputs: the card with the link, which stands still, and the countdown.
+
+    Each new card is an output of its own, and the one before is made empty. So a front end that does not replace
+    outputs, as `jupyter console`, shows every card, and JupyterLab shows only the last.
+    """
 
     def __init__(self, owns_cell: bool = False) -> None:
         self._owns_cell = owns_cell
@@ -83,8 +102,7 @@ class NotebookPanel:
         """Show the link once it is known, and the time left."""
         card = progress_card(progress)
         if card != self._shown:
-            self._shown = card
-            self._card.show(card.bundle())
+            self._show_anew(card)
         text = f"{self._refusal} {countdown_text(progress.seconds_left)}".strip()
         html = f'<div class="{AS_IT_IS}" style="opacity:0.8">{escaped(text)}</div>'
         self._countdown.show({"text/html": html, "text/plain": text})
@@ -106,10 +124,18 @@ class NotebookPanel:
 
     def _tick_beside_box(self, progress: Progress) -> None:
         if progress.is_over:
-            self._card.show(over_card(progress.state is State.DONE).bundle())
-            self._countdown.show(BLANK)
+            self._show_anew(over_card(progress.state is State.DONE))
         else:
             self.tick(progress)
+
+    def _show_anew(self, card: Card) -> None:
+        """Show *card* in an output of its own, with room for a countdown below it."""
+        earlier = self._card, self._countdown
+        self._begin()
+        self._shown = card
+        self._card.show(card.bundle())
+        for output in earlier:
+            output.empty()
 
     def _drop_box(self) -> None:
         """Take the box of a user who interrupted away: JupyterLab leaves it there, dead, unless all the output goes."""
@@ -125,10 +151,14 @@ class NotebookPanel:
 
     def end(self, card: Card | None) -> None:
         """Replace link and countdown by *card*, or by nothing."""
-        if self._shown is not None:
-            self._countdown.show(BLANK)
-        if card is not None or self._shown is not None:
-            self._card.show(card.bundle() if card else BLANK)
+        if card is not None:
+            Output().show(card.bundle())
+        for output in (self._card, self._countdown):
+            output.empty()
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Return a context in which Kernel > Interrupt cancels the task: an awaited cell is not ended by the kernel."""
+        return cancelled_by_interrupt()
 
 
 class Output:
@@ -143,9 +173,14 @@ class Output:
 
         if self._id is None:
             self._id = uuid.uuid4().hex
-            display(bundle, raw=True, display_id=self._id)
+            display(printable(bundle), raw=True, display_id=self._id)
         else:
-            update_display(bundle, raw=True, display_id=self._id)
+            update_display(printable(bundle), raw=True, display_id=self._id)
+
+    def empty(self) -> None:
+        """Show nothing in place of what was shown, if anything was."""
+        if self._id is not None:
+            self.show(BLANK)
 
 
 class TextPanel:
@@ -190,6 +225,10 @@ class TextPanel:
         if card is not None:
             self._print(card.text())
 
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Return a context without an effect: asyncio itself ends the task of a script (`asyncio.run`)."""
+        return nullcontext()
+
     def _qr(self, card: Card) -> str:
         """Return the QR code of the link of a card with a code, where a camera may look at a screen."""
         if card.code is None or card.link is None or not self._stream.isatty():
@@ -197,4 +236,5 @@ class TextPanel:
         return qr_text(card.link.url, self._stream.encoding, os.environ.get("TERM") != "dumb")
 
     def _print(self, text: str) -> None:
-        print(text + "\n", end="", file=self._stream, flush=True)  # at once: an interrupt must not part them
+        line = encodable(text + "\n", self._stream)
+        print(line, end="", file=self._stream, flush=True)  # at once: an interrupt must not part them

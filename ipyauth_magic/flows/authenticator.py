@@ -157,6 +157,8 @@ class Authenticator:
             InvalidParams: the response mode does not go with any route of the response.
         """
         routes = self.routes()
+        if (place := self.source.place) is not None:
+            place.warn_if_it_fails()
         SESSION.release_ports(routes, but_for=self.sign_in)
         with self._lock:
             sign_in = self.sign_in

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from ..errors import NotSignedIn, StoreBusy
 from ..protocol.tokens import TokenSet
 from ..store import Store, StoreFailed
+from ..store.fallback import FallbackStore
+from ..store.fork import fit_for_child, without_refresh_token
 from ..store.key import Requested
 from .last_users import LAST_USERS, Application
 
@@ -25,15 +27,26 @@ class Kept:
     Attributes:
         tokens: those here, ended or not.
         is_stored: the store has taken them, or given them, so that they can be missing from it later.
+        place: the store, if it is one outside this process that may fail.
+        is_parents: this process was forked, and its parent alone renews the tokens, unless both share the store.
     """
 
     def __init__(self, store: Store, key: str, requested: Requested, changed: Callable[[], None]) -> None:
         self._store = store
+        self.place = store if isinstance(store, FallbackStore) else None
         self._key = key
         self._application = Application.of(requested)
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False
+        self.is_parents = False
+        fit_for_child(self)
+
+    def forked(self) -> None:
+        """Leave the refresh token to the parent; a store that both share still gives it, to one of them at a time."""
+        own = self.tokens
+        if own is not None and own.refresh_token is not None:
+            self.tokens, self.is_parents = without_refresh_token(own), True
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the key alone.
@@ -83,6 +96,7 @@ class Kept:
                 stored = self._store.load(self._key)
             self.is_stored = self._store.save(self._key, tokens)
             LAST_USERS.signed_in(self._application, tokens, stored)
+            self.is_parents = False
             self.set(tokens)
 
     def replace(self, tokens: TokenSet) -> None:

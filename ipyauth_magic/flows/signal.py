@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..store.fork import fit_for_child
+
 
 class Signal:
-    """Calls functions when something has changed; they must not block, whichever thread emits it."""
+    """Calls functions when something has changed; they must not block, whichever thread emits it.
+
+    A forked child begins without functions: they draw cards, and the notebook's sockets are its parent's.
+    """
 
     def __init__(self) -> None:
         self._functions: tuple[Callable[[], None], ...] = ()
+        fit_for_child(self)
+
+    def forked(self) -> None:
+        """Call none of the parent's functions."""
+        self._functions = ()
 
     def connect(self, function: Callable[[], None]) -> None:
         """Have *function* called from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -52,6 +53,9 @@ class TokenSource:
         changed: called when the tokens here have changed, from any thread, perhaps with the store locked; it must not
             block.
         now: the time.
+
+    Attributes:
+        place: the store outside this process, to be tried out before the user signs in; None where it is another one.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class TokenSource:
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
         self._kept = Kept(store, store_key(params, grant.store_name), params, changed)
+        self.place = self._kept.place
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now
 
@@ -99,16 +104,18 @@ class TokenSource:
         """Whether the place itself has taken the tokens, so that equal sign-ins find them."""
         return self._kept.is_stored
 
-    def check_place(self) -> None:
-        """Check that the store can be asked.
+    def check_place(self, is_to_save: bool = False) -> None:
+        """Check that the store can be asked; *is_to_save*: and that it takes what it is given.
 
         Raises:
             StoreUnavailable: it cannot: it is locked, broken, or not this user's.
+            StoreBusy: another process holds it.
         """
         try:
-            self._kept.load()
-        except BadRecord:
-            return  # the next sign-in replaces it
+            with suppress(BadRecord):  # the next sign-in replaces it
+                self._kept.load()
+            if is_to_save and self.place is not None:
+                self.place.try_out()
         except StoreFailed as failure:
             reason = f"it is locked, broken, or not yours to write ({failure})"
             raise StoreUnavailable(failure.store, reason) from None
@@ -219,8 +226,10 @@ class _Renewal:
         """Return tokens newer than *ended*; see `TokenSource.renew`."""
         with self._kept.locked():
             tokens = self._kept.latest()
-            if tokens != ended and not tokens.is_expired(self._now()):
+            if not _is_same_token(tokens, ended) and not tokens.is_expired(self._now()):
                 return tokens
+            if tokens.refresh_token is None and self._kept.is_parents:
+                raise SignInNeeded(in_child=True)
             provider, asked_at = Provider.of(self._params.expected_issuer), self._now()
             response = self._response(provider, tokens)
             is_rotated = response.refresh_token not in (None, tokens.refresh_token)
@@ -261,6 +270,11 @@ class _Renewal:
         except (InvalidResponse, InvalidIdToken):
             self._kept.replace(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
             raise
+
+
+def _is_same_token(one: TokenSet, other: TokenSet) -> bool:
+    """Tell whether the access token is the same; one of both may lack the refresh token, as in a forked child."""
+    return (one.access_token, one.expires_at) == (other.access_token, other.expires_at)
 
 
 def _has_ended(tokens: TokenSet, now: datetime) -> bool:

@@ -81,7 +81,7 @@ class Auth0Magics(Magics):
 
         `%auth0 -f FILE` on one line does the same without a cell.
         """
-        with usage_errors("The sign-in was interrupted; the port is free again."):
+        with usage_errors(self._interrupted):
             from .auth0_magic import auth_for, requested, sign_in
 
             configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
@@ -89,15 +89,31 @@ class Auth0Magics(Magics):
             auth, self._latest = auth_for(request, self.namespace)
             sign_in(auth, self._latest, request.options, self.namespace)
 
+    def _interrupted(self) -> str:
+        """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
+        has_begun = self._latest is not None and self._latest.sign_in is not None
+        return "The sign-in was interrupted; the port is free again." if has_begun else "Interrupted."
+
     @magic_arguments()
     @arguments(TOKEN)
     @line_magic("token")
     def token(self, line: str) -> dict[str, Any] | None:
         """Show the claims of the access token and of the ID token; checks nothing on the network."""
-        with usage_errors("Interrupted."):
+        with usage_errors(lambda: "Interrupted."):
             from .token_magic import token
 
             return token(self.namespace, self._latest, _parse(self.token, line))
+
+
+class KernelUsageError(UsageError):
+    """A `UsageError` that a kernel sends as an output of the kind `error`, with its sentence as the whole traceback.
+
+    IPython prints exactly `UsageError` on standard error, and a kernel then sends no such output: the error of
+    papermill, for one, has no sentence.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"UsageError: {self}"]
 
 
 def _parse(magic: Any, line: str) -> Options:
@@ -115,25 +131,27 @@ def _parse(magic: Any, line: str) -> Options:
 
 
 @contextmanager
-def usage_errors(interrupted: str) -> Iterator[None]:
-    """Turn our errors and an interrupt into `UsageError`: IPython shows exactly that class as one line.
+def usage_errors(interrupted: Callable[[], str]) -> Iterator[None]:
+    """Turn our errors and an interrupt into `UsageError`, which IPython shows as one line.
 
-    A subclass would show its traceback. *interrupted* is the sentence for an interrupt.
+    *interrupted* returns the sentence for an interrupt.
     """
     try:
         yield
     except KeyboardInterrupt:
-        message = interrupted
+        message = interrupted()
     except Exception as error:
         from ..errors import IpyauthError
         from ..settings.line import BadOption
 
-        if not isinstance(error, (IpyauthError, BadOption)):
+        if not isinstance(error, (IpyauthError, BadOption, UsageError)):
             raise
         message = str(error)
     else:
         return
-    raise UsageError(message)
+    from ..display.shell import current_shell
+
+    raise (KernelUsageError if getattr(current_shell(), "kernel", None) else UsageError)(message)
 
 
 def load(shell: InteractiveShell) -> None:

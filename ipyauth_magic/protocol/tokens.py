@@ -31,7 +31,10 @@ class Masked(str):
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is a secret and is not pickled; sign in where it is needed.")
+        raise TypeError(
+            f"{type(self).__name__} is a secret and is not pickled. Where another process needs it, pass its text: "
+            "str(token)."
+        )
 
 
 class AccessToken(Masked):

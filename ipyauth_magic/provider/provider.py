@@ -38,7 +38,7 @@ NEW = 30.0
 """Seconds for which metadata are used without another request while the keys are loaded."""
 
 _providers: dict[str, Provider] = {}
-_providers_lock = threading.Lock()
+"""Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked."""
 
 
 class Provider:
@@ -59,14 +59,12 @@ class Provider:
     @classmethod
     def of(cls, issuer: str) -> Provider:
         """Return the session's provider of *issuer*."""
-        with _providers_lock:
-            return _providers.get(issuer) or _providers.setdefault(issuer, cls(issuer))
+        return _providers.get(issuer) or _providers.setdefault(issuer, cls(issuer))
 
     @classmethod
     def known_metadata(cls) -> list[ProviderMetadata]:
         """Return the metadata that this session has fetched so far, without a request."""
-        with _providers_lock:
-            return [each._metadata for each in _providers.values() if each._metadata is not None]
+        return [each._metadata for each in list(_providers.values()) if each._metadata is not None]
 
     def metadata(self, with_keys: bool = True) -> ProviderMetadata:
         """Return the provider's metadata (OpenID Connect Discovery, section 4).

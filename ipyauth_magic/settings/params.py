@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from copy import copy
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..protocol import auth0
+from ..text import encodable
 from .parameters import FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
 from .sources import Source, collect
@@ -35,6 +37,9 @@ class Explanation(tuple[Explained, ...]):
     def __repr__(self) -> str:
         width = max(len(row.name) for row in self)
         return "\n".join(f"{row.name:<{width}}  {row.value}  ({row.origin})" for row in self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
 
 
 # Here and not beside the list: a dataclass takes half a millisecond, which %load_ext can do without.
@@ -134,6 +139,9 @@ class ParamsAuth0(Parameters):
 
     def __repr__(self) -> str:
         return f"ParamsAuth0({', '.join(f'{name}={value!r}' for name, value in self._values())})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
 
 
 def _signature() -> inspect.Signature:

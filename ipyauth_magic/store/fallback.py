@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
-from ..protocol.tokens import TokenSet
+from ..errors import StoreBusy
+from ..protocol.tokens import AccessToken, IdToken, TokenSet
+from ..provider.threads import run_in_thread
 from . import Store, StoreFailed
 from .memory import MemoryStore
 from .warning import Warn, issue_warning, warn_once
 
 _unsaved = MemoryStore()
 """All sign-ins of this process share it."""
+
+_TRIAL = "trial"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_TOKENS = TokenSet(
+    AccessToken("none"), IdToken("none"), "", _EPOCH, _EPOCH, {"sub": "none", "as long as a record": "-" * 4000}
+)
 
 
 class FallbackStore:
@@ -71,6 +80,29 @@ class FallbackStore:
             StoreBusy: on entering, if another program has held it for too long.
         """
         return self._store.lock(key)
+
+    def try_out(self) -> None:
+        """Keep a record without a token for a moment, under a name and a lock of its own.
+
+        Raises:
+            StoreFailed: the place does not take it.
+            StoreBusy: another process tries the place out, and hangs.
+        """
+        run_in_thread(self._try_out, "ipyauth-store", daemon=False)
+
+    def _try_out(self) -> None:
+        with self._store.lock(_TRIAL):
+            self._store.save(_TRIAL, _NO_TOKENS)
+            self._store.forget(_TRIAL)
+
+    def warn_if_it_fails(self) -> None:
+        """Show the warning of a place that takes nothing now, and not when the user has signed in."""
+        try:
+            self.try_out()
+        except StoreFailed as failure:
+            self._tell(failure)
+        except StoreBusy:
+            return  # the sign-in need not wait for that process
 
     def _name(self, key: str) -> str:
         return f"{self._place} {key}"

@@ -42,6 +42,7 @@ class KeyringStore(FileStore):
         folder: where; by default the user's data folder.
         warn: shows the user a sentence, where processes cannot be kept apart.
         timeout: seconds to wait for a lock.
+        is_attended: a person may unlock the keyring, so its answer is waited for without an end.
 
     Raises:
         StoreUnavailable: `keyring` is not installed, or has no backend that protects what it keeps.
@@ -51,8 +52,14 @@ class KeyringStore(FileStore):
     ending = "jwe"
     longest = 2 * LIMIT  # base64url needs a third more
 
-    def __init__(self, folder: Path | None = None, warn: Warn = issue_warning, timeout: float = TIMEOUT) -> None:
-        self._keyring = SystemKeyring()
+    def __init__(
+        self,
+        folder: Path | None = None,
+        warn: Warn = issue_warning,
+        timeout: float = TIMEOUT,
+        is_attended: bool = True,
+    ) -> None:
+        self._keyring = SystemKeyring(warn, is_attended)
         super().__init__(folder, warn, timeout)
         self._key: OctKey | None = None
         self._broken: str | None = None

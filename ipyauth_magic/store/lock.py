@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,9 @@ def hold(name: str, file: LockFile | None = None, timeout: float = TIMEOUT) -> I
     try:
         yield
     finally:
-        if file_lock is not None:
-            file_lock.release()
-        thread_lock.release()
+        try:
+            if file_lock is not None:
+                with suppress(OSError):  # a file system may refuse to unlock too; the lock ends with the process
+                    file_lock.release()
+        finally:
+            thread_lock.release()

@@ -6,15 +6,22 @@ import threading
 from contextlib import AbstractContextManager
 
 from ..protocol.tokens import TokenSet
+from .fork import fit_for_child, without_refresh_token
 from .lock import hold
 
 
 class MemoryStore:
-    """Keeps tokens in this process (a `Store`); its lock is among threads."""
+    """Keeps tokens in this process (a `Store`); its lock is among threads. A forked child has no refresh tokens."""
 
     def __init__(self, tokens: dict[str, TokenSet] | None = None) -> None:
         self._tokens = {} if tokens is None else tokens
         self._lock = threading.Lock()
+        fit_for_child(self)
+
+    def forked(self) -> None:
+        """Leave the refresh tokens to the parent, and take a lock that no thread of the parent holds."""
+        self._lock = threading.Lock()
+        self._tokens.update({key: without_refresh_token(tokens) for key, tokens in self._tokens.items()})
 
     def load(self, key: str) -> TokenSet | None:
         """Return the tokens kept under *key*, ended ones too."""

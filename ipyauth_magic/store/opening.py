@@ -11,12 +11,13 @@ NAMES = STORES
 """What `store=` takes is what `--store` does."""
 
 
-def open_store(name: str, warn: Warn = issue_warning) -> Store:
+def open_store(name: str, warn: Warn = issue_warning, is_attended: bool = True) -> Store:
     """Return the store called *name*, one of `NAMES`.
 
     Args:
         name: `none` keeps nothing, `memory` for this session, `keyring` and `file` across sessions.
         warn: shows the user a sentence, once in a process, should the place fail later.
+        is_attended: a person may unlock a keyring; if not, the wait for its answer has an end.
 
     Raises:
         StoreUnavailable: there is no such place here.
@@ -36,5 +37,5 @@ def open_store(name: str, warn: Warn = issue_warning) -> Store:
     else:
         from .keyring import KeyringStore
 
-        place = KeyringStore(warn=warn)
+        place = KeyringStore(warn=warn, is_attended=is_attended)
     return FallbackStore(place, place.place, warn)

@@ -141,7 +141,13 @@ class PrivateFolder:
         if not _BY_DESCRIPTOR:
             yield _Opened(str(self.path), None)
             return
-        descriptor = os.open(self.path, os.O_RDONLY | _FOLDER)
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | _FOLDER)
+        except OSError:
+            if self.path.is_symlink():
+                target = os.readlink(self.path)
+                raise OSError(errno.ELOOP, f"it is a symbolic link to `{target}`, which is not followed") from None
+            raise
         try:
             _close_to_others(descriptor)
             yield _Opened("", descriptor)

@@ -1,15 +1,18 @@
 """The user's own keyring, through the `keyring` package: which of its backends protect what they keep.
 
-A call may ask the user to unlock the keyring, and lasts until that is answered.
+A call may ask the user to unlock the keyring, and lasts until that is answered. After a while the user is told so.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StoreUnavailable
+from ..provider.threads import run_in_thread
+from .warning import Warn, issue_warning, warn_once
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -21,6 +24,12 @@ _CHAIN = "keyring.backends.chainer"
 _PROTECTS_NOTHING = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
 """No keyring at all; one that drops everything; files that every program can read."""
 
+TOLD_AFTER = 2.0
+"""Seconds without an answer after which the user is told what is waited for: a keyring asks in a window of its own."""
+
+UNATTENDED = 30.0
+"""Seconds for an answer where no person is known to be there."""
+
 T = TypeVar("T")
 
 
@@ -31,17 +40,26 @@ class KeyringFailed(Exception):
 class SystemKeyring:
     """The entries of this package in the user's keyring, by name.
 
+    Args:
+        warn: shows the user a sentence, where the keyring keeps its caller waiting.
+        is_attended: a person may unlock it, so its answer is waited for without an end.
+
     Raises:
         StoreUnavailable: `keyring` is not installed, or has no backend that protects what it keeps.
     """
 
-    def __init__(self) -> None:
-        self._backends = _real_backends()
+    def __init__(self, warn: Warn = issue_warning, is_attended: bool = True) -> None:
+        self._warn = warn
+        self._limit = None if is_attended else UNATTENDED
+        try:
+            self._backends = self._answer(_real_backends)
+        except KeyringFailed as failure:
+            raise StoreUnavailable("keyring", str(failure)) from None
 
     def get(self, name: str) -> str | None:
         """Return the secret called *name*."""
         for backend in self._backends:
-            found = _attempt(backend.get_password, SERVICE, name)
+            found = self._attempt(backend.get_password, SERVICE, name)
             if found is not None:
                 return found
         return None
@@ -50,7 +68,7 @@ class SystemKeyring:
         """Keep *secret* as *name*."""
         for backend in self._backends:
             with suppress(NotImplementedError):  # a backend for reading only
-                return _attempt(backend.set_password, SERVICE, name, secret)
+                return self._attempt(backend.set_password, SERVICE, name, secret)
         raise KeyringFailed("read-only")
 
     def delete(self, name: str) -> None:
@@ -59,7 +77,32 @@ class SystemKeyring:
 
         for backend in self._backends:
             with suppress(NotImplementedError, PasswordDeleteError):
-                _attempt(backend.delete_password, SERVICE, name)
+                self._attempt(backend.delete_password, SERVICE, name)
+
+    def _attempt(self, call: Callable[..., T], *arguments: str) -> T:
+        return self._answer(lambda: _attempt(call, *arguments))
+
+    def _answer(self, ask: Callable[[], T]) -> T:
+        """Return what *ask* returns. It runs in a thread of its own, so an interrupt ends the wait.
+
+        Raises:
+            KeyringFailed: no answer came in time.
+        """
+        notice = threading.Timer(TOLD_AFTER, self._tell)
+        notice.daemon = True
+        notice.start()
+        try:
+            return run_in_thread(ask, "ipyauth-keyring", self._limit)
+        except TimeoutError:  # only of the wait: `_attempt` turns those of a backend into another error
+            raise KeyringFailed(f"no answer within {self._limit:g} seconds") from None
+        finally:
+            notice.cancel()
+
+    def _tell(self) -> None:
+        sentence = (
+            "Waiting for the keyring to be unlocked. Answer its question, or interrupt, and choose `--store file`."
+        )
+        warn_once("an answer of the keyring", sentence, self._warn)
 
 
 def _attempt(call: Callable[..., T], *arguments: str) -> T:

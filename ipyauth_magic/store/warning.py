@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 
@@ -15,7 +16,10 @@ _warned: dict[str, object] = {}
 
 def issue_warning(sentence: str) -> None:
     """Show *sentence* as Python shows warnings: on standard error, in a notebook below the cell."""
-    warnings.warn(sentence, IpyauthWarning, stacklevel=2)
+    try:
+        warnings.warn(sentence, IpyauthWarning, stacklevel=2)
+    except IpyauthWarning:  # of a filter that makes warnings errors: no sign-in ends by a place that takes nothing
+        print(f"Warning: {sentence}", file=sys.stderr, flush=True)
 
 
 def warn_once(place: str, sentence: str, warn: Warn) -> None:

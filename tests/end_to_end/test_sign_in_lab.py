@@ -75,12 +75,13 @@ def test_the_link_signs_in_where_the_kernel_has_no_browser(notebook: Notebook, s
     cell = notebook.run(site.cell())
     asked = query_of(waiting(cell))
     cell.wait_for_text("browser was found")
+    assert (cell.text().count("Sign in at"), cell.text().count("Waiting for the sign-in")) == (1, 1)
     both_themes(notebook, artefacts, waiting=cell)
     tab = signed_in(notebook, cell)
     cell.wait_for_text("Signed in as alice").wait()
     assert not cell.failed()
     assert cell.link().count() == 0
-    assert "Waiting" not in cell.text()
+    assert (cell.text().count("Signed in"), "Sign in" in cell.text(), "Waiting" in cell.text()) == (1, False, False)
 
     tab.screenshot(path=artefacts / "tab-done.png")
     tab.emulate_media(color_scheme="dark")

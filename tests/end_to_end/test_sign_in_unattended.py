@@ -75,10 +75,11 @@ def test_without_a_browser_the_cell_fails_soon(prompt_site: Site, environ: dict[
     )
     book = executed(notebook("%load_ext ipyauth_magic", prompt_site.cell(), caught), environ, tmp_path)
     failed = book.cells[1].outputs
-    assert [output.output_type for output in failed] == ["stream"]
-    assert failed[0].text.startswith(f"UsageError: {NOBODY}")
-    assert "set BROWSER to the command of a browser" in failed[0].text
-    assert len(failed[0].text.splitlines()) == 1
+    assert [output.output_type for output in failed] == ["error"], "what papermill and its like report"
+    assert failed[0].evalue.startswith(NOBODY)
+    assert "set BROWSER to the command of a browser" in failed[0].evalue
+    assert failed[0].traceback == [f"UsageError: {failed[0].evalue}"]
+    assert len(failed[0].evalue.splitlines()) == 1
     assert seconds(book.cells[1]) < MAGIC_DEADLINE
     assert text(book.cells[2]) == "NobodyCanAnswer\n"
     assert is_free(prompt_site.port)

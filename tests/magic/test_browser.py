@@ -30,6 +30,7 @@ for browser in json.loads(sys.argv[1]):
 print(json.dumps(answers))
 """
 
+NEEDS_LINK = "and a value with arguments, quotes or backslashes needs `%s` in the place of the link"
 NO_GRAPHICAL = "no graphical browser was found on this machine"
 
 
@@ -88,7 +89,15 @@ def test_a_command_in_the_background_is_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("nowhere", "the browser did not start"), ("tab 'a %s", "BROWSER cannot be used: No closing quotation")],
+    [
+        ("nowhere", "the browser did not start (BROWSER is `nowhere`)"),
+        ("nowhere --new %s", "the browser did not start (BROWSER is `nowhere --new %s`)"),
+        ("tab --private-window", f"the browser did not start (BROWSER is `tab --private-window`, {NEEDS_LINK})"),
+        ('"tab"', f'the browser did not start (BROWSER is `"tab"`, {NEEDS_LINK})'),
+        ("Program\\ Files/tab", f"the browser did not start (BROWSER is `Program\\ Files/tab`, {NEEDS_LINK})"),
+        ("explorer.exe", "the browser did not start (BROWSER is `explorer.exe`)"),
+        ("tab 'a %s", "BROWSER cannot be used: No closing quotation"),
+    ],
 )
 def test_a_browser_that_cannot_be_used_is_told(value: str, said: str, machine: Path) -> None:
     """And no other one opens in its place."""
@@ -102,6 +111,15 @@ def test_a_scheme_may_have_capital_letters(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("BROWSER", "true %s")
     open_in_browser("HTTPS://idp.test/authorize", told.put)
     assert told.get(timeout=20) is None
+
+
+@pytest.mark.parametrize("value", ["{folder}/Explorer.EXE", "{folder}/Explorer.EXE %s", "Explorer.EXE"])
+def test_the_explorer_of_windows_opens_and_exits_with_1(value: str, machine: Path) -> None:
+    """As on WSL, where BROWSER is mostly that; where it is not there, the reason is told."""
+    program = machine / "Explorer.EXE"
+    program.write_text(f'#!/bin/sh\necho "explorer $*" >> "{machine}/opened"\nexit 1\n')
+    program.chmod(0o755)
+    assert open_in_turn(machine, value.format(folder=machine)) == ([[None, None]], [f"explorer {URL}"])
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:alert(1)", "--incognito", "/tmp/x", ""])

@@ -225,6 +225,48 @@ def test_ctrl_c(machine: Machine) -> None:
     assert wait_until_free(machine.port)
 
 
+SILENT = {"PYTHON_KEYRING_BACKEND": "tests.support.keyrings.SilentKeyring"}
+
+
+@pytest.mark.parametrize("command", ["login", "token", "status"])
+def test_ctrl_c_while_the_keyring_gives_no_answer(command: str, machine: Machine) -> None:
+    """What is waited for is told; no port was held, so there is no word of it."""
+    line = [sys.executable, "-m", "ipyauth_magic", command, "-f", "demo.env", "--store", "keyring"]
+    environ = machine.environ | SILENT
+    with subprocess.Popen(line, cwd=machine.folder, env=environ, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        told = child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+        assert child.wait(DEADLINE) == 130
+    assert told.startswith("Warning: Waiting for the keyring to be unlocked.")
+    assert "--store file" in told
+    assert said == "Interrupted.\n"
+    assert machine.opened == []
+
+
+@pytest.mark.parametrize("command", ["login", "token", "status"])
+def test_without_a_terminal_a_keyring_without_an_answer_ends_the_command(command: str, machine: Machine) -> None:
+    """A script does not hang; the sentence says what to choose in its place."""
+    program = (
+        "import sys\nfrom ipyauth_magic.store import system_keyring\nsystem_keyring.UNATTENDED = 1.0\n"
+        "from ipyauth_magic.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, command, "-f", "demo.env", "--store", "keyring"],
+        cwd=machine.folder,
+        env=machine.environ | SILENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "no answer within 1 seconds" in ran.stderr
+    assert "Choose `--store file` or `--store memory`." in ran.stderr
+    assert machine.opened == []
+
+
 def test_an_ended_token_is_renewed_without_anybody(machine: Machine, issuer: LocalIssuer) -> None:
     """By the refresh token, also where no person is; `status` tells that it can be."""
     issuer.switches.access_token_lifetime = LIFETIME
@@ -413,16 +455,15 @@ def test_a_real_keyring_is_the_default_store(machine: Machine) -> None:
 
 
 def test_a_login_that_could_not_be_kept_has_failed(machine: Machine) -> None:
-    """One warning, without a line of our source, and what it means; who wants nothing kept hears nothing of it."""
+    """It says so before the browser opens, without a line of our source; `--store none` wants nothing kept."""
     read_only = {"PYTHON_KEYRING_BACKEND": "tests.support.keyrings.ReadOnlyKeyring"}
     ran = machine.run("login", "-f", "demo.env", **read_only)
     assert ran.returncode == 1
-    warnings = [line for line in ran.stderr.splitlines() if "cannot be kept" in line]
-    assert len(warnings) == 1
-    assert warnings[0].startswith("Warning: Tokens cannot be kept in")
-    assert ran.stderr.endswith("The tokens could not be kept, so no other command will find them.\n")
-    assert "ipyauth_magic/store" not in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    assert ran.stderr.startswith("Tokens cannot be kept in the keyring store: ")
+    assert "(read-only). Choose `--store file`" in ran.stderr
     assert ".py" not in ran.stderr
+    assert machine.opened == []
     assert machine.run("login", "-f", "demo.env", "--store", "none", **read_only).returncode == 0
 
 

@@ -153,9 +153,9 @@ def failed_sign_ins(document: Any) -> int:
     """Return how many sign-in cells failed, each by one line and no traceback."""
     failed = 0
     for cell in document.cells:
-        text = "".join(output.get("text", "") for output in cell.outputs if output.output_type == "stream")
-        if cell.source.startswith("%auth0") and "UsageError" in text:
-            assert not any(output.get("traceback") for output in cell.outputs)
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if cell.source.startswith("%auth0") and errors:
+            assert [error.traceback for error in errors] == [[f"UsageError: {errors[0].evalue}"]]
             failed += 1
     return failed
 

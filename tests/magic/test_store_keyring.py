@@ -7,7 +7,7 @@ import json
 import random
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,14 @@ from keyring.backend import KeyringBackend
 
 from ipyauth_magic.errors import StoreUnavailable
 from ipyauth_magic.settings.params import IpyauthWarning
-from ipyauth_magic.store import BadRecord, Store, fallback, warning
+from ipyauth_magic.store import BadRecord, Store, StoreFailed, fallback, system_keyring, warning
 from ipyauth_magic.store.fallback import FallbackStore
 from ipyauth_magic.store.keyring import KEY_NAME
 from ipyauth_magic.store.memory import SESSION, MemoryStore, NoStore
 from ipyauth_magic.store.opening import NAMES, open_store
 from ipyauth_magic.store.record import encode
 from ipyauth_magic.store.system_keyring import SERVICE
-from tests.support.keyrings import LockedKeyring, MemoryKeyring, ReadOnlyKeyring
+from tests.support.keyrings import LockedKeyring, MemoryKeyring, ReadOnlyKeyring, SilentKeyring
 from tests.support.store_places import give_away
 from tests.support.stored import KEY, found, token_set
 from tests.support.threads import joined
@@ -344,3 +344,49 @@ def test_every_store_keeps_and_forgets(name: str, use: Callable[..., None]) -> N
     store.forget(KEY)
     store.forget(KEY)
     assert store.load(KEY) is None
+
+
+@pytest.fixture
+def silent(use: Callable[..., None]) -> Iterator[SilentKeyring]:
+    """A keyring that gives no answer before the test is over."""
+    backend = SilentKeyring()
+    use(backend)
+    yield backend
+    backend.answer.set()
+
+
+def test_a_keyring_that_gives_no_answer(silent: SilentKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user is told once what is waited for; without a person the wait has an end, and it is not asked again."""
+    monkeypatch.setattr(system_keyring, "TOLD_AFTER", 0.1)
+    monkeypatch.setattr(system_keyring, "UNATTENDED", 1.0)
+    shown: list[str] = []
+    for _ in range(2):
+        store = open_store("keyring", shown.append, is_attended=False)
+        for _ in range(2):
+            with pytest.raises(StoreFailed, match="no answer within 1 seconds"):
+                store.load(KEY)
+    assert len(shown) == 1
+    assert shown[0].startswith("Waiting for the keyring to be unlocked.")
+    assert "`--store file`" in shown[0]
+    assert silent.calls == 2
+
+
+def test_a_person_has_all_the_time(silent: SilentKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer counts whenever it comes."""
+    monkeypatch.setattr(system_keyring, "TOLD_AFTER", 0.1)
+    monkeypatch.setattr(system_keyring, "UNATTENDED", 0.2)
+    store = open_store("keyring", lambda sentence: threading.Timer(0.5, silent.answer.set).start())
+    with pytest.raises(StoreFailed, match="KeyringLocked"):
+        store.load(KEY)
+
+
+def test_a_quick_keyring_costs_no_word(use: Callable[..., None]) -> None:
+    """And leaves no thread."""
+    use(MemoryKeyring())
+    store = open_store("keyring", lambda sentence: pytest.fail(sentence))
+    store.save(KEY, token_set())
+    assert store.load(KEY) == token_set()
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join(60)
+    assert not [thread for thread in threading.enumerate() if "keyring" in thread.name]

@@ -43,6 +43,8 @@ def test_pickle_is_refused(protocol: int) -> None:
     with pytest.raises(TypeError, match="not pickled") as caught:
         pickle.dumps({"t": AccessToken(SECRET)}, protocol)
     assert SECRET not in str(caught.value)
+    assert "str(token)" in str(caught.value)
+    assert type(pickle.loads(pickle.dumps(str(AccessToken(SECRET)), protocol))) is str
 
 
 def test_copy_works_and_stays_masked() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import keyring.errors
 from keyring.backend import KeyringBackend
 
@@ -53,6 +55,20 @@ class LockedKeyring(MemoryKeyring):
         """Fail."""
         self.calls += 1
         raise keyring.errors.KeyringLocked(f"cannot delete {username}")
+
+
+class SilentKeyring(MemoryKeyring):
+    """A locked keyring, on a machine that shows no window to unlock it: it gives no answer before *answer* is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Wait, then fail."""
+        self.calls += 1
+        self.answer.wait()
+        raise keyring.errors.KeyringLocked("at last")
 
 
 class ReadOnlyKeyring(MemoryKeyring):

@@ -1,4 +1,4 @@
-"""IPython in a terminal, used as a person would: type a cell, read what comes, press Ctrl-C."""
+"""IPython in a terminal, or `jupyter console`, used as a person would: type a cell, read what comes, press Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import pexpect
 
@@ -24,6 +24,15 @@ STARTING = 60
 class Terminal:
     """A terminal IPython as a context manager: it runs within the block and leaves no process."""
 
+    program: ClassVar[tuple[str, ...]] = (
+        "-m",
+        "IPython",
+        "--simple-prompt",
+        "--no-banner",
+        "--no-confirm-exit",
+        "--colors=nocolor",
+    )
+
     def __init__(self, folder: Path, environ: Mapping[str, str | None]) -> None:
         """Start it in *folder*; a variable of *environ* that is None is taken away."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +44,7 @@ class Terminal:
         self.transcript = ""
         self._child: pexpect.spawn[str] = pexpect.spawn(
             sys.executable,
-            ["-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=nocolor"],
+            list(self.program),
             cwd=str(folder),
             env=environment(own, environ),
             encoding="utf-8",
@@ -97,3 +106,9 @@ class Terminal:
         before = str(self._child.before).replace("\r\n", "\n")
         self.transcript += before + str(self._child.after).replace("\r\n", "\n")
         return before
+
+
+class Console(Terminal):
+    """A `jupyter console`, which shows each output once: it does not replace one by another."""
+
+    program: ClassVar[tuple[str, ...]] = ("-m", "jupyter_console", "--simple-prompt", "--no-confirm-exit")
