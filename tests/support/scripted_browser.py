@@ -65,10 +65,13 @@ class ScriptedBrowser:
 
     def open(self, url: str) -> Answer:
         """Open *url* and follow it to the end; the last answer is what the tab shows."""
-        url = self.led_from(url)
-        answer = send("GET", url)
+        return self.follow(self.led_from(url))
+
+    def follow(self, link: str) -> Answer:
+        """Follow *link* to the end, as `open` does."""
+        answer = send("GET", link)
         if answer.status == 200 and "form" in answer.text:
-            return self.submit(url, answer)
+            return self.submit(link, answer)
         location = answer.headers["Location"]
         return self.arrive(location)
 
@@ -82,7 +85,15 @@ class ScriptedBrowser:
 
     def open_in_thread(self, url: str) -> threading.Thread:
         """Open *url* while the caller goes on."""
-        thread = threading.Thread(target=self.open, args=(url,), name="scripted-browser", daemon=True)
+
+        def open_tab() -> None:
+            try:
+                link = self.led_from(url)
+            except ConnectionError:
+                return  # the sign-in has ended before the tab came, which shows the browser's own page
+            self.follow(link)
+
+        thread = threading.Thread(target=open_tab, name="scripted-browser", daemon=True)
         self.tabs.append(thread)
         thread.start()
         return thread
