@@ -46,7 +46,7 @@ JUNK = (
 )
 """What running everything leaves behind."""
 
-BASE = {"authlib", "bottle", "cryptography", "filelock", "ipython", "joserfc", "python-dotenv", "requests", "urllib3", "waitress"}
+BASE = set("authlib bottle cryptography filelock ipython joserfc python-dotenv requests urllib3 waitress".split())
 """What the base installation asks for, and all of it."""
 SERVER_CONFIG = "etc/jupyter/jupyter_server_config.d/ipyauth_magic.json"
 """What enables the server extension."""
