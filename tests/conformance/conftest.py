@@ -11,7 +11,7 @@ from tests.conformance.refusals import FLOWS, Visit, Visits, all_refused, visiti
 from tests.support.scripted_browser import ScriptedBrowser
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def user_browser() -> Iterator[ScriptedBrowser]:
     """The user's browser: what `webbrowser` would start is a script."""
     browser = ScriptedBrowser()
@@ -25,7 +25,7 @@ def user_browser() -> Iterator[ScriptedBrowser]:
         browser.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def refused(user_browser: ScriptedBrowser) -> Iterator[Visits]:
     """Every sign-in and renewal that must be refused, over and watched."""
     with all_refused() as visits:
