@@ -29,6 +29,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +40,7 @@ REMEDIES = {
     "login_required": "Sign in again without prompt=none.",
     "consent_required": "Sign in again without prompt=none and give your consent.",
     "interaction_required": "Sign in again without prompt=none.",
-    "invalid_scope": (
-        "Check `scope` against the scopes that the API defines. For a provider without refresh tokens, add "
-        "--no-renewable."
-    ),
+    "invalid_scope": "Check `scope` against the scopes that the provider allows for this application and its API.",
     "invalid_target": "Check `audience`: it must be the identifier of an API that the provider knows.",
     "unauthorized_client": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
@@ -54,6 +52,21 @@ REMEDIES = {
     "temporarily_unavailable": "The provider is busy. Try again in a moment.",
 }
 """Next steps for the user, by error code (RFC 6749, 4.2.2.1 and 5.2; RFC 8628, 3.5; OpenID Connect Core, 3.1.2.6)."""
+
+NOT_ABOUT_SCOPES = frozenset(
+    {
+        "login_required",
+        "consent_required",
+        "interaction_required",
+        "unsupported_response_type",
+        "invalid_response_mode",
+        "invalid_grant",
+        "invalid_client",
+        "expired_token",
+        "temporarily_unavailable",
+    }
+)
+"""Error codes that no scope causes."""
 
 
 class IpyauthError(Exception):
@@ -168,20 +181,23 @@ class NobodyCanAnswer(SignInFailed):
 
 
 class SignInTimeout(SignInFailed):
-    """No response came in time. The usual cause is a redirect URI that is not registered.
+    """No response came in time: the user did not sign in, or the provider showed an error page.
 
-    `redirect_uri` is None in the device flow, which has none.
+    `redirect_uri` is None in the device flow, which has none. `added_scopes` are those that the user did not write.
     """
 
-    def __init__(self, seconds: float, redirect_uri: str | None) -> None:
+    def __init__(self, seconds: float, redirect_uri: str | None, added_scopes: Sequence[str] = ()) -> None:
         super().__init__(
-            f"No response came within {seconds:g} seconds. If the provider showed an error page, check `client_id`, "
-            f"and add this exact line to the application's Allowed Callback URLs:\n"
+            f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
+            "refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
+            f"{_about_added(added_scopes)} The redirect URI to register (at Auth0: Allowed Callback URLs), to the "
+            "letter:\n"
             f"    {redirect_uri}"
             if redirect_uri
             else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."
         )
         self.redirect_uri = redirect_uri
+        self.added_scopes = tuple(added_scopes)
 
 
 class SignInCancelled(SignInFailed):
@@ -199,6 +215,13 @@ class ProviderRefused(SignInFailed):
         self.error_description = plain(error_description, 300) if error_description else None
         said = f"{self.error}: {self.error_description.rstrip('.')}" if self.error_description else self.error
         super().__init__(f"The provider refused the sign-in ({said}). {self._remedy()}")
+
+    def naming(self, added_scopes: Sequence[str]) -> ProviderRefused:
+        """Return this error, with a sentence about *added_scopes*, which the user did not write, if they may be why."""
+        named = copy(self)
+        if self.error not in NOT_ABOUT_SCOPES:
+            named.args = (f"{self}{_about_added(added_scopes)}",)
+        return named
 
     def _remedy(self) -> str:
         # Auth0 reports an unknown audience as access_denied with this description. RFC 8707 (2) has invalid_target.
@@ -250,6 +273,16 @@ class OutOfTime(InvalidIdToken):
         self.ahead = ahead
 
 
+def _about_added(scopes: Sequence[str]) -> str:
+    """Return a sentence, after a space, about *scopes* that we added to a request; empty without any."""
+    if "offline_access" in scopes:
+        return (
+            " The request also had the scope `offline_access`, which asks for a refresh token. --no-renewable (in "
+            "Python renewable=False) leaves it out."
+        )
+    return ""
+
+
 def _in_words(seconds: float) -> str:
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
@@ -269,7 +302,7 @@ class SignOutIncomplete(IpyauthError):
         if revocation:
             sentences.append(f"The provider did not revoke them: {revocation}")
         if session:
-            sentences.append(f"The provider's session is still open: {session}")
+            sentences.append(f"The provider was not asked to end its session: {session}")
         sentences.append("Sign out on the provider's own pages, or wait until the tokens and the session expire.")
         super().__init__(" ".join(sentences))
         self.revocation = revocation

@@ -131,6 +131,11 @@ class Route:
         """Whether a server between the browser and the kernel reads, and may log, requests to the redirect URI."""
         return self.through_server or self.listen_at not in (None, self.redirect_uri)
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether the user's browser is on this machine, as far as is known, and reaches each port of it."""
+        return not (self.is_forwarded or self.bind or self.paste)
+
 
 def routes_to(
     redirect_uris: Sequence[str],

@@ -18,6 +18,7 @@ from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
 from . import clock
+from .authorization import added_scopes, requested_scope
 from .sign_in import SignIn
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -50,7 +51,8 @@ def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
         SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
-    form = {"client_id": params.client_id, "scope": grant.scope(params.scope), **dict(params.passed_on)}
+    scope = requested_scope(params, grant, provider.metadata())
+    form = {"client_id": params.client_id, "scope": scope, **dict(params.passed_on)}
     if params.audience:
         form["audience"] = params.audience
     document = provider.request_device_authorization(form)
@@ -95,7 +97,7 @@ def tokens(
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
-    response = TokenResponse.from_document(granted.document, grant.scope(params.scope))
+    response = TokenResponse.from_document(granted.document, requested_scope(params, grant, provider.metadata()))
     if response.id_token is None:
         raise no_id_token()
     expected = Expected(
@@ -134,11 +136,22 @@ class DevicePoll:
         self._params = params
         self._grant = grant
         self._provider = Provider.of(params.expected_issuer)
-        self.scope = grant.scope(params.scope)
+        self.scope = requested_scope(params, grant, None)
+
+    @property
+    def added_scopes(self) -> tuple[str, ...]:
+        """The requested scopes that the user did not write."""
+        return added_scopes(self._params, self.scope)
 
     def start(self, sign_in: SignIn) -> None:
         """Ask for a code, and poll until the user has entered it."""
-        first = begin(self._params, self._grant, self._provider)
+        self.scope = requested_scope(self._params, self._grant, self._provider.metadata())
+        try:
+            self._poll(sign_in, begin(self._params, self._grant, self._provider))
+        except ProviderRefused as error:
+            raise error.naming(self.added_scopes) from None
+
+    def _poll(self, sign_in: SignIn, first: Polling) -> None:
         polling: Polling | Granted = first
         asked = first.authorization
         code_ends_at = time.monotonic() + asked.expires_in

@@ -86,6 +86,10 @@ class ResponseSource(Protocol):
         """What is asked for, space separated."""
 
     @property
+    def added_scopes(self) -> tuple[str, ...]:
+        """The scopes among them that the user did not write, and that a provider may refuse."""
+
+    @property
     def redirect_uri(self) -> str:
         """The redirect URI with its real port; empty where there is none."""
 
@@ -242,7 +246,7 @@ class SignIn:
                 return
             code_ends_at = time.monotonic() + device.expires_in if device else math.inf
             shown = replace(self.progress, url=url, opened_at=opened_at, device=device, code_ends_at=code_ends_at)
-            progress = self.progress = shown
+            progress = self.progress = replace(shown, scope=self.response_source.scope)  # the provider had a say in it
         self._open_link(progress)
         self._tell()
 
@@ -272,7 +276,8 @@ class SignIn:
         """End the wait for the response when its time is over. Each thread that waits calls this."""
         progress = self.progress
         if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
-            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
+            added = self.response_source.added_scopes if progress.url else ()  # without a link nothing was asked
+            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, added))
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:

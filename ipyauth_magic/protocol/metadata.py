@@ -38,6 +38,7 @@ class ProviderMetadata:
     jwks_uri: str
     optional_endpoints: Mapping[str, str] = field(default_factory=dict)
     scopes_supported: tuple[str, ...] = ()
+    response_types_supported: tuple[str, ...] = ()
     response_modes_supported: tuple[str, ...] = ("query", "fragment")
     code_challenge_methods_supported: tuple[str, ...] = ()
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class ProviderMetadata:
             jwks_uri=_endpoint(document, "jwks_uri"),
             optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
             scopes_supported=tuple(filter(_SCOPE.fullmatch, _texts(document.get("scopes_supported")))),
+            response_types_supported=_texts(document.get("response_types_supported")),
             response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
             code_challenge_methods_supported=_texts(document.get("code_challenge_methods_supported")),
             id_token_signing_alg_values_supported=_texts(algorithms),

@@ -34,7 +34,7 @@ def checked(name: str, value: object) -> str:
     Raises:
         BadValue: with a sentence that says what the parameter takes.
     """
-    given = _text(value)
+    given = as_text(value)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in given):
         raise BadValue("must not contain line breaks or other control characters")
     text = given.strip()
@@ -47,7 +47,12 @@ def checked(name: str, value: object) -> str:
     return check(text) if check and text else text
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return *value* as text, before any check of its own.
+
+    Raises:
+        BadValue: it is not a text, a whole number or several words.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, Unfilled):

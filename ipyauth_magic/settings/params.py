@@ -59,6 +59,7 @@ class ParamsAuth0(Parameters):
 
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
+    _typed_response_type: str | None = field(compare=False)
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -89,7 +90,9 @@ class ParamsAuth0(Parameters):
     def _hold(self, resolved: Resolved) -> None:
         values = {name: value.text for name, value in resolved.values.items()}
         origins = {name: value.origin for name, value in resolved.values.items()}
-        self._set({**dict.fromkeys(FIELDS), **values, "warnings": resolved.warnings, "_origins": origins})
+        typed = resolved.typed_response_type
+        self._set({**dict.fromkeys(FIELDS), **values, "warnings": resolved.warnings})
+        self._set({"_origins": origins, "_typed_response_type": typed})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -106,6 +109,11 @@ class ParamsAuth0(Parameters):
         return self._origins["response_mode"] != BY_DEFAULT
 
     @property
+    def typed_response_type(self) -> str | None:
+        """The `response_type` with its words in the order that the user typed; None where the user typed none."""
+        return self._typed_response_type
+
+    @property
     def expected_issuer(self) -> str:
         """The issuer that the provider must name, to the letter; Auth0's ends with a slash."""
         if self.issuer:
@@ -119,9 +127,10 @@ class ParamsAuth0(Parameters):
 
     def with_response_type(self, response_type: str, origin: str) -> Self:
         """Return these parameters for another *response_type*, with a `response_mode` that suits it."""
-        if response_type == self.response_type:
-            return self
         changed = copy(self)
+        changed._set({"_typed_response_type": None})  # the user typed no order of words for this one
+        if response_type == self.response_type:
+            return changed
         origins = {**self._origins, "response_type": origin}
         if not self.is_response_mode_chosen or self.response_mode == "query":
             origins["response_mode"] = BY_DEFAULT

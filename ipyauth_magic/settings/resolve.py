@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidParams, Problem
 from ..protocol.flow import flow_of
-from .checks import BadValue, checked
+from .checks import BadValue, as_text, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
 from .sources import Given, Reading, first_of_each
 
@@ -25,10 +25,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The parameters that are set, in the order of the list, and what the user should be warned of."""
+    """The parameters that are set, in the order of the list, and what the user should be warned of.
+
+    Attributes:
+        typed_response_type: the `response_type` with its words in the user's order; None where the user gave none.
+    """
 
     values: Mapping[str, Value]
     warnings: tuple[str, ...]
+    typed_response_type: str | None = None
 
 
 def resolve(readings: Sequence[Reading]) -> Resolved:
@@ -55,7 +60,13 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     if problems:
         raise InvalidParams(problems, _hints(readings, {problem.name for problem in problems}))
     in_order = {name: values[name] for name in FIELDS if name in values}
-    return Resolved(in_order, tuple(warning for reading in readings for warning in reading.warnings))
+    warnings = tuple(warning for reading in readings for warning in reading.warnings)
+    return Resolved(in_order, warnings, _typed_response_type(readings))
+
+
+def _typed_response_type(readings: Sequence[Reading]) -> str | None:
+    given = first_of_each(readings).get("response_type")
+    return " ".join(as_text(given.value).split()) or None if given else None
 
 
 def _hints(readings: Sequence[Reading], named: set[str]) -> list[str]:
