@@ -45,6 +45,7 @@ class Auth:
         paste: ask also for the URL at which the browser ended, as where it cannot reach this kernel.
 
     Raises:
+        InvalidParams: *params* ask for no ID token, and the flow needs one.
         StoreUnavailable: there is no such store here.
     """
 
@@ -65,6 +66,7 @@ class Auth:
         if flow and (response_type := FLOWS[flow].response_type):
             params = params.with_response_type(response_type, "flow")
         grant = Grant.of(params.response_type, flow, renewable)
+        params.check_flow(grant.flow)
         kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
         self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
         self._display = AuthDisplay(self._authenticator)

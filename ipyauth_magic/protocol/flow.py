@@ -24,6 +24,7 @@ class Flow:
             Practices, 2.1).
         uses_pkce: whether a code is bound to its request by PKCE (RFC 7636).
         may_be_renewable: whether the provider may give a refresh token.
+        needs_id_token: whether the access token can be trusted only if an ID token comes with it.
         response: the content of the authorization response, in words.
         explanation: a sentence for `%token --config`: what happens after the response, or in place of it.
         advice: a sentence for the card of the first sign-in of a session; may be empty.
@@ -35,6 +36,7 @@ class Flow:
     response_mode: str = ""
     uses_pkce: bool = False
     may_be_renewable: bool = True
+    needs_id_token: bool = False
     response: str = ""
     explanation: str = ""
     advice: str = ""
@@ -60,6 +62,7 @@ IMPLICIT = Flow(
     "token id_token",
     response_mode="fragment",
     may_be_renewable=False,  # RFC 6749, 4.2.2
+    needs_id_token=True,  # its `at_hash` (OpenID Connect Core, 3.2.2.9)
     response="the tokens",
     advice='Tip: --flow code (in Python flow="code") keeps tokens out of the browser and renews them.',
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from ..protocol.urls import LOOPBACK_HOSTS
@@ -139,14 +140,21 @@ def _redirect_uri(uri: str) -> str:
     return uri
 
 
-def _scope(value: str) -> str:
+def _scope(value: str, name: str = "scope") -> str:
+    words = value.split()
+    # A comma within a scope is part of it (RFC 6749, 3.3).
+    if any(word != word.strip(",") for word in words):
+        raise BadValue(
+            "must have spaces between the scopes, and no commas. "
+            f"Write `{name}={plain(' '.join(value.replace(',', ' ').split()), 1000)}`"
+        )
     if odd := _NO_SCOPE.search(value):
         sign = named_sign(value, odd.start())
         raise BadValue(
             "must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3). "
             f"It has {sign}"
         )
-    return " ".join(value.split())
+    return " ".join(words)
 
 
 def _max_age(value: str) -> str:
@@ -188,5 +196,6 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "client_id": _client_id,
     "redirect_uri": _redirect_uris,
     "scope": _scope,
+    "default_scope": partial(_scope, name="default_scope"),
     "max_age": _max_age,
 }

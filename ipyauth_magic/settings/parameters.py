@@ -20,6 +20,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         aliases: other names that users type; those that begin with `AUTH0_` are environment variables too.
         known_values: values that Tab offers.
         is_passed_on: sent to the provider as it is (OpenID Connect Core 3.1.2.1; Auth0's documentation).
+        may_be_empty: an empty value means something, and does not stand for the default.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         aliases: tuple[str, ...] = (),
         known_values: tuple[str, ...] = (),
         is_passed_on: bool = False,
+        may_be_empty: bool = False,
     ) -> None:
         self.help = help
         self.default = default
         self.aliases = aliases
         self.known_values = known_values
         self.is_passed_on = is_passed_on
+        self.may_be_empty = may_be_empty
 
 
 def _parameter(help: str, **more: Any) -> Any:
@@ -78,10 +81,15 @@ class Parameters:
     )
     audience: str | None = _parameter("the API's identifier", aliases=("AUTH0_AUDIENCE",))
     scope: str = _parameter(
-        "scopes to ask for, separated by spaces; `openid` and `profile` are added",
+        "scopes to ask for, separated by spaces; those of `default_scope` are added",
         default="openid profile",
         aliases=("requested_scopes",),
         known_values=("openid", "profile", "email"),
+    )
+    default_scope: str = _parameter(
+        "scopes that are added to `scope`; empty: plain OAuth 2.0, without an ID token (`code` and `device` only)",
+        default="openid profile",
+        may_be_empty=True,
     )
     dotenv_folder: str = _parameter("folder of the dotenv file", default=".")
     dotenv_file: str | None = _parameter("dotenv file with some of the parameters")

@@ -10,7 +10,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from ..errors import InvalidParams, Problem
 from ..protocol import auth0
+from ..protocol.flow import Flow
 from ..text import encodable
 from .parameters import FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
@@ -121,6 +123,11 @@ class ParamsAuth0(Parameters):
         return auth0.issuer_of(str(self.domain))
 
     @property
+    def wants_id_token(self) -> bool:
+        """Whether an ID token is asked for: the scope `openid` asks for it (OpenID Connect Core, 3.1.2.1)."""
+        return "openid" in self.scope.split()
+
+    @property
     def passed_on(self) -> tuple[tuple[str, str], ...]:
         """The parameters that go to the provider as they are."""
         return tuple((name, value) for name in PASSED_ON if (value := getattr(self, name)))
@@ -137,6 +144,19 @@ class ParamsAuth0(Parameters):
             changed._set({"response_mode": default_response_mode(response_type)})
         changed._set({"response_type": response_type, "_origins": origins})
         return changed
+
+    def check_flow(self, flow: Flow) -> None:
+        """Check that *flow* works without an ID token, if none is asked for.
+
+        Raises:
+            InvalidParams: it does not.
+        """
+        if flow.needs_id_token and not self.wants_id_token:
+            sentence = (
+                f"has no `openid`, and the {flow.name} flow needs an ID token to check the access token by. Choose "
+                '`--flow code` or `--flow device` (in Python `flow="code"`), or add `openid` to `scope`'
+            )
+            raise InvalidParams([Problem("default_scope", sentence, self._origins["default_scope"])])
 
     def explain(self) -> Explanation:
         """Return each parameter that is set, with its value and its origin; it prints as a table."""

@@ -47,13 +47,13 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     values: dict[str, Value] = {}
     for name, given in _without_the_lower_one(readings).items():
         try:
-            if text := checked(name, given.value):
+            if (text := checked(name, given.value)) or PARAMETERS[name].may_be_empty:
                 values[name] = Value(text, given.origin)
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
     problems += _required(values, {problem.name for problem in problems})
     values = {name: Value(default, BY_DEFAULT) for name, default in DEFAULTS.items()} | values
-    values["scope"] = _with_openid(values["scope"])
+    values["scope"] = _with_default_scope(values["scope"], values["default_scope"])
     mode = default_response_mode(values["response_type"].text)
     problems += _unsuitable_response_mode(values)
     values.setdefault("response_mode", Value(mode, BY_DEFAULT))
@@ -98,12 +98,14 @@ def _provider_names(reading: Reading) -> set[str]:
     return {name for name in ("domain", "issuer") if name in reading.given and str(reading.given[name].value)}
 
 
-def _with_openid(scope: Value) -> Value:
-    """Return *scope* with `openid` and `profile` in it, each scope once, in order."""
-    text = " ".join(dict.fromkeys(["openid", "profile", *scope.text.split()]))
-    if text == scope.text:
-        return scope
-    return Value(text, f"{scope.origin}, openid and profile added")
+def _with_default_scope(scope: Value, default_scope: Value) -> Value:
+    """Return *scope* with the scopes of *default_scope* before it, each scope once, in order."""
+    if scope.origin == BY_DEFAULT:
+        return default_scope
+    text = " ".join(dict.fromkeys([*default_scope.text.split(), *scope.text.split()]))
+    if text == scope.text or not default_scope.text:
+        return Value(text, scope.origin)
+    return Value(text, f"{scope.origin}, {' and '.join(default_scope.text.split())} added")
 
 
 def _unsuitable_response_mode(values: Mapping[str, Value]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ipyauth_magic import ParamsAuth0
+from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidParams
 from ipyauth_magic.settings.parameters import FIELDS, PASSED_ON, looks_misspelt, nearest_name
 from ipyauth_magic.settings.params import IpyauthWarning
@@ -246,6 +246,54 @@ def test_scopes_may_be_a_list_and_are_named_once() -> None:
     """`openid` and `profile` come first, nothing twice."""
     params = ParamsAuth0(**GOOD, scope=["read:x", "openid", "read:x"])
     assert params.scope == "openid profile read:x"
+
+
+@pytest.mark.parametrize(
+    ("given", "scope"),
+    [
+        ({"default_scope": "openid"}, "openid"),
+        ({"default_scope": "openid", "scope": "email openid"}, "openid email"),
+        ({"default_scope": ["openid", "email"], "scope": "read:x"}, "openid email read:x"),
+        ({"default_scope": "", "scope": "read:x repo"}, "read:x repo"),
+        ({"default_scope": ""}, ""),
+        ({"default_scope": "", "scope": "openid"}, "openid"),
+        ({"default_scope": None, "scope": "read:x"}, "openid profile read:x"),
+    ],
+)
+def test_default_scope_takes_the_place_of_openid_and_profile(given: dict[str, Any], scope: str) -> None:
+    """Some providers refuse a scope that the application is not registered for; an empty one adds nothing."""
+    params = ParamsAuth0(**GOOD, **given)
+    assert params.scope == scope
+    assert params.wants_id_token is ("openid" in scope.split())
+
+
+def test_an_empty_default_scope_is_a_value(tmp_path: Path) -> None:
+    """In a cell, too; it is shown with its origin, and the scope says what was added to it."""
+    params = ParamsAuth0.from_magic({}, "domain=t.auth0.com\nclient_id=c\ndefault_scope=\nscope=a\n")
+    rows = {row.name: (row.value, row.origin) for row in params.explain()}
+    assert rows["default_scope"] == ("", "the cell")
+    assert rows["scope"] == ("a", "the cell")
+    assert "default_scope=''" in repr(params)
+    added = ParamsAuth0(**GOOD, scope="a", default_scope="openid").explain()
+    assert {row.name: row.origin for row in added}["scope"] == "keyword, openid added"
+
+
+def test_without_openid_the_implicit_flow_is_refused() -> None:
+    """Its access token is checked by the ID token; the others get theirs from the token endpoint."""
+    params = ParamsAuth0(**GOOD, scope="a", default_scope="")
+    with pytest.raises(InvalidParams, match=r"default_scope: has no `openid`, and the implicit flow needs"):
+        Auth(params)
+    for flow in ("code", "device"):
+        assert Auth(params, flow=flow)
+    assert Auth(ParamsAuth0(**GOOD, scope="openid", default_scope=""))
+
+
+@pytest.mark.parametrize("name", ["scope", "default_scope"])
+@pytest.mark.parametrize("value", ["read:a, read:b", "read:a,read:b,", "read:a ,read:b", ["read:a,", "read:b"]])
+def test_scopes_with_commas_between_them(name: str, value: Any) -> None:
+    """The error shows the line without them; a comma within a scope is part of it (RFC 6749, 3.3)."""
+    assert f"Write `{name}=read:a read:b`" in problems(**GOOD, **{name: value})[name]
+    assert ParamsAuth0(**GOOD, **{name: "read:a,b"})
 
 
 @pytest.mark.parametrize("scope", ['a"b', "a\\b", "ä", "a\x00b"])
