@@ -53,21 +53,6 @@ REMEDIES = {
 }
 """Next steps for the user, by error code (RFC 6749, 4.2.2.1 and 5.2; RFC 8628, 3.5; OpenID Connect Core, 3.1.2.6)."""
 
-NOT_ABOUT_SCOPES = frozenset(
-    {
-        "login_required",
-        "consent_required",
-        "interaction_required",
-        "unsupported_response_type",
-        "invalid_response_mode",
-        "invalid_grant",
-        "invalid_client",
-        "expired_token",
-        "temporarily_unavailable",
-    }
-)
-"""Error codes that no scope causes."""
-
 
 class IpyauthError(Exception):
     """Base class of all errors of this package. `str(error)` is a sentence for the user."""
@@ -183,21 +168,20 @@ class NobodyCanAnswer(SignInFailed):
 class SignInTimeout(SignInFailed):
     """No response came in time: the user did not sign in, or the provider showed an error page.
 
-    `redirect_uri` is None in the device flow, which has none. `added_scopes` are those that the user did not write.
+    `redirect_uri` is None in the device flow, which has none. *advice* is about scopes that the user did not write.
     """
 
-    def __init__(self, seconds: float, redirect_uri: str | None, added_scopes: Sequence[str] = ()) -> None:
+    def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
+        advice = f"\n{advice}" if advice else ""  # after the URI: a card shows so many characters only
         super().__init__(
             f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
-            "refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
-            f"{_about_added(added_scopes)} The redirect URI to register (at Auth0: Allowed Callback URLs), to the "
-            "letter:\n"
-            f"    {redirect_uri}"
+            f"refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered.\n"
+            "The redirect URI to register (at Auth0: Allowed Callback URLs), to the letter:\n"
+            f"    {redirect_uri}{advice}"
             if redirect_uri
             else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."
         )
         self.redirect_uri = redirect_uri
-        self.added_scopes = tuple(added_scopes)
 
 
 class SignInCancelled(SignInFailed):
@@ -216,12 +200,11 @@ class ProviderRefused(SignInFailed):
         said = f"{self.error}: {self.error_description.rstrip('.')}" if self.error_description else self.error
         super().__init__(f"The provider refused the sign-in ({said}). {self._remedy()}")
 
-    def naming(self, added_scopes: Sequence[str]) -> ProviderRefused:
-        """Return this error, with a sentence about *added_scopes*, which the user did not write, if they may be why."""
-        named = copy(self)
-        if self.error not in NOT_ABOUT_SCOPES:
-            named.args = (f"{self}{_about_added(added_scopes)}",)
-        return named
+    def with_advice(self, advice: str) -> ProviderRefused:
+        """Return this error with the sentences *advice* after its own."""
+        advised = copy(self)
+        advised.args = (f"{self} {advice}".rstrip(),)
+        return advised
 
     def _remedy(self) -> str:
         # Auth0 reports an unknown audience as access_denied with this description. RFC 8707 (2) has invalid_target.
@@ -271,16 +254,6 @@ class OutOfTime(InvalidIdToken):
             seems = f": it seems to be {_in_words(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the provider's"
         super().__init__(check, f"{message} (check that this machine's clock is right{seems})")
         self.ahead = ahead
-
-
-def _about_added(scopes: Sequence[str]) -> str:
-    """Return a sentence, after a space, about *scopes* that we added to a request; empty without any."""
-    if "offline_access" in scopes:
-        return (
-            " The request also had the scope `offline_access`, which asks for a refresh token. --no-renewable (in "
-            "Python renewable=False) leaves it out."
-        )
-    return ""
 
 
 def _in_words(seconds: float) -> str:

@@ -41,11 +41,11 @@ class FormPage:
     def answer(self, request: Request) -> Answer:
         """Return the page for the first request at its address, and a short refusal for any other."""
         if request.is_of_another_user:
-            return Answer(403, pages.COMMON_HEADERS, b"This listener serves programs of its own user only.")
+            return _refused(403, "This listener serves programs of its own user only.")
         if request.host.lower() != self._origin.partition("://")[2]:
-            return Answer(400, pages.COMMON_HEADERS, b"This listener serves one address only.")
+            return _refused(400, "This listener serves one address only.")
         if request.method != "GET" or request.target != self._path:
-            return Answer(404, pages.COMMON_HEADERS, b"Nothing is served here.")
+            return _refused(404, "Nothing is served here.")
         try:
             page = self._pages.pop()
         except IndexError:
@@ -61,3 +61,7 @@ class FormPage:
         """Give the port back; an answer that has begun is sent to its end."""
         self._server.stop(0.0)
         self._server.join(2.0)
+
+
+def _refused(status: int, sentence: str) -> Answer:
+    return Answer(status, (*pages.COMMON_HEADERS, ("Content-Type", "text/plain; charset=utf-8")), sentence.encode())

@@ -166,11 +166,12 @@ def signed_out_card(signed_out: SignedOut) -> Card:
         notes = [f"A browser tab asks the provider to end its session. {LOOK}"]
     else:
         notes = [f"Follow the link in the browser that you signed in with ({signed_out.why_not_opened}). {LOOK}"]
-    if signed_out.url and signed_out.lacks_hint:
-        notes.append("This address has no ID token, and some providers demand one to end a session.")
+    if signed_out.lacks_hint:
+        notes.append("The provider demands more than this address has, mostly an ID token, so it may refuse.")
     if signed_out.is_refresh_token_alive:
         notes.append("The provider revokes no refresh tokens, so that of this sign-in stays valid there until it ends.")
-    link = Link("Ask the provider to end its session", signed_out.url) if signed_out.url else None
+    has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
+    link = Link("Ask the provider to end its session", str(signed_out.url)) if has_link else None
     return Card("still", "Signed out here", [("Provider", signed_out.issuer)], link, " ".join(notes))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -12,9 +13,10 @@ from urllib.parse import urlencode, urlsplit
 from ..callback.browser import open_in_browser
 from ..callback.form_page import FormPage
 from ..callback.ports import PortInUse
-from ..errors import InvalidParams, IpyauthError, ProviderRefused
+from ..errors import InvalidParams, IpyauthError, ProviderError, ProviderRefused
 from ..protocol import auth0
-from ..protocol.tokens import IdToken, TokenSet
+from ..protocol.tokens import TokenSet
+from ..provider.http import ask
 from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
 from ..settings.params import ParamsAuth0
@@ -36,7 +38,8 @@ class SignedOut:
     Attributes:
         url: where the user's browser asks for the end of its session; None if the provider has no such address.
         why_not_opened: the reason, if no browser was opened.
-        lacks_hint: the provider did not get the ID token, which some demand for this.
+        is_hint_posted: a page of this machine posts the ID token, which the provider demands, as far as is known.
+        lacks_hint: it demands something more than *url* has, mostly the ID token, and does not get it.
         is_refresh_token_alive: the provider revokes no refresh tokens, so that of this sign-in stays valid there.
         revocation: why the tokens could not be revoked, as a sentence; None if that did not fail.
         session: why the address could not be found out, as a sentence; None if that did not fail.
@@ -45,6 +48,7 @@ class SignedOut:
     issuer: str
     url: str | None
     why_not_opened: str | None
+    is_hint_posted: bool
     lacks_hint: bool
     is_refresh_token_alive: bool
     revocation: str | None
@@ -75,18 +79,21 @@ def sign_out(authenticator: Authenticator, open_browser: bool = True) -> SignedO
     is_revoked, revocation = _tried(lambda: revoke(params, provider, tokens))
     endpoint, session = _tried(lambda: end_session_endpoint(params, provider))
     url = _with_client_id(endpoint, params) if endpoint else None
-    hint = None if params.domain else tokens.id_token  # Auth0's own address takes none
-    why_not_opened, is_hint_sent = None, False
-    if endpoint is not None:
-        form = None if hint is None else (endpoint, {"client_id": params.client_id, "id_token_hint": hint})
-        why_not_opened, is_hint_sent = run_in_thread(
-            lambda: _opened(authenticator, str(url), form, open_browser), "ipyauth-sign-out"
+    why_not_opened, demands_more, is_hint_posted = None, False, False
+    if endpoint and url:
+        demands_more = not params.domain and _demands_more(url)
+        page = None
+        if demands_more and tokens.id_token:
+            page = (endpoint, {"client_id": params.client_id, "id_token_hint": tokens.id_token})
+        why_not_opened, is_hint_posted = run_in_thread(
+            lambda: _opened(authenticator, url, page, open_browser), "ipyauth-sign-out"
         )
     return SignedOut(
         params.expected_issuer,
         url,
         why_not_opened,
-        lacks_hint=hint is not None and not is_hint_sent,
+        is_hint_posted=is_hint_posted,
+        lacks_hint=demands_more and not is_hint_posted,
         is_refresh_token_alive=tokens.refresh_token is not None and is_revoked is False,
         revocation=revocation,
         session=session,
@@ -126,27 +133,42 @@ def _with_client_id(endpoint: str, params: ParamsAuth0) -> str:
     return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode({'client_id': params.client_id})}"
 
 
-def _opened(
-    authenticator: Authenticator, url: str, form: tuple[str, Mapping[str, str]] | None, open_browser: bool
-) -> tuple[str | None, bool]:
-    """Open the user's browser where its session ends; return why that was not done, and whether *form* was posted.
+def _demands_more(url: str) -> bool:
+    """Return whether the provider refuses *url* as it is: it demands a parameter, mostly `id_token_hint`.
 
-    A page of this machine posts the form, with the ID token as `id_token_hint`, because addresses are kept and logged.
-    Providers have to take it by POST too (RP-Initiated Logout 1.0, section 2). Where no browser can be expected to
-    reach this machine, or *form* is None, it goes to *url*, which has no ID token.
+    No metadata tells that. The question has no cookie, so it ends no session. A form is posted only where it has to
+    be: many providers' cookies are `SameSite=Lax`, and do not come with a form of another site.
+    """
+    try:
+        status = ask("GET", url).status
+    except ProviderError:
+        return False
+    return status >= 400 and status != HTTPStatus.NOT_ACCEPTABLE  # a browser accepts pages, and `ask` JSON
+
+
+def _opened(
+    authenticator: Authenticator, url: str, page: tuple[str, Mapping[str, str]] | None, open_browser: bool
+) -> tuple[str | None, bool]:
+    """Open the user's browser where its session ends; return why that was not done, and whether a form is posted.
+
+    A *page* of this machine posts the form, with the ID token as `id_token_hint`, because addresses are kept and
+    logged. Providers have to take a POST too (RP-Initiated Logout 1.0, section 2). Without a *page*, or where the
+    user's browser may be on another machine, the browser goes to *url*.
     """
     if not open_browser:
         return "none was opened here", False
     if not authenticator.grant.flow.needs_redirect:
         return "it may be on another device", False
-    if form is None or not _is_browser_here(authenticator):
+    if page is None or not _is_browser_here(authenticator):
         return _why_not_opened(url), False
     try:
-        page = FormPage(*form)
+        served = FormPage(*page)
     except PortInUse:
         return _why_not_opened(url), False
-    with closing(page):
-        why = _why_not_opened(page.address) or (None if page.wait(OPENING) else "it did not fetch the page of this machine")
+    with closing(served):
+        why = _why_not_opened(served.address)
+        if why is None and not served.wait(OPENING):
+            why = "the one that was opened did not fetch the page of this machine"
     return why, why is None
 
 

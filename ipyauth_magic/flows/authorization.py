@@ -51,11 +51,9 @@ def requested_scope(params: ParamsAuth0, grant: Grant, metadata: ProviderMetadat
 
 
 def added_scopes(params: ParamsAuth0, scope: str) -> tuple[str, ...]:
-    """Return which words of *scope*, as requested, the user did not write, and may be refused by the provider.
-
-    With `domain` there is none: Auth0 knows them all.
-    """
-    return () if params.domain else tuple(each for each in scope.split() if each not in params.scope.split())
+    """Return the words of *scope*, as requested, that the user did not write; none with `domain`: Auth0 knows them."""
+    written = [each for each in params.scope.split() if each not in params.scopes_by_default]
+    return () if params.domain else tuple(each for each in scope.split() if each not in written)
 
 
 def endpoint_known_at_once(params: ParamsAuth0) -> str | None:

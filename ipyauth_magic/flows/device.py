@@ -146,12 +146,7 @@ class DevicePoll:
     def start(self, sign_in: SignIn) -> None:
         """Ask for a code, and poll until the user has entered it."""
         self.scope = requested_scope(self._params, self._grant, self._provider.metadata())
-        try:
-            self._poll(sign_in, begin(self._params, self._grant, self._provider))
-        except ProviderRefused as error:
-            raise error.naming(self.added_scopes) from None
-
-    def _poll(self, sign_in: SignIn, first: Polling) -> None:
+        first = begin(self._params, self._grant, self._provider)
         polling: Polling | Granted = first
         asked = first.authorization
         code_ends_at = time.monotonic() + asked.expires_in

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..callback.listener import Listener, open_listener
 from ..callback.routes import Route
-from ..errors import ProviderRefused
 from ..protocol.flow import Grant
 from ..protocol.messages import AuthorizationRequest
 from ..protocol.tokens import TokenSet
@@ -98,10 +97,7 @@ class Redirect:
         """
         self._check(self._take_redirect_uri if "code" in response else self._check_redirect_uri)
         assert self._request is not None
-        try:
-            return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
-        except ProviderRefused as error:
-            raise error.naming(self.added_scopes) from None
+        return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
 
     @property
     def added_scopes(self) -> tuple[str, ...]:

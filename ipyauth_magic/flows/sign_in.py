@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from ..callback import pages
 from ..callback.browser import open_in_browser
 from ..callback.routes import Route
-from ..errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
+from ..errors import IpyauthError, NobodyCanAnswer, ProviderRefused, SignInCancelled, SignInTimeout
+from ..protocol.added_scopes import advice_about
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
 from ..provider.threads import SLICE, Waiters, start_thread
@@ -277,7 +278,7 @@ class SignIn:
         progress = self.progress
         if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
             added = self.response_source.added_scopes if progress.url else ()  # without a link nothing was asked
-            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, added))
+            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, advice_about(added)))
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:
@@ -291,6 +292,8 @@ class SignIn:
         """End it by *error* of a thread of its own; an unexpected one is logged."""
         if not isinstance(error, IpyauthError):
             _logger.exception("A sign-in ended by a defect", exc_info=error)
+        if isinstance(error, ProviderRefused):
+            error = error.with_advice(advice_about(self.response_source.added_scopes, error.error))
         self._end(error)
 
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:

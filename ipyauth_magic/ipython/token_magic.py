@@ -176,7 +176,9 @@ def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
     for auth in _auths(namespace, authenticator):
         namespace.drop(auth)
     authenticator.leave(lambda source: source.clear())
-    print("Forgotten here. The provider was not told: only auth.sign_out(), in place of --clear, signs you out there too.")
+    print(
+        "Forgotten here. The provider was not told: only auth.sign_out(), in place of --clear, signs you out there too."
+    )
 
 
 def _renew(namespace: Namespace, authenticator: Authenticator) -> None:

@@ -141,6 +141,7 @@ class Grant:
         not know, although they should ignore it (3.1.2.1).
 
         Args:
+            scope: what the user asks for.
             announced: the provider's `scopes_supported`; empty if it does not say. Then the scope is added to a
                 request with `openid`, because OpenID Connect defines it.
         """

@@ -28,12 +28,12 @@ class Resolved:
     """The parameters that are set, in the order of the list, and what the user should be warned of.
 
     Attributes:
-        typed_response_type: the `response_type` with its words in the user's order; None where the user gave none.
+        typed: `response_type` and `scope` as the user typed them, where they were typed.
     """
 
     values: Mapping[str, Value]
     warnings: tuple[str, ...]
-    typed_response_type: str | None = None
+    typed: Mapping[str, str]
 
 
 def resolve(readings: Sequence[Reading]) -> Resolved:
@@ -61,12 +61,12 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
         raise InvalidParams(problems, _hints(readings, {problem.name for problem in problems}))
     in_order = {name: values[name] for name in FIELDS if name in values}
     warnings = tuple(warning for reading in readings for warning in reading.warnings)
-    return Resolved(in_order, warnings, _typed_response_type(readings))
+    return Resolved(in_order, warnings, _typed(readings))
 
 
-def _typed_response_type(readings: Sequence[Reading]) -> str | None:
-    given = first_of_each(readings).get("response_type")
-    return " ".join(as_text(given.value).split()) or None if given else None
+def _typed(readings: Sequence[Reading]) -> dict[str, str]:
+    given = first_of_each(readings)
+    return {name: as_text(given[name].value) for name in ("response_type", "scope") if name in given}
 
 
 def _hints(readings: Sequence[Reading], named: set[str]) -> list[str]:

@@ -49,7 +49,8 @@ def page(outcome: Outcome, script: str | None = None, xsrf_token: str = "") -> b
 def form_page(action: str, fields: Mapping[str, str]) -> bytes:
     """Return a page that posts *fields* to *action*. It is in no cache, because the fields are secrets."""
     inputs = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">' for name, value in fields.items()
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in fields.items()
     )
     form = f'<form method="post" action="{html.escape(action)}">{inputs}</form>\n'
     return _rendered(SIGNING_OUT, "post.js", form=form)
