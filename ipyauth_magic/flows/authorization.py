@@ -16,7 +16,12 @@ from ..settings.params import ParamsAuth0
 
 
 def authorization_request(
-    params: ParamsAuth0, grant: Grant, redirect_uri: str, response_mode: str, is_repeated: bool = False
+    params: ParamsAuth0,
+    grant: Grant,
+    redirect_uri: str,
+    response_mode: str,
+    is_repeated: bool = False,
+    issuer: str | None = None,
 ) -> AuthorizationRequest:
     """Return a fresh authorization request, with its own `state`, `nonce` and, for a code, PKCE verifier.
 
@@ -26,6 +31,7 @@ def authorization_request(
         redirect_uri: where the response is to come, with its real port.
         response_mode: how it is to come.
         is_repeated: the user has signed in for this before, so that consent is not asked for again.
+        issuer: as the provider's metadata name it, where they are known.
     """
     return AuthorizationRequest(
         response_type=params.response_type,
@@ -33,7 +39,7 @@ def authorization_request(
         client_id=params.client_id,
         redirect_uri=redirect_uri,
         scope=grant.scope(params.scope),
-        issuer=params.expected_issuer,
+        issuer=issuer or params.expected_issuer,
         audience=params.audience,
         passed_on=_with_prompt(params, grant, is_repeated),
         code_verifier=new_code_verifier() if grant.flow.uses_pkce else None,
@@ -67,7 +73,7 @@ def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, en
     """Check that the provider answers *request* at *endpoint*, and binds its code to it.
 
     Raises:
-        ProviderError: it names another endpoint, or no PKCE method that can be used.
+        ProviderError: it names another endpoint, no PKCE method that can be used, or no keys.
     """
     if metadata.authorization_endpoint != endpoint:
         raise ProviderError(
@@ -76,6 +82,8 @@ def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, en
         )
     if request.code_verifier:
         metadata.check_pkce()
+    if "openid" in request.scope.split():
+        metadata.check_keys()
 
 
 def expected_id_token(

@@ -51,7 +51,7 @@ class Redirect:
         self._is_repeated = is_repeated
         self._check_redirect_uri = check_redirect_uri
         self._take_redirect_uri = take_redirect_uri
-        self._provider = Provider.of(params.expected_issuer)
+        self._provider = Provider.of(params.expected_issuer, params.discovery_url)
         self._request: AuthorizationRequest | None = None
         self._endpoint = endpoint_known_at_once(params)
         self._listener: Listener = open_listener(routes)
@@ -70,7 +70,9 @@ class Redirect:
             metadata = self._provider.metadata(with_keys=False)
             self._endpoint = self._endpoint or metadata.authorization_endpoint
             mode = response_mode(self._params, self._is_forwarded, metadata)
-        request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), self._is_repeated)
+        issuer = metadata.issuer if metadata is not None else None
+        how = (self.redirect_uri, str(mode), self._is_repeated, issuer)
+        request = authorization_request(self._params, self._grant, *how)
         self._request = request
         if metadata is not None:
             self._check(self._check_redirect_uri, with_keys=False)
