@@ -64,7 +64,8 @@ def userinfo(authenticator: Authenticator) -> dict[str, Any]:
         InvalidResponse: the answer is about another user than the ID token.
         ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
     """
-    tokens, provider = authenticator.source.get(), Provider.of(authenticator.params.expected_issuer)
+    tokens, params = authenticator.source.get(), authenticator.params
+    provider = Provider.of(params.expected_issuer, params.discovery_url)
     return run_in_thread(lambda: provider.userinfo(tokens.access_token, str(tokens.claims["sub"])), "ipyauth-userinfo")
 
 
@@ -75,7 +76,7 @@ def sign_out(authenticator: Authenticator, open_browser: bool = True) -> SignedO
         NotSignedIn: there are no tokens, here or in the store.
     """
     params, tokens = authenticator.params, authenticator.leave(lambda source: source.take_out())
-    provider = Provider.of(params.expected_issuer)
+    provider = Provider.of(params.expected_issuer, params.discovery_url)
     is_revoked, revocation = _tried(lambda: revoke(params, provider, tokens))
     endpoint, session = _tried(lambda: end_session_endpoint(params, provider))
     url = _with_client_id(endpoint, params) if endpoint else None

@@ -37,7 +37,7 @@ def authorization_request(
         client_id=params.client_id,
         redirect_uri=redirect_uri,
         scope=requested_scope(params, grant, metadata),
-        issuer=params.expected_issuer,
+        issuer=params.expected_issuer if metadata is None else metadata.issuer,
         audience=params.audience,
         passed_on=params.passed_on,
         code_verifier=new_code_verifier() if grant.flow.uses_pkce else None,
@@ -83,7 +83,7 @@ def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, en
     """Check that the provider answers *request* at *endpoint*, and binds its code to it.
 
     Raises:
-        ProviderError: it names another endpoint, or no PKCE method that can be used.
+        ProviderError: it names another endpoint, no PKCE method that can be used, or no keys.
     """
     if metadata.authorization_endpoint != endpoint:
         raise ProviderError(
@@ -92,6 +92,8 @@ def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, en
         )
     if request.code_verifier:
         metadata.check_pkce()
+    if "openid" in request.scope.split():
+        metadata.check_keys()
 
 
 def expected_id_token(

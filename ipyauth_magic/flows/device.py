@@ -101,7 +101,7 @@ def tokens(
     if response.id_token is None:
         raise no_id_token()
     expected = Expected(
-        issuer=params.expected_issuer,
+        issuer=provider.metadata().issuer,
         client_id=params.client_id,
         nonce=None,
         access_token=response.access_token,
@@ -135,7 +135,7 @@ class DevicePoll:
     def __init__(self, params: ParamsAuth0, grant: Grant) -> None:
         self._params = params
         self._grant = grant
-        self._provider = Provider.of(params.expected_issuer)
+        self._provider = Provider.of(params.expected_issuer, params.discovery_url)
         self.scope = requested_scope(params, grant, None)
 
     @property

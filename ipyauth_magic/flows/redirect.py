@@ -56,7 +56,7 @@ class Redirect:
         self._grant = grant
         self._check_redirect_uri = check_redirect_uri
         self._take_redirect_uri = take_redirect_uri
-        self._provider = Provider.of(params.expected_issuer)
+        self._provider = Provider.of(params.expected_issuer, params.discovery_url)
         self._request: AuthorizationRequest | None = None
         self._endpoint = endpoint_known_at_once(params)
         self._listener: Listener = open_listener(routes)

@@ -52,7 +52,7 @@ def accept_refresh(
     claims = tokens.claims
     if response.id_token is not None:
         expected = Expected(
-            issuer=params.expected_issuer,
+            issuer=provider.metadata().issuer,
             client_id=params.client_id,
             nonce=tokens.claims.get("nonce"),
             nonce_may_be_absent=True,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
 from ..protocol.id_token import Expected, import_keys, verify_id_token
-from ..protocol.metadata import ProviderMetadata, discovery_url
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
+from .discovery import fetch_metadata
 from .http import Answer, ask, fetch_json
 from .userinfo import userinfo_claims
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..protocol.id_token import Key
+    from ..protocol.metadata import ProviderMetadata
     from ..protocol.tokens import AccessToken
 
 KEPT_FOR = 3600.0
@@ -37,18 +38,26 @@ PATIENCE = 2.0
 NEW = 30.0
 """Seconds for which metadata are used without another request while the keys are loaded."""
 
-_providers: dict[str, Provider] = {}
-"""Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked."""
+_providers: dict[tuple[str, str | None], Provider] = {}
+"""By issuer and address of its document. Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked."""
 
 
 class Provider:
     """One OpenID provider, identified by its exact issuer. Thread-safe.
 
     `Provider.of(issuer)` returns the same object during the whole session, so that metadata and keys are fetched once.
+
+    Args:
+        issuer: what its metadata must name.
+        discovery_url: of its metadata, where they are not at the issuer's own address.
+        clock: the time in seconds.
     """
 
-    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, issuer: str, discovery_url: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.issuer = issuer
+        self._discovery_url = discovery_url
         self._clock = clock
         self._lock = threading.RLock()
         self._metadata: ProviderMetadata | None = None
@@ -57,9 +66,10 @@ class Provider:
         self._keys_fetched_at = -LONGEST_KEPT  # `_fetched_at` moves on while the provider is away
 
     @classmethod
-    def of(cls, issuer: str) -> Provider:
-        """Return the session's provider of *issuer*."""
-        return _providers.get(issuer) or _providers.setdefault(issuer, cls(issuer))
+    def of(cls, issuer: str, discovery_url: str | None = None) -> Provider:
+        """Return the session's provider of *issuer*, whose metadata are at *discovery_url*, if that is given."""
+        which = (issuer, discovery_url)
+        return _providers.get(which) or _providers.setdefault(which, cls(*which))
 
     @classmethod
     def known_metadata(cls) -> list[ProviderMetadata]:
@@ -103,7 +113,7 @@ class Provider:
         return metadata
 
     def _describe(self) -> ProviderMetadata:
-        metadata = ProviderMetadata.from_document(fetch_json(discovery_url(self.issuer)), self.issuer)
+        metadata = fetch_metadata(self.issuer, self._discovery_url)
         self._metadata, self._described_at = metadata, self._clock()
         return metadata
 
@@ -120,6 +130,7 @@ class Provider:
             ProviderError: the keys cannot be fetched.
         """
         metadata = self.metadata()
+        metadata.check_keys()
         try:
             return verify_id_token(id_token, self._keys, expected, now)
         except UnknownKey:
@@ -188,8 +199,8 @@ class Provider:
             document = {}
         raise refusal(answer.status, document)
 
-    def _fetch_keys(self, jwks_uri: str) -> None:
+    def _fetch_keys(self, jwks_uri: str | None) -> None:
         import joserfc.jws  # noqa: F401  # here, while the user signs in, so that verifying need not wait for it
 
-        self._keys = import_keys(fetch_json(jwks_uri))
+        self._keys = import_keys(fetch_json(jwks_uri)) if jwks_uri else ()
         self._fetched_at = self._keys_fetched_at = self._clock()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
+from ..protocol.metadata import is_safe_url, issuer_at
 from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
@@ -101,6 +102,8 @@ def _domain(value: str) -> str:
 
 
 def _issuer(value: str) -> str:
+    if issuer_at(value) is not None:
+        return _discovery_url(value)  # `resolve` takes it apart
     parts = _split(value)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
         raise BadValue("must begin with https:// (http:// only for localhost)")
@@ -108,6 +111,12 @@ def _issuer(value: str) -> str:
         raise BadValue("must be the issuer's URL, without user, query and fragment")
     if not _PATH.fullmatch(parts.path):
         raise BadValue("must be a URL")
+    return value
+
+
+def _discovery_url(value: str) -> str:
+    if not is_safe_url(value):
+        raise BadValue("must be the https address of a discovery document (http:// only for localhost)")
     return value
 
 
@@ -193,6 +202,7 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "response_mode": _response_mode,
     "domain": _domain,
     "issuer": _issuer,
+    "discovery_url": _discovery_url,
     "client_id": _client_id,
     "redirect_uri": _redirect_uris,
     "scope": _scope,

@@ -72,6 +72,7 @@ class Parameters:
         "Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`", aliases=("AUTH0_DOMAIN",)
     )
     issuer: str | None = _parameter("in place of `domain`, the issuer URL of any OpenID provider")
+    discovery_url: str | None = _parameter("address of the discovery document, where it is not below `issuer`")
     client_id: str = _parameter("the application's Client ID", aliases=("AUTH0_CLIENT_ID",))
     redirect_uri: str = _parameter(
         "one redirect URI, or several separated by spaces, tried in order",

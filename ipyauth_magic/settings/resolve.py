@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidParams, Problem
 from ..protocol.flow import flow_of
+from ..protocol.metadata import issuer_at
 from .checks import BadValue, as_text, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
 from .sources import Given, Reading, first_of_each
@@ -51,6 +52,8 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
                 values[name] = Value(text, given.origin)
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
+    problems += _discovery_url_without_issuer(values, {problem.name for problem in problems})
+    values |= _apart(values)
     problems += _required(values, {problem.name for problem in problems})
     values = {name: Value(default, BY_DEFAULT) for name, default in DEFAULTS.items()} | values
     values["scope"] = _with_default_scope(values["scope"], values["default_scope"])
@@ -87,10 +90,39 @@ def _both_domain_and_issuer(readings: Sequence[Reading]) -> Iterator[Problem]:
 
 
 def _without_the_lower_one(readings: Sequence[Reading]) -> dict[str, Given]:
-    """Return the first value of each parameter; of domain and issuer only the one that a higher place gives."""
+    """Return the first value of each parameter; of domain and issuer only the one that a higher place gives.
+
+    A discovery_url counts with the issuer beside it only, so that it is not taken for another provider's.
+    """
     given = first_of_each(readings)
     decisive = next(filter(None, map(_provider_names, readings)), {"domain", "issuer"})
-    return {name: each for name, each in given.items() if name not in {"domain", "issuer"} - decisive}
+    unused = {"domain", "issuer"} - decisive
+    counting = {name: each for name, each in given.items() if name not in unused}
+    place = next((reading for reading in readings if "discovery_url" in reading.given), None)
+    if place is not None and _names_another_provider(place, counting):
+        del counting["discovery_url"]
+    return counting
+
+
+def _names_another_provider(place: Reading, counting: Mapping[str, Given]) -> bool:
+    """Return whether *place* gives another domain or issuer than the one that counts."""
+    names = _provider_names(place)
+    return any(name not in counting or place.given[name].value != counting[name].value for name in names)
+
+
+def _discovery_url_without_issuer(values: Mapping[str, Value], named: set[str]) -> Iterator[Problem]:
+    """Return a problem for a `discovery_url` without the issuer that its document must name."""
+    if "discovery_url" in values and "issuer" not in named | set(values):
+        sentence = "needs `issuer` beside it, as the document names it, in place of `domain`"
+        yield Problem("discovery_url", sentence, values["discovery_url"].origin)
+
+
+def _apart(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return issuer and discovery_url, where the address of a discovery document was given as issuer."""
+    issuer = values.get("issuer")
+    if issuer is None or (named := issuer_at(issuer.text)) is None:
+        return {}
+    return {"discovery_url": Value(issuer.text, issuer.origin), **values, "issuer": Value(named, issuer.origin)}
 
 
 def _provider_names(reading: Reading) -> set[str]:
