@@ -46,13 +46,14 @@ def authorization_request(
 
 def requested_scope(params: ParamsAuth0, grant: Grant, metadata: ProviderMetadata | None) -> str:
     """Return the scopes to ask for; *metadata* may be None with `domain`, because Auth0 knows `offline_access`."""
-    is_auth0 = params.domain or metadata is None
-    return grant.scope(params.scope, (OFFLINE_ACCESS,) if is_auth0 else metadata.scopes_supported)
+    if params.domain or metadata is None:
+        return grant.scope(params.scope, (OFFLINE_ACCESS,))
+    return grant.scope(params.scope, metadata.scopes_supported)
 
 
 def added_scopes(params: ParamsAuth0, scope: str) -> tuple[str, ...]:
     """Return the words of *scope*, as requested, that the user did not write; none with `domain`: Auth0 knows them."""
-    written = [each for each in params.scope.split() if each not in params.scopes_by_default]
+    written = f"{params.typed.get('scope', '')} {params.typed.get('default_scope', '')}".split()
     return () if params.domain else tuple(each for each in scope.split() if each not in written)
 
 
@@ -116,6 +117,7 @@ def expected_id_token(
 
 def _response_type(params: ParamsAuth0, grant: Grant, metadata: ProviderMetadata | None) -> str:
     """Return the response type as the user typed it, else as the provider announces it; with `domain` as Auth0 does."""
-    if params.typed_response_type or params.domain or metadata is None:
-        return params.typed_response_type or params.response_type
+    typed = params.typed.get("response_type")
+    if typed or params.domain or metadata is None:
+        return typed or params.response_type
     return grant.flow.spelled(metadata.response_types_supported)

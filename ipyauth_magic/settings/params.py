@@ -61,7 +61,7 @@ class ParamsAuth0(Parameters):
 
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
-    _typed: Mapping[str, str] = field(compare=False)
+    typed: Mapping[str, str] = field(compare=False)
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -93,7 +93,7 @@ class ParamsAuth0(Parameters):
         values = {name: value.text for name, value in resolved.values.items()}
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys(FIELDS), **values, "warnings": resolved.warnings})
-        self._set({"_origins": origins, "_typed": resolved.typed})
+        self._set({"_origins": origins, "typed": resolved.typed})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -108,19 +108,6 @@ class ParamsAuth0(Parameters):
     def is_response_mode_chosen(self) -> bool:
         """Whether the user chose the `response_mode`; if not, another one may be better."""
         return self._origins["response_mode"] != BY_DEFAULT
-
-    @property
-    def typed_response_type(self) -> str | None:
-        """The `response_type` with its words in the order that the user typed; None where the user typed none."""
-        return " ".join(self._typed.get("response_type", "").split()) or None
-
-    @property
-    def scopes_by_default(self) -> tuple[str, ...]:
-        """The scopes in `scope` that the user typed neither there nor as `default_scope`."""
-        if self._origins["default_scope"] != BY_DEFAULT:
-            return ()
-        typed = self._typed.get("scope", "").split()
-        return tuple(each for each in self.default_scope.split() if each not in typed)
 
     @property
     def expected_issuer(self) -> str:
@@ -142,7 +129,7 @@ class ParamsAuth0(Parameters):
     def with_response_type(self, response_type: str, origin: str) -> Self:
         """Return these parameters for another *response_type*, with a `response_mode` that suits it."""
         changed = copy(self)
-        changed._set({"_typed": {**self._typed, "response_type": ""}})  # for this one no order of words was typed
+        changed._set({"typed": {**self.typed, "response_type": ""}})  # for this one no order of words was typed
         if response_type == self.response_type:
             return changed
         origins = {**self._origins, "response_type": origin}

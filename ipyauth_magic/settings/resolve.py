@@ -29,7 +29,7 @@ class Resolved:
     """The parameters that are set, in the order of the list, and what the user should be warned of.
 
     Attributes:
-        typed: `response_type` and `scope` as the user typed them, where they were typed.
+        typed: `response_type`, `scope` and `default_scope` as the user typed them, where they were typed.
     """
 
     values: Mapping[str, Value]
@@ -69,7 +69,8 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
 
 def _typed(readings: Sequence[Reading]) -> dict[str, str]:
     given = first_of_each(readings)
-    return {name: as_text(given[name].value) for name in ("response_type", "scope") if name in given}
+    names = ("response_type", "scope", "default_scope")
+    return {name: " ".join(as_text(given[name].value).split()) for name in names if name in given}
 
 
 def _hints(readings: Sequence[Reading], named: set[str]) -> list[str]:

@@ -226,7 +226,7 @@ def test_nobody_enters_the_code(own_issuer: LocalIssuer) -> None:
 def test_a_refusal_names_the_scope_that_the_user_did_not_write(own_issuer: LocalIssuer) -> None:
     """The provider may refuse `offline_access`, and the user can leave it out."""
     own_issuer.switches.answer(CODES, 400, {"error": "invalid_scope"})
-    params = for_device(own_issuer, domain=None, issuer=own_issuer.issuer)
+    params = for_device(own_issuer)
     error = ends(Attempt(params, 60, flow="device", renewable=None), ProviderRefused, 30)
     assert "--no-renewable" in str(error)
 

@@ -512,7 +512,7 @@ def test_the_names_stand_in_the_signature() -> None:
     """For `?`, Tab and type checkers: each parameter of the interface, and nothing else but aliases."""
     signature = inspect.signature(ParamsAuth0)
     assert [name for name in signature.parameters if name != "aliases"] == list(FIELDS)
-    assert {field.name for field in dataclasses.fields(ParamsAuth0)} - {"warnings", "_origins"} == set(FIELDS)
+    assert {field.name for field in dataclasses.fields(ParamsAuth0)} - {"warnings", "_origins", "typed"} == set(FIELDS)
 
 
 def test_the_documentation_has_a_line_for_each_parameter() -> None:
