@@ -43,6 +43,7 @@ def authorization_request(
         audience=params.audience,
         passed_on=_with_prompt(params, grant, is_repeated),
         code_verifier=new_code_verifier() if grant.flow.uses_pkce else None,
+        client_secret=params.client_secret,
     )
 
 
