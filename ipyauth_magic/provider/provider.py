@@ -40,8 +40,10 @@ NEW = 30.0
 """Seconds for which metadata are used without another request while the keys are loaded."""
 
 _providers: dict[tuple[str, str | None], Provider] = {}
-"""By issuer and address of its document. Each step on it is atomic: a lock could be held by a thread of the parent when a
-child is forked."""
+"""By issuer and address of its document.
+
+Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked.
+"""
 
 
 class Provider:

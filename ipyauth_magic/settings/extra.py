@@ -13,15 +13,17 @@ PREFIX = "extra."
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")  # RFC 6749, A: 1*name-char
 
 _OF_THE_PROTOCOL = frozenset(
-    # RFC 6749; OpenID Connect Core, 3.1.2.1
-    "response_type response_mode client_id redirect_uri scope state nonce "
-    # RFC 7636; RFC 9449, 10: the code is bound by this package, or not at all
-    "code_challenge code_challenge_method code_verifier dpop_jkt "
-    # They take the place of all other parameters (RFC 9101, 5; RFC 9126, 4; Core, 6 and 7.2.1)
-    "request request_uri registration "
-    # Tokens, codes and other secrets, which do not belong into an address
-    "grant_type code device_code access_token refresh_token id_token id_token_hint client_assertion "
-    "client_assertion_type assertion username password".split()
+    {
+        # RFC 6749, 4.1.1; OpenID Connect Core, 3.1.2.1
+        *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
+        # They bind the code and the token, which this package does, or does not do (RFC 7636, 4.3; RFC 9449, 10)
+        *("code_challenge", "code_challenge_method", "code_verifier", "dpop_jkt"),
+        # They take the place of all the others (RFC 9101, 5; RFC 9126, 4; OpenID Connect Core, 6 and 7.2.1)
+        *("request", "request_uri", "registration"),
+        # They hold secrets, or are of the token request (RFC 6749, 4.1.3; RFC 7521, 4; OpenID Connect Core, 3.1.2.1)
+        *("grant_type", "code", "device_code", "access_token", "refresh_token", "id_token", "id_token_hint"),
+        *("assertion", "client_assertion", "client_assertion_type", "username", "password"),
+    }
 )
 
 

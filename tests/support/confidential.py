@@ -1,4 +1,4 @@
-"""A front of the local issuer whose application has a secret: it demands it where tokens are given, and notes the rest."""
+"""A front of the local issuer whose application has a secret: it demands the secret, and notes all requests."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def in_front_of(issuer: LocalIssuer, secret: str, methods: Sequence[str]) -> Ite
                 front.ways.append(way)
                 if way not in ("basic", "post"):
                     return self.answer(401, b'{"error": "invalid_client"}')
-            kept = {each: headers[each] for each in ("Authorization", "Content-Type") if each in headers}
+            names = {"Authorization", "Content-Type"}
+            kept = {each: text for each, text in headers.items() if each in names}
             if way == "basic":
                 del kept["Authorization"]
             url = front.issuer.issuer.rstrip("/") + self.path
