@@ -46,7 +46,10 @@ REMEDIES = {
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "invalid_request": "Check the parameters with `%token --config`.",
     "invalid_grant": "Sign in again.",
-    "invalid_client": "Check `client_id`, and that the application is Native or Single Page, without a secret.",
+    "invalid_client": (
+        "Check `client_id`. If the application has a secret, put it into a dotenv file as `client_secret`, or register "
+        "an application without a secret (at Auth0: Native or Single Page)."
+    ),
     "expired_token": "The code was not entered in time. Run the cell again to get a new one.",
     "server_error": "The provider failed. Try again in a moment.",
     "temporarily_unavailable": "The provider is busy. Try again in a moment.",
@@ -210,6 +213,8 @@ class ProviderRefused(SignInFailed):
         # Auth0 reports an unknown audience as access_denied with this description. RFC 8707 (2) has invalid_target.
         is_about_api = self.error == "access_denied" and (self.error_description or "").startswith("Service not found")
         error = "invalid_target" if is_about_api else self.error
+        if "client_secret" in (self.error_description or ""):  # as Google says it, by invalid_request
+            error = "invalid_client"
         return REMEDIES.get(error, "Check the application's settings at the provider, then try again.")
 
 

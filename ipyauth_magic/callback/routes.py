@@ -293,10 +293,11 @@ def _elsewhere(environment: Environment) -> str:
 
 def _forward_line(parts: SplitResult, environment: Environment) -> str:
     """Return the advice for a browser that is probably on another machine, or an empty string."""
+    if environment.ssh and not parts.port:
+        return "You are connected by SSH: give redirect_uri a port, so that you can forward it. Or use --paste."
     if environment.ssh:
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-        port = port_of(parts.geturl())
-        line = f"ssh -N -L {port}:{host}:{port} {environment.ssh}"
+        line = f"ssh -N -L {parts.port}:{host}:{parts.port} {environment.ssh}"
         return f"You are connected by SSH: run `{line}` on your own machine and leave it open. Or use --paste."
     if environment.is_container:
         return "In a container, publish that port and add --bind 0.0.0.0. Or use --paste."

@@ -111,7 +111,8 @@ def revoke(params: ParamsAuth0, provider: Provider, tokens: TokenSet) -> bool:
     hint = "access_token" if tokens.refresh_token is None else "refresh_token"
     token = tokens.refresh_token or tokens.access_token
     try:
-        provider.revoke({"token": token, "token_type_hint": hint, "client_id": params.client_id})
+        form = {"token": token, "token_type_hint": hint, "client_id": params.client_id}
+        provider.revoke(form, params.client_secret)
     except ProviderRefused as error:
         if error.error != "unsupported_token_type":
             raise

@@ -41,6 +41,7 @@ def authorization_request(
         audience=params.audience,
         passed_on=params.passed_on,
         code_verifier=new_code_verifier() if grant.flow.uses_pkce else None,
+        client_secret=params.client_secret,
     )
 
 

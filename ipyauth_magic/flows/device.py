@@ -81,7 +81,7 @@ def poll(polling: Polling, params: ParamsAuth0, provider: Provider, now: Callabl
     }
     asked_at = now()
     try:
-        return Granted(provider.request_tokens(form, params.resource), asked_at)
+        return Granted(provider.request_tokens(form, params.resource, params.client_secret), asked_at)
     except ProviderUnreachable:
         return replace(polling, pause=min(polling.pause * 2, max(LONGEST_PAUSE, polling.interval * 2)))
     except ProviderRefused as error:

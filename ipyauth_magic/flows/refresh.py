@@ -31,7 +31,8 @@ def request_refresh(params: ParamsAuth0, provider: Provider, tokens: TokenSet) -
     if tokens.refresh_token is None:
         raise SignInNeeded
     form = {"grant_type": "refresh_token", "client_id": params.client_id, "refresh_token": tokens.refresh_token}
-    return TokenResponse.from_document(provider.request_tokens(form, params.resource), tokens.scope)
+    document = provider.request_tokens(form, params.resource, params.client_secret)
+    return TokenResponse.from_document(document, tokens.scope)
 
 
 def accept_refresh(

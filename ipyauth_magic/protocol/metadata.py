@@ -38,12 +38,14 @@ class ProviderMetadata:
     Attributes:
         jwks_uri: None where the document has none, as a server without OpenID Connect may do (RFC 8414, 2).
         optional_endpoints: the URLs of `OPTIONAL_ENDPOINTS` in the document, by name.
+        auth_methods: how applications authenticate, by the endpoint's name (Discovery, 3; RFC 8414, 2).
     """
 
     issuer: str
     authorization_endpoint: str
     jwks_uri: str | None
     optional_endpoints: Mapping[str, str] = field(default_factory=dict)
+    auth_methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scopes_supported: tuple[str, ...] = ()
     response_types_supported: tuple[str, ...] = ()
     response_modes_supported: tuple[str, ...] = ("query", "fragment")
@@ -52,9 +54,7 @@ class ProviderMetadata:
     authorization_response_iss_parameter_supported: bool = False
 
     @classmethod
-    def from_document(
-        cls, document: Mapping[str, Any], issuer: str, address: str | None = None
-    ) -> ProviderMetadata:
+    def from_document(cls, document: Mapping[str, Any], issuer: str, address: str | None = None) -> ProviderMetadata:
         """Return the metadata in *document*, which must name *issuer* (Discovery, 4.3; RFC 8414, 3.3).
 
         *address* is the document's, for errors; by default the issuer's own.
@@ -70,6 +70,7 @@ class ProviderMetadata:
             authorization_endpoint=_endpoint(document, "authorization_endpoint"),
             jwks_uri=_endpoint(document, "jwks_uri") if document.get("jwks_uri") is not None else None,
             optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
+            auth_methods=_auth_methods(document),
             scopes_supported=tuple(filter(_SCOPE.fullmatch, _texts(document.get("scopes_supported")))),
             response_types_supported=_texts(document.get("response_types_supported")),
             response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
@@ -140,9 +141,9 @@ def issuer_at(address: str) -> str | None:
     """Return the issuer whose metadata are at *address*, without a last slash; None if that is not such an address."""
     parts = urlsplit(address)
     for document in (OPENID_DOCUMENT, OAUTH_DOCUMENT):
-        before, found, after = parts.path.partition(document)
+        before, found, after = parts.path.rstrip("/").partition(document)
         if found and not (before and after) and (not after or after.startswith("/")):
-            return parts._replace(path=(before + after).rstrip("/"), query="", fragment="").geturl()
+            return parts._replace(path=before + after, query="", fragment="").geturl()
     return None
 
 
@@ -151,8 +152,8 @@ def _other_issuer(named: object, issuer: str, address: str) -> ProviderError:
     shown = plain(named, 200)
     if isinstance(named, str) and (template := _template(named, address)):
         return ProviderError(
-            f"The provider's discovery document names the issuer `{shown}`, where `{plain(template[0], 60)}` stands for "
-            f"any tenant. Put your own tenant's ID in the place of `{plain(template[1], 60)}`."
+            f"The provider's discovery document names the issuer `{shown}`, where `{plain(template[0], 60)}` stands "
+            f"for any tenant. Put your own tenant's ID in the place of `{plain(template[1], 60)}`."
         )
     sentence = f"The provider's discovery document names the issuer `{shown}`, not `{issuer}`. "
     if not isinstance(named, str) or not is_safe_url(named):
@@ -196,6 +197,13 @@ def _endpoint(document: Mapping[str, Any], name: str) -> str:
             f"used: `{plain(url, 200)}`. Check `domain` or `issuer`, and tell the provider's operator."
         )
     return str(url)
+
+
+def _auth_methods(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the methods of each endpoint; one that lists none has those of the token endpoint."""
+    of_tokens = _texts(document.get("token_endpoint_auth_methods_supported"))
+    of_revocation = _texts(document.get("revocation_endpoint_auth_methods_supported"))
+    return {"token_endpoint": of_tokens, "revocation_endpoint": of_revocation or of_tokens}
 
 
 def _leads_inside(url: str, issuer: str) -> bool:

@@ -35,7 +35,7 @@ def _answer(issuer: str, address: str | None) -> Answer:
         if other.status == 200:
             return other
     raise ProviderError(
-        f"The provider has no OpenID discovery document: it answered {answer.status} at {answer.url}. Check `domain` or "
-        "`issuer`. If the document is at another address, give that as `discovery_url`. Without a document this package "
-        "cannot sign in there, because it reads the provider's endpoints in it."
+        f"The provider has no OpenID discovery document: it answered {answer.status} at {answer.url}. Check `domain` "
+        "or `issuer`. If the document is at another address, give that as `discovery_url`. Without a document this "
+        "package cannot sign in there, because it reads the provider's endpoints in it."
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
+from ..protocol.client_authentication import authenticated
 from ..protocol.id_token import Expected, import_keys, verify_id_token
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..protocol.id_token import Key
     from ..protocol.metadata import ProviderMetadata
-    from ..protocol.tokens import AccessToken
+    from ..protocol.tokens import AccessToken, ClientSecret
 
 KEPT_FOR = 3600.0
 """Lifetime of metadata and keys in seconds. A token with an unknown key fetches them earlier, once."""
@@ -39,7 +40,10 @@ NEW = 30.0
 """Seconds for which metadata are used without another request while the keys are loaded."""
 
 _providers: dict[tuple[str, str | None], Provider] = {}
-"""By issuer and address of its document. Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked."""
+"""By issuer and address of its document.
+
+Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked.
+"""
 
 
 class Provider:
@@ -138,21 +142,23 @@ class Provider:
                 self._fetch_keys(metadata.jwks_uri)
             return verify_id_token(id_token, self._keys, expected, now)
 
-    def request_tokens(self, form: Mapping[str, str], resource: str | None = None) -> dict[str, Any]:
+    def request_tokens(
+        self, form: Mapping[str, str], resource: str | None = None, client_secret: ClientSecret | None = None
+    ) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the token request *form* (RFC 6749, 5.1).
 
         Args:
             form: `grant_type` and its parameters.
             resource: the API's URI, if the user gave one (RFC 8707, 2.2).
+            client_secret: of the application, if it has one (RFC 6749, 2.3.1).
 
         Raises:
             ProviderRefused: the provider answered with an error.
             ProviderUnreachable: no answer came, or the provider is busy.
             ProviderError: the provider has no token endpoint, or its answer cannot be read.
         """
-        return self._successful(
-            "token_endpoint", {**form, **({"resource": resource} if resource else {})}
-        ).json_object()
+        form = {**form, **({"resource": resource} if resource else {})}
+        return self._successful("token_endpoint", form, client_secret).json_object()
 
     def request_device_authorization(self, form: Mapping[str, str]) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the device authorization request *form* (RFC 8628, 3.1).
@@ -177,20 +183,23 @@ class Provider:
         endpoint = self.metadata().endpoint("userinfo_endpoint")
         return userinfo_claims(ask("GET", endpoint, authorization=AuthorizationHeader.bearer(access_token)), subject)
 
-    def revoke(self, form: Mapping[str, str]) -> None:
+    def revoke(self, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> None:
         """Revoke a token. An unknown or expired token counts as revoked (RFC 7009, 2.2).
 
         Args:
             form: the revocation request: `token`, `token_type_hint`, `client_id` (2.1).
+            client_secret: of the application, if it has one.
 
         Raises:
             ProviderRefused: the provider answered with an error.
             ProviderError: the provider cannot be reached, or has no revocation endpoint.
         """
-        self._successful("revocation_endpoint", form)
+        self._successful("revocation_endpoint", form, client_secret)
 
-    def _successful(self, endpoint: str, form: Mapping[str, str]) -> Answer:
-        answer = ask("POST", self.metadata().endpoint(endpoint), form)
+    def _successful(self, endpoint: str, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> Answer:
+        metadata = self.metadata()
+        url, methods = metadata.endpoint(endpoint), metadata.auth_methods.get(endpoint, ())
+        answer = ask("POST", url, *authenticated(form, client_secret, methods))
         if answer.status == 200:
             return answer
         try:

@@ -9,9 +9,11 @@ from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from ..protocol.metadata import is_safe_url, issuer_at
+from ..protocol.tokens import ClientSecret
 from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
+from .extra import PREFIX, why_not
 from .parameters import KNOWN_VALUES
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -36,6 +38,8 @@ def checked(name: str, value: object) -> str:
     Raises:
         BadValue: with a sentence that says what the parameter takes.
     """
+    if name.startswith(PREFIX) and (sentence := why_not(name.removeprefix(PREFIX))):
+        raise BadValue(sentence)
     given = as_text(value)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in given):
         raise BadValue("must not contain line breaks or other control characters")
@@ -127,6 +131,12 @@ def _client_id(value: str) -> str:
     return value
 
 
+def _client_secret(value: str) -> str:
+    if not value.isascii():
+        raise BadValue("must be the application's secret: ASCII letters, digits and signs")
+    return ClientSecret(value)
+
+
 def _redirect_uris(value: str) -> str:
     return " ".join(dict.fromkeys(_redirect_uri(uri) for uri in value.split()))
 
@@ -164,6 +174,13 @@ def _scope(value: str, name: str = "scope") -> str:
             f"It has {sign}"
         )
     return " ".join(words)
+
+
+def _extra(value: str) -> str:
+    raise BadValue(
+        "must have the name of a parameter after a dot, as `extra.kc_idp_hint=github`; in Python it is a dict, as "
+        '`extra={"kc_idp_hint": "github"}`'
+    )
 
 
 def _max_age(value: str) -> str:
@@ -204,8 +221,10 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "issuer": _issuer,
     "discovery_url": _discovery_url,
     "client_id": _client_id,
+    "client_secret": _client_secret,
     "redirect_uri": _redirect_uris,
     "scope": _scope,
     "default_scope": partial(_scope, name="default_scope"),
+    "extra": _extra,
     "max_age": _max_age,
 }

@@ -48,7 +48,7 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     values: dict[str, Value] = {}
     for name, given in _without_the_lower_one(readings).items():
         try:
-            if (text := checked(name, given.value)) or PARAMETERS[name].may_be_empty:
+            if (text := checked(name, given.value)) or (name in PARAMETERS and PARAMETERS[name].may_be_empty):
                 values[name] = Value(text, given.origin)
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
@@ -62,7 +62,7 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     values.setdefault("response_mode", Value(mode, BY_DEFAULT))
     if problems:
         raise InvalidParams(problems, _hints(readings, {problem.name for problem in problems}))
-    in_order = {name: values[name] for name in FIELDS if name in values}
+    in_order = {name: values[name] for name in dict.fromkeys([*FIELDS, *values]) if name in values}
     warnings = tuple(warning for reading in readings for warning in reading.warnings)
     return Resolved(in_order, warnings, _typed(readings))
 

@@ -175,6 +175,15 @@ def test_a_time_out_names_each_likely_cause(own_issuer: LocalIssuer, from_issuer
     assert "--no-renewable" not in str(caught.value), "Auth0 knows the scope"
 
 
+def test_extra_stands_in_the_link(in_code: MakeParams, sign_in: SignIn) -> None:
+    """Beside what the protocol puts there, and encoded."""
+    browser = ScriptedBrowser()
+    sign_in(in_code(extra={"kc_idp_hint": "git hub", "claims": '{"a": "&state=x"}'}), browser)
+    asked = query_of(browser.opened[0])
+    assert (asked["kc_idp_hint"], asked["claims"]) == ("git hub", '{"a": "&state=x"}')
+    assert asked["state"] != "x"
+
+
 def test_a_code_that_the_provider_does_not_know(in_code: MakeParams, sign_in: SignIn) -> None:
     """Tab and caller hear the provider's refusal of the token request."""
     browser = ScriptedBrowser(change=lambda parameters: parameters | {"code": "another"})

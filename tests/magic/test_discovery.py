@@ -98,9 +98,10 @@ def test_a_pasted_address_is_taken_apart() -> None:
 )
 def test_what_is_no_discovery_url(url: str) -> None:
     """It is an https address."""
-    assert "https address of a discovery document" in problems(issuer="https://idp.test", discovery_url=url)[
-        "discovery_url"
-    ]
+    assert (
+        "https address of a discovery document"
+        in problems(issuer="https://idp.test", discovery_url=url)["discovery_url"]
+    )
 
 
 def test_a_discovery_url_needs_the_issuer() -> None:
@@ -135,7 +136,9 @@ def test_a_kept_token_does_not_serve_for_another_document() -> None:
 def test_a_document_elsewhere_names_the_issuer(web: Web) -> None:
     """The issuer stays what it must name, to the letter."""
     publish(web, "/user-flow/d", issuer="https://idp.test/guid/v2.0/")
-    assert fetch_metadata("https://idp.test/guid/v2.0/", f"{web.url}/user-flow/d").issuer == "https://idp.test/guid/v2.0/"
+    assert (
+        fetch_metadata("https://idp.test/guid/v2.0/", f"{web.url}/user-flow/d").issuer == "https://idp.test/guid/v2.0/"
+    )
     assert web.asked == ["/user-flow/d"]
     for issuer in ("https://idp.test/guid/v2.0", "https://idp.test"):
         with pytest.raises(ProviderError, match="names the issuer"):
