@@ -16,6 +16,7 @@ from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
+from ipyauth_magic.protocol.tokens import ClientSecret
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.key import store_key
@@ -96,10 +97,10 @@ def revocations(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     sent: list[dict[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: dict[str, str]) -> Answer:
+    def noting(self: Provider, endpoint: str, form: dict[str, str], *client: ClientSecret | None) -> Answer:
         if endpoint == "revocation_endpoint":
             sent.append(dict(form))
-        return successful(self, endpoint, form)
+        return successful(self, endpoint, form, *client)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     return sent
