@@ -39,11 +39,13 @@ class Auth:
         flow: `implicit`, `code` or `device`; by default what the `response_type` of *params* says.
         store: where tokens are kept: `memory` (an equal sign-in of this session serves again), `keyring` or `file`
             (one of another session too), or `none`; or a `Store` of your own.
-        renewable: ask for a refresh token, where the flow can give one.
+        renewable: True asks for a refresh token in any case, False never; None asks where the flow can give one, unless
+            the provider does not know the scope `offline_access`.
         bind: another address to listen on than the redirect URI's, for a published container port.
         paste: ask also for the URL at which the browser ended, as where it cannot reach this kernel.
 
     Raises:
+        InvalidParams: *params* ask for no ID token, and the flow needs one.
         StoreUnavailable: there is no such store here.
     """
 
@@ -53,7 +55,7 @@ class Auth:
         *,
         flow: str | None = None,
         store: str | Store = "memory",
-        renewable: bool = True,
+        renewable: bool | None = None,
         bind: str | None = None,
         paste: bool = False,
     ) -> None:
@@ -64,6 +66,7 @@ class Auth:
         if flow and (response_type := FLOWS[flow].response_type):
             params = params.with_response_type(response_type, "flow")
         grant = Grant.of(params.response_type, flow, renewable)
+        params.check_flow(grant.flow)
         kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
         self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
         self._display = AuthDisplay(self._authenticator)
@@ -194,9 +197,10 @@ class Auth:
         self._authenticator.leave(lambda source: source.clear())
 
     def sign_out(self, open_browser: bool = True) -> None:
-        """Forget the tokens as `clear` does, have them revoked (RFC 7009), and end the provider's session.
+        """Forget the tokens as `clear` does, have them revoked (RFC 7009), and ask the provider to end its session.
 
-        The session stands in the user's browser, so its end is opened there; where none opens, the link is shown.
+        The session stands in the user's browser, so the provider is asked there (RP-Initiated Logout 1.0), and shows
+        there whether it has ended. If no browser opens, the link is shown.
 
         Raises:
             NotSignedIn: there are no tokens, here or in the store.

@@ -18,6 +18,7 @@ from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
 from . import clock
+from .authorization import added_scopes, requested_scope
 from .sign_in import SignIn
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -50,7 +51,8 @@ def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
         SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
-    form = {"client_id": params.client_id, "scope": grant.scope(params.scope), **dict(params.passed_on)}
+    scope = requested_scope(params, grant, provider.metadata())
+    form = {"client_id": params.client_id, "scope": scope, **dict(params.passed_on)}
     if params.audience:
         form["audience"] = params.audience
     document = provider.request_device_authorization(form)
@@ -79,7 +81,7 @@ def poll(polling: Polling, params: ParamsAuth0, provider: Provider, now: Callabl
     }
     asked_at = now()
     try:
-        return Granted(provider.request_tokens(form, params.resource), asked_at)
+        return Granted(provider.request_tokens(form, params.resource, params.client_secret), asked_at)
     except ProviderUnreachable:
         return replace(polling, pause=min(polling.pause * 2, max(LONGEST_PAUSE, polling.interval * 2)))
     except ProviderRefused as error:
@@ -95,11 +97,11 @@ def tokens(
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
-    response = TokenResponse.from_document(granted.document, grant.scope(params.scope))
+    response = TokenResponse.from_document(granted.document, requested_scope(params, grant, provider.metadata()))
     if response.id_token is None:
         raise no_id_token()
     expected = Expected(
-        issuer=params.expected_issuer,
+        issuer=provider.metadata().issuer,
         client_id=params.client_id,
         nonce=None,
         access_token=response.access_token,
@@ -133,12 +135,20 @@ class DevicePoll:
     def __init__(self, params: ParamsAuth0, grant: Grant) -> None:
         self._params = params
         self._grant = grant
-        self._provider = Provider.of(params.expected_issuer)
-        self.scope = grant.scope(params.scope)
+        self._provider = Provider.of(params.expected_issuer, params.discovery_url)
+        self.scope = requested_scope(params, grant, None)
+        self._is_accepted = False
+
+    @property
+    def added_scopes(self) -> tuple[str, ...]:
+        """The scopes that the user did not write; none once the provider has accepted the request."""
+        return () if self._is_accepted else added_scopes(self._params, self.scope)
 
     def start(self, sign_in: SignIn) -> None:
         """Ask for a code, and poll until the user has entered it."""
+        self.scope = requested_scope(self._params, self._grant, self._provider.metadata())
         first = begin(self._params, self._grant, self._provider)
+        self._is_accepted = True
         polling: Polling | Granted = first
         asked = first.authorization
         code_ends_at = time.monotonic() + asked.expires_in

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
+from ..protocol.metadata import is_safe_url, issuer_at
+from ..protocol.tokens import ClientSecret
 from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
+from .extra import PREFIX, why_not
 from .parameters import KNOWN_VALUES
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -34,7 +38,9 @@ def checked(name: str, value: object) -> str:
     Raises:
         BadValue: with a sentence that says what the parameter takes.
     """
-    given = _text(value)
+    if name.startswith(PREFIX) and (sentence := why_not(name.removeprefix(PREFIX))):
+        raise BadValue(sentence)
+    given = as_text(value)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in given):
         raise BadValue("must not contain line breaks or other control characters")
     text = given.strip()
@@ -47,7 +53,12 @@ def checked(name: str, value: object) -> str:
     return check(text) if check and text else text
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return *value* as text, before any check of its own.
+
+    Raises:
+        BadValue: it is not a text, a whole number or several words.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, Unfilled):
@@ -95,6 +106,8 @@ def _domain(value: str) -> str:
 
 
 def _issuer(value: str) -> str:
+    if issuer_at(value) is not None:
+        return _discovery_url(value)  # `resolve` takes it apart
     parts = _split(value)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
         raise BadValue("must begin with https:// (http:// only for localhost)")
@@ -105,11 +118,23 @@ def _issuer(value: str) -> str:
     return value
 
 
+def _discovery_url(value: str) -> str:
+    if not is_safe_url(value):
+        raise BadValue("must be the https address of a discovery document (http:// only for localhost)")
+    return value
+
+
 def _client_id(value: str) -> str:
     if odd := _NO_CLIENT_ID.search(value):
         sign = named_sign(value, odd.start())
         raise BadValue(f"must be the application's Client ID: letters, digits and signs, no spaces. It has {sign}")
     return value
+
+
+def _client_secret(value: str) -> str:
+    if not value.isascii():
+        raise BadValue("must be the application's secret: ASCII letters, digits and signs")
+    return ClientSecret(value)
 
 
 def _redirect_uris(value: str) -> str:
@@ -134,14 +159,28 @@ def _redirect_uri(uri: str) -> str:
     return uri
 
 
-def _scope(value: str) -> str:
+def _scope(value: str, name: str = "scope") -> str:
+    words = value.split()
+    # A comma within a scope is part of it (RFC 6749, 3.3).
+    if any(word != word.strip(",") for word in words):
+        raise BadValue(
+            "must have spaces between the scopes, and no commas. "
+            f"Write `{name}={plain(' '.join(value.replace(',', ' ').split()), 1000)}`"
+        )
     if odd := _NO_SCOPE.search(value):
         sign = named_sign(value, odd.start())
         raise BadValue(
             "must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3). "
             f"It has {sign}"
         )
-    return " ".join(value.split())
+    return " ".join(words)
+
+
+def _extra(value: str) -> str:
+    raise BadValue(
+        "must have the name of a parameter after a dot, as `extra.kc_idp_hint=github`; in Python it is a dict, as "
+        '`extra={"kc_idp_hint": "github"}`'
+    )
 
 
 def _max_age(value: str) -> str:
@@ -180,8 +219,12 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "response_mode": _response_mode,
     "domain": _domain,
     "issuer": _issuer,
+    "discovery_url": _discovery_url,
     "client_id": _client_id,
+    "client_secret": _client_secret,
     "redirect_uri": _redirect_uris,
     "scope": _scope,
+    "default_scope": partial(_scope, name="default_scope"),
+    "extra": _extra,
     "max_age": _max_age,
 }

@@ -13,6 +13,7 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
+from ipyauth_magic.protocol.tokens import ClientSecret
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
 from tests.support.auths import is_good, source_of, tokens_of
@@ -122,7 +123,7 @@ def test_a_repeated_sign_in_is_a_plain_request_in_one_tab(
     params: Callable[..., ParamsAuth0],
     user_browser: ScriptedBrowser,
 ) -> None:
-    """Where the provider knows the user still, it answers at once: no `prompt=none`, and no consent once more."""
+    """Where the provider knows the user still, it answers at once: no prompt, and no second tab."""
     named = (
         {"domain": own_issuer.issuer.rstrip("/")}
         if named_by == "domain"
@@ -134,8 +135,7 @@ def test_a_repeated_sign_in_is_a_plain_request_in_one_tab(
     with pytest.raises(SignInNeeded):
         _ = auth.access_token
     assert is_good(auth.sign_in())
-    first = "consent" if named_by == "issuer" else None
-    assert [query_of(url).get("prompt") for url in user_browser.opened] == [first, None]
+    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, None]
 
 
 @pytest.fixture
@@ -220,9 +220,9 @@ def test_a_refresh_is_for_the_same_resource(
     sent: list[Mapping[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: Mapping[str, str]) -> Answer:
+    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *client: ClientSecret | None) -> Answer:
         sent.append(form)
-        return successful(self, endpoint, form)
+        return successful(self, endpoint, form, *client)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     params = ParamsAuth0(

@@ -226,6 +226,7 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
         "before": "",
         "expires_at": a.expires_at.isoformat(),
         "renewable": True,
+        "renewal": "",
     }
 
 
