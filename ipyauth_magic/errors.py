@@ -48,6 +48,7 @@ REMEDIES = {
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "invalid_request": "Check the parameters with `%token --config`.",
     "invalid_grant": "Sign in again.",
+    "invalid_response_mode": "The provider answers in the query only. Use --flow code with response_mode=query.",
     "invalid_client": "Check `client_id`, and that the application is Native or Single Page, without a secret.",
     "expired_token": "The code was not entered in time. Run the cell again to get a new one.",
     "server_error": "The provider failed. Try again in a moment.",
@@ -219,10 +220,13 @@ class InvalidResponse(SignInFailed):
 
 
 class InvalidIdToken(SignInFailed):
-    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"` or `"signature"`."""
+    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"` or `"signature"`.
 
-    def __init__(self, check: str, message: str) -> None:
-        super().__init__(f"The ID token cannot be trusted: {message}. No token was accepted. Try again.")
+    *remedy* is the user's next step.
+    """
+
+    def __init__(self, check: str, message: str, remedy: str = "Try again.") -> None:
+        super().__init__(f"The ID token cannot be trusted: {message}. No token was accepted. {remedy}")
         self.check = check
 
 

@@ -46,7 +46,18 @@ JUNK = (
 )
 """What running everything leaves behind."""
 
-BASE = {"authlib", "bottle", "cryptography", "filelock", "ipython", "joserfc", "python-dotenv", "requests", "urllib3", "waitress"}
+BASE = {
+    "authlib",
+    "bottle",
+    "cryptography",
+    "filelock",
+    "ipython",
+    "joserfc",
+    "python-dotenv",
+    "requests",
+    "urllib3",
+    "waitress",
+}
 """What the base installation asks for, and all of it."""
 SERVER_CONFIG = "etc/jupyter/jupyter_server_config.d/ipyauth_magic.json"
 """What enables the server extension."""

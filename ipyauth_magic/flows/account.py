@@ -52,7 +52,7 @@ def userinfo(authenticator: Authenticator) -> dict[str, Any]:
         ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
     """
     tokens, provider = authenticator.source.get(), Provider.of(authenticator.params.expected_issuer)
-    return run_in_thread(lambda: provider.userinfo(tokens.access_token, str(tokens.claims["sub"])), "ipyauth-userinfo")
+    return run_in_thread(lambda: provider.userinfo(tokens.access_token, tokens.subject), "ipyauth-userinfo")
 
 
 def sign_out(authenticator: Authenticator, open_browser: bool = True) -> SignedOut:

@@ -13,11 +13,13 @@ from ..errors import ProviderRefused, ProviderUnreachable
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.flow import Grant
 from ..protocol.id_token import Expected
-from ..protocol.token_response import TokenResponse, no_id_token, token_set
+from ..protocol.pkce import CodeVerifier, code_challenge, new_code_verifier
+from ..protocol.token_response import TokenResponse, no_id_token, token_set, token_set_without_id_token
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
 from . import clock
+from .identity import userinfo_of
 from .sign_in import SignIn
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -34,6 +36,7 @@ class Polling:
     """A device authorization, and when to ask for its tokens next.
 
     Attributes:
+        code_verifier: binds the token requests to the device authorization request (RFC 7636, 4.5).
         interval: seconds between two polls, as the provider wants it now.
         pause: seconds before the next poll; longer than the interval while the connection is lost.
     """
@@ -41,21 +44,34 @@ class Polling:
     authorization: DeviceAuthorization
     interval: float
     pause: float
+    code_verifier: CodeVerifier = field(repr=False)
 
 
 def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
     """Return the code for the user to enter, and the first pause (sections 3.1 and 3.2).
 
+    PKCE is always used. RFC 8628 does not have it, some providers demand it, and the others ignore its parameters
+    (RFC 6749, 3.2).
+
     Raises:
         SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
-    form = {"client_id": params.client_id, "scope": grant.scope(params.scope), **dict(params.passed_on)}
+    if params.wants_id_token:
+        provider.metadata().check_id_token()
+    verifier = new_code_verifier()
+    form = {
+        "client_id": params.client_id,
+        "scope": grant.scope(params.scope),
+        "code_challenge": code_challenge(verifier),
+        "code_challenge_method": "S256",
+        **dict(params.passed_on),
+    }
     if params.audience:
         form["audience"] = params.audience
     document = provider.request_device_authorization(form)
     authorization = DeviceAuthorization.from_document(document)
-    return Polling(authorization, authorization.interval, authorization.interval)
+    return Polling(authorization, authorization.interval, authorization.interval, verifier)
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,7 @@ def poll(polling: Polling, params: ParamsAuth0, provider: Provider, now: Callabl
         "grant_type": GRANT_TYPE,
         "device_code": polling.authorization.device_code,
         "client_id": params.client_id,
+        "code_verifier": polling.code_verifier,
     }
     asked_at = now()
     try:
@@ -91,13 +108,18 @@ def tokens(
 ) -> TokenSet:
     """Return the verified tokens of *granted*.
 
+    RFC 8628 promises no ID token. Without one, the userinfo endpoint says who signed in, unless the user asked for
+    something that only an ID token proves.
+
     Raises:
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
     response = TokenResponse.from_document(granted.document, grant.scope(params.scope))
-    if response.id_token is None:
+    if response.id_token is None and (params.max_age or params.acr_values or params.organization):
         raise no_id_token()
+    if response.id_token is None or not params.wants_id_token:
+        return token_set_without_id_token(response, userinfo_of(provider, response.access_token), granted.asked_at)
     expected = Expected(
         issuer=params.expected_issuer,
         client_id=params.client_id,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ProviderError
 from ..text import plain
+from .signing_keys import check_announced
 from .urls import LOOPBACK_HOSTS, is_loopback_url, is_private_host
 
 OPTIONAL_ENDPOINTS = (
@@ -18,8 +19,9 @@ OPTIONAL_ENDPOINTS = (
     "revocation_endpoint",
     "userinfo_endpoint",
     "end_session_endpoint",
+    "jwks_uri",
 )
-"""Endpoints that only some grants and calls need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
+"""URLs that only some grants and calls need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749, 3.3. Tab writes these scopes into cells, so no other text of a provider may be among them."""
@@ -31,14 +33,14 @@ class ProviderMetadata:
 
     Attributes:
         optional_endpoints: the URLs of `OPTIONAL_ENDPOINTS` in the document, by name.
+        response_modes_supported: empty if the document does not list them, which promises none.
     """
 
     issuer: str
     authorization_endpoint: str
-    jwks_uri: str
     optional_endpoints: Mapping[str, str] = field(default_factory=dict)
     scopes_supported: tuple[str, ...] = ()
-    response_modes_supported: tuple[str, ...] = ("query", "fragment")
+    response_modes_supported: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
@@ -59,10 +61,9 @@ class ProviderMetadata:
         return cls(
             issuer=issuer,
             authorization_endpoint=_endpoint(document, "authorization_endpoint"),
-            jwks_uri=_endpoint(document, "jwks_uri"),
             optional_endpoints={name: _endpoint(document, name) for name in OPTIONAL_ENDPOINTS if document.get(name)},
             scopes_supported=tuple(filter(_SCOPE.fullmatch, _texts(document.get("scopes_supported")))),
-            response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
+            response_modes_supported=_texts(document.get("response_modes_supported")),
             code_challenge_methods_supported=_texts(document.get("code_challenge_methods_supported")),
             id_token_signing_alg_values_supported=_texts(algorithms),
             authorization_response_iss_parameter_supported=(
@@ -72,10 +73,22 @@ class ProviderMetadata:
 
     def endpoints_elsewhere(self) -> Iterator[tuple[str, str]]:
         """Return the name and the URL of each endpoint that is on another host than the issuer."""
-        required = {"authorization_endpoint": self.authorization_endpoint, "jwks_uri": self.jwks_uri}
-        for name, url in {**required, **self.optional_endpoints}.items():
+        for name, url in {"authorization_endpoint": self.authorization_endpoint, **self.optional_endpoints}.items():
             if urlsplit(url).hostname != urlsplit(self.issuer).hostname:
                 yield name, url
+
+    def check_id_token(self) -> None:
+        """Check that an ID token of the provider can be verified.
+
+        Raises:
+            ProviderError: it publishes no keys (Discovery, 3), or announces no algorithm that is accepted.
+        """
+        if "jwks_uri" not in self.optional_endpoints:
+            raise ProviderError(
+                "The provider's discovery document has no jwks_uri, so its ID tokens cannot be verified. Check "
+                "`domain` or `issuer`. If the provider does not support OpenID Connect, leave `default_scope` empty."
+            )
+        check_announced(self.id_token_signing_alg_values_supported)
 
     def check_pkce(self) -> None:
         """Check that the provider supports PKCE with S256 (RFC 7636, 4.2; RFC 8414, 2).

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
-from ..protocol.id_token import Expected, import_keys, verify_id_token
+from ..protocol.id_token import Expected, verify_id_token
 from ..protocol.metadata import ProviderMetadata, discovery_url
+from ..protocol.signing_keys import import_keys
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
 from .http import Answer, ask, fetch_json
@@ -19,7 +20,7 @@ from .userinfo import userinfo_claims
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..protocol.id_token import Key
+    from ..protocol.signing_keys import Key
     from ..protocol.tokens import AccessToken
 
 KEPT_FOR = 3600.0
@@ -94,7 +95,7 @@ class Provider:
         try:
             is_new = self._clock() - self._described_at < NEW
             metadata = self._metadata if self._metadata is not None and is_new else self._describe()
-            self._fetch_keys(metadata.jwks_uri)
+            self._fetch_keys(metadata)
         except ProviderUnreachable:
             if self._metadata is None or not self._keys or self._clock() - self._keys_fetched_at >= LONGEST_KEPT:
                 raise
@@ -124,11 +125,13 @@ class Provider:
             return verify_id_token(id_token, self._keys, expected, now)
         except UnknownKey:
             with self._asking():
-                self._fetch_keys(metadata.jwks_uri)
+                self._fetch_keys(metadata)
             return verify_id_token(id_token, self._keys, expected, now)
 
     def request_tokens(self, form: Mapping[str, str], resource: str | None = None) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the token request *form* (RFC 6749, 5.1).
+
+        An answer with `error` is not successful, whatever its status: some providers send errors with 200.
 
         Args:
             form: `grant_type` and its parameters.
@@ -152,12 +155,12 @@ class Provider:
         """
         return self._successful("device_authorization_endpoint", form).json_object()
 
-    def userinfo(self, access_token: AccessToken, subject: str) -> dict[str, Any]:
+    def userinfo(self, access_token: AccessToken, subject: str | None) -> dict[str, Any]:
         """Return the claims of the userinfo endpoint about *subject* (OpenID Connect Core, 5.3).
 
         Args:
             access_token: granted with the scope `openid`.
-            subject: `sub` of the ID token.
+            subject: `sub` of the ID token; None without one, where any user is the right one.
 
         Raises:
             InvalidResponse: the claims are about another user.
@@ -180,16 +183,18 @@ class Provider:
 
     def _successful(self, endpoint: str, form: Mapping[str, str]) -> Answer:
         answer = ask("POST", self.metadata().endpoint(endpoint), form)
-        if answer.status == 200:
-            return answer
         try:
             document = answer.json_object()
-        except ProviderError:  # Auth0 sometimes answers without a body
+        except ProviderError:  # Auth0 sometimes answers without a body, and a revocation needs none
             document = {}
+        if answer.status == 200 and not document.get("error"):
+            return answer
         raise refusal(answer.status, document)
 
-    def _fetch_keys(self, jwks_uri: str) -> None:
+    def _fetch_keys(self, metadata: ProviderMetadata) -> None:
         import joserfc.jws  # noqa: F401  # here, while the user signs in, so that verifying need not wait for it
 
-        self._keys = import_keys(fetch_json(jwks_uri))
+        # In plain OAuth 2.0 there may be none. A sign-in with an ID token has checked that.
+        jwks_uri = metadata.optional_endpoints.get("jwks_uri")
+        self._keys = import_keys(fetch_json(jwks_uri)) if jwks_uri else ()
         self._fetched_at = self._keys_fetched_at = self._clock()
