@@ -156,7 +156,7 @@ class Auth:
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """The verified claims of the ID token, without the nonce, which is of no more use; empty where there is none."""
+        """The verified claims of the ID token, without the nonce, which is of no more use; empty without one."""
         claims = self._authenticator.source.current.claims
         return {name: value for name, value in claims.items() if name != "nonce"}
 
