@@ -39,7 +39,8 @@ class Auth:
         flow: `implicit`, `code` or `device`; by default what the `response_type` of *params* says.
         store: where tokens are kept: `memory` (an equal sign-in of this session serves again), `keyring` or `file`
             (one of another session too), or `none`; or a `Store` of your own.
-        renewable: ask for a refresh token, where the flow can give one.
+        renewable: True asks for a refresh token in any case, False never; None asks where the flow can give one, unless
+            the provider does not know the scope `offline_access`.
         bind: another address to listen on than the redirect URI's, for a published container port.
         paste: ask also for the URL at which the browser ended, as where it cannot reach this kernel.
 
@@ -54,7 +55,7 @@ class Auth:
         *,
         flow: str | None = None,
         store: str | Store = "memory",
-        renewable: bool = True,
+        renewable: bool | None = None,
         bind: str | None = None,
         paste: bool = False,
     ) -> None:

@@ -29,6 +29,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,17 +40,17 @@ REMEDIES = {
     "login_required": "Sign in again without prompt=none.",
     "consent_required": "Sign in again without prompt=none and give your consent.",
     "interaction_required": "Sign in again without prompt=none.",
-    "invalid_scope": (
-        "Check `scope` against the scopes that the API defines. For a provider without refresh tokens, add "
-        "--no-renewable."
-    ),
+    "invalid_scope": "Check `scope` against the scopes that the provider allows for this application and its API.",
     "invalid_target": "Check `audience`: it must be the identifier of an API that the provider knows.",
     "unauthorized_client": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "invalid_request": "Check the parameters with `%token --config`.",
     "invalid_grant": "Sign in again.",
     "invalid_response_mode": "The provider answers in the query only. Use --flow code with response_mode=query.",
-    "invalid_client": "Check `client_id`, and that the application is Native or Single Page, without a secret.",
+    "invalid_client": (
+        "Check `client_id`. If the application has a secret, put it into a dotenv file as `client_secret`, or register "
+        "an application without a secret (at Auth0: Native or Single Page)."
+    ),
     "expired_token": "The code was not entered in time. Run the cell again to get a new one.",
     "server_error": "The provider failed. Try again in a moment.",
     "temporarily_unavailable": "The provider is busy. Try again in a moment.",
@@ -169,16 +170,18 @@ class NobodyCanAnswer(SignInFailed):
 
 
 class SignInTimeout(SignInFailed):
-    """No response came in time. The usual cause is a redirect URI that is not registered.
+    """No response came in time: the user did not sign in, or the provider showed an error page.
 
-    `redirect_uri` is None in the device flow, which has none.
+    `redirect_uri` is None in the device flow, which has none. *advice* is about scopes that the user did not write.
     """
 
-    def __init__(self, seconds: float, redirect_uri: str | None) -> None:
+    def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
+        advice = f"\n{advice}" if advice else ""  # after the URI: a card shows so many characters only
         super().__init__(
-            f"No response came within {seconds:g} seconds. If the provider showed an error page, check `client_id`, "
-            f"and add this exact line to the application's Allowed Callback URLs:\n"
-            f"    {redirect_uri}"
+            f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
+            f"refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered.\n"
+            "The redirect URI to register (at Auth0: Allowed Callback URLs), to the letter:\n"
+            f"    {redirect_uri}{advice}"
             if redirect_uri
             else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."
         )
@@ -201,10 +204,18 @@ class ProviderRefused(SignInFailed):
         said = f"{self.error}: {self.error_description.rstrip('.')}" if self.error_description else self.error
         super().__init__(f"The provider refused the sign-in ({said}). {self._remedy()}")
 
+    def with_advice(self, advice: str) -> ProviderRefused:
+        """Return this error with the sentences *advice* after its own."""
+        advised = copy(self)
+        advised.args = (f"{self} {advice}".rstrip(),)
+        return advised
+
     def _remedy(self) -> str:
         # Auth0 reports an unknown audience as access_denied with this description. RFC 8707 (2) has invalid_target.
         is_about_api = self.error == "access_denied" and (self.error_description or "").startswith("Service not found")
         error = "invalid_target" if is_about_api else self.error
+        if "client_secret" in (self.error_description or ""):  # as Google says it, by invalid_request
+            error = "invalid_client"
         return REMEDIES.get(error, "Check the application's settings at the provider, then try again.")
 
 
@@ -220,10 +231,7 @@ class InvalidResponse(SignInFailed):
 
 
 class InvalidIdToken(SignInFailed):
-    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"` or `"signature"`.
-
-    *remedy* is the user's next step.
-    """
+    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"`. *remedy* is the next step."""
 
     def __init__(self, check: str, message: str, remedy: str = "Try again.") -> None:
         super().__init__(f"The ID token cannot be trusted: {message}. No token was accepted. {remedy}")
@@ -242,8 +250,7 @@ class UnknownKey(InvalidIdToken):
 class OutOfTime(InvalidIdToken):
     """The ID token passes every check but that of its times. Mostly this machine's clock is wrong.
 
-    `ahead` is the difference in seconds between this machine's clock and the token's time, negative if this clock is
-    behind; None where the token does not tell.
+    `ahead` says by how many seconds this clock is ahead of the token's time; None where the token does not tell.
     """
 
     def __init__(self, check: str, message: str, ahead: float | None = None) -> None:
@@ -273,7 +280,7 @@ class SignOutIncomplete(IpyauthError):
         if revocation:
             sentences.append(f"The provider did not revoke them: {revocation}")
         if session:
-            sentences.append(f"The provider's session is still open: {session}")
+            sentences.append(f"The provider was not asked to end its session: {session}")
         sentences.append("Sign out on the provider's own pages, or wait until the tokens and the session expire.")
         super().__init__(" ".join(sentences))
         self.revocation = revocation

@@ -78,7 +78,7 @@ class Listener:
         Return None where that browser may not reach this listener.
         """
         route, receiver = self.route, self._receiver
-        if receiver is None or self.port is None or route.is_forwarded or route.bind or route.paste:
+        if receiver is None or self.port is None or not route.is_direct:
             return None
         return receiver.lead_to(link)
 

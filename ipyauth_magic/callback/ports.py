@@ -34,7 +34,7 @@ class PortInUse(OSError):
 
 @dataclass(frozen=True)
 class BoundUri:
-    """A redirect URI with its listening sockets. Port 0 is replaced by the port that was bound."""
+    """A redirect URI with its listening sockets, and with the port that was bound where it had 0 or none."""
 
     redirect_uri: str
     sockets: tuple[socket.socket, ...]
@@ -60,13 +60,15 @@ def stop_listening(bound: socket.socket) -> None:
 def bind_redirect_uri(redirect_uri: str, bind: str | None = None) -> BoundUri:
     """Bind the port of *redirect_uri* on its loopback addresses, or on the address *bind*, and listen there.
 
-    Port 0 chooses a free port.
+    Port 0 chooses a free port. So does no port without *bind*: some providers compare a loopback URI without its port
+    (RFC 8252, 7.3).
 
     Raises:
         PortInUse: another program holds the port on one of the addresses.
     """
     parts = urlsplit(redirect_uri)
-    host, port = str(parts.hostname), port_of(redirect_uri)
+    # A published port (--bind) is a particular one, so that none stands for the scheme's own there.
+    host, port = str(parts.hostname), port_of(redirect_uri) if bind else parts.port or 0
     addresses = (bind,) if bind else _ADDRESSES[host]
     sockets = _listen_on_free_port(addresses) if port == 0 else _listen(addresses, port, addresses[1:])
     if port == 0:

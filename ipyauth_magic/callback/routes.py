@@ -131,6 +131,11 @@ class Route:
         """Whether a server between the browser and the kernel reads, and may log, requests to the redirect URI."""
         return self.through_server or self.listen_at not in (None, self.redirect_uri)
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether the user's browser is on this machine, as far as is known, and reaches each port of it."""
+        return not (self.is_forwarded or self.bind or self.paste)
+
 
 def routes_to(
     redirect_uris: Sequence[str],
@@ -288,10 +293,11 @@ def _elsewhere(environment: Environment) -> str:
 
 def _forward_line(parts: SplitResult, environment: Environment) -> str:
     """Return the advice for a browser that is probably on another machine, or an empty string."""
+    if environment.ssh and not parts.port:
+        return "You are connected by SSH: give redirect_uri a port, so that you can forward it. Or use --paste."
     if environment.ssh:
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-        port = port_of(parts.geturl())
-        line = f"ssh -N -L {port}:{host}:{port} {environment.ssh}"
+        line = f"ssh -N -L {parts.port}:{host}:{parts.port} {environment.ssh}"
         return f"You are connected by SSH: run `{line}` on your own machine and leave it open. Or use --paste."
     if environment.is_container:
         return "In a container, publish that port and add --bind 0.0.0.0. Or use --paste."

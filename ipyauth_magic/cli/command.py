@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreUnavailable
 from ..flows.token_source import TokenSource
 from ..protocol.flow import Grant
-from ..settings.line import BadOption, line_parameters, warnings_about
+from ..settings.line import BadOption, line_parameters, renewable, warnings_about
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.opening import open_store
@@ -74,7 +74,7 @@ class Command:
     @cached_property
     def kept(self) -> TokenSource:
         """The tokens of an earlier sign-in, if there are any."""
-        grant = Grant.of(self.params.response_type, self.options.flow, not self.options.no_renewable)
+        grant = Grant.of(self.params.response_type, self.options.flow, renewable(self.options))
         kept = TokenSource(self.params, grant, self.store[1])
         kept.adopt()
         return kept
@@ -84,11 +84,9 @@ class Command:
         """The sign-in itself; it takes longer to load."""
         from ..auth import Auth
 
-        renewable = not self.options.no_renewable
-        bind, paste = self.options.bind, self.options.paste
-        return Auth(
-            self.params, flow=self.options.flow, store=self.store[1], renewable=renewable, bind=bind, paste=paste
-        )
+        options, store = self.options, self.store[1]
+        asks, bind, paste = renewable(options), options.bind, options.paste
+        return Auth(self.params, flow=options.flow, store=store, renewable=asks, bind=bind, paste=paste)
 
     @property
     def authenticator(self) -> Authenticator:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..protocol.tokens import AccessToken, IdToken, Masked
+from ..protocol.tokens import Masked
 from .shell import current_shell
 
 _ASKED = ("info", "_info")
@@ -41,7 +41,7 @@ def leave_tokens_out() -> None:
 def _guarded(info: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(obj: Any, *args: Any, **kwargs: Any) -> Any:
         described = info(obj, *args, **kwargs)
-        if isinstance(obj, (AccessToken, IdToken)):
+        if isinstance(obj, Masked):
             described["string_form"] = repr(obj)
         return described
 

@@ -19,7 +19,9 @@ from .card import Card, Link, Row
 from .cards import device_card, duration, scopes_in_words, signed_in_card, waiting_card
 from .claims import decode_unverified
 
-NO_SESSION_END = "The provider says no address at which its session ends: sign out on its own pages."
+NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
+NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
+LOOK = "See there whether the session has ended. If it has not, sign out on the provider's own pages."
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class View:
         is_opaque: the access token is not a JWT.
         is_good: the access token has not ended.
         is_renewable: a refresh token gets the next one.
+        renewal: why no refresh token gets the next one, and what may change that, where the sign-in was to have one.
         error: why the last sign-in failed, as a sentence.
         advice: a sentence for one card of the session.
     """
@@ -49,6 +52,7 @@ class View:
     is_opaque: bool = False
     is_good: bool = False
     is_renewable: bool = False
+    renewal: str = ""
     error: str = ""
     advice: str = ""
 
@@ -76,7 +80,8 @@ class View:
         elif self.serves:
             facts = (self.logged_as, self.issuer, self.audience, self.scope, self.expires_at)
             card = signed_in_card(*facts, seconds_left(self.expires_at), self.is_renewable, account, self.is_opaque)
-            return replace(card, rows=(*card.rows, *more), note=self.advice)
+            renewal = (("Renewal", self.renewal),) if self.renewal else ()
+            return replace(card, rows=(*card.rows, *renewal, *more), note=self.advice)
         else:
             title = f"The sign-in of {self.logged_as} has ended"
         return Card("bad" if self.error else "still", title, rows, note=self.error or hint)
@@ -93,6 +98,7 @@ class View:
             "expires_at": self.expires_at.isoformat() if self.expires_at else "",
             "opaque": self.is_opaque,
             "renewable": self.is_renewable,
+            "renewal": self.renewal,
         }
 
 
@@ -122,7 +128,18 @@ def view_of(authenticator: Authenticator) -> View:
     failure = sign_in.progress.error if sign_in is not None else None
     flow = authenticator.grant.flow
     advice = flow.advice if tokens is not None and flow.advice and SESSION.may_advise(authenticator) else ""
-    return view_of_tokens(authenticator.params, tokens, str(failure) if failure else "", advice)
+    view = view_of_tokens(authenticator.params, tokens, str(failure) if failure else "", advice)
+    return view if tokens is None or view.is_renewable else replace(view, renewal=_no_renewal(authenticator))
+
+
+def _no_renewal(authenticator: Authenticator) -> str:
+    """Return why the tokens of *authenticator* are not renewed; empty where the user wants no refresh token."""
+    if not authenticator.grant.wants_renewal:
+        return ""
+    if authenticator.params.domain:
+        return f"{NO_REFRESH_TOKEN} At Auth0, enable Allow Offline Access for the API, and the grant Refresh Token."
+    more = "" if authenticator.grant.renewable else " --renewable --force asks for one in any case."
+    return f"{NO_REFRESH_TOKEN} Some providers give one only with prompt=consent or extra.access_type=offline.{more}"
 
 
 def signed_in() -> list[Authenticator]:
@@ -148,13 +165,19 @@ def progress_card(progress: Progress) -> Card:
 
 def signed_out_card(signed_out: SignedOut) -> Card:
     """Return the card of a sign-out: what was done, and what the user is still to do."""
-    rows = [("Provider", signed_out.issuer)]
     if signed_out.url is None:
-        return Card("still", "Signed out here", rows, note=NO_SESSION_END)
-    if signed_out.why_not_opened is None:
-        return Card("still", "Signed out", rows, note="The browser tab that opens ends the provider's session.")
-    note = f"Follow the link in the browser that you signed in with: {signed_out.why_not_opened}."
-    return Card("still", "Signed out here", rows, Link("End the provider's session too", signed_out.url), note)
+        notes = [NO_SESSION_END]
+    elif signed_out.why_not_opened is None:
+        notes = [f"A browser tab asks the provider to end its session. {LOOK}"]
+    else:
+        notes = [f"Follow the link in the browser that you signed in with ({signed_out.why_not_opened}). {LOOK}"]
+    if signed_out.lacks_hint:
+        notes.append("The provider demands more than this address has, mostly an ID token, so it may refuse.")
+    if signed_out.is_refresh_token_alive:
+        notes.append("The provider revokes no refresh tokens, so that of this sign-in stays valid there until it ends.")
+    has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
+    link = Link("Ask the provider to end its session", str(signed_out.url)) if has_link else None
+    return Card("still", "Signed out here", [("Provider", signed_out.issuer)], link, " ".join(notes))
 
 
 def shown_lines(authenticator: Authenticator) -> str:

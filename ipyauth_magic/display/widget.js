@@ -33,6 +33,7 @@ function render({ model, el }) {
     setText(page.scopes, state.scope);
     tell(page.account, state.account);
     tell(page.before, state.before);
+    tell(page.renewal, state.renewal);
     for (const times of page.times) times.hidden = !known;
     if (known) {
       page.until.dateTime = state.expires_at;
@@ -229,6 +230,7 @@ function build(el) {
     provider: make("dd"),
     api: make("dd"),
     scopes: make("dd"),
+    renewal: make("dd"),
     until: make("time"),
     time: make("span", { className: "ipyauth-time", role: "timer" }),
     then: make("span", { className: "ipyauth-quiet" }),
@@ -270,6 +272,7 @@ function build(el) {
       row("API", page.api),
       row("Scopes", page.scopes),
       ...page.times,
+      row("Renewal", page.renewal),
     ),
     make("div", { className: "ipyauth-buttons" }, page.go, page.copy, page.inspect, page.clear),
     page.note,

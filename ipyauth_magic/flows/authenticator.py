@@ -171,7 +171,7 @@ class Authenticator:
             is_attended = panel.can_be_answered()
             if not is_attended:
                 _check_unattended(self.grant.flow, open_browser)
-            return self._new(timeout, routes, unattended=not is_attended, is_repeated=self._is_known and not force)
+            return self._new(timeout, routes, unattended=not is_attended)
 
     def offer(self) -> SignIn:
         """Begin a sign-in whose link the user may follow or not, unless one is under way; no caller waits for it.
@@ -185,7 +185,7 @@ class Authenticator:
         with self._lock:
             if (sign_in := self.sign_in) is not None and not sign_in.progress.is_over:
                 return sign_in
-            sign_in = self._new(OFFER_TIMEOUT, routes, is_offer=True, is_repeated=self._is_known)
+            sign_in = self._new(OFFER_TIMEOUT, routes, is_offer=True)
         sign_in.start()
         return sign_in
 
@@ -221,20 +221,10 @@ class Authenticator:
         params, grant, _, bind, paste = self.request
         return routes_here(params, grant, bind, paste)
 
-    @property
-    def _is_known(self) -> bool:
-        return self.source.tokens is not None
-
     def _new(
-        self,
-        timeout: float,
-        routes: tuple[Route, ...],
-        *,
-        is_repeated: bool,
-        is_offer: bool = False,
-        unattended: bool = False,
+        self, timeout: float, routes: tuple[Route, ...], *, is_offer: bool = False, unattended: bool = False
     ) -> SignIn:
-        response_source = new_response_source(self.params, self.grant, routes, is_repeated, self._store)
+        response_source = new_response_source(self.params, self.grant, routes, self._store)
 
         def save(tokens: TokenSet) -> None:
             # `begin`, `stop` and `leave` wait for a save that has begun, so that cleared tokens do not come back.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..callback.receiver import Awaited
 from ..errors import ProviderError
 from ..protocol import auth0
-from ..protocol.flow import Grant, PassedOn
+from ..protocol.flow import OFFLINE_ACCESS, Grant
 from ..protocol.id_token import Expected
 from ..protocol.messages import AuthorizationRequest
 from ..protocol.metadata import ProviderMetadata
@@ -16,7 +16,11 @@ from ..settings.params import ParamsAuth0
 
 
 def authorization_request(
-    params: ParamsAuth0, grant: Grant, redirect_uri: str, response_mode: str, is_repeated: bool = False
+    params: ParamsAuth0,
+    grant: Grant,
+    redirect_uri: str,
+    response_mode: str,
+    metadata: ProviderMetadata | None = None,
 ) -> AuthorizationRequest:
     """Return a fresh authorization request, with its own `state`, `nonce` and, for a code, PKCE verifier.
 
@@ -25,19 +29,33 @@ def authorization_request(
         grant: the flow, and whether a refresh token is wanted.
         redirect_uri: where the response is to come, with its real port.
         response_mode: how it is to come.
-        is_repeated: the user has signed in for this before, so that consent is not asked for again.
+        metadata: what the provider announces; None only with `domain`.
     """
     return AuthorizationRequest(
-        response_type=params.response_type,
+        response_type=_response_type(params, grant, metadata),
         response_mode=response_mode,
         client_id=params.client_id,
         redirect_uri=redirect_uri,
-        scope=grant.scope(params.scope),
-        issuer=params.expected_issuer,
+        scope=requested_scope(params, grant, metadata),
+        issuer=params.expected_issuer if metadata is None else metadata.issuer,
         audience=params.audience,
-        passed_on=_with_prompt(params, grant, is_repeated),
+        passed_on=params.passed_on,
         code_verifier=new_code_verifier() if grant.flow.uses_pkce else None,
+        client_secret=params.client_secret,
     )
+
+
+def requested_scope(params: ParamsAuth0, grant: Grant, metadata: ProviderMetadata | None) -> str:
+    """Return the scopes to ask for; *metadata* may be None with `domain`, because Auth0 knows `offline_access`."""
+    if params.domain or metadata is None:
+        return grant.scope(params.scope, (OFFLINE_ACCESS,))
+    return grant.scope(params.scope, metadata.scopes_supported)
+
+
+def added_scopes(params: ParamsAuth0, scope: str) -> tuple[str, ...]:
+    """Return the words of *scope*, as requested, that the user did not write; none with `domain`: Auth0 knows them."""
+    written = f"{params.typed.get('scope', '')} {params.typed.get('default_scope', '')}".split()
+    return () if params.domain else tuple(each for each in scope.split() if each not in written)
 
 
 def endpoint_known_at_once(params: ParamsAuth0) -> str | None:
@@ -75,7 +93,7 @@ def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, en
     """Check that the provider answers *request* at *endpoint*, and binds its code to it.
 
     Raises:
-        ProviderError: it names another endpoint, no PKCE method that can be used, or no algorithm of ID tokens.
+        ProviderError: it names another endpoint, no PKCE method that can be used, or no keys or algorithm of ID tokens.
     """
     if metadata.authorization_endpoint != endpoint:
         raise ProviderError(
@@ -106,12 +124,9 @@ def expected_id_token(
     )
 
 
-def _with_prompt(params: ParamsAuth0, grant: Grant, is_repeated: bool) -> PassedOn:
-    """Return the parameters that the user passes on, with `prompt=consent` where a refresh token needs it.
-
-    OpenID Connect Core, 11. Auth0 gives a refresh token without it. A repeated sign-in is a plain request: the
-    provider answers it at once where it still knows the user (3.1.2.1).
-    """
-    if grant.renewable and not params.domain and not params.prompt and not is_repeated:
-        return (*params.passed_on, ("prompt", "consent"))
-    return params.passed_on
+def _response_type(params: ParamsAuth0, grant: Grant, metadata: ProviderMetadata | None) -> str:
+    """Return the response type as the user typed it, else as the provider announces it; with `domain` as Auth0 does."""
+    typed = params.typed.get("response_type")
+    if typed or params.domain or metadata is None:
+        return typed or params.response_type
+    return grant.flow.spelled(metadata.response_types_supported)

@@ -28,7 +28,8 @@ def tokens(
     iss_promised = metadata.authorization_response_iss_parameter_supported
     code = request.validate_code(parameters, iss_promised=iss_promised)
     asked_at = now()
-    document = provider.request_tokens(_token_request(request, code), dict(request.passed_on).get("resource"))
+    resource = dict(request.passed_on).get("resource")
+    document = provider.request_tokens(_token_request(request, code), resource, request.client_secret)
     response = TokenResponse.from_document(document, request.scope)
     if not request.wants_id_token:
         return token_set_without_id_token(response, userinfo_of(provider, response.access_token), asked_at)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..callback.routes import Route
 from ..errors import ProviderRefused, ProviderUnreachable
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.flow import Grant
@@ -18,9 +16,8 @@ from ..protocol.token_response import TokenResponse, no_id_token, token_set, tok
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
-from . import clock
+from .authorization import requested_scope
 from .identity import userinfo_of
-from .sign_in import SignIn
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -57,12 +54,13 @@ def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
         SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
+    metadata = provider.metadata()
     if params.wants_id_token:
-        provider.metadata().check_id_token()
+        metadata.check_id_token()
     verifier = new_code_verifier()
     form = {
         "client_id": params.client_id,
-        "scope": grant.scope(params.scope),
+        "scope": requested_scope(params, grant, metadata),
         "code_challenge": code_challenge(verifier),
         "code_challenge_method": "S256",
         **dict(params.passed_on),
@@ -96,7 +94,7 @@ def poll(polling: Polling, params: ParamsAuth0, provider: Provider, now: Callabl
     }
     asked_at = now()
     try:
-        return Granted(provider.request_tokens(form, params.resource), asked_at)
+        return Granted(provider.request_tokens(form, params.resource, params.client_secret), asked_at)
     except ProviderUnreachable:
         return replace(polling, pause=min(polling.pause * 2, max(LONGEST_PAUSE, polling.interval * 2)))
     except ProviderRefused as error:
@@ -115,13 +113,13 @@ def tokens(
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
-    response = TokenResponse.from_document(granted.document, grant.scope(params.scope))
+    response = TokenResponse.from_document(granted.document, requested_scope(params, grant, provider.metadata()))
     if response.id_token is None and (params.max_age or params.acr_values or params.organization):
         raise no_id_token()
     if response.id_token is None or not params.wants_id_token:
         return token_set_without_id_token(response, userinfo_of(provider, response.access_token), granted.asked_at)
     expected = Expected(
-        issuer=params.expected_issuer,
+        issuer=provider.metadata().issuer,
         client_id=params.client_id,
         nonce=None,
         access_token=response.access_token,
@@ -143,47 +141,3 @@ def _after(error: ProviderRefused, polling: Polling) -> Polling:
     if error.error == "authorization_pending":
         return replace(polling, pause=polling.interval)
     raise error
-
-
-class DevicePoll:
-    """Shows a code for another device, and polls until the user has entered it (a `ResponseSource`)."""
-
-    redirect_uri = ""
-    route: Route | None = None
-    port: int | None = None
-
-    def __init__(self, params: ParamsAuth0, grant: Grant) -> None:
-        self._params = params
-        self._grant = grant
-        self._provider = Provider.of(params.expected_issuer)
-        self.scope = grant.scope(params.scope)
-
-    def start(self, sign_in: SignIn) -> None:
-        """Ask for a code, and poll until the user has entered it."""
-        first = begin(self._params, self._grant, self._provider)
-        polling: Polling | Granted = first
-        asked = first.authorization
-        code_ends_at = time.monotonic() + asked.expires_in
-        sign_in.show_link(asked.verification_uri_complete or asked.verification_uri, asked)
-        while isinstance(polling, Polling):
-            sign_in.pause(max(0.0, min(polling.pause, code_ends_at - time.monotonic())))
-            if sign_in.progress.is_over:
-                return
-            if time.monotonic() >= code_ends_at:
-                raise ProviderRefused("expired_token")
-            polling = poll(polling, self._params, self._provider, clock.utc_now)
-        sign_in.complete(polling)
-
-    def tokens(self, response: Granted) -> TokenSet:
-        """Return the verified tokens of *response*."""
-        return tokens(response, self._params, self._grant, self._provider, clock.utc_now)
-
-    def paste(self, text: str) -> str | None:
-        """Do nothing: there is nothing to paste."""
-        return None
-
-    def close(self, linger: bool) -> None:
-        """Do nothing: no port is held, and the thread ends at the sign-in's end."""
-
-    def join(self, timeout: float) -> None:
-        """Do nothing: no port is held."""

@@ -12,7 +12,15 @@ from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
 from . import clock, code, implicit
-from .authorization import authorization_request, awaited, check_metadata, endpoint_known_at_once, response_mode
+from .authorization import (
+    added_scopes,
+    authorization_request,
+    awaited,
+    check_metadata,
+    endpoint_known_at_once,
+    requested_scope,
+    response_mode,
+)
 from .sign_in import SignIn
 
 _TOKENS = {"implicit": implicit.tokens, "code": code.tokens}
@@ -29,7 +37,6 @@ class Redirect:
         params: what is asked for.
         grant: the flow, and whether a refresh token is wanted.
         routes: how the response may come, in the order in which they are tried.
-        is_repeated: the user has signed in for this before.
         check_redirect_uri, take_redirect_uri: called with the redirect URI before a link goes out and before a code is
             sent, if the provider does not name itself in its responses; they raise if it belongs to another provider.
 
@@ -42,20 +49,18 @@ class Redirect:
         params: ParamsAuth0,
         grant: Grant,
         routes: Sequence[Route],
-        is_repeated: bool = False,
         check_redirect_uri: CheckUri = lambda redirect_uri: None,
         take_redirect_uri: CheckUri = lambda redirect_uri: None,
     ) -> None:
         self._params = params
         self._grant = grant
-        self._is_repeated = is_repeated
         self._check_redirect_uri = check_redirect_uri
         self._take_redirect_uri = take_redirect_uri
-        self._provider = Provider.of(params.expected_issuer)
+        self._provider = Provider.of(params.expected_issuer, params.discovery_url)
         self._request: AuthorizationRequest | None = None
         self._endpoint = endpoint_known_at_once(params)
         self._listener: Listener = open_listener(routes)
-        self.scope = grant.scope(params.scope)
+        self.scope = requested_scope(params, grant, None)
         self.redirect_uri = self._listener.redirect_uri
         self.route = self._listener.route
         self._is_forwarded = self.route.is_forwarded
@@ -70,8 +75,8 @@ class Redirect:
             metadata = self._provider.metadata(with_keys=False)
             self._endpoint = self._endpoint or metadata.authorization_endpoint
             mode = response_mode(self._params, self._is_forwarded, metadata)
-        request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), self._is_repeated)
-        self._request = request
+        request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), metadata)
+        self._request, self.scope = request, request.scope
         if metadata is not None:
             self._check(self._check_redirect_uri, with_keys=False)
         self._listener.expect(awaited(request, self._endpoint, metadata), sign_in.complete)
@@ -93,6 +98,11 @@ class Redirect:
         self._check(self._take_redirect_uri if "code" in response else self._check_redirect_uri)
         assert self._request is not None
         return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
+
+    @property
+    def added_scopes(self) -> tuple[str, ...]:
+        """The requested scopes that the user did not write."""
+        return added_scopes(self._params, self.scope)
 
     def paste(self, text: str) -> str | None:
         """Take the response in *text*; return a sentence that says what is wrong with it, or None once it is taken."""

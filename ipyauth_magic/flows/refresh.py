@@ -31,7 +31,8 @@ def request_refresh(params: ParamsAuth0, provider: Provider, tokens: TokenSet) -
     if tokens.refresh_token is None:
         raise SignInNeeded
     form = {"grant_type": "refresh_token", "client_id": params.client_id, "refresh_token": tokens.refresh_token}
-    return TokenResponse.from_document(provider.request_tokens(form, params.resource), tokens.scope)
+    document = provider.request_tokens(form, params.resource, params.client_secret)
+    return TokenResponse.from_document(document, tokens.scope)
 
 
 def accept_refresh(
@@ -54,7 +55,7 @@ def accept_refresh(
     claims = tokens.claims
     if response.id_token is not None and tokens.id_token is not None:
         expected = Expected(
-            issuer=params.expected_issuer,
+            issuer=provider.metadata().issuer,
             client_id=params.client_id,
             nonce=tokens.claims.get("nonce"),
             nonce_may_be_absent=True,

@@ -11,7 +11,7 @@ from ..protocol.flow import Grant
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.redirect_uris import RedirectUris
-from .device import DevicePoll
+from .device_poll import DevicePoll
 from .redirect import Redirect
 from .sign_in import ResponseSource
 
@@ -31,7 +31,6 @@ def new_response_source(
     params: ParamsAuth0,
     grant: Grant,
     routes: Sequence[Route],
-    is_repeated: bool = False,
     store: Store | None = None,
 ) -> ResponseSource:
     """Return what asks the provider and brings its response; it holds a port of *routes*, where there are any.
@@ -45,8 +44,8 @@ def new_response_source(
     if not grant.flow.needs_redirect:
         return DevicePoll(params, grant)
     if not grant.flow.uses_pkce:
-        return Redirect(params, grant, routes, is_repeated)
+        return Redirect(params, grant, routes)
     issuer, redirect_uris = params.expected_issuer, RedirectUris.beside(store)
     in_order = sorted(routes, key=lambda route: redirect_uris.is_of_another(issuer, route.redirect_uri))
     check, take = partial(redirect_uris.check, issuer), partial(redirect_uris.take, issuer)
-    return Redirect(params, grant, in_order, is_repeated, check, take)
+    return Redirect(params, grant, in_order, check, take)

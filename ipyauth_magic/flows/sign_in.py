@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from ..callback import pages
 from ..callback.browser import open_in_browser
 from ..callback.routes import Route
-from ..errors import IpyauthError, NobodyCanAnswer, SignInCancelled, SignInTimeout
+from ..errors import IpyauthError, NobodyCanAnswer, ProviderRefused, SignInCancelled, SignInTimeout
+from ..protocol.added_scopes import advice_about
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
 from ..provider.threads import SLICE, Waiters, start_thread
@@ -84,6 +85,10 @@ class ResponseSource(Protocol):
     @property
     def scope(self) -> str:
         """What is asked for, space separated."""
+
+    @property
+    def added_scopes(self) -> tuple[str, ...]:
+        """The scopes among them that the user did not write, and that a provider may refuse."""
 
     @property
     def redirect_uri(self) -> str:
@@ -242,7 +247,7 @@ class SignIn:
                 return
             code_ends_at = time.monotonic() + device.expires_in if device else math.inf
             shown = replace(self.progress, url=url, opened_at=opened_at, device=device, code_ends_at=code_ends_at)
-            progress = self.progress = shown
+            progress = self.progress = replace(shown, scope=self.response_source.scope)  # the provider had a say in it
         self._open_link(progress)
         self._tell()
 
@@ -272,7 +277,8 @@ class SignIn:
         """End the wait for the response when its time is over. Each thread that waits calls this."""
         progress = self.progress
         if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
-            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None))
+            added = self.response_source.added_scopes if progress.url else ()  # without a link nothing was asked
+            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, advice_about(added)))
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:
@@ -286,6 +292,8 @@ class SignIn:
         """End it by *error* of a thread of its own; an unexpected one is logged."""
         if not isinstance(error, IpyauthError):
             _logger.exception("A sign-in ended by a defect", exc_info=error)
+        if isinstance(error, ProviderRefused):
+            error = error.with_advice(advice_about(self.response_source.added_scopes, error.error))
         self._end(error)
 
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:

@@ -240,7 +240,8 @@ class _Renewal:
                 return tokens
             if tokens.refresh_token is None and self._kept.is_parents:
                 raise SignInNeeded(in_child=True)
-            provider, asked_at = Provider.of(self._params.expected_issuer), self._now()
+            provider = Provider.of(self._params.expected_issuer, self._params.discovery_url)
+            asked_at = self._now()
             response = self._response(provider, tokens)
             is_rotated = response.refresh_token not in (None, tokens.refresh_token)
             if is_rotated:

@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from ..auth import Auth, authenticator_of
 from ..display.panel import panel
 from ..display.view import card_of
-from ..settings.line import check_options, line_parameters, warnings_about
+from ..settings.line import check_options, line_parameters, renewable, warnings_about
 from ..settings.params import ParamsAuth0
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
         request.params,
         flow=options.flow,
         store=options.store or "memory",
-        renewable=not options.no_renewable,
+        renewable=renewable(options),
         bind=options.bind,
         paste=options.paste,
     )

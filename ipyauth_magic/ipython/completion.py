@@ -69,11 +69,13 @@ def _values(option: str) -> tuple[str, ...]:
 
 def _in_cell(before: str) -> tuple[str, list[str]]:
     """Return the text to complete in the cell, and the names or values that may stand there."""
-    from ..settings.parameters import FIELDS, KNOWN_VALUES, canonical_name
+    from ..settings.parameters import KNOWN_VALUES, PARAMETERS, canonical_name
 
     assigned = re.search(r"(\w+)=[\"']?([^=]*)$", before)
     if not assigned:
-        return re.split(r"\s", before)[-1], [f"{name}=" for name in FIELDS]
+        return re.split(r"\s", before)[-1], [
+            name + ("." if each.is_group else "=") for name, each in PARAMETERS.items()
+        ]
     name, value = canonical_name(assigned.group(1)) or "", assigned.group(2)
     if name == "scope":
         return value.split(" ")[-1], list(dict.fromkeys([*KNOWN_VALUES["scope"], *_scopes_of_known_providers()]))

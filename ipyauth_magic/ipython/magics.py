@@ -50,7 +50,7 @@ class Auth0Magics(Magics):
     locals().update(
         (name, Unicode("", help=each.help).tag(config=True))
         for name, each in PARAMETERS.items()
-        if not each.is_passed_on
+        if not each.is_passed_on and not each.is_group
     )
 
     def __init__(self, shell: InteractiveShell) -> None:

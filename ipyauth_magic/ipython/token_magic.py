@@ -168,7 +168,7 @@ def _config(authenticator: Authenticator) -> None:
 
 def _endpoints_elsewhere(issuer: str) -> list[tuple[str, str]]:
     """Return the endpoints on other hosts than *issuer*, as far as its metadata is known: nothing is asked here."""
-    known = [metadata for metadata in Provider.known_metadata() if metadata.issuer == issuer]
+    known = [each for each in Provider.known_metadata() if each.issuer.rstrip("/") == issuer.rstrip("/")]
     return [(name, f"{url}  (not the issuer's host)") for each in known for name, url in each.endpoints_elsewhere()]
 
 
@@ -176,7 +176,9 @@ def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
     for auth in _auths(namespace, authenticator):
         namespace.drop(auth)
     authenticator.leave(lambda source: source.clear())
-    print("Forgotten.")
+    print(
+        "Forgotten here. The provider was not told: only auth.sign_out(), in place of --clear, signs you out there too."
+    )
 
 
 def _renew(namespace: Namespace, authenticator: Authenticator) -> None:

@@ -5,10 +5,11 @@ CONTRIBUTING.md has the walk for a new one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-PassedOn = tuple[tuple[str, str], ...]
+OFFLINE_ACCESS = "offline_access"
+"""The scope that asks for a refresh token (OpenID Connect Core, 11)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class Flow:
     def needs_redirect(self) -> bool:
         """Whether the response comes to a redirect URI."""
         return self.response_type is not None
+
+    def spelled(self, announced: Collection[str]) -> str:
+        """Return the response type with its words in the order of *announced*, `response_types_supported`.
+
+        The order means nothing (RFC 6749, 3.1.1), and some providers compare the text all the same. If none of
+        *announced* has the same words, the order is that of OpenID Connect Core, 3.2.2.1: `id_token token`.
+        """
+        words = sorted(str(self.response_type).split())
+        return " ".join(next((each.split() for each in announced if sorted(each.split()) == words), words))
 
 
 IMPLICIT = Flow(
@@ -84,16 +94,26 @@ def flow_of(response_type: str) -> Flow:
 
 @dataclass(frozen=True)
 class Grant:
-    """How tokens are asked for: a flow, and whether a refresh token is asked for too."""
+    """How tokens are asked for: a flow, and whether a refresh token is asked for too.
+
+    Attributes:
+        renewable: True asks for a refresh token in any case, False never; None asks unless the provider does not know
+            the scope.
+    """
 
     flow: Flow
-    renewable: bool = True
+    renewable: bool | None = None
 
     @classmethod
-    def of(cls, response_type: str, flow: str | None = None, renewable: bool = True) -> Grant:
+    def of(cls, response_type: str, flow: str | None = None, renewable: bool | None = None) -> Grant:
         """Return the grant of the flow called *flow*, or else of *response_type*."""
         chosen = FLOWS[flow] if flow else flow_of(response_type)
-        return cls(chosen, renewable and chosen.may_be_renewable)
+        return cls(chosen, renewable if chosen.may_be_renewable else False)
+
+    @property
+    def wants_renewal(self) -> bool:
+        """Whether a refresh token is welcome."""
+        return self.renewable is not False
 
     @property
     def store_name(self) -> str | None:
@@ -101,7 +121,7 @@ class Grant:
 
         Tokens that cannot be renewed must not hide renewable ones, nor a device's those of a browser.
         """
-        if not self.renewable and self.flow.may_be_renewable:
+        if self.flow.may_be_renewable and not self.wants_renewal:
             return f"{self.flow.name}, not renewable"
         return None if self.flow.needs_redirect else self.flow.name
 
@@ -110,8 +130,22 @@ class Grant:
         """The flow's name, and whether a refresh token is asked for, for `%token --config`."""
         if not self.flow.may_be_renewable:
             return f"{self.flow.name}, which gives no refresh token"
+        if self.renewable is None:
+            return f"{self.flow.name}, with a refresh token if the provider gives one"
         return f"{self.flow.name}, {'with' if self.renewable else 'without'} a refresh token"
 
-    def scope(self, scope: str) -> str:
-        """Return *scope*, with `offline_access` where a refresh token is wanted (OpenID Connect Core, 11)."""
-        return " ".join(dict.fromkeys([*scope.split(), *(["offline_access"] if self.renewable else [])]))
+    def scope(self, scope: str, announced: Collection[str] = ()) -> str:
+        """Return *scope*, with `offline_access` where a refresh token is asked for (OpenID Connect Core, 11).
+
+        By default it is asked for only where that cannot fail the sign-in: many providers refuse a scope that they do
+        not know, although they should ignore it (3.1.2.1).
+
+        Args:
+            scope: what the user asks for.
+            announced: the provider's `scopes_supported`; empty if it does not say. Then the scope is added to a
+                request with `openid`, because OpenID Connect defines it.
+        """
+        asks = self.renewable
+        if asks is None:
+            asks = OFFLINE_ACCESS in announced if announced else "openid" in scope.split()
+        return " ".join(dict.fromkeys([*scope.split(), *([OFFLINE_ACCESS] if asks else [])]))

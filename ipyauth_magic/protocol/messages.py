@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ..errors import InvalidResponse, ProviderRefused
 from .pkce import CodeVerifier, code_challenge
-from .tokens import AccessToken, IdToken, Received
+from .tokens import AccessToken, ClientSecret, IdToken, Received
 
 _TOKEN_CHARACTERS = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, without the space, which would end a header's value
 _CODE_CHARACTERS = re.compile(r"[\x20-\x7e]+")  # RFC 6749, A.11
@@ -31,7 +31,7 @@ class AuthorizationRequest:
     """An authorization request (RFC 6749, 4.1.1 and 4.2.1; OpenID Connect Core, 3.1.2.1 and 3.2.2.1).
 
     `state` binds the response to this request, and `nonce` the ID token. In the code grant `code_verifier` binds the
-    token request: its hash goes into the URL (RFC 7636, 4.3).
+    token request: its hash goes into the URL (RFC 7636, 4.3). `client_secret` is for the token request alone.
     """
 
     response_type: str
@@ -43,6 +43,7 @@ class AuthorizationRequest:
     audience: str | None = None
     passed_on: tuple[tuple[str, str], ...] = ()
     code_verifier: CodeVerifier | None = field(default=None, repr=False)
+    client_secret: ClientSecret | None = field(default=None, repr=False)
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 

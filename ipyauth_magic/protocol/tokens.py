@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Self, SupportsIndex, overload
+from urllib.parse import quote_plus
 
 UNKNOWN = "unknown"
 """The name of a user whom the provider does not name."""
@@ -58,6 +60,12 @@ class RefreshToken(Masked):
     __slots__ = ()
 
 
+class ClientSecret(Masked):
+    """A client secret (RFC 6749, 2.3.1): a `str` whose `repr` is masked."""
+
+    __slots__ = ()
+
+
 class Received(Masked):
     """A parameter of an authorization response, which may be a token or a code: a `str` whose `repr` is masked."""
 
@@ -71,14 +79,20 @@ class RequestBody(Masked):
 
 
 class AuthorizationHeader(Masked):
-    """The value of an `Authorization` header (RFC 6750, 2.1): a `str` whose `repr` is masked."""
+    """The value of an `Authorization` header (RFC 9110, 11.6.2): a `str` whose `repr` is masked."""
 
     __slots__ = ()
 
     @classmethod
     def bearer(cls, token: str) -> Self:
-        """Return `Bearer` and the token."""
+        """Return `Bearer` and the token (RFC 6750, 2.1)."""
         return cls(f"Bearer {token}")
+
+    @classmethod
+    def basic(cls, client_id: str, client_secret: str) -> Self:
+        """Return `Basic` and a client's credentials, each form encoded (RFC 6749, 2.3.1; RFC 7617, 2)."""
+        credentials = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+        return cls(f"Basic {b64encode(credentials.encode('ascii')).decode('ascii')}")
 
     @classmethod
     def line(cls, token: str) -> Self:

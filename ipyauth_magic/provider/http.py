@@ -42,6 +42,26 @@ class Answer:
     media_type: str
     body: bytes = field(repr=False)
 
+    @property
+    def says_there_is_nothing(self) -> bool:
+        """Whether the status says that there is nothing at this address, at least for us (RFC 9110, 15.5)."""
+        return 400 <= self.status < 500 and self.status != 429
+
+    def successful_object(self) -> dict[str, Any]:
+        """Return the JSON object in the body, if the status is 200.
+
+        Raises:
+            ProviderUnreachable: the provider is busy.
+            ProviderError: another status, or the body is not a JSON object.
+        """
+        if self.status >= 500 or self.status == 429:
+            raise ProviderUnreachable(
+                f"The provider is busy (it answered {self.status} at {self.url}). Try again in a moment."
+            )
+        if self.status != 200:
+            raise ProviderError(f"The provider answered {self.status} at {self.url}, where 200 was expected.")
+        return self.json_object()
+
     def json_object(self) -> dict[str, Any]:
         """Return the JSON object in the body.
 
@@ -66,14 +86,7 @@ def fetch_json(url: str) -> dict[str, Any]:
         ProviderUnreachable: no answer came, or the provider is busy.
         ProviderError: any other failure.
     """
-    answer = ask("GET", url)
-    if answer.status >= 500 or answer.status == 429:
-        raise ProviderUnreachable(
-            f"The provider is busy (it answered {answer.status} at {url}). Try again in a moment."
-        )
-    if answer.status != 200:
-        raise ProviderError(f"The provider answered {answer.status} at {url}, where 200 was expected.")
-    return answer.json_object()
+    return ask("GET", url).successful_object()
 
 
 def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorization: str | None = None) -> Answer:

@@ -9,19 +9,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
+from ..protocol.client_authentication import authenticated
 from ..protocol.id_token import Expected, verify_id_token
-from ..protocol.metadata import ProviderMetadata, discovery_url
 from ..protocol.signing_keys import import_keys
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
+from .discovery import fetch_metadata
 from .http import Answer, ask, fetch_json
 from .userinfo import userinfo_claims
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ..protocol.metadata import ProviderMetadata
     from ..protocol.signing_keys import Key
-    from ..protocol.tokens import AccessToken
+    from ..protocol.tokens import AccessToken, ClientSecret
 
 KEPT_FOR = 3600.0
 """Lifetime of metadata and keys in seconds. A token with an unknown key fetches them earlier, once."""
@@ -38,18 +40,29 @@ PATIENCE = 2.0
 NEW = 30.0
 """Seconds for which metadata are used without another request while the keys are loaded."""
 
-_providers: dict[str, Provider] = {}
-"""Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked."""
+_providers: dict[tuple[str, str | None], Provider] = {}
+"""By issuer and address of its document.
+
+Each step on it is atomic: a lock could be held by a thread of the parent when a child is forked.
+"""
 
 
 class Provider:
     """One OpenID provider, identified by its exact issuer. Thread-safe.
 
     `Provider.of(issuer)` returns the same object during the whole session, so that metadata and keys are fetched once.
+
+    Args:
+        issuer: what its metadata must name.
+        discovery_url: of its metadata, where they are not at the issuer's own address.
+        clock: the time in seconds.
     """
 
-    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, issuer: str, discovery_url: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.issuer = issuer
+        self._discovery_url = discovery_url
         self._clock = clock
         self._lock = threading.RLock()
         self._metadata: ProviderMetadata | None = None
@@ -58,9 +71,10 @@ class Provider:
         self._keys_fetched_at = -LONGEST_KEPT  # `_fetched_at` moves on while the provider is away
 
     @classmethod
-    def of(cls, issuer: str) -> Provider:
-        """Return the session's provider of *issuer*."""
-        return _providers.get(issuer) or _providers.setdefault(issuer, cls(issuer))
+    def of(cls, issuer: str, discovery_url: str | None = None) -> Provider:
+        """Return the session's provider of *issuer*, whose metadata are at *discovery_url*, if that is given."""
+        which = (issuer, discovery_url)
+        return _providers.get(which) or _providers.setdefault(which, cls(*which))
 
     @classmethod
     def known_metadata(cls) -> list[ProviderMetadata]:
@@ -95,7 +109,7 @@ class Provider:
         try:
             is_new = self._clock() - self._described_at < NEW
             metadata = self._metadata if self._metadata is not None and is_new else self._describe()
-            self._fetch_keys(metadata)
+            self._fetch_keys(metadata.jwks_uri)
         except ProviderUnreachable:
             if self._metadata is None or not self._keys or self._clock() - self._keys_fetched_at >= LONGEST_KEPT:
                 raise
@@ -104,7 +118,7 @@ class Provider:
         return metadata
 
     def _describe(self) -> ProviderMetadata:
-        metadata = ProviderMetadata.from_document(fetch_json(discovery_url(self.issuer)), self.issuer)
+        metadata = fetch_metadata(self.issuer, self._discovery_url)
         self._metadata, self._described_at = metadata, self._clock()
         return metadata
 
@@ -121,14 +135,17 @@ class Provider:
             ProviderError: the keys cannot be fetched.
         """
         metadata = self.metadata()
+        metadata.check_keys()
         try:
             return verify_id_token(id_token, self._keys, expected, now)
         except UnknownKey:
             with self._asking():
-                self._fetch_keys(metadata)
+                self._fetch_keys(metadata.jwks_uri)
             return verify_id_token(id_token, self._keys, expected, now)
 
-    def request_tokens(self, form: Mapping[str, str], resource: str | None = None) -> dict[str, Any]:
+    def request_tokens(
+        self, form: Mapping[str, str], resource: str | None = None, client_secret: ClientSecret | None = None
+    ) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the token request *form* (RFC 6749, 5.1).
 
         An answer with `error` is not successful, whatever its status: some providers send errors with 200.
@@ -136,15 +153,15 @@ class Provider:
         Args:
             form: `grant_type` and its parameters.
             resource: the API's URI, if the user gave one (RFC 8707, 2.2).
+            client_secret: of the application, if it has one (RFC 6749, 2.3.1).
 
         Raises:
             ProviderRefused: the provider answered with an error.
             ProviderUnreachable: no answer came, or the provider is busy.
             ProviderError: the provider has no token endpoint, or its answer cannot be read.
         """
-        return self._successful(
-            "token_endpoint", {**form, **({"resource": resource} if resource else {})}
-        ).json_object()
+        form = {**form, **({"resource": resource} if resource else {})}
+        return self._successful("token_endpoint", form, client_secret).json_object()
 
     def request_device_authorization(self, form: Mapping[str, str]) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the device authorization request *form* (RFC 8628, 3.1).
@@ -169,20 +186,23 @@ class Provider:
         endpoint = self.metadata().endpoint("userinfo_endpoint")
         return userinfo_claims(ask("GET", endpoint, authorization=AuthorizationHeader.bearer(access_token)), subject)
 
-    def revoke(self, form: Mapping[str, str]) -> None:
+    def revoke(self, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> None:
         """Revoke a token. An unknown or expired token counts as revoked (RFC 7009, 2.2).
 
         Args:
             form: the revocation request: `token`, `token_type_hint`, `client_id` (2.1).
+            client_secret: of the application, if it has one.
 
         Raises:
             ProviderRefused: the provider answered with an error.
             ProviderError: the provider cannot be reached, or has no revocation endpoint.
         """
-        self._successful("revocation_endpoint", form)
+        self._successful("revocation_endpoint", form, client_secret)
 
-    def _successful(self, endpoint: str, form: Mapping[str, str]) -> Answer:
-        answer = ask("POST", self.metadata().endpoint(endpoint), form)
+    def _successful(self, endpoint: str, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> Answer:
+        metadata = self.metadata()
+        url, methods = metadata.endpoint(endpoint), metadata.auth_methods.get(endpoint, ())
+        answer = ask("POST", url, *authenticated(form, client_secret, methods))
         try:
             document = answer.json_object()
         except ProviderError:  # Auth0 sometimes answers without a body, and a revocation needs none
@@ -191,10 +211,8 @@ class Provider:
             return answer
         raise refusal(answer.status, document)
 
-    def _fetch_keys(self, metadata: ProviderMetadata) -> None:
+    def _fetch_keys(self, jwks_uri: str | None) -> None:
         import joserfc.jws  # noqa: F401  # here, while the user signs in, so that verifying need not wait for it
 
-        # In plain OAuth 2.0 there may be none. A sign-in with an ID token has checked that.
-        jwks_uri = metadata.optional_endpoints.get("jwks_uri")
         self._keys = import_keys(fetch_json(jwks_uri)) if jwks_uri else ()
         self._fetched_at = self._keys_fetched_at = self._clock()

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
+from ..protocol.metadata import is_safe_url, issuer_at
+from ..protocol.tokens import ClientSecret
 from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
+from .extra import PREFIX, why_not
 from .parameters import KNOWN_VALUES
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -35,7 +38,9 @@ def checked(name: str, value: object) -> str:
     Raises:
         BadValue: with a sentence that says what the parameter takes.
     """
-    given = _text(value)
+    if name.startswith(PREFIX) and (sentence := why_not(name.removeprefix(PREFIX))):
+        raise BadValue(sentence)
+    given = as_text(value)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in given):
         raise BadValue("must not contain line breaks or other control characters")
     text = given.strip()
@@ -48,7 +53,12 @@ def checked(name: str, value: object) -> str:
     return check(text) if check and text else text
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return *value* as text, before any check of its own.
+
+    Raises:
+        BadValue: it is not a text, a whole number or several words.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, Unfilled):
@@ -96,6 +106,8 @@ def _domain(value: str) -> str:
 
 
 def _issuer(value: str) -> str:
+    if issuer_at(value) is not None:
+        return _discovery_url(value)  # `resolve` takes it apart
     parts = _split(value)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
         raise BadValue("must begin with https:// (http:// only for localhost)")
@@ -106,11 +118,23 @@ def _issuer(value: str) -> str:
     return value
 
 
+def _discovery_url(value: str) -> str:
+    if not is_safe_url(value):
+        raise BadValue("must be the https address of a discovery document (http:// only for localhost)")
+    return value
+
+
 def _client_id(value: str) -> str:
     if odd := _NO_CLIENT_ID.search(value):
         sign = named_sign(value, odd.start())
         raise BadValue(f"must be the application's Client ID: letters, digits and signs, no spaces. It has {sign}")
     return value
+
+
+def _client_secret(value: str) -> str:
+    if not value.isascii():
+        raise BadValue("must be the application's secret: ASCII letters, digits and signs")
+    return ClientSecret(value)
 
 
 def _redirect_uris(value: str) -> str:
@@ -152,6 +176,13 @@ def _scope(value: str, name: str = "scope") -> str:
     return " ".join(words)
 
 
+def _extra(value: str) -> str:
+    raise BadValue(
+        "must have the name of a parameter after a dot, as `extra.kc_idp_hint=github`; in Python it is a dict, as "
+        '`extra={"kc_idp_hint": "github"}`'
+    )
+
+
 def _max_age(value: str) -> str:
     if not re.fullmatch(r"[0-9]{1,9}", value):
         raise BadValue("must be a number of seconds")
@@ -188,9 +219,12 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "response_mode": _response_mode,
     "domain": _domain,
     "issuer": _issuer,
+    "discovery_url": _discovery_url,
     "client_id": _client_id,
+    "client_secret": _client_secret,
     "redirect_uri": _redirect_uris,
     "scope": _scope,
     "default_scope": partial(_scope, name="default_scope"),
+    "extra": _extra,
     "max_age": _max_age,
 }

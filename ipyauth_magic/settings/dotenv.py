@@ -10,11 +10,13 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
 from ..text import plain
+from .client_file import client_in
+from .parameters import SECRETS
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[^}:]{0,200})(?::-(?P<default>[^}]{0,2000}))?\}")
 
@@ -49,11 +51,13 @@ class DotenvText:
         variables: the values by name; None for a name without a value, `Unfilled` for one that cannot be used.
         mistakes: a sentence for each of the first lines that are not an assignment, and one that counts the rest.
         repeated: names that are given more than once; the last value counts.
+        is_open: it is a file that other users of this machine can read.
     """
 
     variables: Mapping[str, str | Unfilled | None]
     mistakes: tuple[str, ...]
     repeated: tuple[str, ...]
+    is_open: bool = False
 
 
 class UnreadableDotenv(ValueError):
@@ -61,13 +65,20 @@ class UnreadableDotenv(ValueError):
 
 
 def read_dotenv(folder: str, name: str) -> DotenvText:
-    """Return the content of the dotenv file *name* in *folder*.
+    """Return the content of the dotenv file *name* in *folder*, or of a client file in its place.
 
     Raises:
-        UnreadableDotenv: the file is missing, not a regular file, over 64 KiB, or not UTF-8.
+        UnreadableDotenv: the file is missing, not a regular file, over 64 KiB, not UTF-8, or JSON of another kind.
     """
     path = Path(os.path.expanduser(folder), os.path.expanduser(name))
-    return parse_dotenv(_read_text(path), f"`{plain(path, 1000)}`")
+    (text, is_open), what = _read_text(path), f"`{plain(path, 1000)}`"
+    if not text.lstrip().startswith("{"):
+        return replace(parse_dotenv(text, what), is_open=is_open)
+    if (client := client_in(text)) is None:
+        raise UnreadableDotenv(
+            f"{what} is not a dotenv file. It is JSON, and has no client_id in a member `installed` or `web`"
+        )
+    return DotenvText(client, (), (), is_open)
 
 
 def parse_dotenv(text: str, what: str) -> DotenvText:
@@ -113,19 +124,22 @@ def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str 
     """
     filled: dict[str, str | Unfilled | None] = {}
     for name, value in values.items():
-        each = None if value is None else _filled_in(value, filled)
+        each = None if value is None else _filled_in(value, filled, is_secret=name in SECRETS)
         if isinstance(each, str) and len(each) > LIMIT:
             raise UnreadableDotenv(f"{what}: {plain(name, 60)} grows to over 64 KiB")
         filled[name] = each
     return filled
 
 
-def _filled_in(value: str, known: Mapping[str, str | Unfilled | None]) -> str | Unfilled:
-    """Return *value* filled in, cut off soon after it exceeds the limit."""
+def _filled_in(value: str, known: Mapping[str, str | Unfilled | None], is_secret: bool) -> str | Unfilled:
+    """Return *value* filled in, cut off soon after it exceeds the limit.
+
+    Only the application's secret itself may take a name of that secret: other values are shown, and stand in links.
+    """
     text, end = "", 0
     missing: dict[str, None] = {}
     for match in _VARIABLE.finditer(value):
-        found = _found(match["name"], known)
+        found = _found(match["name"], known) if is_secret or match["name"] not in SECRETS else None
         if found is None:
             found = Unfilled((match["name"],)) if match["default"] is None else match["default"]
         if isinstance(found, Unfilled):
@@ -141,13 +155,15 @@ def _filled_in(value: str, known: Mapping[str, str | Unfilled | None]) -> str | 
 def _found(name: str, known: Mapping[str, str | Unfilled | None]) -> str | Unfilled | None:
     if name in known:
         return known[name]
-    return os.environ.get(name) if _FROM_ENVIRONMENT.fullmatch(name) else None
+    return os.environ.get(name) if _FROM_ENVIRONMENT.fullmatch(name) or name == "AUTH0_CLIENT_SECRET" else None
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path) -> tuple[str, bool]:
+    """Return the text of the file, and whether other users can read it."""
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
                 raise UnreadableDotenv(f"`{path}` is not a file")
             data = file.read(LIMIT + 1)
     except FileNotFoundError as error:
@@ -161,7 +177,7 @@ def _read_text(path: Path) -> str:
     if len(data) > LIMIT:
         raise UnreadableDotenv(f"`{path}` has over 64 KiB, so it is not read")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig"), os.name == "posix" and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
     except UnicodeDecodeError as error:
         raise UnreadableDotenv(f"`{path}` is not UTF-8 text") from error
 

@@ -37,6 +37,11 @@ def check_options(options: Namespace) -> None:
         raise BadOption("--renewable and --no-renewable contradict each other.")
 
 
+def renewable(options: Namespace) -> bool | None:
+    """Return whether to ask for a refresh token: in any case, never, or, without an option, where the provider can."""
+    return True if options.renewable else False if options.no_renewable else None
+
+
 def line_parameters(options: Namespace) -> dict[str, str]:
     """Return the parameters among *options*: each KEY=VALUE, and the options that stand for one.
 

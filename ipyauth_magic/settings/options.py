@@ -70,7 +70,7 @@ _SIGN_IN = (
         command_help="keep tokens in: keyring (default where there is one; encrypted), file (else; readable by this "
         "user alone, not encrypted), memory, none",
     ),
-    Option(("--renewable",), "ask for a refresh token (on for code and device)"),
+    Option(("--renewable",), "ask for a refresh token in any case (default: where the provider knows offline_access)"),
     Option(("--no-renewable",), "ask for no refresh token"),
     Option(
         ("--force",),

@@ -21,6 +21,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         known_values: values that Tab offers.
         is_passed_on: sent to the provider as it is (OpenID Connect Core 3.1.2.1; Auth0's documentation).
         may_be_empty: an empty value means something, and does not stand for the default.
+        is_group: a name after a dot follows, as in `extra.hd=example.com`.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         known_values: tuple[str, ...] = (),
         is_passed_on: bool = False,
         may_be_empty: bool = False,
+        is_group: bool = False,
     ) -> None:
         self.help = help
         self.default = default
@@ -38,6 +40,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         self.known_values = known_values
         self.is_passed_on = is_passed_on
         self.may_be_empty = may_be_empty
+        self.is_group = is_group
 
 
 def _parameter(help: str, **more: Any) -> Any:
@@ -72,6 +75,7 @@ class Parameters:
         "Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`", aliases=("AUTH0_DOMAIN",)
     )
     issuer: str | None = _parameter("in place of `domain`, the issuer URL of any OpenID provider")
+    discovery_url: str | None = _parameter("address of the discovery document, where it is not below `issuer`")
     client_id: str = _parameter("the application's Client ID", aliases=("AUTH0_CLIENT_ID",))
     redirect_uri: str = _parameter(
         "one redirect URI, or several separated by spaces, tried in order",
@@ -90,6 +94,11 @@ class Parameters:
         "scopes that are added to `scope`; empty: plain OAuth 2.0, without an ID token (`code` and `device` only)",
         default="openid profile",
         may_be_empty=True,
+    )
+    extra: Any = _parameter(  # a Mapping[str, str]: typed so, it would refuse `ParamsAuth0(**texts)`
+        "parameters of the authorization request that are the provider's own: `extra.NAME=value`, in Python "
+        '`extra={"NAME": "value"}`',
+        is_group=True,
     )
     dotenv_folder: str = _parameter("folder of the dotenv file", default=".")
     dotenv_file: str | None = _parameter("dotenv file with some of the parameters")
@@ -122,8 +131,10 @@ KNOWN_VALUES: Mapping[str, tuple[str, ...]] = {
     name: each.known_values for name, each in PARAMETERS.items() if each.known_values
 }
 
-SECRETS = frozenset({"client_secret", "AUTH0_CLIENT_SECRET"})
-"""Names that are refused by a sentence of their own."""
+CLIENT_SECRET = "client_secret"
+SECRETS = frozenset({CLIENT_SECRET, "AUTH0_CLIENT_SECRET"})
+"""Names of the application's secret, for a dotenv file; the second one is an environment variable too. It is not among
+the parameters, because a notebook must not hold it: elsewhere it is refused by a sentence of its own."""
 
 
 _LONGEST_NAME = 60
@@ -131,16 +142,23 @@ _LONGEST_NAME = 60
 
 
 def canonical_name(name: str) -> str | None:
-    """Return the parameter that *name* is a name of, or None for an unknown name."""
+    """Return the parameter that *name* is a name of, or None for an unknown name; `extra.NAME` is its own name."""
     name = ALIASES.get(name, name)
-    return name if name in PARAMETERS else None
+    group, dot, _ = name.partition(".")
+    is_known = name in PARAMETERS or (dot and group in PARAMETERS and PARAMETERS[group].is_group)
+    return name if is_known else None
+
+
+def is_secret(name: str) -> bool:
+    """Return whether *name* was meant to be that of the application's secret."""
+    return _in_small(name) in {_in_small(each) for each in SECRETS}
 
 
 def nearest_name(name: str, cutoff: float = 0.0) -> str | None:
     """Return the known name that is most like *name*, or None if their likeness is below *cutoff* (0 to 1)."""
     import difflib
 
-    known = {each.lower(): each for each in (*FIELDS, *ALIASES)}
+    known = {each.lower(): each for each in (*FIELDS, *ALIASES, *sorted(SECRETS))}
     near = difflib.get_close_matches(_in_small(name[:_LONGEST_NAME]), known, n=1, cutoff=cutoff)
     return known[near[0]] if near else None
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from ..errors import InvalidParams, Problem
 from ..protocol import auth0
 from ..protocol.flow import Flow
+from ..protocol.tokens import ClientSecret
 from ..text import encodable
-from .parameters import FIELDS, PARAMETERS, PASSED_ON, Parameters
+from .extra import PREFIX, Extra
+from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
 from .sources import Source, collect
 
@@ -59,8 +61,10 @@ class ParamsAuth0(Parameters):
         InvalidParams: names every missing or bad parameter at once.
     """
 
+    client_secret: ClientSecret | None
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
+    typed: Mapping[str, str] = field(compare=False)
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -89,9 +93,12 @@ class ParamsAuth0(Parameters):
         return params
 
     def _hold(self, resolved: Resolved) -> None:
-        values = {name: value.text for name, value in resolved.values.items()}
+        texts = {name: value.text for name, value in resolved.values.items()}
+        extra = Extra(tuple((name[len(PREFIX) :], text) for name, text in texts.items() if name.startswith(PREFIX)))
+        values = {**{name: text for name, text in texts.items() if not name.startswith(PREFIX)}, "extra": extra}
         origins = {name: value.origin for name, value in resolved.values.items()}
-        self._set({**dict.fromkeys(FIELDS), **values, "warnings": resolved.warnings, "_origins": origins})
+        self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
+        self._set({"_origins": origins, "typed": resolved.typed})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -121,14 +128,16 @@ class ParamsAuth0(Parameters):
 
     @property
     def passed_on(self) -> tuple[tuple[str, str], ...]:
-        """The parameters that go to the provider as they are."""
-        return tuple((name, value) for name in PASSED_ON if (value := getattr(self, name)))
+        """The parameters that go to the provider as they are, those of `extra` last."""
+        own = ((name, value) for name in PASSED_ON if (value := getattr(self, name)))
+        return (*own, *self.extra.items())
 
     def with_response_type(self, response_type: str, origin: str) -> Self:
         """Return these parameters for another *response_type*, with a `response_mode` that suits it."""
-        if response_type == self.response_type:
-            return self
         changed = copy(self)
+        changed._set({"typed": {**self.typed, "response_type": ""}})  # for this one no order of words was typed
+        if response_type == self.response_type:
+            return changed
         origins = {**self._origins, "response_type": origin}
         if not self.is_response_mode_chosen or self.response_mode == "query":
             origins["response_mode"] = BY_DEFAULT
@@ -150,15 +159,20 @@ class ParamsAuth0(Parameters):
             raise InvalidParams([Problem("default_scope", sentence, self._origins["default_scope"])])
 
     def explain(self) -> Explanation:
-        """Return each parameter that is set, with its value and its origin; it prints as a table."""
-        return Explanation(Explained(name, value, self._origins[name]) for name, value in self._values())
+        """Return each parameter that is set, with its value and its origin; it prints as a table. It hides a secret."""
+        shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in self._values())
+        return Explanation(Explained(name, value, self._origins[name]) for name, value in shown)
 
     def _values(self) -> Iterator[tuple[str, str]]:
         for name in self._origins:
-            yield name, getattr(self, name)
+            is_extra = name.startswith(PREFIX)
+            yield name, self.extra[name.removeprefix(PREFIX)] if is_extra else getattr(self, name)
 
     def __repr__(self) -> str:
-        return f"ParamsAuth0({', '.join(f'{name}={value!r}' for name, value in self._values())})"
+        shown = [f"{name}={value!r}" for name, value in self._values() if not name.startswith(PREFIX)]
+        if self.extra:
+            shown.append(f"extra={self.extra!r}")
+        return f"ParamsAuth0({', '.join(shown)})"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..errors import InvalidParams, Problem
 from ..protocol.flow import flow_of
-from .checks import BadValue, checked
+from ..protocol.metadata import issuer_at
+from .checks import BadValue, as_text, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
 from .sources import Given, Reading, first_of_each
 
@@ -25,10 +26,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The parameters that are set, in the order of the list, and what the user should be warned of."""
+    """The parameters that are set, in the order of the list, and what the user should be warned of.
+
+    Attributes:
+        typed: `response_type`, `scope` and `default_scope` as the user typed them, where they were typed.
+    """
 
     values: Mapping[str, Value]
     warnings: tuple[str, ...]
+    typed: Mapping[str, str]
 
 
 def resolve(readings: Sequence[Reading]) -> Resolved:
@@ -42,10 +48,12 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     values: dict[str, Value] = {}
     for name, given in _without_the_lower_one(readings).items():
         try:
-            if (text := checked(name, given.value)) or PARAMETERS[name].may_be_empty:
+            if (text := checked(name, given.value)) or (name in PARAMETERS and PARAMETERS[name].may_be_empty):
                 values[name] = Value(text, given.origin)
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
+    problems += _discovery_url_without_issuer(values, {problem.name for problem in problems})
+    values |= _apart(values)
     problems += _required(values, {problem.name for problem in problems})
     values = {name: Value(default, BY_DEFAULT) for name, default in DEFAULTS.items()} | values
     values["scope"] = _with_default_scope(values["scope"], values["default_scope"])
@@ -54,8 +62,15 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     values.setdefault("response_mode", Value(mode, BY_DEFAULT))
     if problems:
         raise InvalidParams(problems, _hints(readings, {problem.name for problem in problems}))
-    in_order = {name: values[name] for name in FIELDS if name in values}
-    return Resolved(in_order, tuple(warning for reading in readings for warning in reading.warnings))
+    in_order = {name: values[name] for name in dict.fromkeys([*FIELDS, *values]) if name in values}
+    warnings = tuple(warning for reading in readings for warning in reading.warnings)
+    return Resolved(in_order, warnings, _typed(readings))
+
+
+def _typed(readings: Sequence[Reading]) -> dict[str, str]:
+    given = first_of_each(readings)
+    names = ("response_type", "scope", "default_scope")
+    return {name: " ".join(as_text(given[name].value).split()) for name in names if name in given}
 
 
 def _hints(readings: Sequence[Reading], named: set[str]) -> list[str]:
@@ -76,10 +91,39 @@ def _both_domain_and_issuer(readings: Sequence[Reading]) -> Iterator[Problem]:
 
 
 def _without_the_lower_one(readings: Sequence[Reading]) -> dict[str, Given]:
-    """Return the first value of each parameter; of domain and issuer only the one that a higher place gives."""
+    """Return the first value of each parameter; of domain and issuer only the one that a higher place gives.
+
+    A discovery_url counts with the issuer beside it only, so that it is not taken for another provider's.
+    """
     given = first_of_each(readings)
     decisive = next(filter(None, map(_provider_names, readings)), {"domain", "issuer"})
-    return {name: each for name, each in given.items() if name not in {"domain", "issuer"} - decisive}
+    unused = {"domain", "issuer"} - decisive
+    counting = {name: each for name, each in given.items() if name not in unused}
+    place = next((reading for reading in readings if "discovery_url" in reading.given), None)
+    if place is not None and _names_another_provider(place, counting):
+        del counting["discovery_url"]
+    return counting
+
+
+def _names_another_provider(place: Reading, counting: Mapping[str, Given]) -> bool:
+    """Return whether *place* gives another domain or issuer than the one that counts."""
+    names = _provider_names(place)
+    return any(name not in counting or place.given[name].value != counting[name].value for name in names)
+
+
+def _discovery_url_without_issuer(values: Mapping[str, Value], named: set[str]) -> Iterator[Problem]:
+    """Return a problem for a `discovery_url` without the issuer that its document must name."""
+    if "discovery_url" in values and "issuer" not in named | set(values):
+        sentence = "needs `issuer` beside it, as the document names it, in place of `domain`"
+        yield Problem("discovery_url", sentence, values["discovery_url"].origin)
+
+
+def _apart(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return issuer and discovery_url, where the address of a discovery document was given as issuer."""
+    issuer = values.get("issuer")
+    if issuer is None or (named := issuer_at(issuer.text)) is None:
+        return {}
+    return {"discovery_url": Value(issuer.text, issuer.origin), **values, "issuer": Value(named, issuer.origin)}
 
 
 def _provider_names(reading: Reading) -> set[str]:

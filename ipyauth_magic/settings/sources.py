@@ -7,10 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import Problem
+from ..protocol.tokens import ClientSecret
 from ..text import invisible_sign, plain
 from .checks import BadValue, checked
 from .dotenv import UnreadableDotenv, parse_dotenv, read_dotenv
-from .parameters import DEFAULTS, ENVIRONMENT, NOT_OURS, SECRETS, canonical_name, looks_misspelt, nearest_name
+from .extra import spread
+from .parameters import (
+    CLIENT_SECRET,
+    DEFAULTS,
+    ENVIRONMENT,
+    NOT_OURS,
+    SECRETS,
+    canonical_name,
+    is_secret,
+    looks_misspelt,
+    nearest_name,
+)
 
 NAMES_TOLD = 10
 """Unknown names, of one place, that are named with what may have been meant; the others are counted."""
@@ -27,11 +39,13 @@ class Source:
         origin: what errors and `explain()` call the place.
         values: the values by name; None stands for a name without a value.
         is_shared: other programs read it too, so it may hold names that are not parameters.
+        may_hold_secret: the application's secret is taken from it.
     """
 
     origin: str
     values: Mapping[str, object]
     is_shared: bool = False
+    may_hold_secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,8 +100,10 @@ def read(source: Source) -> Reading:
     names: dict[str, str] = {}
     problems: list[Problem] = []
     unknown: list[str] = []
-    for given_name, value in source.values.items():
+    for given_name, value in spread(source.values):
         name = canonical_name(given_name)
+        if source.may_hold_secret and given_name in SECRETS:
+            name, value = CLIENT_SECRET, ClientSecret(value) if isinstance(value, str) else value
         if name is None:
             unknown.append(given_name)
         elif value is None or (source.is_shared and name.startswith("dotenv_")):
@@ -130,12 +146,15 @@ def _about_not_ours(names: Iterable[str], origin: str) -> dict[str, str]:
 
 def _read_environment() -> Reading:
     """Return what Auth0's own names of the environment give, with hints about names of it that are nearly these."""
-    reading = read(Source("environment", {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}))
+    names = [name for name in (*ENVIRONMENT, *SECRETS) if name.startswith("AUTH0_") and name in os.environ]
+    reading = read(Source("environment", {name: os.environ[name] for name in names}, may_hold_secret=True))
     hints = _about_not_ours(os.environ, "environment")
-    others = [name for name in os.environ if name.startswith("AUTH0_") and canonical_name(name) is None]
+    others = [name for name in os.environ if name.startswith("AUTH0_") and name not in names]
     for name in filter(looks_misspelt, others[:NAMES_COMPARED]):
         near = str(nearest_name(name))
-        hints[str(canonical_name(near))] = f"environment: `{plain(name, 60)}` is ignored; did you mean `{near}`?"
+        hints[canonical_name(near) or CLIENT_SECRET] = (
+            f"environment: `{plain(name, 60)}` is ignored; did you mean `{near}`?"
+        )
     return replace(reading, hints=hints)
 
 
@@ -165,8 +184,13 @@ def _read_file(readings: Iterable[Reading]) -> Reading:
         text = read_dotenv(folder or DEFAULTS["dotenv_folder"], name)
     except UnreadableDotenv as error:
         return _nothing(origin, Problem("dotenv_file", str(error), named["dotenv_file"].origin))
-    reading = read(Source(origin, text.variables, is_shared=True))
-    return replace(reading, warnings=(*text.mistakes, *reading.warnings))
+    reading = read(Source(origin, text.variables, is_shared=True, may_hold_secret=True))
+    warnings = [*text.mistakes, *reading.warnings]
+    if text.is_open and CLIENT_SECRET in reading.given:
+        warnings.append(
+            f"{origin}: other users of this machine can read the client secret in it; run `chmod 600` on it"
+        )
+    return replace(reading, warnings=tuple(warnings))
 
 
 def _checked_or_empty(name: str, given: Given | None) -> str:
@@ -179,11 +203,12 @@ def _checked_or_empty(name: str, given: Given | None) -> str:
 
 def _refused(name: str, origin: str) -> Problem:
     """Return what is wrong with *name*, which is not a parameter, in a place for parameters only."""
-    if name in SECRETS:
+    if is_secret(name):
         return Problem(
             name,
-            "is not taken: an application in a notebook cannot keep a secret. Make it Native or Single Page "
-            "at the provider, and remove the secret here (it may stand in the notebook and in its history)",
+            "is not taken here, because the notebook or its history would keep it. Put it into a dotenv file, or set "
+            "AUTH0_CLIENT_SECRET, and have the provider make a new one. An application that is Native or Single Page "
+            "at Auth0 needs none",
             origin,
         )
     near, sign = nearest_name(name.partition("=")[0]), invisible_sign(name)
@@ -194,11 +219,6 @@ def _refused(name: str, origin: str) -> Problem:
 
 def _why_ignored(name: str) -> str | None:
     """Return what the user should know of *name*, which is not a parameter, in a file that other programs read too."""
-    if name in SECRETS:
-        return (
-            f"{name} is not used and does not belong there. An application in a notebook "
-            "cannot keep a secret: make it Native or Single Page at the provider."
-        )
     if not looks_misspelt(name):
         return None
     if sign := invisible_sign(name):

@@ -18,6 +18,10 @@ class Requested(Protocol):
         """The exact issuer."""
 
     @property
+    def discovery_url(self) -> str | None:
+        """Where the issuer's metadata are; None at its own address."""
+
+    @property
     def client_id(self) -> str:
         """The application."""
 
@@ -45,8 +49,10 @@ def store_key(requested: Requested, flow: str | None = None) -> str:
         requested: what is asked of the provider.
         flow: the grant, where the response type does not tell it: `device`.
     """
+    # With the document's address: it says where a refresh token is sent.
+    issuer = requested.expected_issuer
     parts = [
-        requested.expected_issuer,
+        [issuer, requested.discovery_url] if requested.discovery_url else issuer,
         requested.client_id,
         requested.audience,
         sorted(set(requested.scope.split())),

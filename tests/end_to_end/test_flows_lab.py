@@ -71,7 +71,7 @@ def user_code_of(cell: Cell) -> str:
 
 def test_a_code_signs_in(notebook: Notebook, site: Site, artefacts: Path) -> None:
     """At both providers: no token passes the browser, its address is wiped, and nothing of it is saved."""
-    cell = notebook.run(site.cell("--flow code"))
+    cell = notebook.run(site.cell("--flow code", "prompt=consent"))  # one of the two wants it for a refresh token
     asked = query_of(waiting(cell))
     assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
     assert "offline_access" in asked["scope"].split()

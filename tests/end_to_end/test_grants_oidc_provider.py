@@ -19,7 +19,7 @@ from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
 from tests.support.attempts import Attempt
-from tests.support.auths import is_good, source_of, tokens_of
+from tests.support.auths import card_of, is_good, source_of, tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
 from tests.support.scripted_browser import query_of
@@ -55,7 +55,8 @@ def make_auth(provider: OidcProvider, redirect_uri: str) -> Callable[..., Auth]:
     """Return a maker of an `Auth` for the fruit story."""
 
     def make(flow: str, **options: Any) -> Auth:
-        return Auth(fruit_params(provider, redirect_uri), flow=flow, **options)
+        # This provider gives a refresh token only after a consent (OpenID Connect Core, 11).
+        return Auth(fruit_params(provider, redirect_uri, prompt="consent"), flow=flow, **options)
 
     return make
 
@@ -120,12 +121,20 @@ def test_a_code_is_good_with_its_own_verifier_only(provider: OidcProvider, redir
     assert caught.value.error == "invalid_grant"
 
 
+def test_without_a_consent_there_is_no_refresh_token(
+    provider: OidcProvider, redirect_uri: str, alice: ProviderBrowser
+) -> None:
+    """The sign-in works all the same, and the card names what this provider wants."""
+    auth = Auth(fruit_params(provider, redirect_uri), flow="code").sign_in(timeout=60)
+    assert "prompt" not in query_of(alice.opened[0])
+    assert tokens_of(auth).refresh_token is None
+    assert "prompt=consent" in dict(card_of(auth).rows)["Renewal"]
+
+
 def test_renewal_rotates_the_refresh_token(make_auth: Callable[..., Auth], alice: ProviderBrowser) -> None:
-    """`offline_access` is asked for with `prompt=consent`; each refresh token is new, and Alice is asked once."""
+    """`offline_access` is asked for; each refresh token is new, and Alice is asked once."""
     auth = make_auth("code").sign_in(timeout=60)
-    asked = query_of(alice.opened[0])
-    assert asked["prompt"] == "consent"
-    assert "offline_access" in asked["scope"].split()
+    assert "offline_access" in query_of(alice.opened[0])["scope"].split()
     seen = {tokens_of(auth).refresh_token}
     access_tokens = {str(auth.access_token)}
     for count in (2, 3, 4):

@@ -68,7 +68,7 @@ def test_userinfo(provider: OidcProvider, alice: ProviderBrowser, redirect_uri: 
 
 def test_sign_out(provider: OidcProvider, alice: ProviderBrowser, visitor: ProviderVisitor, redirect_uri: str) -> None:
     """The refresh token is good no more; the session's end is the provider's own page, which no token leads to."""
-    auth = sign_in(provider, redirect_uri)
+    auth = sign_in(provider, redirect_uri, prompt="consent")
     refresh_token = tokens_of(auth).refresh_token
     assert refresh_token
     auth.sign_out()

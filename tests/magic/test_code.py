@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,13 +12,22 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic.auth import Auth
-from ipyauth_magic.errors import InvalidIdToken, InvalidResponse, ProviderError, ProviderRefused, ProviderUnreachable
+from ipyauth_magic.auth import Auth, authenticator_of
+from ipyauth_magic.display.view import view_of
+from ipyauth_magic.errors import (
+    InvalidIdToken,
+    InvalidResponse,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnreachable,
+    SignInTimeout,
+)
 from ipyauth_magic.protocol.pkce import code_challenge, new_code_verifier
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.attempts import Attempt
+from tests.support.auths import card_of, sign_in_of
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -59,18 +69,119 @@ def test_signing_in_with_a_code(response_mode: str, in_code: MakeParams, sign_in
     assert "offline_access" not in asked["scope"]
 
 
-def test_an_issuer_with_renewal_is_asked_for_consent(
-    issuer: LocalIssuer, in_code: MakeParams, redirect_uri: str
+@pytest.fixture
+def from_issuer(own_issuer: LocalIssuer, in_code: MakeParams) -> MakeParams:
+    """Return a maker of parameters for an issuer of the test's own, given by `issuer`."""
+    here = {"domain": None, "issuer": own_issuer.issuer, "redirect_uri": own_issuer.callback_urls[0]}
+    return lambda **changes: in_code(**(here | changes))
+
+
+def announcing(issuer: LocalIssuer, **members: Any) -> None:
+    """Let the discovery document of *issuer* have other *members*."""
+    document = requests.get(issuer.issuer.rstrip("/") + DISCOVERY, timeout=20).json()
+    issuer.switches.answer(DISCOVERY, 200, document | members, times=99)
+
+
+KNOWN, UNKNOWN = ["openid", "profile", "offline_access"], ["openid", "profile"]
+
+
+@pytest.mark.parametrize(
+    ("announced", "renewable", "is_asked"),
+    [(KNOWN, None, True), (UNKNOWN, None, False), (UNKNOWN, True, True), (KNOWN, False, False)],
+)
+def test_offline_access_is_asked_for_where_the_provider_knows_it(
+    announced: list[str],
+    renewable: bool | None,
+    is_asked: bool,
+    own_issuer: LocalIssuer,
+    from_issuer: MakeParams,
+    user_browser: ScriptedBrowser,
 ) -> None:
-    """OpenID Connect Core, 11: `offline_access` goes with `prompt=consent`; Auth0 does not need it."""
-    for params, prompt in ((in_code(), None), (in_code(domain=None, issuer=issuer.issuer), "consent")):
-        attempt = Attempt(params, 30, flow="code", renewable=True)
-        attempt.wait_for_url(10)
-        browser = ScriptedBrowser()
-        browser.open(str(attempt.url))
-        assert query_of(browser.opened[0]).get("prompt") == prompt
-        assert attempt.result().refresh_token is not None
-        attempt.join()
+    """By its document, which comes before the link; the card names what was asked for, and says if no token came."""
+    announcing(own_issuer, scopes_supported=announced)
+    auth = Auth(from_issuer(), flow="code", renewable=renewable).sign_in()
+    assert ("offline_access" in query_of(user_browser.opened[0])["scope"].split()) is is_asked
+    assert ("offline_access" in sign_in_of(auth).progress.scope.split()) is is_asked
+    rows = dict(card_of(auth).rows)
+    assert ("Renewal" in rows) is (not is_asked and renewable is None)
+    if "Renewal" in rows:
+        assert all(each in rows["Renewal"] for each in ("prompt=consent", "access_type=offline", "--renewable --force"))
+        assert rows["Renewal"] in card_of(auth).text()
+        assert view_of(authenticator_of(auth)).state()["renewal"] == rows["Renewal"]
+
+
+def test_auth0s_own_settings_are_named_where_no_refresh_token_came(
+    own_issuer: LocalIssuer, from_issuer: MakeParams, user_browser: ScriptedBrowser
+) -> None:
+    """With `domain`."""
+    own_issuer.switches.allow_offline_access = False
+    auth = Auth(from_issuer(issuer=None, domain=own_issuer.issuer.rstrip("/")), flow="code").sign_in()
+    assert "Allow Offline Access" in dict(card_of(auth).rows)["Renewal"]
+
+
+REFUSED = {"error": "invalid_scope", "error_description": "unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "changes", "renewable", "named"),
+    [
+        (REFUSED, {}, None, {"--no-renewable", "default_scope"}),
+        ({"error": "not_allowed"}, {}, None, {"--no-renewable", "default_scope"}),
+        (REFUSED, {}, False, {"default_scope"}),
+        (REFUSED, {"scope": "openid profile"}, False, set()),
+        (REFUSED, {"default_scope": "openid"}, False, set()),
+        (REFUSED, {"scope": "openid profile offline_access"}, None, set()),
+        ({"error": "login_required"}, {}, None, set()),
+    ],
+)
+def test_a_refusal_names_the_scopes_that_the_user_did_not_write(
+    refused: dict[str, str],
+    changes: dict[str, str],
+    renewable: bool | None,
+    named: set[str],
+    own_issuer: LocalIssuer,
+    from_issuer: MakeParams,
+) -> None:
+    """And which option leaves them out; a default of ours may be why."""
+
+    def refuse(parameters: dict[str, str]) -> dict[str, str]:
+        return refused | {name: parameters[name] for name in ("state", "iss")}
+
+    attempt = Attempt(from_issuer(response_mode="fragment", **changes), 30, flow="code", renewable=renewable)
+    attempt.wait_for_url(10)
+    answer = ScriptedBrowser(change=refuse).open(str(attempt.url))
+    with pytest.raises(ProviderRefused) as caught:
+        attempt.result()
+    attempt.join()
+    assert {each for each in ("--no-renewable", "default_scope") if each in str(caught.value)} == named
+    assert caught.value.error == refused["error"]
+    assert json.loads(answer.text)["message"] == str(caught.value)
+
+
+def test_a_time_out_names_each_likely_cause(own_issuer: LocalIssuer, from_issuer: MakeParams) -> None:
+    """The provider may have shown a page: for the redirect URI, the scope, the prompt or the client."""
+    attempt = Attempt(from_issuer(), 1, flow="code", renewable=None)
+    with pytest.raises(SignInTimeout) as caught:
+        attempt.result()
+    attempt.join()
+    said = str(caught.value)
+    assert all(each in said for each in ("client_id", "scope", "prompt", "--no-renewable", "default_scope"))
+    assert f"\n    {own_issuer.callback_urls[0]}\n" in said
+    assert len(said) < 600, "a card shows no more"
+    attempt = Attempt(from_issuer(issuer=None, domain=own_issuer.issuer.rstrip("/")), 1, flow="code", renewable=None)
+    with pytest.raises(SignInTimeout) as caught:
+        attempt.result()
+    attempt.join()
+    assert "--no-renewable" not in str(caught.value), "Auth0 knows the scope"
+
+
+def test_extra_stands_in_the_link(in_code: MakeParams, sign_in: SignIn) -> None:
+    """Beside what the protocol puts there, and encoded."""
+    browser = ScriptedBrowser()
+    sign_in(in_code(extra={"kc_idp_hint": "git hub", "claims": '{"a": "&state=x"}'}), browser)
+    asked = query_of(browser.opened[0])
+    assert (asked["kc_idp_hint"], asked["claims"]) == ("git hub", '{"a": "&state=x"}')
+    assert asked["state"] != "x"
 
 
 def test_a_code_that_the_provider_does_not_know(in_code: MakeParams, sign_in: SignIn) -> None:

@@ -223,6 +223,14 @@ def test_nobody_enters_the_code(own_issuer: LocalIssuer) -> None:
     assert own_issuer.switches.requests[TOKENS] == 0
 
 
+def test_a_refusal_names_the_scope_that_the_user_did_not_write(own_issuer: LocalIssuer) -> None:
+    """The provider may refuse `offline_access`, and the user can leave it out."""
+    own_issuer.switches.answer(CODES, 400, {"error": "invalid_scope"})
+    params = for_device(own_issuer)
+    error = ends(Attempt(params, 60, flow="device", renewable=None), ProviderRefused, 30)
+    assert "--no-renewable" in str(error)
+
+
 def test_a_wait_that_is_cancelled_ends_at_once(own_issuer: LocalIssuer) -> None:
     """In the middle of a pause of five seconds."""
     attempt = Attempt(for_device(own_issuer), 60, flow="device", renewable=True)

@@ -10,6 +10,8 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.authorization import authorization_request
 from ipyauth_magic.protocol.flow import CODE, DEVICE, IMPLICIT, Grant
+from ipyauth_magic.protocol.messages import AuthorizationRequest
+from ipyauth_magic.protocol.metadata import ProviderMetadata
 from tests.support.auths import card_of, params_of
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 
@@ -19,45 +21,94 @@ MakeParams = Callable[..., ParamsAuth0]
 @pytest.mark.parametrize(
     ("response_type", "flow", "renewable", "grant"),
     [
+        ("token id_token", None, None, Grant(IMPLICIT, renewable=False)),
         ("token id_token", None, True, Grant(IMPLICIT, renewable=False)),
+        ("code", None, None, Grant(CODE)),
         ("code", None, True, Grant(CODE, renewable=True)),
         ("code", None, False, Grant(CODE, renewable=False)),
         ("token id_token", "device", True, Grant(DEVICE, renewable=True)),
     ],
 )
-def test_the_grant(response_type: str, flow: str | None, renewable: bool, grant: Grant) -> None:
+def test_the_grant(response_type: str, flow: str | None, renewable: bool | None, grant: Grant) -> None:
     """The flow goes before the response type; implicit has no refresh token (RFC 6749, 4.2.2)."""
     assert Grant.of(response_type, flow, renewable) == grant
 
 
-def test_offline_access_is_asked_for_once() -> None:
-    """OpenID Connect Core, section 11."""
-    assert Grant(CODE).scope("openid a") == "openid a offline_access"
-    assert Grant(CODE).scope("openid offline_access") == "openid offline_access"
-    assert Grant(CODE, renewable=False).scope("openid") == "openid"
+KNOWN, UNKNOWN, SILENT = ("openid", "offline_access"), ("openid", "profile"), ()
 
 
 @pytest.mark.parametrize(
-    ("grant", "named_by", "own", "is_repeated", "prompt"),
+    ("renewable", "announced", "scope", "asked"),
     [
-        (Grant(CODE), "issuer", None, False, "consent"),
-        (Grant(CODE), "domain", None, False, None),
-        (Grant(CODE), "issuer", "login", False, "login"),
-        (Grant(CODE), "issuer", None, True, None),
-        (Grant(CODE), "issuer", "login", True, "login"),
-        (Grant(CODE, renewable=False), "issuer", None, False, None),
-        (Grant(IMPLICIT, renewable=False), "issuer", None, False, None),
+        (None, KNOWN, "openid a", "openid a offline_access"),
+        (None, UNKNOWN, "openid a", "openid a"),
+        (None, SILENT, "openid a", "openid a offline_access"),
+        (None, KNOWN, "a", "a offline_access"),
+        (None, SILENT, "a", "a"),
+        (True, UNKNOWN, "openid", "openid offline_access"),
+        (True, SILENT, "a", "a offline_access"),
+        (False, KNOWN, "openid", "openid"),
+        (None, UNKNOWN, "openid offline_access", "openid offline_access"),
+        (None, KNOWN, "openid offline_access", "openid offline_access"),
     ],
 )
-def test_the_prompt(grant: Grant, named_by: str, own: str | None, is_repeated: bool, prompt: str | None) -> None:
-    """Consent for a refresh token, unless Auth0 gives one without; the user's own prompt goes first.
+def test_offline_access_is_asked_for_where_it_cannot_fail_the_sign_in(
+    renewable: bool | None, announced: tuple[str, ...], scope: str, asked: str
+) -> None:
+    """OpenID Connect Core, section 11: by default where the provider knows it, or says nothing; what is typed is sent.
 
-    A repeated sign-in is a plain request: a provider that knows the user still answers it at once.
+    Without `openid` a provider that says nothing is not taken for one of OpenID Connect.
     """
-    where = {"issuer": "https://idp.example/"} if named_by == "issuer" else {"domain": "idp.example"}
-    params = ParamsAuth0(**where, client_id="c", response_type=str(grant.flow.response_type), prompt=own)
-    request = authorization_request(params, grant, "http://127.0.0.1:8765/", grant.flow.response_mode, is_repeated)
-    assert dict(request.passed_on).get("prompt") == prompt
+    assert Grant(CODE, renewable).scope(scope, announced) == asked
+
+
+def request_of(grant: Grant, metadata: ProviderMetadata | None = None, **given: str) -> AuthorizationRequest:
+    """Return the authorization request to Auth0, or to the provider with this *metadata*."""
+    where = {"domain": "idp.example"} if metadata is None else {"issuer": metadata.issuer}
+    params = ParamsAuth0(**{"client_id": "c", "response_type": str(grant.flow.response_type)} | where | given)
+    if not given.get("response_type"):
+        params = params.with_response_type(str(grant.flow.response_type), "flow")
+    return authorization_request(params, grant, "http://127.0.0.1:8765/", grant.flow.response_mode, metadata)
+
+
+def metadata_of(**announced: tuple[str, ...]) -> ProviderMetadata:
+    """Return what a provider says of itself."""
+    issuer = "https://idp.example"
+    return ProviderMetadata(issuer, f"{issuer}/authorize", f"{issuer}/jwks", **announced)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("grant", [Grant(CODE), Grant(CODE, renewable=True), Grant(IMPLICIT, renewable=False)])
+@pytest.mark.parametrize("metadata", [None, metadata_of(), metadata_of(scopes_supported=KNOWN)])
+def test_the_prompt_is_the_users(grant: Grant, metadata: ProviderMetadata | None) -> None:
+    """`prompt=consent` shuts users out whose company alone may consent, so no prompt is sent by itself."""
+    assert "prompt" not in dict(request_of(grant, metadata).passed_on)
+    assert dict(request_of(grant, metadata, prompt="consent").passed_on)["prompt"] == "consent"
+
+
+def test_auth0_is_known_to_know_offline_access() -> None:
+    """Its link goes out before its document is there."""
+    assert "offline_access" in request_of(Grant(CODE)).scope.split()
+    assert "offline_access" not in request_of(Grant(CODE), metadata_of(scopes_supported=UNKNOWN)).scope.split()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "typed", "sent"),
+    [
+        (None, "", "token id_token"),
+        (None, "id_token token", "id_token token"),
+        (metadata_of(), "", "id_token token"),
+        (metadata_of(response_types_supported=("code", "token id_token")), "", "token id_token"),
+        (metadata_of(response_types_supported=("code", "id_token token")), "", "id_token token"),
+        (metadata_of(response_types_supported=("code", "id_token")), "", "id_token token"),
+        (metadata_of(response_types_supported=("code", "id_token token")), "token  id_token", "token id_token"),
+    ],
+)
+def test_the_response_type_is_spelled_as_the_provider_announces_it(
+    metadata: ProviderMetadata | None, typed: str, sent: str
+) -> None:
+    """The order of its words means nothing (RFC 6749, 3.1.1), and some providers compare the text."""
+    given = {"response_type": typed} if typed else {}
+    assert request_of(Grant(IMPLICIT, renewable=False), metadata, **given).response_type == sent
 
 
 def test_flow_overrides_the_response_type(params: MakeParams) -> None:

@@ -63,9 +63,9 @@ class LedOn(ScriptedBrowser):
         super().__init__()
         self.by, self.to = by, to
 
-    def follow(self, link: str) -> Any:
-        """Follow the same request there."""
-        return super().follow(link.replace(self.by.issuer, self.to.issuer))
+    def open(self, url: str) -> Any:
+        """Open the same request there."""
+        return super().open(url.replace(self.by.issuer, self.to.issuer))
 
 
 @pytest.mark.parametrize("by", ["issuer", "domain"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidParams
 from ipyauth_magic.settings.parameters import FIELDS, PASSED_ON, looks_misspelt, nearest_name
 from ipyauth_magic.settings.params import IpyauthWarning
+from ipyauth_magic.store.key import store_key
 
 GOOD = {"domain": "tenant.eu.auth0.com", "client_id": "abc"}
 
@@ -308,21 +310,12 @@ def test_query_is_refused_for_tokens() -> None:
     assert ParamsAuth0(**GOOD, response_type="code").response_mode == "query"
 
 
-@pytest.mark.parametrize("name", ["client_secret", "AUTH0_CLIENT_SECRET"])
+@pytest.mark.parametrize("name", ["client_secret", "AUTH0_CLIENT_SECRET", "client-secret", "CLIENT_SECRET"])
 def test_a_client_secret_is_refused_and_not_repeated(name: str) -> None:
     """The sentence says what to do, and does not hold the secret."""
     message = problems(**GOOD, **{name: "hunter2hunter2"})[name]
     assert "Native or Single Page" in message
     assert "hunter2" not in message
-
-
-def test_a_client_secret_in_a_file_is_one_warning(tmp_path: Path) -> None:
-    """A file may serve other programs too."""
-    (tmp_path / "x.env").write_text("AUTH0_CLIENT_SECRET=hunter2hunter2\n")
-    with pytest.warns(IpyauthWarning) as caught:
-        params = ParamsAuth0(**GOOD, dotenv_folder=str(tmp_path), dotenv_file="x.env")
-    assert len(caught) == 1
-    assert "hunter2" not in str(caught[0].message) + repr(params)
 
 
 def test_a_file_may_hold_other_things(tmp_path: Path) -> None:
@@ -379,7 +372,7 @@ SLIPS = {
         "`AUTH0_ISSUER_BASE_URL` is a name of other libraries and is not read; write its host name as `domain=...`",
     ),
     "with an invisible sign": ("domain=t.auth0.com\nclient\u200b_id=abc\n", "client_id", "ZERO WIDTH SPACE (U+200B"),
-    "a secret": ("domain=t.auth0.com\nclient_secret=hunter2hunter2\n", "client_id", "client_secret is not used"),
+    "a secret": ("domain=t.auth0.com\nCLIENT_SECRET=hunter2hunter2\n", "client_id", "did you mean `client_secret`?"),
 }
 
 
@@ -442,6 +435,72 @@ def test_the_name_of_a_file_may_hold_any_letter(tmp_path: Path) -> None:
     """It is compared by the file system, not by an eye."""
     (tmp_path / "a\u202fb.env").write_text("domain=t.auth0.com\nclient_id=c\n")
     assert ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="a\u202fb.env").client_id == "c"
+
+
+OF_THE_PROTOCOL = (
+    "state nonce code_challenge code_challenge_method code_verifier redirect_uri response_type response_mode client_id "
+    "client_secret scope request request_uri id_token_hint client_assertion dpop_jkt STATE Redirect_Uri"
+)
+
+
+@pytest.mark.parametrize("name", OF_THE_PROTOCOL.split())
+def test_extra_takes_no_name_of_the_protocol(name: str) -> None:
+    """Capitals do not help: some servers do not compare them. The value is not told."""
+    for given in ({f"extra.{name}": "hunter2hunter2"}, {"extra": {name: "hunter2hunter2"}}):
+        found = problems(**GOOD, **given)
+        assert list(found) == [f"extra.{name}"]
+        assert "protocol uses" in found[f"extra.{name}"] or "by its own name" in found[f"extra.{name}"]
+        assert "hunter2" not in found[f"extra.{name}"]
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "redirect_url", "AUTH0_DOMAIN"])
+def test_extra_takes_no_parameter_that_has_a_name_of_its_own(name: str) -> None:
+    """The sentence says what to write, or that the name is the protocol's."""
+    found = problems(**GOOD, extra={name: "x"})[f"extra.{name}"]
+    assert f"write `{name}=...`" in found or "protocol uses" in found
+
+
+def test_extra_comes_from_each_place_and_is_passed_on(tmp_path: Path) -> None:
+    """A name in a higher place replaces the same name only; an empty value takes it away."""
+    (tmp_path / "x.env").write_text("extra.hd=file.test\nextra.access_type=offline\nextra.b=file\n")
+    line = {"dotenv_file": "x.env", "dotenv_folder": str(tmp_path), "extra.hd": "line.test"}
+    cell = "domain=t.auth0.com\nclient_id=c\nextra.hd=cell.test\nextra.claims='{\"a\": 1}'\nextra.b=\n"
+    params = ParamsAuth0.from_magic(line, cell)
+    assert params.extra == {"hd": "line.test", "claims": '{"a": 1}', "access_type": "offline"}
+    assert set(params.passed_on) == set(params.extra.items())
+    rows = {row.name: (row.value, row.origin) for row in params.explain()}
+    assert rows["extra.hd"] == ("line.test", "the magic's line")
+    assert rows["extra.access_type"] == ("offline", "file x.env")
+
+
+def test_extra_is_part_of_the_value() -> None:
+    """Equal, hashed, shown and compared with it; two sign-ins that differ by it are two."""
+    one, other = (ParamsAuth0(**GOOD, extra={"kc_idp_hint": hint}) for hint in ("github", "gitlab"))
+    assert one == ParamsAuth0(**GOOD, **{"extra.kc_idp_hint": "github"}) == copy.deepcopy(one) != other
+    assert hash(one) == hash(copy.deepcopy(one))
+    assert "extra={'kc_idp_hint': 'github'}" in repr(one)
+    assert "extra" not in repr(ParamsAuth0(**GOOD))
+    assert store_key(one) != store_key(other)
+    assert one.extra == pickle.loads(pickle.dumps(one)).extra
+    with pytest.raises(TypeError):
+        one.extra["kc_idp_hint"] = "gitlab"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "sentence"),
+    [
+        ({"extra": "hd"}, "extra", "name of a parameter after a dot"),
+        ({"extra.": "x"}, "extra.", "must have a name"),
+        ({"extra.a b": "x"}, "extra.a b", "must have a name"),
+        ({"extra": {"hd": ["a", 5]}}, "extra.hd", "must be text"),
+        ({"extra": {"hd": "a\nb"}}, "extra.hd", "line breaks"),
+        ({"extras.hd": "x"}, "extras.hd", "is not a parameter"),
+        ({"scope.hd": "x"}, "scope.hd", "is not a parameter"),
+    ],
+)
+def test_what_is_no_extra(given: dict[str, Any], name: str, sentence: str) -> None:
+    """It needs a name, and a text for it."""
+    assert sentence in problems(**GOOD, **given)[name]
 
 
 def test_an_unknown_name_in_a_cell_is_an_error() -> None:
@@ -512,7 +571,8 @@ def test_the_names_stand_in_the_signature() -> None:
     """For `?`, Tab and type checkers: each parameter of the interface, and nothing else but aliases."""
     signature = inspect.signature(ParamsAuth0)
     assert [name for name in signature.parameters if name != "aliases"] == list(FIELDS)
-    assert {field.name for field in dataclasses.fields(ParamsAuth0)} - {"warnings", "_origins"} == set(FIELDS)
+    others = {"client_secret", "warnings", "_origins", "typed"}
+    assert {field.name for field in dataclasses.fields(ParamsAuth0)} - others == set(FIELDS)
 
 
 def test_the_documentation_has_a_line_for_each_parameter() -> None:

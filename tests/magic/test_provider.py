@@ -293,7 +293,7 @@ def test_an_issuer_elsewhere_names_no_endpoint_in_here(name: str, host: str) -> 
 def test_which_endpoints_are_let_be(issuer: str, url: str) -> None:
     """An issuer here may name others here, and any issuer its own host and servers of the internet."""
     document = {"issuer": issuer, "authorization_endpoint": url, "jwks_uri": url}
-    assert ProviderMetadata.from_document(document, issuer).optional_endpoints["jwks_uri"] == url
+    assert ProviderMetadata.from_document(document, issuer).jwks_uri == url
 
 
 def test_an_endpoint_by_http_of_an_issuer_elsewhere_is_refused() -> None:

@@ -122,7 +122,7 @@ def test_a_repeated_sign_in_is_a_plain_request_in_one_tab(
     params: Callable[..., ParamsAuth0],
     user_browser: ScriptedBrowser,
 ) -> None:
-    """Where the provider knows the user still, it answers at once: no `prompt=none`, and no consent once more."""
+    """Where the provider knows the user still, it answers at once: no prompt, and no second tab."""
     named = (
         {"domain": own_issuer.issuer.rstrip("/")}
         if named_by == "domain"
@@ -134,8 +134,7 @@ def test_a_repeated_sign_in_is_a_plain_request_in_one_tab(
     with pytest.raises(SignInNeeded):
         _ = auth.access_token
     assert is_good(auth.sign_in())
-    first = "consent" if named_by == "issuer" else None
-    assert [query_of(url).get("prompt") for url in user_browser.opened] == [first, None]
+    assert [query_of(url).get("prompt") for url in user_browser.opened] == [None, None]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.auth import authenticator_of
+from ipyauth_magic.callback.form_page import FormPage
+from ipyauth_magic.callback.ports import PortInUse
 from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
@@ -32,12 +34,18 @@ class Person:
     def __init__(self, issuer: str) -> None:
         self.browser = FormBrowser(issuer)
         self.opened: list[str] = []
+        self.posted: list[dict[str, str]] = []
         self.tabs: list[threading.Thread] = []
 
     def open(self, url: str, new: int = 0) -> bool:
         """Open *url*; what a real browser does in another process happens in a thread."""
         url = link_behind(url)
         self.opened.append(url)
+        if "/sign-out/" in url:
+            form = self.browser.open(url).form
+            self.posted.append(form.fields)
+            self.browser.post(form.action, form.fields)  # as the page's script does
+            return True
         if "/authorize?" not in url:
             self.browser.open(url)
             return True
@@ -120,7 +128,9 @@ def test_tokens_and_session_end(
     assert refresh_token
     auth.sign_out()
     assert alice.opened[1:] == [f"{issuer.issuer}v2/logout?client_id={issuer.client_id}"]
-    assert "The browser tab that opens ends the provider's session." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "See there whether the session has ended." in said
+    assert "demands more" not in said, "Auth0's own address takes none"
     assert not refreshes(issuer, refresh_token)
     assert not is_good(auth)
     with pytest.raises(NotSignedIn):
@@ -130,7 +140,7 @@ def test_tokens_and_session_end(
 
 
 def test_with_issuer_the_session_ends_as_openid_connect_has_it(
-    issuer: LocalIssuer, alice: Person, make_auth: Callable[..., Auth]
+    issuer: LocalIssuer, alice: Person, make_auth: Callable[..., Auth], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At the `end_session_endpoint`, without any token in the address: the provider's page asks the user."""
     auth = make_auth(by="issuer").sign_in()
@@ -139,6 +149,108 @@ def test_with_issuer_the_session_ends_as_openid_connect_has_it(
     assert alice.browser.page is not None
     assert alice.browser.page.status_code == 200
     assert "Alice" in alice.browser.page.text
+    said = capsys.readouterr().err
+    assert alice.opened[1] in said
+    assert "See there whether the session has ended." in said
+    assert "demands more" not in said
+
+
+def test_a_provider_that_demands_the_id_token_gets_it_by_a_form(
+    issuer: LocalIssuer, alice: Person, make_auth: Callable[..., Auth], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page of this machine posts it, once; no address contains it, and none is shown that the provider refuses."""
+    auth = make_auth(by="issuer").sign_in()
+    id_token = str(auth.id_token)
+    issuer.switches.answer("/oidc/logout", 400, b"id_token_hint is missing")
+    auth.sign_out()
+    [page] = alice.opened[1:]
+    assert page.startswith("http://127.0.0.1:")
+    assert alice.posted == [{"client_id": issuer.client_id, "id_token_hint": id_token}]
+    assert alice.browser.page is not None
+    assert alice.browser.page.url == f"{issuer.issuer}oidc/logout"
+    assert "Signed out" in alice.browser.page.text
+    said = capsys.readouterr().err
+    assert "See there whether the session has ended." in said
+    assert "oidc/logout" not in said
+    assert id_token not in said
+    with pytest.raises(requests.ConnectionError):
+        requests.get(page, timeout=20)
+    silent = alice.browser.open(f"{alice.opened[0]}&prompt=none")
+    assert silent.parameters["error"] == "login_required"
+
+
+@pytest.mark.parametrize("reason", ["bind", "port", "unfetched", "unwanted"])
+def test_without_a_page_of_this_machine_the_address_has_no_id_token(
+    reason: str,
+    issuer: LocalIssuer,
+    alice: Person,
+    make_auth: Callable[..., Auth],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in a container, without a free port, or if the browser does not reach this machine; that is told."""
+    auth = make_auth(by="issuer", **({"bind": "127.0.0.1"} if reason == "bind" else {})).sign_in()
+    if reason == "port":
+
+        def bound(*_: object) -> None:
+            raise PortInUse(0, "no port is free")
+
+        monkeypatch.setattr("ipyauth_magic.callback.form_page.bind_redirect_uri", bound)
+    if reason == "unfetched":
+        monkeypatch.setattr("ipyauth_magic.flows.account.OPENING", 0.2)
+        monkeypatch.setattr(webbrowser.get(), "open", lambda url, new=0: True)
+    link = f"{issuer.issuer}oidc/logout?client_id={issuer.client_id}"
+    issuer.switches.answer("/oidc/logout", 400, b"id_token_hint is missing", times=2)
+    auth.sign_out(open_browser=reason != "unwanted")
+    said = capsys.readouterr().err
+    assert link in said
+    assert "The provider demands more than this address has, mostly an ID token" in said
+    assert "See there whether the session has ended." in said
+    assert ("did not fetch the page" in said) == (reason == "unfetched")
+    assert alice.opened[1:] == ([link] if reason in ("bind", "port") else [])
+
+
+def test_the_page_serves_one_browser_once() -> None:
+    """At its own address only; its headers let the form go to the provider, and keep frames and caches away."""
+    page = FormPage("https://idp.test/end?a=1&b=2", {"client_id": "<c>", "id_token_hint": "e.y.J"})
+    try:
+        assert "e.y.J" not in page.address
+        base = page.address.partition("/sign-out/")[0]
+        assert requests.get(f"{base}/sign-out/other", timeout=20).status_code == 404
+        assert requests.post(page.address, timeout=20).status_code == 404
+        assert requests.get(page.address, headers={"Host": "evil.test"}, timeout=20).status_code == 400
+        assert not page.wait(0)
+        first = requests.get(page.address, timeout=20)
+        assert page.wait(20)
+    finally:
+        page.close()
+    assert 'action="https://idp.test/end?a=1&amp;b=2"' in first.text
+    assert 'name="client_id" value="&lt;c&gt;"' in first.text
+    assert "form-action https://idp.test https:;" in first.headers["Content-Security-Policy"]
+    assert first.headers["Cache-Control"] == "no-store"
+    with pytest.raises(requests.ConnectionError):
+        requests.get(page.address, timeout=20)
+
+
+@pytest.mark.parametrize("refusal", ["no endpoint", "unsupported_token_type"])
+def test_a_refresh_token_that_stays_valid_is_told(
+    refusal: str,
+    issuer: LocalIssuer,
+    make_auth: Callable[..., Auth],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The provider revokes none (RFC 7009, 2.2.1)."""
+    auth = make_auth(by="issuer").sign_in()
+    if refusal == "no endpoint":
+        provider = Provider.of(issuer.issuer)
+        endpoints = dict(provider.metadata().optional_endpoints)
+        del endpoints["revocation_endpoint"]
+        monkeypatch.setattr(provider, "_metadata", replace(provider.metadata(), optional_endpoints=endpoints))
+    else:
+        issuer.switches.answer("/oauth/revoke", 400, {"error": "unsupported_token_type"})
+    auth.sign_out()
+    assert "The provider revokes no refresh tokens" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flow", ["code", "implicit"])
@@ -223,7 +335,9 @@ def test_a_provider_without_either_endpoint(
     provider = Provider.of(issuer.issuer)
     monkeypatch.setattr(provider, "_metadata", replace(provider.metadata(), optional_endpoints={}))
     auth.sign_out()
-    assert "sign out on its own pages" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Sign out on its own pages" in said
+    assert "The provider revokes no refresh tokens" in said
     assert issuer.switches.requests["/oauth/revoke"] == 0
     assert len(alice.opened) == 1
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -151,3 +152,23 @@ def test_jupyters_own_port_is_told() -> None:
 def test_a_uri_without_port_means_80() -> None:
     """RFC 3986, 3.2.3: what is bound is what a browser would ask."""
     assert sockets.port_of("http://127.0.0.1/cb") == 80
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("http://localhost", ""),
+        ("http://localhost/", "/"),
+        ("http://127.0.0.1/cb", "/cb"),
+        ("http://127.0.0.1:0/cb", "/cb"),
+        ("http://localhost:0", ""),
+    ],
+)
+def test_a_redirect_uri_without_port_takes_a_free_one(given: str, path: str) -> None:
+    """For providers that compare a loopback URI without its port (RFC 8252, 7.3)."""
+    bound = bind_redirect_uri(given)
+    try:
+        assert bound.port not in (None, 0, 80)
+        assert bound.redirect_uri == f"http://{urlsplit(given).hostname}:{bound.port}{path}"
+    finally:
+        bound.close()

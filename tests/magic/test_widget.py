@@ -227,6 +227,7 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
         "expires_at": a.expires_at.isoformat() if a.expires_at else "",
         "opaque": False,
         "renewable": True,
+        "renewal": "",
     }
 
 

@@ -284,6 +284,6 @@ def test_a_poll_goes_on_with_any_status(web: Web, by_device: Callable[..., Token
 def test_a_code_in_the_query(response_type: str, mode: str, listed: tuple[str, ...], may_come: bool) -> None:
     """A provider that lists no response modes promises none. PKCE guards the code; a token has no such guard."""
     params = ParamsAuth0(issuer="https://x.test", client_id="c", response_type=response_type, response_mode=mode)
-    request = authorization_request(params, Grant.of(response_type), "http://127.0.0.1:1/", mode)
-    metadata = ProviderMetadata("https://x.test", "https://x.test/a", response_modes_supported=listed)
+    request = authorization_request(params, Grant.of(response_type), "http://127.0.0.1:1/", mode, None)
+    metadata = ProviderMetadata("https://x.test", "https://x.test/a", None, response_modes_supported=listed)
     assert awaited(request, "https://x.test/a", metadata).in_query is may_come

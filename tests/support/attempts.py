@@ -21,7 +21,7 @@ class Attempt(SignIn):
         params: ParamsAuth0,
         timeout: float,
         flow: str | None = None,
-        renewable: bool = False,
+        renewable: bool | None = False,
         open_browser: bool = False,
         **how: Any,
     ) -> None:

@@ -42,6 +42,10 @@ def send(method: str, url: str, body: str | bytes | None = None, headers: Mappin
         connection.close()
 
 
+class TooLate(Exception):
+    """The sign-in has ended before the tab came, which shows the browser's own page."""
+
+
 @dataclass
 class ScriptedBrowser:
     """Follows a sign-in link as a browser would, up to the page that tells how it ended.
@@ -65,13 +69,10 @@ class ScriptedBrowser:
 
     def open(self, url: str) -> Answer:
         """Open *url* and follow it to the end; the last answer is what the tab shows."""
-        return self.follow(self.led_from(url))
-
-    def follow(self, link: str) -> Answer:
-        """Follow *link* to the end, as `open` does."""
-        answer = send("GET", link)
+        url = self.led_from(url)
+        answer = send("GET", url)
         if answer.status == 200 and "form" in answer.text:
-            return self.submit(link, answer)
+            return self.submit(url, answer)
         location = answer.headers["Location"]
         return self.arrive(location)
 
@@ -79,7 +80,10 @@ class ScriptedBrowser:
         """Note that *url* was opened, and return the link that it leads to."""
         self.started.append(url)
         self.opened.append(url)
-        link = link_behind(url)
+        try:
+            link = link_behind(url)
+        except ConnectionError as error:
+            raise TooLate from error
         self.opened[self.opened.index(url)] = link
         return link
 
@@ -87,11 +91,8 @@ class ScriptedBrowser:
         """Open *url* while the caller goes on."""
 
         def open_tab() -> None:
-            try:
-                link = self.led_from(url)
-            except ConnectionError:
-                return  # the sign-in has ended before the tab came, which shows the browser's own page
-            self.follow(link)
+            with contextlib.suppress(TooLate):
+                self.open(url)
 
         thread = threading.Thread(target=open_tab, name="scripted-browser", daemon=True)
         self.tabs.append(thread)

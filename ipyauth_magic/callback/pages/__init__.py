@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -22,6 +23,7 @@ class Outcome:
 
 RELAY = Outcome("waiting", "Signing in…", "Passing the provider's response to your notebook.")
 DONE = Outcome("done", "You are signed in", "You can close this tab and go back to your notebook.")
+SIGNING_OUT = Outcome("waiting", "Signing out…", "Asking the provider to end its session.")
 USED = Outcome("failed", "This address has been used", "It works once. Follow the link in your notebook.")
 
 
@@ -41,6 +43,20 @@ def page(outcome: Outcome, script: str | None = None, xsrf_token: str = "") -> b
 
     The page sends *xsrf_token* back with its POST, for Jupyter's XSRF check.
     """
+    return _rendered(outcome, script, xsrf_token)
+
+
+def form_page(action: str, fields: Mapping[str, str]) -> bytes:
+    """Return a page that posts *fields* to *action*. It is in no cache, because the fields are secrets."""
+    inputs = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in fields.items()
+    )
+    form = f'<form method="post" action="{html.escape(action)}">{inputs}</form>\n'
+    return _rendered(SIGNING_OUT, "post.js", form=form)
+
+
+def _rendered(outcome: Outcome, script: str | None, xsrf_token: str = "", form: str = "") -> bytes:
     return (
         Template(_read("page.html"))
         .substitute(
@@ -49,15 +65,20 @@ def page(outcome: Outcome, script: str | None = None, xsrf_token: str = "") -> b
             message=html.escape(outcome.message),
             xsrf_token=html.escape(xsrf_token),
             style=_read("style.css"),
-            script=f"<script>{_read(script)}</script>" if script else "",
+            script=form + (f"<script>{_read(script)}</script>" if script else ""),
         )
         .encode()
     )
 
 
 @cache
-def headers(script: str | None = None) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a page that runs *script*. They forbid any other script, frames and caches."""
+def headers(script: str | None = None, posts_to: str | None = None) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a page that runs *script*. They forbid any other script, frames and caches.
+
+    A form of the page may go to the origin *posts_to*, and to none without it.
+    """
+    # Chromium applies form-action to the redirects after the form too, and a provider may redirect to another host.
+    form_action = f"{posts_to} https:" if posts_to else "'none'"
     policy = [
         "default-src 'none'",
         f"style-src {_hash(_read('style.css'))}",
@@ -65,7 +86,7 @@ def headers(script: str | None = None) -> tuple[tuple[str, str], ...]:
         "connect-src 'self'",
         "img-src data:",
         "base-uri 'none'",
-        "form-action 'none'",
+        f"form-action {form_action}",
         "frame-ancestors 'none'",
     ]
     return (
