@@ -176,12 +176,11 @@ class SignInTimeout(SignInFailed):
     """
 
     def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
-        advice = f"\n{advice}" if advice else ""  # after the URI: a card shows so many characters only
         super().__init__(
             f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
-            f"refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered.\n"
-            "The redirect URI to register (at Auth0: Allowed Callback URLs), to the letter:\n"
-            f"    {redirect_uri}{advice}"
+            "refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
+            f"{advice and ' '}{advice}\nThe redirect URI to register (at Auth0: Allowed Callback URLs), to the letter:\n"
+            f"    {redirect_uri}"
             if redirect_uri
             else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."
         )

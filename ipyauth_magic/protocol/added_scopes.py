@@ -22,23 +22,15 @@ _NO_SCOPE_CAUSES = frozenset(
 
 
 def advice_about(scopes: Collection[str], error: str | None = None) -> str:
-    """Return sentences that name *scopes*, which the user did not write, and the options that leave them out.
+    """Return a sentence that names *scopes*, which the user did not write, and the options that leave them out.
 
     Args:
         scopes: those that were added to the user's own.
         error: the provider's error code; None where no response came. The result is empty if no scope causes it.
     """
-    if error in _NO_SCOPE_CAUSES:
+    if not scopes or error in _NO_SCOPE_CAUSES:
         return ""
-    sentences = []
-    if OFFLINE_ACCESS in scopes:
-        sentences.append(
-            "The request also had the scope `offline_access`, which asks for a refresh token. --no-renewable (in "
-            "Python renewable=False) leaves it out."
-        )
-    if others := " ".join(each for each in scopes if each != OFFLINE_ACCESS):
-        sentences.append(
-            f"The request also had `{plain(others, 200)}`, the scopes that are added by default. `default_scope` "
-            "replaces them."
-        )
-    return " ".join(sentences)
+    others = plain(" ".join(each for each in scopes if each != OFFLINE_ACCESS), 200)
+    ways = ["--no-renewable (in Python renewable=False) leaves out offline_access"] if OFFLINE_ACCESS in scopes else []
+    ways += [f"default_scope= replaces {others}"] if others else []
+    return f"The request had scopes that you did not write: {', and '.join(ways)}."

@@ -104,10 +104,10 @@ def revocations(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     sent: list[dict[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: dict[str, str]) -> Answer:
+    def noting(self: Provider, endpoint: str, form: dict[str, str], *more: Any) -> Answer:
         if endpoint == "revocation_endpoint":
             sent.append(dict(form))
-        return successful(self, endpoint, form)
+        return successful(self, endpoint, form, *more)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     return sent
