@@ -219,9 +219,9 @@ def test_a_refresh_is_for_the_same_resource(
     sent: list[Mapping[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: Mapping[str, str]) -> Answer:
+    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *more: Any) -> Answer:
         sent.append(form)
-        return successful(self, endpoint, form)
+        return successful(self, endpoint, form, *more)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     params = ParamsAuth0(
