@@ -147,6 +147,18 @@ def test_tokens_without_id_token_and_end_are_shown(
     assert "lifetime unknown" in listed.data["text/plain"]
 
 
+@pytest.mark.parametrize(
+    ("access_token", "said"),
+    [("opaque-1", "none: the access token is opaque"), ("e30.e30.c2ln", "none was asked for")],
+)
+def test_the_card_calls_only_an_opaque_token_opaque(
+    access_token: str, said: str, plain: MakePlain, own_issuer: LocalIssuer, user_browser: ScriptedBrowser
+) -> None:
+    """A JWT may come without an audience that was asked for."""
+    auth = signed_in(own_issuer, Auth(plain(), renewable=False), access_token=access_token)
+    assert ("API", said) in card_of(auth).rows
+
+
 def test_a_token_without_an_end_is_good_until_an_api_refuses_it(
     plain: MakePlain,
     own_issuer: LocalIssuer,
