@@ -179,7 +179,7 @@ class SignInTimeout(SignInFailed):
         super().__init__(
             f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
             "refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
-            f"{advice and ' '}{advice}\nThe redirect URI to register (at Auth0: Allowed Callback URLs), to the letter:\n"
+            f"{advice and ' '}{advice}\nThe exact redirect URI to register (at Auth0: Allowed Callback URLs):\n"
             f"    {redirect_uri}"
             if redirect_uri
             else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."

@@ -88,7 +88,7 @@ class ResponseSource(Protocol):
 
     @property
     def added_scopes(self) -> tuple[str, ...]:
-        """The scopes among them that the user did not write, and that a provider may refuse."""
+        """The scopes among them that the user did not write; none once the provider has accepted the request."""
 
     @property
     def redirect_uri(self) -> str:

@@ -12,13 +12,11 @@ _NO_SCOPE_CAUSES = frozenset(
         "login_required",
         "unsupported_response_type",
         "invalid_response_mode",
-        "invalid_grant",
         "invalid_client",
-        "expired_token",
         "temporarily_unavailable",
     }
 )
-"""Error codes of a provider (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core, 3.1.2.6)."""
+"""Error codes of an authorization response (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6)."""
 
 
 def advice_about(scopes: Collection[str], error: str | None = None) -> str:

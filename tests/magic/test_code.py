@@ -158,6 +158,16 @@ def test_a_refusal_names_the_scopes_that_the_user_did_not_write(
     assert json.loads(answer.text)["message"] == str(caught.value)
 
 
+def test_a_refused_code_is_not_laid_on_the_scopes(
+    own_issuer: LocalIssuer, from_issuer: MakeParams, user_browser: ScriptedBrowser
+) -> None:
+    """The provider has accepted them with the request."""
+    own_issuer.switches.answer("/oauth/token", 400, {"error": "invalid_request"})
+    with pytest.raises(ProviderRefused) as caught:
+        Auth(from_issuer(), flow="code").sign_in()
+    assert "--no-renewable" not in str(caught.value)
+
+
 def test_a_time_out_names_each_likely_cause(own_issuer: LocalIssuer, from_issuer: MakeParams) -> None:
     """The provider may have shown a page: for the redirect URI, the scope, the prompt or the client."""
     attempt = Attempt(from_issuer(), 1, flow="code", renewable=None)
