@@ -151,19 +151,22 @@ class Auth:
         return self._authenticator.source.is_renewable
 
     @property
-    def id_token(self) -> IdToken:
-        """The ID token: a `str` whose `repr` is masked."""
+    def id_token(self) -> IdToken | None:
+        """The ID token: a `str` whose `repr` is masked; None where the provider gives none, as in plain OAuth 2.0."""
         return self._authenticator.source.current.id_token
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """The verified claims of the ID token, without the nonce, which is of no more use."""
+        """The verified claims of the ID token, without the nonce, which is of no more use; empty without one."""
         claims = self._authenticator.source.current.claims
         return {name: value for name, value in claims.items() if name != "nonce"}
 
     @property
     def logged_as(self) -> str:
-        """The user's name: `nickname`, else `name`, else `email`, else `sub`."""
+        """The user's name: `nickname`, else `name`, else `email`, else `sub`.
+
+        Without an ID token the userinfo endpoint tells it; where that does not, the name is `unknown`.
+        """
         return self._authenticator.source.current.logged_as
 
     @property
@@ -172,13 +175,13 @@ class Auth:
         return self._authenticator.source.current.scope
 
     @property
-    def expires_at(self) -> datetime:
-        """When the access token ends: aware, UTC."""
+    def expires_at(self) -> datetime | None:
+        """When the access token ends: aware, UTC; None where the provider tells no lifetime."""
         return self._authenticator.source.current.expires_at
 
     @property
     def time_to_exp(self) -> str:
-        """Time left, `HH:MM:SS`; `00:00:00` once ended."""
+        """Time left, `HH:MM:SS`; `00:00:00` once ended, `unknown` where the provider tells no lifetime."""
         return time_left(self.expires_at)
 
     def userinfo(self) -> dict[str, Any]:

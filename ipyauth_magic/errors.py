@@ -46,6 +46,7 @@ REMEDIES = {
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "invalid_request": "Check the parameters with `%token --config`.",
     "invalid_grant": "Sign in again.",
+    "invalid_response_mode": "The provider answers in the query only. Use --flow code with response_mode=query.",
     "invalid_client": (
         "Check `client_id`. If the application has a secret, put it into a dotenv file as `client_secret`, or register "
         "an application without a secret (at Auth0: Native or Single Page)."
@@ -229,10 +230,10 @@ class InvalidResponse(SignInFailed):
 
 
 class InvalidIdToken(SignInFailed):
-    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"` or `"signature"`."""
+    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"`. *remedy* is the next step."""
 
-    def __init__(self, check: str, message: str) -> None:
-        super().__init__(f"The ID token cannot be trusted: {message}. No token was accepted. Try again.")
+    def __init__(self, check: str, message: str, remedy: str = "Try again.") -> None:
+        super().__init__(f"The ID token cannot be trusted: {message}. No token was accepted. {remedy}")
         self.check = check
 
 
@@ -248,8 +249,7 @@ class UnknownKey(InvalidIdToken):
 class OutOfTime(InvalidIdToken):
     """The ID token passes every check but that of its times. Mostly this machine's clock is wrong.
 
-    `ahead` is the difference in seconds between this machine's clock and the token's time, negative if this clock is
-    behind; None where the token does not tell.
+    `ahead` says by how many seconds this clock is ahead of the token's time; None where the token does not tell.
     """
 
     def __init__(self, check: str, message: str, ahead: float | None = None) -> None:

@@ -19,6 +19,8 @@ PASTE = (
     "error, and paste it when you are asked for it."
 )
 
+NO_LIFETIME = "the provider does not tell; until an API refuses it"
+
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 """OpenID Connect Core, 5.4 and 11."""
 
@@ -77,21 +79,33 @@ def signed_in_card(
     issuer: str,
     audience: str | None,
     scope: str,
-    expires_at: datetime,
+    expires_at: datetime | None,
     left: float,
     renewable: bool = False,
     account: Sequence[Row] = (),
+    is_opaque: bool = True,
 ) -> Card:
     """Return the card of a successful sign-in. Its end is an absolute time, which stays true in a saved notebook.
 
-    The rows of *account* stand first: they tell the user from others of the same name.
+    Args:
+        logged_as: the user's name.
+        issuer: the provider.
+        audience: the API that was asked for, or None.
+        scope: the granted scopes.
+        expires_at: None if the provider does not tell it.
+        left: seconds until then.
+        renewable: the token is renewed by itself.
+        account: rows that stand first: they tell the user from others of the same name.
+        is_opaque: the access token is not a JWT.
     """
+    no_api = "none: the access token is opaque" if is_opaque else "none was asked for"
+    until = f"{local_time(expires_at)} ({_left(left, renewable)})" if expires_at else NO_LIFETIME
     rows = [
         *account,
         ("Provider", issuer),
-        ("API", audience or "none: the access token is opaque"),
+        ("API", audience or no_api),
         ("Scopes", scope),
-        ("Valid until", f"{local_time(expires_at)} ({_left(left, renewable)})"),
+        ("Valid until", until),
     ]
     return Card("good", f"Signed in as {logged_as}", rows)
 
@@ -101,8 +115,22 @@ def scopes_in_words(granted: str, requested: str) -> str:
 
     Scopes of OpenID Connect never count as not granted, because some providers grant them under other names.
     """
-    missing = [each for each in requested.split() if each not in {*granted.split(), *_OPENID_SCOPES}]
+    names = {_short_name(each) for each in granted.split()}
+    missing = [
+        each
+        for each in requested.split()
+        if each not in _OPENID_SCOPES and _short_name(each) not in names and not (names and each.endswith("/.default"))
+    ]
     return f"{granted} (not granted: {' '.join(missing)})" if missing else granted
+
+
+def _short_name(scope: str) -> str:
+    """Return what stays the same where a provider grants *scope* in other letters, or without its API's address.
+
+    `https://api.example.com/User.Read` may be granted as `user.read`. A scope `.default` of an API is never granted by
+    that name: it stands for all that an administrator has granted.
+    """
+    return scope.rpartition("/")[2].lower()
 
 
 def route_of_response(flow: Flow, response_mode: str, routes: Sequence[Route]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,21 +52,33 @@ def claim_rows(claims: Mapping[str, Any]) -> list[Row]:
 
 
 def sections_of(tokens: TokenSet) -> tuple[list[tuple[str, list[Row]]], str]:
-    """Return the claims of *tokens* under their titles, and a sentence if the access token is opaque."""
+    """Return the claims of *tokens* under their titles, and sentences about tokens that are opaque or not there."""
     decoded = decode_unverified(tokens.access_token)
     sections = [("Access token: claims", claim_rows(decoded.claims))] if decoded else []
-    sections.append(("ID token: claims, verified", claim_rows(tokens.claims)))
-    return sections, "" if decoded else "The access token is opaque: only the API and its provider can read it."
+    if tokens.id_token is not None:
+        sections.append(("ID token: claims, verified", claim_rows(tokens.claims)))
+    elif tokens.userinfo:
+        sections.append(("User: from the userinfo endpoint", claim_rows(tokens.userinfo)))
+    notes = [] if decoded else ["The access token is opaque: only the API and its provider can read it."]
+    if tokens.id_token is None:
+        notes.append("There is no ID token: the provider gave none.")
+    return sections, " ".join(notes)
 
 
 def token_view(
     card: Card, sections: Sequence[tuple[str, Sequence[Row]]], left: float, lifetime: float
 ) -> dict[str, str]:
-    """Return a MIME bundle: *card*, a bar of the lifetime (both in seconds), and a table for each of *sections*."""
-    share = max(0.0, min(1.0, left / lifetime)) if lifetime > 0 else 0.0
-    said = f"{duration(left)} of {duration(lifetime)} left" if left > 0 else "ended"
-    html = card.html() + _bar(share, said) + "".join(_details(title, rows) for title, rows in sections)
-    lines = [card.text(), f"  Lifetime: [{'#' * round(share * 20):-<20}] {said}"]
+    """Return a MIME bundle: *card*, a bar of the lifetime (both in seconds), and a table for each of *sections*.
+
+    An endless *lifetime* is one that is not known. It has no bar.
+    """
+    html, lines = card.html(), [card.text()]
+    if lifetime < math.inf:
+        share = max(0.0, min(1.0, left / lifetime)) if lifetime > 0 else 0.0
+        said = f"{duration(left)} of {duration(lifetime)} left" if left > 0 else "ended"
+        html += _bar(share, said)
+        lines.append(f"  Lifetime: [{'#' * round(share * 20):-<20}] {said}")
+    html += "".join(_details(title, rows) for title, rows in sections)
     for title, rows in sections:
         width = max((len(name) for name, _ in rows), default=0)
         lines += ["", title, *(f"  {name:<{width}}  {value}" for name, value in rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from ..settings.params import ParamsAuth0
 from ..text import plain
 from .card import Card, Link, Row
 from .cards import device_card, duration, scopes_in_words, signed_in_card, waiting_card
+from .claims import decode_unverified
 
 NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
 NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
@@ -31,7 +33,8 @@ class View:
         logged_as: the user's name; None before a sign-in.
         account: the provider's own name of the user, where it is another than `logged_as`, which users choose.
         user_before: the name of the user who signed in before, if that was another one; else empty.
-        expires_at: of the access token; aware, UTC.
+        expires_at: of the access token; aware, UTC. None before a sign-in, and where the provider does not tell it.
+        is_opaque: the access token is not a JWT.
         is_good: the access token has not ended.
         is_renewable: a refresh token gets the next one.
         renewal: why no refresh token gets the next one, and what may change that, where the sign-in was to have one.
@@ -46,6 +49,7 @@ class View:
     account: str = ""
     user_before: str = ""
     expires_at: datetime | None = None
+    is_opaque: bool = False
     is_good: bool = False
     is_renewable: bool = False
     renewal: str = ""
@@ -71,12 +75,11 @@ class View:
         """Return the card; *more* rows stand below, and *hint* says how to sign in."""
         account = self.account_rows
         rows = (*account, ("Provider", self.issuer), ("Scopes", self.scope), *more)
-        if self.logged_as is None or self.expires_at is None:
+        if self.logged_as is None:
             title = "Not signed in"
         elif self.serves:
-            left = (self.expires_at - clock.utc_now()).total_seconds()
-            facts = (self.logged_as, self.issuer, self.audience, self.scope, self.expires_at, left, self.is_renewable)
-            card = signed_in_card(*facts, account)
+            facts = (self.logged_as, self.issuer, self.audience, self.scope, self.expires_at)
+            card = signed_in_card(*facts, seconds_left(self.expires_at), self.is_renewable, account, self.is_opaque)
             renewal = (("Renewal", self.renewal),) if self.renewal else ()
             return replace(card, rows=(*card.rows, *renewal, *more), note=self.advice)
         else:
@@ -93,6 +96,7 @@ class View:
             "account": plain(self.account),
             "before": plain(self.last_time),
             "expires_at": self.expires_at.isoformat() if self.expires_at else "",
+            "opaque": self.is_opaque,
             "renewable": self.is_renewable,
             "renewal": self.renewal,
         }
@@ -111,6 +115,7 @@ def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = ""
         account=tokens.account if tokens.account != tokens.logged_as else "",
         user_before=before.name if before is not None else "",
         expires_at=tokens.expires_at,
+        is_opaque=decode_unverified(tokens.access_token) is None,
         is_good=not tokens.is_expired(clock.utc_now()),
         is_renewable=tokens.refresh_token is not None,
         advice=advice,
@@ -183,13 +188,19 @@ def shown_lines(authenticator: Authenticator) -> str:
         rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
     else:
         rows += [("logged_as", plain(tokens.logged_as)), ("time_to_exp", time_left(tokens.expires_at))]
-        rows += [("expires_at", tokens.expires_at.isoformat(" ", "seconds")), ("scope", plain(tokens.scope, 2000))]
+        end = tokens.expires_at.isoformat(" ", "seconds") if tokens.expires_at else "unknown"
+        rows += [("expires_at", end), ("scope", plain(tokens.scope, 2000))]
     return "\n".join(f"{name:<11} : {value}" for name, value in rows)
 
 
-def time_left(expires_at: datetime) -> str:
-    """Return the time until *expires_at* as `HH:MM:SS`, `00:00:00` once it is over."""
-    return duration((expires_at - clock.utc_now()).total_seconds())
+def time_left(expires_at: datetime | None) -> str:
+    """Return the time until *expires_at* as `HH:MM:SS`, `00:00:00` once it is over; `unknown` for None."""
+    return duration(seconds_left(expires_at)) if expires_at else "unknown"
+
+
+def seconds_left(expires_at: datetime | None) -> float:
+    """Return the seconds until *expires_at*, negative once it is over; endless for None."""
+    return (expires_at - clock.utc_now()).total_seconds() if expires_at else math.inf
 
 
 def who(authenticator: Authenticator) -> str:

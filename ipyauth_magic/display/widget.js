@@ -29,7 +29,7 @@ function render({ model, el }) {
     setText(page.title, !usable && waiting ? "Signing in…" : titleOf(state, usable));
     page.root.dataset.mood = usable ? "good" : waiting ? "waiting" : present.note ? "bad" : "still";
     setText(page.provider, state.issuer);
-    setText(page.api, state.audience || "none: the access token is opaque");
+    setText(page.api, state.audience || (state.opaque ? "none: the access token is opaque" : "none was asked for"));
     setText(page.scopes, state.scope);
     tell(page.account, state.account);
     tell(page.before, state.before);
@@ -37,7 +37,7 @@ function render({ model, el }) {
     for (const times of page.times) times.hidden = !known;
     if (known) {
       page.until.dateTime = state.expires_at;
-      setText(page.until, localTime(state.expires_at));
+      setText(page.until, state.expires_at ? localTime(state.expires_at) : "the provider does not tell");
       setText(page.then, state.renewable ? (left > 0 ? ", then renewed by itself" : ", renewed when it is used next") : "");
     }
     setText(page.go, usable ? "Renew" : "Sign in");
@@ -81,7 +81,7 @@ function render({ model, el }) {
     const state = model.get("state");
     if (state.who === "") return;
     const left = secondsLeft(state);
-    setText(page.time, duration(left));
+    setText(page.time, state.expires_at ? duration(left) : "unknown");
     if (left <= 0 && page.root.dataset.ended !== state.expires_at) {
       page.root.dataset.ended = state.expires_at;
       draw();
@@ -377,7 +377,8 @@ function titleOf(state, usable) {
 }
 
 function secondsLeft(state) {
-  return state.expires_at ? Math.max(0, (Date.parse(state.expires_at) - Date.now()) / 1000) : 0;
+  // Without an end the token is good until an API refuses it.
+  return state.expires_at ? Math.max(0, (Date.parse(state.expires_at) - Date.now()) / 1000) : Infinity;
 }
 
 function duration(seconds) {

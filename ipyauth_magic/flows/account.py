@@ -66,7 +66,7 @@ def userinfo(authenticator: Authenticator) -> dict[str, Any]:
     """
     tokens, params = authenticator.source.get(), authenticator.params
     provider = Provider.of(params.expected_issuer, params.discovery_url)
-    return run_in_thread(lambda: provider.userinfo(tokens.access_token, str(tokens.claims["sub"])), "ipyauth-userinfo")
+    return run_in_thread(lambda: provider.userinfo(tokens.access_token, tokens.subject), "ipyauth-userinfo")
 
 
 def sign_out(authenticator: Authenticator, open_browser: bool = True) -> SignedOut:

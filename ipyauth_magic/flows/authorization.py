@@ -66,26 +66,34 @@ def endpoint_known_at_once(params: ParamsAuth0) -> str | None:
 def response_mode(params: ParamsAuth0, is_forwarded: bool, metadata: ProviderMetadata | None = None) -> str | None:
     """Return how the response is to come; None where that depends on *metadata*, and *metadata* is None.
 
-    Where other programs may log the URL's query, a code comes in the fragment, if the provider offers that.
+    Where other programs may log the URL's query, a code comes in the fragment, if the provider offers that or does not
+    say what it offers.
     """
     if not is_forwarded or params.response_mode != "query" or params.is_response_mode_chosen:
         return params.response_mode
     if metadata is None:
         return None
-    return "fragment" if "fragment" in metadata.response_modes_supported else "query"
+    offered = metadata.response_modes_supported
+    return "fragment" if "fragment" in offered or not offered else "query"
 
 
-def awaited(request: AuthorizationRequest, endpoint: str) -> Awaited:
-    """Return the response that *request*, sent to *endpoint*, is answered by."""
+def awaited(request: AuthorizationRequest, endpoint: str, metadata: ProviderMetadata | None = None) -> Awaited:
+    """Return the response that *request*, sent to *endpoint*, is answered by.
+
+    A provider whose *metadata* list no response modes may answer in the query, whatever was asked for. A code is taken
+    there: who reads it has no use for it without the PKCE verifier.
+    """
     form_post_origin = origin_of(endpoint) if request.response_mode == "form_post" else None
-    return Awaited(request.state, form_post_origin, in_query=request.response_mode == "query")
+    is_silent = metadata is not None and not metadata.response_modes_supported
+    in_query = request.response_mode == "query" or (is_silent and request.code_verifier is not None)
+    return Awaited(request.state, form_post_origin, in_query)
 
 
 def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, endpoint: str) -> None:
     """Check that the provider answers *request* at *endpoint*, and binds its code to it.
 
     Raises:
-        ProviderError: it names another endpoint, no PKCE method that can be used, or no keys.
+        ProviderError: it names another endpoint, no PKCE method that can be used, or no keys or algorithm of ID tokens.
     """
     if metadata.authorization_endpoint != endpoint:
         raise ProviderError(
@@ -94,8 +102,8 @@ def check_metadata(metadata: ProviderMetadata, request: AuthorizationRequest, en
         )
     if request.code_verifier:
         metadata.check_pkce()
-    if "openid" in request.scope.split():
-        metadata.check_keys()
+    if request.wants_id_token:
+        metadata.check_id_token()
 
 
 def expected_id_token(

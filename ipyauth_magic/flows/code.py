@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from ..protocol.messages import AuthorizationRequest
-from ..protocol.token_response import TokenResponse, no_id_token, token_set
+from ..protocol.token_response import TokenResponse, no_id_token, token_set, token_set_without_id_token
 from ..protocol.tokens import Received, TokenSet
 from ..provider.provider import Provider
 from .authorization import expected_id_token
+from .identity import userinfo_of
 
 
 def tokens(
     request: AuthorizationRequest, parameters: Mapping[str, str], provider: Provider, now: Callable[[], datetime]
 ) -> TokenSet:
     """Return the verified tokens for the code in the response *parameters*, whose `state` has been compared.
+
+    Without the scope `openid` there is no ID token. PKCE alone binds the tokens to the request then.
 
     Raises:
         SignInFailed: the provider refused, or a response cannot be trusted.
@@ -28,6 +31,8 @@ def tokens(
     resource = dict(request.passed_on).get("resource")
     document = provider.request_tokens(_token_request(request, code), resource, request.client_secret)
     response = TokenResponse.from_document(document, request.scope)
+    if not request.wants_id_token:
+        return token_set_without_id_token(response, userinfo_of(provider, response.access_token), asked_at)
     if response.id_token is None:
         raise no_id_token()
     # OpenID Connect Core, 3.1.3.6: `at_hash` may be left out here.

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..callback.routes import Route
 from ..errors import ProviderRefused, ProviderUnreachable
 from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.flow import Grant
 from ..protocol.id_token import Expected
-from ..protocol.token_response import TokenResponse, no_id_token, token_set
+from ..protocol.pkce import CodeVerifier, code_challenge, new_code_verifier
+from ..protocol.token_response import TokenResponse, no_id_token, token_set, token_set_without_id_token
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..settings.params import ParamsAuth0
-from . import clock
-from .authorization import added_scopes, requested_scope
-from .sign_in import SignIn
+from .authorization import requested_scope
+from .identity import userinfo_of
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -35,6 +33,7 @@ class Polling:
     """A device authorization, and when to ask for its tokens next.
 
     Attributes:
+        code_verifier: binds the token requests to the device authorization request (RFC 7636, 4.5).
         interval: seconds between two polls, as the provider wants it now.
         pause: seconds before the next poll; longer than the interval while the connection is lost.
     """
@@ -42,22 +41,35 @@ class Polling:
     authorization: DeviceAuthorization
     interval: float
     pause: float
+    code_verifier: CodeVerifier = field(repr=False)
 
 
 def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
     """Return the code for the user to enter, and the first pause (sections 3.1 and 3.2).
 
+    PKCE is always used. RFC 8628 does not have it, some providers demand it, and the others ignore its parameters
+    (RFC 6749, 3.2).
+
     Raises:
         SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
-    scope = requested_scope(params, grant, provider.metadata())
-    form = {"client_id": params.client_id, "scope": scope, **dict(params.passed_on)}
+    metadata = provider.metadata()
+    if params.wants_id_token:
+        metadata.check_id_token()
+    verifier = new_code_verifier()
+    form = {
+        "client_id": params.client_id,
+        "scope": requested_scope(params, grant, metadata),
+        "code_challenge": code_challenge(verifier),
+        "code_challenge_method": "S256",
+        **dict(params.passed_on),
+    }
     if params.audience:
         form["audience"] = params.audience
     document = provider.request_device_authorization(form)
     authorization = DeviceAuthorization.from_document(document)
-    return Polling(authorization, authorization.interval, authorization.interval)
+    return Polling(authorization, authorization.interval, authorization.interval, verifier)
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,7 @@ def poll(polling: Polling, params: ParamsAuth0, provider: Provider, now: Callabl
         "grant_type": GRANT_TYPE,
         "device_code": polling.authorization.device_code,
         "client_id": params.client_id,
+        "code_verifier": polling.code_verifier,
     }
     asked_at = now()
     try:
@@ -93,13 +106,18 @@ def tokens(
 ) -> TokenSet:
     """Return the verified tokens of *granted*.
 
+    RFC 8628 promises no ID token. Without one, the userinfo endpoint says who signed in, unless the user asked for
+    something that only an ID token proves.
+
     Raises:
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
     response = TokenResponse.from_document(granted.document, requested_scope(params, grant, provider.metadata()))
-    if response.id_token is None:
+    if response.id_token is None and (params.max_age or params.acr_values or params.organization):
         raise no_id_token()
+    if response.id_token is None or not params.wants_id_token:
+        return token_set_without_id_token(response, userinfo_of(provider, response.access_token), granted.asked_at)
     expected = Expected(
         issuer=provider.metadata().issuer,
         client_id=params.client_id,
@@ -123,55 +141,3 @@ def _after(error: ProviderRefused, polling: Polling) -> Polling:
     if error.error == "authorization_pending":
         return replace(polling, pause=polling.interval)
     raise error
-
-
-class DevicePoll:
-    """Shows a code for another device, and polls until the user has entered it (a `ResponseSource`)."""
-
-    redirect_uri = ""
-    route: Route | None = None
-    port: int | None = None
-
-    def __init__(self, params: ParamsAuth0, grant: Grant) -> None:
-        self._params = params
-        self._grant = grant
-        self._provider = Provider.of(params.expected_issuer, params.discovery_url)
-        self.scope = requested_scope(params, grant, None)
-        self._is_accepted = False
-
-    @property
-    def added_scopes(self) -> tuple[str, ...]:
-        """The scopes that the user did not write; none once the provider has accepted the request."""
-        return () if self._is_accepted else added_scopes(self._params, self.scope)
-
-    def start(self, sign_in: SignIn) -> None:
-        """Ask for a code, and poll until the user has entered it."""
-        self.scope = requested_scope(self._params, self._grant, self._provider.metadata())
-        first = begin(self._params, self._grant, self._provider)
-        self._is_accepted = True
-        polling: Polling | Granted = first
-        asked = first.authorization
-        code_ends_at = time.monotonic() + asked.expires_in
-        sign_in.show_link(asked.verification_uri_complete or asked.verification_uri, asked)
-        while isinstance(polling, Polling):
-            sign_in.pause(max(0.0, min(polling.pause, code_ends_at - time.monotonic())))
-            if sign_in.progress.is_over:
-                return
-            if time.monotonic() >= code_ends_at:
-                raise ProviderRefused("expired_token")
-            polling = poll(polling, self._params, self._provider, clock.utc_now)
-        sign_in.complete(polling)
-
-    def tokens(self, response: Granted) -> TokenSet:
-        """Return the verified tokens of *response*."""
-        return tokens(response, self._params, self._grant, self._provider, clock.utc_now)
-
-    def paste(self, text: str) -> str | None:
-        """Do nothing: there is nothing to paste."""
-        return None
-
-    def close(self, linger: bool) -> None:
-        """Do nothing: no port is held, and the thread ends at the sign-in's end."""
-
-    def join(self, timeout: float) -> None:
-        """Do nothing: no port is held."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from ..protocol.messages import AuthorizationRequest
-from ..protocol.token_response import lifetime
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from .authorization import expected_id_token
@@ -17,7 +16,7 @@ def tokens(
 ) -> TokenSet:
     """Return the verified tokens in the authorization response *parameters*, whose `state` has been compared.
 
-    They end `expires_in` from now, or else with the ID token.
+    They end `expires_in` from now; without it, the end is not known.
 
     Raises:
         SignInFailed: the provider refused, or the response cannot be trusted.
@@ -29,5 +28,5 @@ def tokens(
     received_at = now()
     expected = expected_id_token(request, metadata, response.access_token, at_hash_required=True)
     claims = provider.verify(response.id_token, expected, received_at)
-    expires_at = received_at + timedelta(seconds=lifetime(response.expires_in, claims, received_at))
+    expires_at = None if response.expires_in is None else received_at + timedelta(seconds=response.expires_in)
     return TokenSet(response.access_token, response.id_token, response.scope, expires_at, received_at, claims)

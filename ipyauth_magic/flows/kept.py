@@ -63,7 +63,7 @@ class Kept:
             StoreFailed: the store cannot be asked.
         """
         stored, own = self._store.load(self._key), self.tokens
-        return stored if own is None or stored is None or is_same_user(stored, own) else None
+        return stored if own is None or stored is None or stored.is_of_same_user(own) else None
 
     def adopt(self) -> None:
         """Take over what the store keeps, if it can be asked."""
@@ -83,7 +83,7 @@ class Kept:
             raise NotSignedIn
         stored = self._stored_or_signed_out()
         # What is stored is the latest, whatever the clock said when it came.
-        if stored is not None and is_same_user(stored, own):
+        if stored is not None and stored.is_of_same_user(own):
             self.set(stored)
             return stored
         return own
@@ -107,7 +107,7 @@ class Kept:
         """
         stored = self._stored_or_signed_out()
         try:
-            is_free = stored is None or is_same_user(stored, tokens)
+            is_free = stored is None or stored.is_of_same_user(tokens)
             self.is_stored = is_free and self._store.save(self._key, tokens)
         finally:
             if self.tokens is not None:  # else the caller has left: the store alone keeps them
@@ -126,7 +126,7 @@ class Kept:
             with suppress(StoreFailed):
                 stored = self._store.load(self._key)
             self.set(None)
-            if own is not None and stored is not None and not is_same_user(stored, own):
+            if own is not None and stored is not None and not stored.is_of_same_user(own):
                 return own
             self._store.forget(self._key)
             return stored or own
@@ -153,8 +153,3 @@ class Kept:
             self.set(None)
             raise NotSignedIn(elsewhere=True)
         return stored
-
-
-def is_same_user(one: TokenSet, other: TokenSet) -> bool:
-    """Tell whether both are of the same subject (OpenID Connect Core, 2)."""
-    return bool(one.claims["sub"] == other.claims["sub"])

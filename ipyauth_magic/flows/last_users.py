@@ -33,7 +33,7 @@ class User:
     def of(cls, tokens: TokenSet) -> User:
         """Return the user of *tokens*."""
         name, account = tokens.logged_as, tokens.account
-        return cls(str(tokens.claims["sub"]), name if name == account else f"{name}, {account}")
+        return cls(tokens.subject or "", name if name == account else f"{name}, {account}")
 
 
 class LastUsers:
@@ -51,9 +51,12 @@ class LastUsers:
             tokens: of the sign-in.
             stored: what the store has kept of an earlier sign-in, perhaps in another process.
         """
+        if tokens.subject is None:
+            return  # the provider does not say whether it is another user
         user = User.of(tokens)
         with self._lock:
-            last, _ = self._users.get(application) or (User.of(stored) if stored is not None else user, None)
+            earlier = User.of(stored) if stored is not None and stored.subject is not None else user
+            last, _ = self._users.get(application) or (earlier, None)
             self._users[application] = (user, last if last.sub != user.sub else None)
 
     def adopted(self, application: Application, tokens: TokenSet) -> None:

@@ -80,7 +80,7 @@ class Redirect:
         self._request, self.scope = request, request.scope
         if metadata is not None:
             self._check(self._check_redirect_uri, with_keys=False)
-        self._listener.expect(awaited(request, self._endpoint), sign_in.complete)
+        self._listener.expect(awaited(request, self._endpoint, metadata), sign_in.complete)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         link = request.url(self._endpoint)
         sign_in.show_link(link, opened_at=self._listener.lead_to(link))

@@ -45,13 +45,15 @@ def accept_refresh(
 ) -> TokenSet:
     """Return *tokens* renewed by *response*, which was asked for at *asked_at*; a new ID token must be the same user's.
 
+    Where the sign-in gave no ID token, one that comes now is not used.
+
     Raises:
         ProviderError: the keys cannot be fetched with which the ID token is to be checked.
         OutOfTime: this machine's clock is wrong.
         InvalidIdToken: the ID token cannot be trusted.
     """
     claims = tokens.claims
-    if response.id_token is not None:
+    if response.id_token is not None and tokens.id_token is not None:
         expected = Expected(
             issuer=provider.metadata().issuer,
             client_id=params.client_id,
@@ -59,7 +61,7 @@ def accept_refresh(
             nonce_may_be_absent=True,
             access_token=response.access_token,
             at_hash_required=False,
-            subject=str(tokens.claims["sub"]),
+            subject=tokens.subject,
             algorithms=provider.metadata().id_token_signing_alg_values_supported,
         )
         claims = provider.verify(response.id_token, expected, now())

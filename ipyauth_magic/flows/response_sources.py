@@ -11,7 +11,7 @@ from ..protocol.flow import Grant
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.redirect_uris import RedirectUris
-from .device import DevicePoll
+from .device_poll import DevicePoll
 from .redirect import Redirect
 from .sign_in import ResponseSource
 

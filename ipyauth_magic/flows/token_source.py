@@ -160,12 +160,22 @@ class TokenSource:
     def renew_refused(self, access_token: str) -> TokenSet:
         """Return tokens with another access token than this one, which an API has refused.
 
+        Where there are no others, and the provider tells no lifetime, this one has ended now: the next sign-in asks
+        the user.
+
         Raises:
             NotSignedIn: there are none.
             SignInNeeded, ProviderError, InvalidResponse, InvalidIdToken, StoreBusy: see `renew`.
         """
         tokens = self.current
-        return self.renew(tokens) if tokens.access_token == access_token else tokens
+        if tokens.access_token != access_token:
+            return tokens
+        try:
+            return self.renew(tokens)
+        except SignInNeeded:
+            if tokens.expires_at is None:
+                run_in_thread(lambda: self._renewal.end(tokens), "ipyauth-renewal", daemon=False)
+            raise
 
     def save(self, tokens: TokenSet) -> None:
         """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back.
@@ -241,6 +251,13 @@ class _Renewal:
             renewed = self._accepted(provider, tokens, response, asked_at, is_rotated)
             self._kept.replace(renewed)
             return renewed
+
+    def end(self, refused: TokenSet) -> None:
+        """Let *refused*, whose end nothing else tells, end now, here and in the store; see `renew_refused`."""
+        with self._kept.locked():
+            tokens = self._kept.latest()
+            if _is_same_token(tokens, refused):
+                self._kept.replace(replace(tokens, expires_at=max(self._now(), tokens.obtained_at)))
 
     def _response(self, provider: Provider, tokens: TokenSet) -> TokenResponse:
         try:

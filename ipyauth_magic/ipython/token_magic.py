@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -11,9 +12,8 @@ from ..display.card import Card, table
 from ..display.cards import route_of_response
 from ..display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
 from ..display.panel import panel, show
-from ..display.view import card_of, signed_in, time_left, view_of
+from ..display.view import card_of, seconds_left, signed_in, time_left, view_of
 from ..errors import NotSignedIn
-from ..flows import clock
 from ..flows.last_users import User
 from ..provider.provider import Provider
 
@@ -85,9 +85,9 @@ def _as_dict(authenticator: Authenticator) -> dict[str, Any]:
     return {
         "header": dict(decoded.header) if decoded else None,
         "claims": shown(decoded.claims) if decoded else None,
-        "id_claims": shown(tokens.claims),
-        "expires_at": tokens.expires_at.isoformat(),
-        "expires_in": max(0, int((tokens.expires_at - clock.utc_now()).total_seconds())),
+        "id_claims": shown(tokens.claims) if tokens.id_token else None,
+        "expires_at": tokens.expires_at.isoformat() if tokens.expires_at else None,
+        "expires_in": max(0, int(seconds_left(tokens.expires_at))) if tokens.expires_at else None,
         "scope": tokens.scope,
     }
 
@@ -98,8 +98,8 @@ def _view(authenticator: Authenticator) -> dict[str, str]:
     card = card_of(authenticator)
     why = "" if view_of(authenticator).serves else card.note  # advice stands on the sign-in's own card
     card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (why, note))))
-    left = (tokens.expires_at - clock.utc_now()).total_seconds()
-    return token_view(card, sections, left, (tokens.expires_at - tokens.obtained_at).total_seconds())
+    lifetime = (tokens.expires_at - tokens.obtained_at).total_seconds() if tokens.expires_at else math.inf
+    return token_view(card, sections, seconds_left(tokens.expires_at), lifetime)
 
 
 def _foreign(options: argparse.Namespace, text: str) -> dict[str, Any] | None:
@@ -137,7 +137,7 @@ def _list(namespace: Namespace) -> None:
             User.of(tokens).name,
             each.params.audience or "no API",
             tokens.scope,
-            f"{time_left(tokens.expires_at)} left",
+            f"{time_left(tokens.expires_at)} left" if tokens.expires_at else "lifetime unknown",
         )
         rows.append((", ".join(names) or "no variable", ", ".join(facts)))
     title = "Sign-ins of this session" if rows else "There are no sign-ins in this session"

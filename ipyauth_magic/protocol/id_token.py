@@ -6,8 +6,6 @@ payloads in UTF-16, and it rejects a whole key set because of one malformed key.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import json
 import re
@@ -19,15 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidIdToken, OutOfTime, UnknownKey
 from ..text import plain
+from .signing_keys import ALGORITHMS, decoded, half_hash, kind_of, refusal
 
 if TYPE_CHECKING:
-    from joserfc.jwk import ECKey, RSAKey
     from joserfc.jws import JWSRegistry
 
-    Key = RSAKey | ECKey
-
-ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}
-"""The accepted algorithms, each with its key type (RFC 7518, 3.1; RFC 8725, 3.1)."""
+    from .signing_keys import Key
 
 LEEWAY = 60
 """Largest accepted difference between the provider's clock and ours, in seconds."""
@@ -70,16 +65,6 @@ class Expected:
     algorithms: Sequence[str] = ()
 
 
-def import_keys(jwks: object) -> tuple[Key, ...]:
-    """Return the keys of a JWK set (RFC 7517, section 5) that may verify an ID token.
-
-    Each key is imported on its own. A key that is malformed, weak or for another use is left out.
-    """
-    keys = jwks.get("keys") if isinstance(jwks, Mapping) else None
-    found = (_import_key(key) for key in keys[:100]) if isinstance(keys, list) else ()
-    return tuple(key for key in found if key is not None)
-
-
 def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now: datetime) -> dict[str, Any]:
     """Return the claims of *id_token* if it passes every check of its flow (3.1.3.7, 3.2.2.11, 12.2).
 
@@ -90,12 +75,12 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     """
     header = _header(id_token)
     algorithm = _algorithm(header, expected)
-    claims = _verified_payload(id_token, header, _matching_keys(keys, header, algorithm), algorithm)
+    claims, kind = _verified_payload(id_token, _matching_keys(keys, header, algorithm), algorithm)
     _check_issuer_and_audience(claims, expected)
     _check_kind(header)
     _check_subject(claims, expected.subject)
     _check_nonce(claims, expected)
-    _check_at_hash(claims, expected)
+    _check_at_hash(claims, expected, algorithm, kind)
     _check_acr(claims, expected.acr_values)
     _check_organization(claims, expected.organization)
     _check_times(claims, now.timestamp())  # near the end, so that OutOfTime means that all checks before it passed
@@ -103,43 +88,9 @@ def verify_id_token(id_token: str, keys: Iterable[Key], expected: Expected, now:
     return claims
 
 
-def at_hash(access_token: str) -> str:
-    """Return the left half of the SHA-256 of *access_token*, base64url (3.2.2.9; RS256 and ES256)."""
-    digest = hashlib.sha256(access_token.encode("ascii")).digest()
-    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
-
-
-def _import_key(document: object) -> Key | None:
-    from joserfc.errors import JoseError
-
-    if not isinstance(document, dict):
-        return None
-    # For a malformed key joserfc raises errors of its own and of Python.
-    try:
-        return _signing_key(document)
-    except (JoseError, ValueError, TypeError, LookupError, AttributeError):
-        return None
-
-
-def _signing_key(document: dict[str, Any]) -> Key | None:
-    from joserfc.jwk import ECKey, RSAKey
-
-    if document.get("use", "sig") != "sig" or "verify" not in document.get("key_ops", ["verify"]) or "d" in document:
-        return None
-    if document.get("alg", "RS256") not in ALGORITHMS:
-        return None
-    if document.get("kty") == "RSA" and _number(document["n"]).bit_length() >= 2048:  # RFC 7518, 3.3
-        exponent = _number(document["e"])
-        # It is 65537 in practice. A long one makes each verification slow.
-        return RSAKey.import_key(document) if exponent % 2 and 2 < exponent < 2**64 else None
-    if document.get("kty") == "EC" and document.get("crv") == "P-256":
-        return ECKey.import_key(document)
-    return None
-
-
-def _number(integer: str) -> int:
-    """Return the value of a Base64urlUInt (RFC 7518, section 2)."""
-    return int.from_bytes(_decoded(integer))
+def at_hash(access_token: str, algorithm: str = "RS256", kind: str = "RSA") -> str:
+    """Return the `at_hash` of *access_token* beside a signature with *algorithm* by a key of this *kind* (3.1.3.6)."""
+    return half_hash(access_token, algorithm, kind)
 
 
 def _header(id_token: str) -> dict[str, Any]:
@@ -152,24 +103,28 @@ def _header(id_token: str) -> dict[str, Any]:
 
 
 def _algorithm(header: Mapping[str, Any], expected: Expected) -> str:
-    algorithm = header.get("alg")
-    announced = set(expected.algorithms or ALGORITHMS)
-    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or algorithm not in announced:
-        raise InvalidIdToken("alg", "it is signed with an algorithm that is not allowed")
-    return algorithm
+    if (error := refusal(header.get("alg"), expected.algorithms)) is not None:
+        raise error
+    return str(header["alg"])
 
 
 def _matching_keys(keys: Iterable[Key], header: Mapping[str, Any], algorithm: str) -> list[Key]:
-    """Return the key with the `kid` of *header*; without a `kid`, all keys of the right type."""
-    fitting = [key for key in keys if key.key_type == ALGORITHMS[algorithm] and key.alg in (None, algorithm)]
+    """Return the keys of the right kind that may have signed: those with the `kid` of *header*, else those without any.
+
+    A `kid` is a hint (RFC 7515, 4.1.4). Some providers write it into tokens and not into keys. Without a `kid` in
+    *header*, all keys of the right kind are returned.
+    """
+    fitting = [key for key in keys if kind_of(key) in ALGORITHMS[algorithm] and key.alg in (None, algorithm)]
     if "kid" in header:
-        fitting = [key for key in fitting if key.kid == header["kid"]]
+        named = [key for key in fitting if key.kid == header["kid"]]
+        fitting = named or [key for key in fitting if key.kid is None]
     if not fitting:
         raise UnknownKey
     return fitting
 
 
-def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[Key], algorithm: str) -> dict[str, Any]:
+def _verified_payload(id_token: str, keys: Iterable[Key], algorithm: str) -> tuple[dict[str, Any], str]:
+    """Return the payload of *id_token*, and the kind of the key that has signed it."""
     from joserfc import jws
     from joserfc.errors import JoseError
 
@@ -178,7 +133,7 @@ def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[K
             jws.deserialize_compact(id_token, key, registry=_registry(algorithm))
         except (JoseError, ValueError):
             continue
-        return _json_object(id_token.split(".")[1])
+        return _json_object(id_token.split(".")[1]), kind_of(key)
     # The only sign that the provider has replaced a key without a `kid`, or under the same `kid` (10.1.1).
     raise UnknownKey("signature", "its signature is wrong")
 
@@ -186,25 +141,27 @@ def _verified_payload(id_token: str, header: Mapping[str, Any], keys: Iterable[K
 @cache
 def _registry(algorithm: str) -> JWSRegistry:
     """Return joserfc's rules for one algorithm, with our limits. Unknown header parameters pass (RFC 7515, 4)."""
+    from joserfc.jwa import JWSAlgModel
     from joserfc.jws import JWSRegistry
 
-    registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+    class OneAlgorithm(JWSRegistry):
+        def get_alg(self, name: str) -> JWSAlgModel:
+            # joserfc warns of `EdDSA`, whose successors (RFC 9864) hardly any provider has. The user cannot help it.
+            return self.algorithms[name] if name == algorithm == "EdDSA" else super().get_alg(name)
+
+    registry = OneAlgorithm(algorithms=[algorithm], strict_check_header=False)
     registry.max_header_length = registry.max_payload_length = MAX_LENGTH
     return registry
 
 
 def _json_object(segment: str) -> dict[str, Any]:
     try:
-        value = json.loads(_decoded(segment).decode("utf-8"))  # `loads` of bytes accepts UTF-16 (RFC 8725, 3.7)
+        value = json.loads(decoded(segment).decode("utf-8"))  # `loads` of bytes accepts UTF-16 (RFC 8725, 3.7)
     except (ValueError, RecursionError) as error:
         raise InvalidIdToken("form", "it is not a signed JWT") from error
     if not isinstance(value, dict):
         raise InvalidIdToken("form", "it is not a signed JWT")
     return value
-
-
-def _decoded(segment: str) -> bytes:
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
 def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) -> None:
@@ -214,8 +171,15 @@ def _check_issuer_and_audience(claims: Mapping[str, Any], expected: Expected) ->
     audiences = audience if isinstance(audience, list) else [audience]
     if expected.client_id not in audiences:
         raise InvalidIdToken("aud", "it is for another application")
-    if any(other != expected.client_id for other in audiences):
-        raise InvalidIdToken("aud", "it is for other applications too")
+    others = [other for other in audiences if other != expected.client_id]
+    # `azp` names the application that the provider has issued it to (section 2). So the other audiences are trusted.
+    if others and (claims.get("azp") != expected.client_id or not all(isinstance(other, str) for other in others)):
+        names = plain(", ".join(map(str, others)), 200)
+        raise InvalidIdToken(
+            "aud",
+            f"it is for other applications too ({names}), and its azp does not say that it was issued to this one",
+            "Set this application as its only audience at the provider, or have the provider add azp.",
+        )
     if "azp" in claims and claims["azp"] != expected.client_id:
         raise InvalidIdToken("azp", "it was issued to another application")
 
@@ -289,14 +253,20 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
 def _check_nonce(claims: Mapping[str, Any], expected: Expected) -> None:
     if expected.nonce is None or (expected.nonce_may_be_absent and "nonce" not in claims):
         return
+    if "nonce" not in claims:
+        raise InvalidIdToken(
+            "nonce",
+            "it has no nonce, which this provider must repeat from the request, so it may belong to another sign-in",
+            "Use --flow device, which has none, or with --flow code an empty `default_scope`, which needs no ID token.",
+        )
     if not _is(claims.get("nonce"), expected.nonce):
         raise InvalidIdToken("nonce", "it does not belong to this sign-in")
 
 
-def _check_at_hash(claims: Mapping[str, Any], expected: Expected) -> None:
+def _check_at_hash(claims: Mapping[str, Any], expected: Expected, algorithm: str, kind: str) -> None:
     if not expected.at_hash_required and "at_hash" not in claims:
         return
-    if not _is(claims.get("at_hash"), at_hash(expected.access_token)):
+    if not _is(claims.get("at_hash"), at_hash(expected.access_token, algorithm, kind)):
         raise InvalidIdToken("at_hash", "the access token in the same response does not match its at_hash")
 
 

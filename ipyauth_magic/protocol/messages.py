@@ -47,6 +47,11 @@ class AuthorizationRequest:
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
+    @property
+    def wants_id_token(self) -> bool:
+        """Whether an ID token is asked for, by the scope `openid` (OpenID Connect Core, 3.1.2.1)."""
+        return "openid" in self.scope.split()
+
     def url(self, authorization_endpoint: str) -> str:
         """Return the URL for the user's browser (RFC 6749, 3.1)."""
         parameters = [
@@ -56,7 +61,7 @@ class AuthorizationRequest:
             ("redirect_uri", self.redirect_uri),
             ("scope", self.scope),
             ("state", self.state),
-            ("nonce", self.nonce),
+            *([("nonce", self.nonce)] if self.wants_id_token else []),
             *(
                 [("code_challenge", code_challenge(self.code_verifier)), ("code_challenge_method", "S256")]
                 if self.code_verifier
@@ -118,7 +123,12 @@ class AuthorizationRequest:
             raise InvalidResponse("iss", "it names another issuer (RFC 9207)")
         # A verified ID token names the issuer too, so `iss` may be absent beside one (RFC 9207, section 4).
         if promised and "iss" not in parameters and "id_token" not in parameters:
-            raise InvalidResponse("iss", "it does not name its issuer, though the provider promises to (RFC 9207)")
+            fault = "it does not name its issuer, though the provider promises to (RFC 9207)"
+            if "error" not in parameters:
+                raise InvalidResponse("iss", fault)
+            # It is not believed, but it is most likely the provider's: the user needs both to find the cause.
+            refusal = ProviderRefused(parameters["error"], parameters.get("error_description"))
+            raise InvalidResponse("iss", fault, f"No token was accepted. If it is the provider's: {refusal}")
 
     @staticmethod
     def _check_token_type(parameters: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ProviderError
 from ..text import plain
+from .signing_keys import check_announced
 from .urls import LOOPBACK_HOSTS, is_loopback_url, is_private_host
 
 OPTIONAL_ENDPOINTS = (
@@ -39,6 +40,7 @@ class ProviderMetadata:
         jwks_uri: None where the document has none, as a server without OpenID Connect may do (RFC 8414, 2).
         optional_endpoints: the URLs of `OPTIONAL_ENDPOINTS` in the document, by name.
         auth_methods: how applications authenticate, by the endpoint's name (Discovery, 3; RFC 8414, 2).
+        response_modes_supported: empty if the document does not list them, which promises none.
     """
 
     issuer: str
@@ -48,7 +50,7 @@ class ProviderMetadata:
     auth_methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scopes_supported: tuple[str, ...] = ()
     response_types_supported: tuple[str, ...] = ()
-    response_modes_supported: tuple[str, ...] = ("query", "fragment")
+    response_modes_supported: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
@@ -73,7 +75,7 @@ class ProviderMetadata:
             auth_methods=_auth_methods(document),
             scopes_supported=tuple(filter(_SCOPE.fullmatch, _texts(document.get("scopes_supported")))),
             response_types_supported=_texts(document.get("response_types_supported")),
-            response_modes_supported=(_texts(document.get("response_modes_supported")) or cls.response_modes_supported),
+            response_modes_supported=_texts(document.get("response_modes_supported")),
             code_challenge_methods_supported=_texts(document.get("code_challenge_methods_supported")),
             id_token_signing_alg_values_supported=_texts(algorithms),
             authorization_response_iss_parameter_supported=(
@@ -87,6 +89,15 @@ class ProviderMetadata:
         for name, url in {**required, **self.optional_endpoints}.items():
             if url is not None and urlsplit(url).hostname != urlsplit(self.issuer).hostname:
                 yield name, url
+
+    def check_id_token(self) -> None:
+        """Check that an ID token of the provider can be verified.
+
+        Raises:
+            ProviderError: it publishes no keys (Discovery, 3), or announces no algorithm that is accepted.
+        """
+        self.check_keys()
+        check_announced(self.id_token_signing_alg_values_supported)
 
     def check_pkce(self) -> None:
         """Check that the provider supports PKCE with S256 (RFC 7636, 4.2; RFC 8414, 2).

@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn, Self, SupportsIndex, overload
 from urllib.parse import quote_plus
 
+UNKNOWN = "unknown"
+"""The name of a user whom the provider does not name."""
+
 
 class Masked(str):
     """A `str` whose `repr` shows no part of it, nor does that of its parts.
@@ -136,44 +139,72 @@ class TokenSet:
 
     Attributes:
         access_token: for the API. This package does not read it.
-        id_token: verified; identifies the user.
+        id_token: verified; identifies the user. None if the provider gave none and need not, as in plain OAuth 2.0.
         scope: the granted scopes, separated by spaces.
-        expires_at: end of the access token; aware, UTC.
+        expires_at: end of the access token; aware, UTC. None if the provider tells no lifetime (RFC 6749, 5.1).
         obtained_at: start of its lifetime, when it was received or requested; aware, UTC.
-        claims: the verified claims of the ID token.
+        claims: the verified claims of the ID token; empty without one.
         refresh_token: gets the next access token without the user; None if the provider gave none.
+        userinfo: without an ID token, what the userinfo endpoint says of the user; else empty.
+        sign_in_id: where neither names the user, a random name of the sign-in; else empty. A renewal keeps it.
     """
 
     access_token: AccessToken
-    id_token: IdToken
+    id_token: IdToken | None
     scope: str
-    expires_at: datetime
+    expires_at: datetime | None
     obtained_at: datetime
     claims: Mapping[str, Any] = field(repr=False)
     refresh_token: RefreshToken | None = None
+    userinfo: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sign_in_id: str = ""
 
     def is_expired(self, now: datetime, leeway: timedelta | None = None) -> bool:
-        """Return whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`)."""
+        """Return whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`).
+
+        A token without a known lifetime does not end: an API refuses it when it is over.
+        """
+        if self.expires_at is None:
+            return False
         if leeway is None:
             leeway = min(timedelta(seconds=30), (self.expires_at - self.obtained_at) / 10)
         return now + leeway >= self.expires_at
 
+    def is_of_same_user(self, other: TokenSet) -> bool:
+        """Return whether both are of the same user (OpenID Connect Core, 2).
+
+        Where the provider names no user, it is one only within one sign-in.
+        """
+        return (self.subject, self.sign_in_id) == (other.subject, other.sign_in_id)
+
+    @property
+    def subject(self) -> str | None:
+        """The user's `sub`; None if the provider does not tell it."""
+        subject = self._about_user.get("sub")
+        return subject if isinstance(subject, str) else None
+
     @property
     def logged_as(self) -> str:
-        """The user's name: `nickname`, else `name`, else `email`, else `sub`."""
+        """The user's name: `nickname`, else `name`, else `email`, else `sub`; `unknown` if the provider tells none."""
         for name in ("nickname", "name", "email"):
-            value = self.claims.get(name)
+            value = self._about_user.get(name)
             if isinstance(value, str) and value.strip():
                 return value
-        return str(self.claims["sub"])
+        return self.subject or UNKNOWN
 
     @property
     def account(self) -> str:
         """The provider's own name of the user: `email` if it is verified, else `sub` (OpenID Connect Core, 5.7).
 
+        It is `unknown` if the provider tells none.
+
         The names in `logged_as` are the user's choice, and another user may choose the same.
         """
-        email = self.claims.get("email")
-        if self.claims.get("email_verified") is True and isinstance(email, str) and email.strip():
+        email = self._about_user.get("email")
+        if self._about_user.get("email_verified") is True and isinstance(email, str) and email.strip():
             return email
-        return str(self.claims["sub"])
+        return self.subject or UNKNOWN
+
+    @property
+    def _about_user(self) -> Mapping[str, Any]:
+        return self.claims or self.userinfo

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
 from ..protocol.client_authentication import authenticated
-from ..protocol.id_token import Expected, import_keys, verify_id_token
+from ..protocol.id_token import Expected, verify_id_token
+from ..protocol.signing_keys import import_keys
 from ..protocol.token_response import refusal
 from ..protocol.tokens import AuthorizationHeader
 from .discovery import fetch_metadata
@@ -20,8 +21,8 @@ from .userinfo import userinfo_claims
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..protocol.id_token import Key
     from ..protocol.metadata import ProviderMetadata
+    from ..protocol.signing_keys import Key
     from ..protocol.tokens import AccessToken, ClientSecret
 
 KEPT_FOR = 3600.0
@@ -147,6 +148,8 @@ class Provider:
     ) -> dict[str, Any]:
         """Return the JSON object of a successful answer to the token request *form* (RFC 6749, 5.1).
 
+        An answer with `error` is not successful, whatever its status: some providers send errors with 200.
+
         Args:
             form: `grant_type` and its parameters.
             resource: the API's URI, if the user gave one (RFC 8707, 2.2).
@@ -169,12 +172,12 @@ class Provider:
         """
         return self._successful("device_authorization_endpoint", form).json_object()
 
-    def userinfo(self, access_token: AccessToken, subject: str) -> dict[str, Any]:
+    def userinfo(self, access_token: AccessToken, subject: str | None) -> dict[str, Any]:
         """Return the claims of the userinfo endpoint about *subject* (OpenID Connect Core, 5.3).
 
         Args:
             access_token: granted with the scope `openid`.
-            subject: `sub` of the ID token.
+            subject: `sub` of the ID token; None without one, where any user is the right one.
 
         Raises:
             InvalidResponse: the claims are about another user.
@@ -200,12 +203,12 @@ class Provider:
         metadata = self.metadata()
         url, methods = metadata.endpoint(endpoint), metadata.auth_methods.get(endpoint, ())
         answer = ask("POST", url, *authenticated(form, client_secret, methods))
-        if answer.status == 200:
-            return answer
         try:
             document = answer.json_object()
-        except ProviderError:  # Auth0 sometimes answers without a body
+        except ProviderError:  # Auth0 sometimes answers without a body, and a revocation needs none
             document = {}
+        if answer.status == 200 and not document.get("error"):
+            return answer
         raise refusal(answer.status, document)
 
     def _fetch_keys(self, jwks_uri: str | None) -> None:

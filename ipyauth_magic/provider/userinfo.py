@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from .http import Answer
 
 
-def userinfo_claims(answer: Answer, subject: str) -> dict[str, Any]:
+def userinfo_claims(answer: Answer, subject: str | None) -> dict[str, Any]:
     """Return the claims in *answer*. Their `sub` must be *subject*, the `sub` of the ID token (5.3.2 and 5.3.4).
+
+    With None there is no ID token, and any `sub` is right.
 
     Raises:
         InvalidResponse: the claims are about another user, or have no `sub`.
@@ -25,8 +27,9 @@ def userinfo_claims(answer: Answer, subject: str) -> dict[str, Any]:
             "choose plain JSON (userinfo_signed_response_alg: none)."
         )
     claims = answer.json_object()
-    if claims.get("sub") != subject:
-        fault = "they are about another user than the ID token" if claims.get("sub") else "they name no user"
+    said = claims.get("sub")
+    if not isinstance(said, str) or not said or said != (subject or said):
+        fault = "they are about another user than the ID token" if said else "they name no user"
         raise InvalidResponse("sub", f"its claims are not used, because {fault}", "Sign in again.")
     return claims
 

@@ -13,14 +13,17 @@ from ..protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 LIMIT = 1024 * 1024
 """Bytes; a record has a few thousand."""
 
-VERSION = 2
+VERSION = 3
 
 _FIELDS = {
     *("version", "key", "access_token", "id_token", "scope"),
-    *("expires_at", "obtained_at", "claims", "refresh_token"),
+    *("expires_at", "obtained_at", "claims", "refresh_token", "userinfo", "sign_in_id"),
 }
 _TOKEN = re.compile(r"[\x20-\x7e]+")  # 1*VSCHAR: RFC 6749, A.12 and A.17
 _SCOPE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749, A.4
+
+
+_SIGN_IN_ID = re.compile(r"[0-9A-Za-z_-]{0,100}")
 
 
 class _Odd(ValueError):
@@ -35,10 +38,12 @@ def encode(key: str, tokens: TokenSet) -> bytes | None:
         "access_token": tokens.access_token,
         "id_token": tokens.id_token,
         "scope": tokens.scope,
-        "expires_at": _moment(tokens.expires_at),
+        "expires_at": None if tokens.expires_at is None else _moment(tokens.expires_at),
         "obtained_at": _moment(tokens.obtained_at),
         "claims": dict(tokens.claims),
         "refresh_token": tokens.refresh_token,
+        "userinfo": dict(tokens.userinfo),
+        "sign_in_id": tokens.sign_in_id,
     }
     try:
         data = json.dumps(fields).encode("ascii")
@@ -61,17 +66,19 @@ def _decode(key: str, data: bytes) -> TokenSet:
         raise _Odd
     if type(fields["version"]) is not int or fields["version"] != VERSION or fields["key"] != key:
         raise _Odd
-    refresh_token = fields["refresh_token"]
+    id_token, refresh_token, expires_at = fields["id_token"], fields["refresh_token"], fields["expires_at"]
     tokens = TokenSet(
         access_token=AccessToken(_text(fields["access_token"], _TOKEN)),
-        id_token=IdToken(_text(fields["id_token"], _TOKEN)),
+        id_token=None if id_token is None else IdToken(_text(id_token, _TOKEN)),
         scope=_text(fields["scope"], _SCOPE),
-        expires_at=_parse_moment(fields["expires_at"]),
+        expires_at=None if expires_at is None else _parse_moment(expires_at),
         obtained_at=_parse_moment(fields["obtained_at"]),
-        claims=_parse_claims(fields["claims"]),
+        claims=_parse_claims(fields["claims"], is_empty=id_token is None),
         refresh_token=None if refresh_token is None else RefreshToken(_text(refresh_token, _TOKEN)),
+        userinfo=_parse_claims(fields["userinfo"], is_empty=id_token is not None or fields["sign_in_id"] != ""),
+        sign_in_id=_text(fields["sign_in_id"], _SIGN_IN_ID),
     )
-    if tokens.obtained_at > tokens.expires_at:
+    if tokens.expires_at is not None and tokens.obtained_at > tokens.expires_at:
         raise _Odd
     return tokens
 
@@ -106,7 +113,10 @@ def _parse_moment(value: object) -> datetime:
     return moment
 
 
-def _parse_claims(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict) or not isinstance(value.get("sub"), str) or not value["sub"]:
+def _parse_claims(value: object, is_empty: bool) -> Mapping[str, Any]:
+    """Return claims with a subject; where *is_empty*, there must be none."""
+    if is_empty and value == {}:
+        return {}
+    if is_empty or not isinstance(value, dict) or not isinstance(value.get("sub"), str) or not value["sub"]:
         raise _Odd
     return value

@@ -178,6 +178,39 @@ def test_a_signed_in_card_tells_who_what_and_until_when() -> None:
 
 
 @pytest.mark.parametrize(
+    ("audience", "is_opaque", "said"),
+    [
+        ("api/fruit", True, "api/fruit"),
+        (None, True, "none: the access token is opaque"),
+        (None, False, "none was asked for"),
+    ],
+)
+def test_only_an_opaque_token_is_called_opaque(audience: str | None, is_opaque: bool, said: str) -> None:
+    """A JWT stands on the card as it is: many providers send one without an audience that was asked for."""
+    card = signed_in_card("alice", "https://x.test/", audience, "openid", MOMENT, 61.5, is_opaque=is_opaque)
+    assert ("API", said) in card.rows
+
+
+@pytest.mark.parametrize(
+    ("granted", "requested", "missing"),
+    [
+        ("openid a", "openid a", ""),
+        ("openid", "openid a b", "a b"),
+        ("user.read openid", "openid User.Read", ""),
+        ("User.Read", "https://api.example.com/User.Read", ""),
+        ("api://x/fruit.read", "api://x/.default", ""),
+        ("", "api://x/.default", "api://x/.default"),
+        ("read:a", "read:b", "read:b"),
+        ("a", "openid profile email offline_access a", ""),
+    ],
+)
+def test_scopes_under_other_names(granted: str, requested: str, missing: str) -> None:
+    """Some providers grant them under other names: in other letters, without the API's address, one for all."""
+    said = scopes_in_words(granted, requested)
+    assert said == (f"{granted} (not granted: {missing})" if missing else granted)
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"), [(-5, "00:00:00"), (59.9, "00:00:59"), (3661, "01:01:01"), (360000, "100:00:00")]
 )
 def test_durations(seconds: float, text: str) -> None:

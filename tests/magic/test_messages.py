@@ -46,6 +46,11 @@ def test_the_url_carries_what_the_standard_asks_for() -> None:
     }
 
 
+def test_without_openid_there_is_no_nonce() -> None:
+    """OpenID Connect Core, 3.1.2.1: it is for the ID token."""
+    assert "nonce" not in query_of(request(scope="read:x").url("https://issuer.test/authorize"))
+
+
 def test_an_endpoint_may_have_a_query() -> None:
     """RFC 6749, 3.1: it must be retained."""
     assert request().url("https://issuer.test/authorize?tenant=1").count("?") == 1
@@ -124,7 +129,15 @@ def test_a_promised_iss_must_be_there() -> None:
     assert request().validate(GOOD | {"iss": ISSUER}, iss_promised=True).access_token == "at"
     assert request().validate(GOOD, iss_promised=True).access_token == "at"
     with pytest.raises(InvalidResponse, match="does not name its issuer"):
-        request().validate({"error": "access_denied"}, iss_promised=True)
+        request().validate_code({"code": "x"}, iss_promised=True)
+
+
+def test_an_error_without_the_promised_iss_tells_both() -> None:
+    """It may be another provider's, so it is not believed; but the user needs it to find the cause."""
+    with pytest.raises(
+        InvalidResponse, match=r"does not name its issuer.*refused the sign-in \(access_denied: not you\)"
+    ):
+        request().validate({"error": "access_denied", "error_description": "not you"}, iss_promised=True)
 
 
 def test_an_error_wins_over_tokens_and_is_made_plain() -> None:

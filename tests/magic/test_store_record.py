@@ -39,14 +39,14 @@ ODD: dict[str, bytes] = {
     "a string": b'"x"',
     "null": b"null",
     "nested without end": b"[" * 200_000,
-    "an endless number": changed().replace(b'"version": 2', b'"version": ' + b"1" * 5000),
+    "an endless number": changed().replace(b'"version": 3', b'"version": ' + b"1" * 5000),
     "over 1 MiB": changed(scope="x" * LIMIT),
-    "a field twice": WRITTEN.replace(b'{"version": 2', b'{"version": 2, "version": 2', 1),
-    "another version": changed(version=3),
-    "the version before": changed(version=1),
-    "a record of the version before": changed(version=1, sealed_refresh_token="abcd", refresh_token=None),
+    "a field twice": WRITTEN.replace(b'{"version": 3', b'{"version": 3, "version": 3', 1),
+    "another version": changed(version=4),
+    "the version before": changed(version=2),
+    "a record of an earlier version": changed(version=1, sealed_refresh_token="abcd", refresh_token=None),
     "a version that is true": changed(version=True),
-    "a version that is a float": changed(version=2.0),
+    "a version that is a float": changed(version=3.0),
     "another key": changed(key="f" * 64),
     "a field more": changed(more=1),
     "a token that breaks a header": changed(access_token="abc\r\nX-Evil: 1"),
@@ -67,6 +67,12 @@ ODD: dict[str, bytes] = {
     "claims that are a list": changed(claims=[]),
     "claims without a subject": changed(claims={}),
     "a subject that is a number": changed(claims={"sub": 1}),
+    "claims without an ID token": changed(id_token=None, userinfo={"sub": "x"}),
+    "userinfo beside an ID token": changed(userinfo={"sub": "x"}),
+    "neither a user nor a sign-in": changed(id_token=None, claims={}),
+    "a user and a sign-in": changed(id_token=None, claims={}, userinfo={"sub": "x"}, sign_in_id="abc"),
+    "userinfo without a subject": changed(id_token=None, claims={}, userinfo={"name": "x"}),
+    "an odd sign-in": changed(id_token=None, claims={}, sign_in_id="a b"),
     "a claim that is no number": changed(claims={"sub": "x", "n": float("nan")}),
 } | {f"no {name}": without(name) for name in json.loads(WRITTEN)}
 
@@ -82,7 +88,17 @@ def test_what_is_written_comes_back() -> None:
         RefreshToken,
     ]
     assert not [word for word in ("access-", "id-", "refresh-") if word + "one" in repr(tokens)]
+    assert tokens.expires_at is not None
     assert tokens.expires_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    "about_user", [{"userinfo": {"sub": "7", "name": "Ålice"}}, {"sign_in_id": "a-B_3"}], ids=["userinfo", "no user"]
+)
+def test_tokens_without_id_token_come_back(about_user: dict[str, Any]) -> None:
+    """And without a known end."""
+    kept = replace(token_set(), id_token=None, claims={}, expires_at=None, **about_user)
+    assert decode(KEY, encode(KEY, kept) or b"") == kept
 
 
 @pytest.mark.parametrize("name", ODD)

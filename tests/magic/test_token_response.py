@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-from ipyauth_magic.errors import InvalidResponse, OutOfTime, ProviderRefused, ProviderUnreachable
-from ipyauth_magic.protocol.token_response import TokenResponse, refusal, renewed, token_set
+from ipyauth_magic.errors import InvalidResponse, ProviderRefused, ProviderUnreachable
+from ipyauth_magic.protocol.token_response import (
+    TokenResponse,
+    refusal,
+    renewed,
+    token_set,
+    token_set_without_id_token,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = {"access_token": "at", "token_type": "Bearer", "expires_in": 60, "id_token": "a.b.c", "refresh_token": "rt"}
@@ -69,31 +75,68 @@ def test_responses_that_are_refused(changes: dict[str, Any], check: str) -> None
 
 @pytest.mark.parametrize(
     ("scope", "granted"),
-    [(None, "openid a"), ("openid", "openid"), (" b  c ", "b c"), ("", "openid a"), (7, "openid a")],
+    [
+        (None, "openid a"),
+        ("openid", "openid"),
+        (" b  c ", "b c"),
+        ("", "openid a"),
+        (7, "openid a"),
+        (["b", "c d", 5], "b c d"),
+        ([], "openid a"),
+        ("b,c", "b c"),
+    ],
 )
 def test_scope(scope: Any, granted: str) -> None:
-    """Absent when equal to the requested one (RFC 6749, 5.1)."""
+    """Absent when equal to the requested one (RFC 6749, 5.1); some providers send a list, or commas."""
     assert parsed(scope=scope).scope == granted
 
 
+def test_a_comma_may_be_part_of_a_scope() -> None:
+    """RFC 6749, 3.3: the requested scopes tell."""
+    assert TokenResponse.from_document(GOOD | {"scope": "a,b c"}, "openid a,b").scope == "a,b c"
+
+
+def test_no_access_token_names_the_remedy() -> None:
+    """A provider that sends one for scopes of an API only."""
+    with pytest.raises(InvalidResponse, match="it has no access_token.*Ask for a scope of an API"):
+        parsed(access_token=None)
+
+
 def test_a_first_response_becomes_tokens() -> None:
-    """The end counts from the request, in whole seconds, or is the ID token's; without an ID token it is refused."""
+    """The end counts from the request, in whole seconds; without an ID token it is refused."""
     for asked_at in (NOW, NOW + timedelta(microseconds=999_999)):
         assert token_set(parsed(), CLAIMS, asked_at).expires_at == NOW + timedelta(seconds=60)
-    assert token_set(parsed(expires_in=None), CLAIMS, NOW).expires_at == NOW + timedelta(hours=1)
-    with pytest.raises(InvalidResponse):
+    with pytest.raises(InvalidResponse, match="it has no id_token.*leave `default_scope` empty"):
         token_set(parsed(id_token=None), CLAIMS, NOW)
 
 
-def test_an_id_token_that_is_over_tells_no_lifetime() -> None:
-    """It passes within its leeway; a token with no second left is no sign-in."""
-    over = {**CLAIMS, "exp": NOW.timestamp() - 30}
-    assert token_set(parsed(), over, NOW).expires_at == NOW + timedelta(seconds=60)
-    for late in (over, {**CLAIMS, "exp": NOW.timestamp()}):
-        with pytest.raises(OutOfTime):
-            token_set(parsed(expires_in=None), late, NOW)
-        with pytest.raises(OutOfTime):
-            renewed(token_set(parsed(), CLAIMS, NOW), parsed(expires_in=None), late, NOW)
+def test_a_lifetime_that_is_not_told_is_not_known() -> None:
+    """The ID token's end is another one (RFC 6749, 5.1). Such a token does not end by the clock, and a refresh may."""
+    first = token_set(parsed(expires_in=None), CLAIMS, NOW)
+    assert first.expires_at is None
+    assert not first.is_expired(NOW + timedelta(days=1000))
+    assert renewed(first, parsed(expires_in=None), CLAIMS, NOW).expires_at is None
+    assert renewed(first, parsed(), CLAIMS, NOW).expires_at == NOW + timedelta(seconds=60)
+
+
+def test_tokens_without_an_id_token() -> None:
+    """No claims; the userinfo names the user; an ID token that comes all the same is not verified, so not kept."""
+    about = {"sub": "7", "name": "Alice", "email": "a@x.test", "email_verified": True, "groups": ["many"]}
+    named = token_set_without_id_token(parsed(), about, NOW)
+    assert (named.id_token, named.claims, named.subject) == (None, {}, "7")
+    assert (named.logged_as, named.account) == ("Alice", "a@x.test")
+    assert "groups" not in named.userinfo
+    again = renewed(named, parsed(access_token="at2"), named.claims, NOW)
+    assert (again.access_token, again.id_token, again.subject) == ("at2", None, "7")
+    assert again.is_of_same_user(named)
+
+
+def test_users_without_a_name_are_told_apart_by_their_sign_in() -> None:
+    """Two people may sign in for the same; a renewal stays within one sign-in."""
+    one, other = (token_set_without_id_token(parsed(), {}, NOW) for _ in range(2))
+    assert (one.logged_as, one.account, one.subject) == ("unknown", "unknown", None)
+    assert not one.is_of_same_user(other)
+    assert renewed(one, parsed(access_token="at2"), {}, NOW).is_of_same_user(one)
 
 
 def test_a_refresh_that_tells_no_lifetime_gives_the_old_one() -> None:
@@ -129,6 +172,9 @@ def test_what_a_refresh_leaves_out_goes_on() -> None:
         (500, {"error": "invalid_grant"}, None),
         (503, {}, None),
         (400, {"error": "temporarily_unavailable"}, None),
+        (200, {"ok": False, "error": "invalid_code"}, "invalid_code"),
+        (200, {"error": "authorization_pending"}, "authorization_pending"),
+        (200, {"error": {"message": "no"}}, "unspecified"),
     ],
 )
 def test_what_a_refusal_means(status: int, document: dict[str, Any], error: str | None) -> None:

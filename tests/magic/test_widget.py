@@ -224,7 +224,8 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
         "who": "alice",
         "account": "auth0|alice",
         "before": "",
-        "expires_at": a.expires_at.isoformat(),
+        "expires_at": a.expires_at.isoformat() if a.expires_at else "",
+        "opaque": False,
         "renewable": True,
         "renewal": "",
     }

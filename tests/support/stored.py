@@ -37,7 +37,8 @@ def token_set(mark: str = "one", refresh_token: bool = True, filling: int = 1000
 def is_whole(tokens: TokenSet) -> bool:
     """Tell whether all of *tokens* were written at once."""
     mark = tokens.scope.rpartition(":")[2]
-    return tokens == token_set(mark, tokens.refresh_token is not None, len(tokens.id_token) - len(f"id-{mark}-"))
+    filling = len(tokens.id_token or "") - len(f"id-{mark}-")
+    return tokens == token_set(mark, tokens.refresh_token is not None, filling)
 
 
 def file_store(folder: Path | None = None, warn: Warn = issue_warning) -> FallbackStore:

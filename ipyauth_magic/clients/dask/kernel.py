@@ -39,6 +39,9 @@ RETRY_INTERVAL = 5.0
 _LONGEST_PAUSE = 30.0
 """Seconds between two looks at the clock: a monotonic wait may stand still while the machine sleeps."""
 
+_UNKNOWN = 3600.0
+"""Seconds for which a worker uses a token whose end the provider does not tell, before it asks the kernel again."""
+
 _SAFE_PROTOCOLS = frozenset({"tls", "wss", "gateway", "inproc"})
 
 
@@ -262,7 +265,12 @@ class TokenPublisher(threading.Thread):
 
 
 def _seconds_left(tokens: TokenSet, share: int, most: float) -> float:
-    """Return the seconds until the last *share*-th of a token's time, or until its last *most* seconds."""
+    """Return the seconds until the last *share*-th of a token's time, or until its last *most* seconds.
+
+    A token whose end is not known has `_UNKNOWN` seconds, at any time.
+    """
+    if tokens.expires_at is None:
+        return _UNKNOWN
     leeway = min(timedelta(seconds=most), (tokens.expires_at - tokens.obtained_at) / share)
     return (tokens.expires_at - leeway - utc_now()).total_seconds()
 
