@@ -200,9 +200,10 @@ class Auth:
         self._authenticator.leave(lambda source: source.clear())
 
     def sign_out(self, open_browser: bool = True) -> None:
-        """Forget the tokens as `clear` does, have them revoked (RFC 7009), and end the provider's session.
+        """Forget the tokens as `clear` does, have them revoked (RFC 7009), and ask the provider to end its session.
 
-        The session stands in the user's browser, so its end is opened there; where none opens, the link is shown.
+        The session stands in the user's browser, so the provider is asked there (RP-Initiated Logout 1.0), and shows
+        there whether it has ended. If no browser opens, the link is shown.
 
         Raises:
             NotSignedIn: there are no tokens, here or in the store.

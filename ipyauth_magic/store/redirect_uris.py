@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from ..errors import SignInFailed
 from . import Store
@@ -59,10 +60,12 @@ class RedirectUris:
             SignInFailed: it does.
         """
         if (other := self._other(issuer, redirect_uri)) is not None:
+            # Without a port it is for providers that do not compare ports, so another one would not tell them apart.
+            part = "port" if urlsplit(redirect_uri).port else "path"
             raise SignInFailed(
                 f"The redirect URI `{redirect_uri}` was used to sign in at `{other}` less than an hour ago. `{issuer}` "
                 "does not name itself in its responses (RFC 9207), so the code of one provider could be sent to the "
-                "other. Register another redirect URI there (another port will do) and give it as redirect_uri, or "
+                f"other. Register another redirect URI there (another {part} will do) and give it as redirect_uri, or "
                 "wait an hour."
             )
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
 from ipyauth_magic.errors import ProviderRefused, SignInTimeout
 from ipyauth_magic.protocol.tokens import TokenSet
-from ipyauth_magic.provider import provider as http
+from ipyauth_magic.provider import discovery, http
+from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.attempts import Attempt
 from tests.support.ports import free_port, wait_until_free
@@ -30,20 +30,21 @@ def provider(request: pytest.FixtureRequest, redirect_uri: str) -> Iterator[Oidc
 @pytest.fixture(autouse=True)
 def new_session() -> None:
     """Begin without what was fetched from a provider before."""
-    http._providers.clear()
+    provider_module._providers.clear()
 
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return what is fetched from the provider from now on, as it grows."""
     urls: list[str] = []
-    fetch: Callable[[str], dict[str, Any]] = http.fetch_json
+    real = http.ask
 
-    def fetch_and_note(url: str) -> dict[str, Any]:
+    def ask_and_note(method: str, url: str) -> http.Answer:
         urls.append(url)
-        return fetch(url)
+        return real(method, url)
 
-    monkeypatch.setattr(http, "fetch_json", fetch_and_note)
+    for module in (discovery, http):  # of the document, and of the keys
+        monkeypatch.setattr(module, "ask", ask_and_note)
     return urls
 
 

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from ipyauth_magic.errors import (
     SignInTimeout,
 )
 from ipyauth_magic.flows.sign_in import Progress
+from ipyauth_magic.protocol.metadata import ProviderMetadata
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider import http, provider
 from ipyauth_magic.provider.provider import Provider
@@ -184,15 +186,13 @@ def test_a_domain_whose_document_names_another_endpoint_ends_the_wait(
     params: MakeParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link was opened at Auth0's own endpoint; what the document says must agree, and nobody waits for more."""
-    real = provider.fetch_json
+    real = provider.fetch_metadata
 
-    def other(url: str) -> dict[str, object]:
-        document = real(url)
-        if "authorization_endpoint" in document:
-            document["authorization_endpoint"] += "2"
-        return document
+    def other(issuer: str, address: str | None) -> ProviderMetadata:
+        metadata = real(issuer, address)
+        return replace(metadata, authorization_endpoint=metadata.authorization_endpoint + "2")
 
-    monkeypatch.setattr(provider, "fetch_json", other)
+    monkeypatch.setattr(provider, "fetch_metadata", other)
     attempt = Attempt(params(), 300)
     with pytest.raises(ProviderError, match="another authorization endpoint"):
         attempt.result()

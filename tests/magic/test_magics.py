@@ -301,9 +301,9 @@ def test_token_of_a_name(shell: InteractiveShell, cell: Cell, user_browser: Scri
 
 
 def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
-    """The variables too."""
+    """The variables too; the provider's session goes on, and that is told."""
     run(shell, cell())
-    run(shell, "%token --clear")
+    assert "The provider was not told" in run(shell, "%token --clear")[1]
     assert "token" not in shell.user_ns
     assert "auth" not in shell.user_ns
     assert "You are not signed in" in failure(shell, "%token")

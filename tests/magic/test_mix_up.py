@@ -113,8 +113,9 @@ def test_any_port_is_one_redirect_uri(honest: LocalIssuer, other: LocalIssuer, s
     """A provider that takes port 0 takes any port, so another port tells nothing apart there."""
     kept = RedirectUris()
     kept.take(honest.issuer, "http://127.0.0.1:0/callback/")
-    with pytest.raises(SignInFailed, match=OTHERS):
+    with pytest.raises(SignInFailed, match=OTHERS) as caught:
         sign_in(params_for(other, "http://127.0.0.1:0/callback/"), ScriptedBrowser())
+    assert "(another path will do)" in str(caught.value)
 
 
 @pytest.mark.parametrize("who_promises", ["honest", "other"])

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import requests
@@ -14,6 +13,7 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
+from ipyauth_magic.protocol.tokens import ClientSecret
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
 from tests.support.auths import is_good, source_of, tokens_of
@@ -220,9 +220,9 @@ def test_a_refresh_is_for_the_same_resource(
     sent: list[Mapping[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *more: Any) -> Answer:
+    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *client: ClientSecret | None) -> Answer:
         sent.append(form)
-        return successful(self, endpoint, form, *more)
+        return successful(self, endpoint, form, *client)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     params = ParamsAuth0(

@@ -18,6 +18,7 @@ from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.callback.form_page import FormPage
 from ipyauth_magic.callback.ports import PortInUse
 from ipyauth_magic.errors import IpyauthError, NotSignedIn, SignInCancelled, SignOutIncomplete, StoreBusy
+from ipyauth_magic.protocol.tokens import ClientSecret
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.key import store_key
@@ -104,10 +105,10 @@ def revocations(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     sent: list[dict[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: dict[str, str], *more: Any) -> Answer:
+    def noting(self: Provider, endpoint: str, form: dict[str, str], *client: ClientSecret | None) -> Answer:
         if endpoint == "revocation_endpoint":
             sent.append(dict(form))
-        return successful(self, endpoint, form, *more)
+        return successful(self, endpoint, form, *client)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     return sent
