@@ -44,7 +44,7 @@ REMEDIES = {
     "invalid_target": "Check `audience`: it must be the identifier of an API that the provider knows.",
     "unauthorized_client": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
     "unsupported_response_type": "Enable this grant for the application: at Auth0, Settings > Advanced > Grant Types.",
-    "invalid_request": "Check the parameters with `%token --config`.",
+    "invalid_request": "Check the parameters with `%token --config`, and that the application is native (or mobile).",
     "invalid_grant": "Sign in again.",
     "invalid_response_mode": "The provider answers in the query only. Use --flow code with response_mode=query.",
     "invalid_client": (

@@ -1,4 +1,4 @@
-"""python -m ipyauth_magic: signs in, gives the token to other programs, shows who is signed in, and signs out.
+"""python -m ipyauth_magic: signs in, gives the token to other programs, shows who is signed in, signs out, and checks.
 
 Only the token goes to standard output; all that a person reads goes to standard error.
 """
@@ -15,6 +15,7 @@ from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded
 from ..protocol.tokens import AuthorizationHeader
 from ..settings.line import BadOption, check_options
 from ..settings.options import COMMAND, COMMANDS
+from .check import check
 from .command import PROGRAM, Command, check_token_options
 from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, say
 
@@ -36,6 +37,8 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         check_options(options)
         check_token_options(options)
+        if options.command == "check":
+            return check(options)
         command = Command(options, arguments)
         return _COMMANDS[options.command](command)
     except KeyboardInterrupt:
@@ -54,12 +57,14 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         PROGRAM,
-        usage=f"{PROGRAM} login|token|status|logout [options] [KEY=VALUE ...]",
+        usage=f"{PROGRAM} login|token|status|logout|check [options] [KEY=VALUE ...]",
         description="Sign in at Auth0 or any OpenID provider, and use the access token in other programs.",
         epilog=f"{PROGRAM} token -f demo.env --format header | curl -H @- https://api.example.com/",
         allow_abbrev=False,
     )
-    made.add_argument("command", choices=[*_COMMANDS], metavar="login|token|status|logout", help="what to do")
+    made.add_argument(
+        "command", choices=[*_COMMANDS, "check"], metavar="login|token|status|logout|check", help="what to do"
+    )
     for option in COMMANDS:
         made.add_argument(*option.names, **option.for_argparse(COMMAND))
     return made

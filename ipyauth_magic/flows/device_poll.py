@@ -28,18 +28,18 @@ class DevicePoll:
         self._grant = grant
         self._provider = Provider.of(params.expected_issuer, params.discovery_url)
         self.scope = requested_scope(params, grant, None)
-        self._is_accepted = False
+        self.is_accepted = False
 
     @property
     def added_scopes(self) -> tuple[str, ...]:
-        """The scopes that the user did not write; none once the provider has accepted the request."""
-        return () if self._is_accepted else added_scopes(self._params, self.scope)
+        """The requested scopes that the user did not write."""
+        return added_scopes(self._params, self.scope)
 
     def start(self, sign_in: SignIn) -> None:
         """Ask for a code, and poll until the user has entered it."""
         self.scope = requested_scope(self._params, self._grant, self._provider.metadata())
         first = begin(self._params, self._grant, self._provider)
-        self._is_accepted = True
+        self.is_accepted = True
         polling: Polling | Granted = first
         asked = first.authorization
         code_ends_at = time.monotonic() + asked.expires_in

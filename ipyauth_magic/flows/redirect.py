@@ -58,7 +58,7 @@ class Redirect:
         self._take_redirect_uri = take_redirect_uri
         self._provider = Provider.of(params.expected_issuer, params.discovery_url)
         self._request: AuthorizationRequest | None = None
-        self._is_accepted = False
+        self.is_accepted = False
         self._endpoint = endpoint_known_at_once(params)
         self._listener: Listener = open_listener(routes)
         self.scope = requested_scope(params, grant, None)
@@ -98,13 +98,13 @@ class Redirect:
         """
         self._check(self._take_redirect_uri if "code" in response else self._check_redirect_uri)
         assert self._request is not None
-        self._is_accepted = "error" not in response
+        self.is_accepted = "error" not in response
         return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
 
     @property
     def added_scopes(self) -> tuple[str, ...]:
-        """The scopes that the user did not write; none once the provider has accepted the request."""
-        return () if self._is_accepted else added_scopes(self._params, self.scope)
+        """The requested scopes that the user did not write."""
+        return added_scopes(self._params, self.scope)
 
     def paste(self, text: str) -> str | None:
         """Take the response in *text*; return a sentence that says what is wrong with it, or None once it is taken."""

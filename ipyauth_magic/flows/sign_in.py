@@ -88,7 +88,11 @@ class ResponseSource(Protocol):
 
     @property
     def added_scopes(self) -> tuple[str, ...]:
-        """The scopes among them that the user did not write; none once the provider has accepted the request."""
+        """The scopes among them that the user did not write."""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the provider has accepted the request, so that only the token request can be refused."""
 
     @property
     def redirect_uri(self) -> str:
@@ -277,7 +281,8 @@ class SignIn:
         """End the wait for the response when its time is over. Each thread that waits calls this."""
         progress = self.progress
         if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
-            added = self.response_source.added_scopes if progress.url else ()  # without a link nothing was asked
+            source = self.response_source
+            added = source.added_scopes if progress.url and not source.is_accepted else ()  # no link: nothing was asked
             self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, advice_about(added)))
 
     def _browser_opened(self, why_not: str | None) -> None:
@@ -293,7 +298,8 @@ class SignIn:
         if not isinstance(error, IpyauthError):
             _logger.exception("A sign-in ended by a defect", exc_info=error)
         if isinstance(error, ProviderRefused):
-            error = error.with_advice(advice_about(self.response_source.added_scopes, error.error))
+            source = self.response_source
+            error = error.with_advice(advice_about(source.added_scopes, error.error, source.is_accepted))
         self._end(error)
 
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:

@@ -1,8 +1,8 @@
 """A user of a browser, as a program: opens a URL, signs in, allows or denies, waits for the outcome.
 
 `UserBrowser(folder).command` is a value for the environment variable BROWSER: `webbrowser.open` then starts this
-program. It knows the pages of the local issuer and of npm's oidc-provider. What it saw last is left in the folder
-when the browser is closed: `sign-in-1.txt` (outcome and URL on the first line, then the page's text) and
+program. It knows the pages of the local issuer, of npm's oidc-provider and of django-allauth. What it saw last is left
+in the folder when the browser is closed: `sign-in-1.txt` (outcome and URL on the first line, then the page's text) and
 `sign-in-1.png`, then `sign-in-2`, and so on.
 """
 
@@ -25,6 +25,9 @@ from .chromium import chromium, chromium_with_profile
 ROOT = Path(__file__).parents[2]
 OUTCOME = "main.done, main.failed, h1.done, h1.failed"
 """The callback's page, or that of the issuer for a device, when it has said its last word."""
+
+LAST_PAGES = ("Sign-in Success", "Device Authorized")
+"""Headings of the last page for a device: oidc-provider's, and django-allauth's."""
 
 STAY_OPEN = "window.close = () => { document.documentElement.dataset.closed = 'asked'; };"
 """A page that closes itself cannot be looked at: keep it, and note that it asked."""
@@ -120,8 +123,8 @@ class Person:
 
     def outcome(self) -> str:
         """Return the callback's last word, or nothing as long as there is none."""
-        if self.page.get_by_role("heading", name="Sign-in Success").count():
-            return "done"  # oidc-provider's own last page, for a device
+        if any(self.page.get_by_role("heading", name=name).count() for name in LAST_PAGES):
+            return "done"
         last = self.page.locator(OUTCOME)
         return (last.get_attribute("class") or "") if last.count() else ""
 
@@ -131,7 +134,7 @@ class Person:
         if login.count():
             login.fill(self.name.lower())
             self.page.locator("input[name=password]").fill("any")
-            self._press("Sign-in")
+            _ = self._press("Sign-in") or self._press("Sign In")
         elif not any(map(self._press, (self.name, "Confirm", self.decision))):
             if self.decision == "Deny":
                 self._press("[ Cancel ]", role="link")
