@@ -219,9 +219,9 @@ def test_a_refresh_is_for_the_same_resource(
     sent: list[Mapping[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *more: Any) -> Answer:
+    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *client: ClientSecret | None) -> Answer:
         sent.append(form)
-        return successful(self, endpoint, form, *more)
+        return successful(self, endpoint, form, *client)
 
     monkeypatch.setattr(Provider, "_successful", noting)
     params = ParamsAuth0(
