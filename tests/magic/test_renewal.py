@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -219,7 +220,7 @@ def test_a_refresh_is_for_the_same_resource(
     sent: list[Mapping[str, str]] = []
     successful = Provider._successful
 
-    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *client: ClientSecret | None) -> Answer:
+    def noting(self: Provider, endpoint: str, form: Mapping[str, str], *client: Any) -> Answer:
         sent.append(form)
         return successful(self, endpoint, form, *client)
 
