@@ -19,12 +19,16 @@ class EmptyMagics(Magics):
     response_mode = Unicode("", help="`fragment`, `form_post` or, for `code`, `query`").tag(config=True)
     domain = Unicode("", help="Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`").tag(config=True)
     issuer = Unicode("", help="in place of `domain`, the issuer URL of any OpenID provider").tag(config=True)
+    discovery_url = Unicode(
+        "", help="address of the provider's discovery document, where it is not below the issuer"
+    ).tag(config=True)
     client_id = Unicode("", help="the application's Client ID").tag(config=True)
     redirect_uri = Unicode("", help="one redirect URI, or several separated by spaces, tried in order").tag(config=True)
     audience = Unicode("", help="the API's identifier").tag(config=True)
     scope = Unicode("", help="scopes to ask for, separated by spaces; `openid` and `profile` are added").tag(
         config=True
     )
+    default_scope = Unicode("", help="scopes that are added to `scope`; empty: plain OAuth 2.0").tag(config=True)
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
 
@@ -44,7 +48,11 @@ class EmptyMagics(Magics):
         help="keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not "
         "encrypted), none",
     )
-    @argument("--renewable", action="store_true", help="ask for a refresh token (on for code and device)")
+    @argument(
+        "--renewable",
+        action="store_true",
+        help="ask for a refresh token in any case (default: where the provider knows offline_access)",
+    )
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
     @argument("-q", "--quiet", action="store_true", help="show no card")
