@@ -6,18 +6,21 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 
+from ipyauth_magic.clients.dask import kernel as kernel_module
 from ipyauth_magic.clients.dask import worker as worker_module
 from ipyauth_magic.clients.dask.message import Message, new_secret, seal_secret
 from ipyauth_magic.clients.dask.worker import TokenCache, TokenRequester, WorkerAuth, WorkerAuthorization
 from ipyauth_magic.errors import InsecureApi, IpyauthError, NoTokenHere, NotSignedIn
 from ipyauth_magic.protocol.tokens import AccessToken
 from tests.magic.test_dask import DEADLINE, until
+from tests.support.stored import token_set
 
 
 @pytest.fixture
@@ -186,3 +189,10 @@ def test_header_is_pickled_without_the_token() -> None:
     header = WorkerAuthorization.bearer("secret")
     assert "secret" not in repr(header)
     assert b"secret" not in pickle.dumps(header)
+
+
+@pytest.mark.parametrize(("share", "most"), [(10, 30), (20, 15)])
+def test_a_token_whose_end_is_not_known_is_sent_for_an_hour(share: int, most: float) -> None:
+    """Whatever share of its time is asked for."""
+    tokens = replace(token_set(), expires_at=None)
+    assert kernel_module._seconds_left(tokens, share, most) == 3600

@@ -14,7 +14,6 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
-from ipyauth_magic.clients.dask import kernel
 from ipyauth_magic.errors import InvalidResponse, ProviderError, ProviderRefused, SignInNeeded
 from ipyauth_magic.flows import clock, device
 from ipyauth_magic.flows.authorization import authorization_request, awaited
@@ -182,14 +181,6 @@ def test_a_token_without_an_end_is_good_until_an_api_refuses_it(
     with pytest.raises(SignInNeeded):
         auth()
     assert not source_of(Auth(plain(), renewable=False, store="file")).adopt()
-
-
-def test_a_worker_of_a_cluster_asks_again_within_an_hour(
-    plain: MakePlain, own_issuer: LocalIssuer, user_browser: ScriptedBrowser
-) -> None:
-    """A token whose end is not known may be sent for so long, whatever share of its time is asked for."""
-    tokens = tokens_of(signed_in(own_issuer, Auth(plain(), renewable=False)))
-    assert [kernel._seconds_left(tokens, share, most) for share, most in ((10, 30), (20, 15))] == [3600, 3600]
 
 
 def test_a_renewal_needs_no_id_token(plain: MakePlain, own_issuer: LocalIssuer, user_browser: ScriptedBrowser) -> None:
