@@ -82,7 +82,7 @@ def formulas(page: Page) -> list[str]:
 def test_a_providers_text_is_not_typeset(
     notebook: Notebook, lab: JupyterLab, browser: Browser, artefacts: Path
 ) -> None:
-    """In cards, tables, the countdown, the widget and errors, as they come, and in a notebook that nobody trusts."""
+    """In cards, tables, the countdown, the widget and errors, as they come, and in an untrusted notebook."""
     assert notebook.run(SIGNED_IN).wait().text() == ""
     for source, word in CELLS.items():
         cell = notebook.run(source).wait().wait_for_text(word)

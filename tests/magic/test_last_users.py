@@ -23,7 +23,7 @@ BEFORE = ("Last time", "another account: alice, auth0|alice")
 
 @pytest.fixture(autouse=True)
 def own_session(user_browser: ScriptedBrowser) -> None:
-    """A process in which nobody has signed in."""
+    """A process without a sign-in."""
     SESSION.forget_tokens()
 
 

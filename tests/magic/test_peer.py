@@ -87,7 +87,7 @@ def test_an_answer_has_the_socket() -> None:
     ],
 )
 def test_a_forgotten_owner_is_not_root(entry: Entry, version: tuple[int, ...], uid: int | None) -> None:
-    """Linux shows uid 0 for a socket that its program has closed, whoever it was."""
+    """Linux shows uid 0 for a socket that its program has closed, of any user."""
     assert entry.owner(version) == uid
 
 
