@@ -8,6 +8,7 @@ from importlib.metadata import distribution
 import pytest
 import requests
 
+from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.clients.mlflow_auth import MlflowAuth
@@ -62,19 +63,27 @@ def test_a_server_gets_the_latest_sign_in(make_auth: Callable[..., Auth], server
 
 
 def test_a_later_sign_in_for_another_api_is_not_sent_there(make_auth: Callable[..., Auth], server: Web) -> None:
-    """A later one for the same API is; after a sign-out there is no other to take its place."""
+    """After a sign-out there is no other to take its place."""
     plugin, auth = MlflowAuth(), make_auth().sign_in()
     sent_to(server, plugin)
     another = for_another_api(auth).sign_in()
     assert sent_to(server, plugin) == auth.access_token
-    again = make_auth(store="none").sign_in(force=True)
-    assert sent_to(server, plugin) == again.access_token != auth.access_token
-    for each in (auth, again):
-        each.clear()
+    auth.clear()
     with pytest.raises(NotSignedIn):
         sent_to(server, plugin)
     with serving() as second:
         assert sent_to(second, plugin) == another.access_token
+
+
+def test_a_later_sign_in_for_the_same_api_is_sent_there(
+    own_issuer: LocalIssuer, make_auth: Callable[..., Auth], server: Web
+) -> None:
+    """It takes the place of the earlier one."""
+    plugin, auth = MlflowAuth(), make_auth().sign_in()
+    sent_to(server, plugin)
+    own_issuer.switches.access_token_lifetime += 1  # two tokens of one second are equal
+    again = make_auth(store="none").sign_in()
+    assert sent_to(server, plugin) == again.access_token != auth.access_token
 
 
 def test_a_token_that_was_refused_decides_nothing(make_auth: Callable[..., Auth], server: Web) -> None:
