@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from typing import Any
 
 import keyring
 import keyring.backends.fail
+import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from nbformat.v4 import new_code_cell, new_notebook
 from packaging.version import Version
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
-from ipyauth_magic.auth import authenticator_of
 from tests.support.documents import YOUR_LIBRARY, blocks
 from tests.support.library_api import Gate, serve
 from tests.support.ports import free_port
@@ -36,6 +38,9 @@ LIFETIME = 20
 
 LIGHT = ("requests", "httpx", "httpx2", "aiohttp", "websockets", "pandas")
 """Sections whose libraries are in the environment of `make test`."""
+
+PYTHON = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+"""The metadata of a notebook."""
 
 MOST_LINES = 5
 """Of a recipe, without its imports and the call itself."""
@@ -72,7 +77,7 @@ def recipes() -> Iterator[Recipe]:
     headings = [(text.count("\n", 0, found.start()) + 1, found[1]) for found in re.finditer(r"^## (.+)$", text, re.M)]
     seen: list[str] = []
     for block in blocks(YOUR_LIBRARY):
-        if block.kind == "cell":
+        if block.kind == "cell" and not block.marked:
             section = [name for line, name in headings if line < block.line][-1]
             seen.append(section)
             once, _, call = block.text.rstrip().rpartition("\n\n")
@@ -83,13 +88,30 @@ RECIPES = list(recipes())
 ROWS = {
     section: (package, version)
     for section, package, version in re.findall(
-        r"^\| \[([^\]]+)\]\(#[^)]+\) \| `([\w-]+)` ([\d.]+) \|", YOUR_LIBRARY.read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| \[([^\]]+)\]\(#[^)]+\) \| `([\w-]+)` \| ([\d.]+) \|", YOUR_LIBRARY.read_text(encoding="utf-8"), re.MULTILINE
     )
 }
 """The package and its version that each row of the page's table names, by its section."""
 
 # What the libraries warn of is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
+
+
+REPORT = """
+%load_ext ipyauth_magic
+%auth0 -f demo.env --flow code --store file --no-browser
+import requests
+requests.get("https://api.example.com/api/fruit", auth=auth).raise_for_status()
+"""
+"""The cells of a notebook that is run in a kernel of its own."""
+
+CLOSE = """
+for name, made in list(globals().items()):
+    if name in ("api", "client", "core", "channel", "connection", "http_client", "session"):
+        ended = made.aclose() if hasattr(made, "aclose") else getattr(made, "close", print)()
+        _ = await ended if hasattr(ended, "__await__") else None
+"""
+"""What a user leaves open until the kernel ends."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +133,17 @@ class Reader:
 
     def run(self, cell: str) -> Outcome:
         """Run *cell*, with the addresses that there are in place of the page's."""
-        for name, address in self.addresses.items():
-            cell = cell.replace(name, address)
+        cell = self.with_addresses(cell)
         before, refused = len(self.gate.tokens), self.gate.refused
         result = self.shell.run_cell(cell)
         error = result.error_before_exec or result.error_in_exec
         return Outcome(error, tuple(self.gate.tokens[before:]), self.gate.refused - refused)
+
+    def with_addresses(self, text: str) -> str:
+        """Return *text* with the addresses that there are."""
+        for name, address in self.addresses.items():
+            text = text.replace(name, address)
+        return text
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +174,11 @@ def auth(on_own_machine: pytest.MonkeyPatch) -> Iterator[Auth]:
             "scope": "read:usual-fruit",
         }
         Path("demo.env").write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-        browser = ScriptedBrowser()
-        auth = Auth(ParamsAuth0(dotenv_file="demo.env"), flow="code", store="file")
-        sign_in = authenticator_of(auth).offer()
-        browser.open(sign_in.wait_for_url(10))
-        auth.sign_in(timeout=30)
-        yield auth
+        browser, program = ScriptedBrowser(), webbrowser.GenericBrowser("scripted")
+        on_own_machine.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
+        on_own_machine.setattr(webbrowser, "get", lambda using=None: program)
+        yield Auth(ParamsAuth0(dotenv_file="demo.env"), flow="code", store="file").sign_in(timeout=60)
+        browser.join()
 
 
 @pytest.fixture(scope="module")
@@ -161,27 +187,39 @@ def reader(on_own_machine: pytest.MonkeyPatch, auth: Auth, request: pytest.Fixtu
     gate = Gate()
     with ExitStack() as running:
         chosen = {recipe.section for recipe in chosen_recipes(request)}
-        addresses = serve(running, gate, chosen, on_own_machine.setenv)
+        addresses = serve(running, gate, chosen)
         shell = running.enter_context(loaded_shell())
         shell.user_ns["auth"] = auth
-        yield Reader(shell, gate, addresses)
+        reader = Reader(shell, gate, addresses)
+        cells = map(new_code_cell, reader.with_addresses(REPORT).strip().splitlines())
+        nbformat.write(new_notebook(cells=list(cells), metadata=PYTHON), "report.ipynb")
+        yield reader
 
 
 def chosen_recipes(request: pytest.FixtureRequest) -> list[Recipe]:
     """Return the recipes that this run of pytest is to test."""
-    called = [item for item in request.session.items if item.path == Path(__file__) and hasattr(item, "callspec")]
-    return [item.callspec.params["recipe"] for item in called if "recipe" in item.callspec.params]
+    return [
+        item.callspec.params["recipe"]
+        for item in request.session.items
+        if item.path == Path(__file__) and item.originalname == test_a_call_after_the_end_of_the_token.__name__
+    ]
 
 
 @pytest.fixture(scope="module")
 def outcomes(reader: Reader, request: pytest.FixtureRequest) -> dict[Recipe, tuple[Outcome, Outcome]]:
     """Return what two calls of each recipe came to. Between them every token ends: one wait serves all recipes."""
-    first = {}
+    first, variables = {}, {}
     for recipe in chosen_recipes(request):
         once = reader.run(recipe.once) if recipe.once else Outcome(None, (), 0)
         first[recipe] = reader.run(recipe.call) if once.error is None else once
+        variables[recipe] = {name: value for name, value in reader.shell.user_ns.items() if name[0] != "_"}
     time.sleep(max(0.0, max(map(expiry, reader.gate.tokens), default=0.0) - time.time()))
-    return {recipe: (outcome, reader.run(recipe.call)) for recipe, outcome in first.items()}
+    second = {}
+    for recipe in first:
+        reader.shell.user_ns.update(variables[recipe])  # several recipes call theirs `client`
+        second[recipe] = reader.run(recipe.call)
+        reader.shell.run_cell(CLOSE)
+    return {recipe: (first[recipe], second[recipe]) for recipe in first}
 
 
 def as_parameter(recipe: Recipe) -> Any:
@@ -191,7 +229,7 @@ def as_parameter(recipe: Recipe) -> Any:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("recipe", map(as_parameter, RECIPES))
+@pytest.mark.parametrize("recipe", [as_parameter(recipe) for recipe in RECIPES])
 def test_a_call_after_the_end_of_the_token(recipe: Recipe, outcomes: dict[Recipe, tuple[Outcome, Outcome]]) -> None:
     """Each call succeeds at once, the second with another token; the page names no later version than this one."""
     first, second = outcomes[recipe]

@@ -80,9 +80,10 @@ def token_auth(provider: ReadyProvider, without_tls: bool = False) -> TokenAuth:
             libraries.append(import_module(name))
     if not libraries:
         raise ImportError("httpx or httpx2")
+    # One class where the names are of one module, as httpx2.alias_httpx() has it.
+    classes = dict.fromkeys(each.Auth for each in libraries)
     bodies = tuple(each.ByteStream for each in libraries)
-    auth_class = type("TokenAuth", (TokenAuth, *(each.Auth for each in libraries)), {"_kept_bodies": bodies})
-    made: TokenAuth = auth_class(provider, without_tls)
+    made: TokenAuth = type("TokenAuth", (TokenAuth, *classes), {"_kept_bodies": bodies})(provider, without_tls)
     return made
 
 

@@ -207,6 +207,15 @@ def test_unloading_ends_one_that_goes_on_in_the_background(
     assert wait_until_free(int(own_issuer.callback_urls[0].split(":")[2].split("/")[0]))
 
 
+def test_httpx2_under_the_name_of_httpx(
+    monkeypatch: pytest.MonkeyPatch, make_auth: Callable[..., Auth], api: Web
+) -> None:
+    """As `httpx2.alias_httpx()` has it, for a library that knows the old name only."""
+    auth = make_auth().sign_in()
+    monkeypatch.setitem(sys.modules, "httpx", httpx2)
+    assert httpx2.get(f"{api.url}/", auth=auth.httpx(), trust_env=False).status_code == 200
+
+
 def test_without_both_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, params: Callable[..., ParamsAuth0], user_browser: ScriptedBrowser
 ) -> None:

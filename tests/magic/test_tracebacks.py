@@ -234,6 +234,8 @@ def interrupted_writes(signed_in: Auth, monkeypatch: pytest.MonkeyPatch) -> None
 
     import httpcore._backends.anyio
     import httpcore._backends.sync
+    import httpcore2._backends.anyio
+    import httpcore2._backends.sync
 
     def interrupt(self: object, *sent: object, **options: object) -> None:
         raise KeyboardInterrupt
