@@ -29,17 +29,23 @@ class Gate:
     Attributes:
         tokens: the tokens that were let in, in their order.
         refused: the number of requests that were not.
+        revokes_next: the next token that comes is good no more, as if the user's rights had changed.
     """
 
     tokens: list[str] = field(default_factory=list, repr=False)
     refused: int = 0
+    revokes_next: bool = False
+    _revoked: set[str] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def admits(self, authorization: str) -> bool:
         """Tell whether a request with this `Authorization` header may come in."""
         token = authorization.removeprefix("Bearer ")
-        is_good = token.count(".") == 2 and expiry(token) > time.time()
         with self._lock:
+            if self.revokes_next:
+                self._revoked.add(token)
+                self.revokes_next = False
+            is_good = token.count(".") == 2 and expiry(token) > time.time() and token not in self._revoked
             if is_good:
                 self.tokens.append(token)
             else:
@@ -189,7 +195,9 @@ def mcp_server(gate: Gate) -> Iterator[str]:
         async def verify_token(self, token: str) -> Any:
             return AccessToken(token=token, client_id="demo", scopes=[]) if gate.admits(token) else None
 
-    settings = AuthSettings(issuer_url="http://localhost/", resource_server_url="http://localhost/mcp")
+    settings = AuthSettings(
+        issuer_url="http://localhost/", resource_server_url="http://localhost/mcp", validate_token_resource=False
+    )
     server = MCPServer("fruits", token_verifier=Verifier(), auth=settings)
 
     @server.tool()
