@@ -163,7 +163,14 @@ def on_own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.
     folder = tmp_path_factory.mktemp("reader")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keyring, "get_keyring", keyring.backends.fail.Keyring)
-        for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "HTTPS_PROXY", "HTTP_PROXY"):
+        for name in (
+            "AUTH0_DOMAIN",
+            "AUTH0_CLIENT_ID",
+            "AUTH0_AUDIENCE",
+            "AUTH0_CALLBACK_URL",
+            "HTTPS_PROXY",
+            "HTTP_PROXY",
+        ):
             patch.delenv(name, raising=False)
         for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "IPYTHONDIR"):
             patch.setenv(name, str(folder / name.lower()))

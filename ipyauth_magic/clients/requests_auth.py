@@ -41,7 +41,9 @@ class RequestsAuth:
         """
         url, headers = getattr(request, "url", None), getattr(request, "headers", None)
         if url is None or headers is None:
-            raise TypeError("This is not a request of requests, httpx or httpx2. Without an argument you get the token.")
+            raise TypeError(
+                "This is not a request of requests, httpx or httpx2. Without an argument you get the token."
+            )
         headers["Authorization"] = next(self._bearer.flow(str(url)))
         if (hooks := getattr(request, "hooks", None)) is not None:
             hooks["response"].append(self._send_again)

@@ -111,7 +111,10 @@ def test_a_renewal_does_not_stop_the_event_loop(
 
 
 WITH_AUTH_ITSELF: dict[str, Callable[[Any, str], Any]] = {
-    **{f"{each.__name__}.get": lambda auth, url, each=each: each.get(url, auth=auth, trust_env=False) for each in LIBRARIES},
+    **{
+        f"{each.__name__}.get": lambda auth, url, each=each: each.get(url, auth=auth, trust_env=False)
+        for each in LIBRARIES
+    },
     **{
         f"{each.__name__}.AsyncClient": lambda auth, url, each=each: asyncio.run(asked(each, auth, url))
         for each in LIBRARIES
@@ -130,7 +133,7 @@ async def asked(library: Any, auth: Any, url: str) -> Any:
 @pytest.mark.parametrize("way", WITH_AUTH_ITSELF)
 @pytest.mark.parametrize("adapter", ["auth", "auth.httpx()"])
 def test_each_auth_object_works_everywhere(make_auth: Callable[..., Auth], api: Web, way: str, adapter: str) -> None:
-    """`auth` in httpx, and `auth.httpx()` in requests, are mistakes that cost nothing; the rule for plain http holds."""
+    """`auth` in httpx, and `auth.httpx()` in requests, are mistakes that cost nothing. No plain http."""
     auth = make_auth().sign_in()
     given = auth if adapter == "auth" else auth.httpx()
     response = WITH_AUTH_ITSELF[way](given, f"{api.url}/")

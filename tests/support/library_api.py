@@ -1,4 +1,4 @@
-"""A server for each protocol of docs/guide/your-library.md, all of them with leeway 0: a token that has ended is refused."""
+"""A server for each protocol of docs/guide/your-library.md, with leeway 0: a token that has ended is refused."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def http_api(gate: Gate, bodies: dict[str, object]) -> Iterator[str]:
         yield f"http://localhost:{sockets[0].getsockname()[1]}"
 
 
-FRUIT = {
+FRUIT: dict[str, object] = {
     "/api/fruit": {"fruits": {"usual": ["apple"]}},
     "/fruits.csv": b"fruit\nkiwi\n",
     "/graphql": {"data": {"fruits": ["kiwi"]}},
@@ -200,11 +200,10 @@ def mcp_server(gate: Gate) -> Iterator[str]:
     )
     server = MCPServer("fruits", token_verifier=Verifier(), auth=settings)
 
-    @server.tool()
     def fruits() -> str:
-        """Return a fruit."""
         return "kiwi"
 
+    server.add_tool(fruits)
     [listening] = listen(["127.0.0.1"], 0)
     web = uvicorn.Server(uvicorn.Config(server.streamable_http_app(), log_level="error"))
     thread = threading.Thread(target=web.run, args=([listening],))
