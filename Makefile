@@ -62,7 +62,7 @@ test-ipython: $(IPYTHONS:%=test-ipython-%)
 
 # What knows no IPython is the same on each.
 NO_IPYTHON := arrivals check code command_line dask dask_day dask_message dask_worker device dotenv_file environment httpx id_token \
-	listener messages params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
+	listener messages mlflow_auth params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
 	store_keyring store_lock store_record tls token_response userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready
