@@ -2,7 +2,8 @@
 #   make demo           the examples in JupyterLab with a local issuer; without a display it plays the user itself
 #   make lab            the same, always interactive
 #   make test           all tests, two files at a time (a real Chromium and an independent provider among them)
-#   make test-long      the tests marked long, in full, and those of the tests' own harness
+#   make test-long      the tests marked long, in full, those of the tests' own harness, and test-libraries
+#   make test-libraries the recipes of docs/guide/your-library.md, each with its library, in a large environment
 #   make test-ipython   the magics on older IPythons
 #   make check          format, lint, types, layers, docs, examples
 #   make docs           the documentation as a site, in build/site
@@ -35,7 +36,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo lab test test-long test-ipython check docs pages format bench bench-api picture dist lock audit clean help
+.PHONY: demo lab test test-long test-libraries test-ipython check docs pages format bench bench-api picture dist lock audit clean help
 .PRECIOUS: .venv-ipython-%/ready
 
 demo: .venv/ready
@@ -51,14 +52,17 @@ picture: .venv/ready
 test: .venv/ready
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(if $(filter check,$(MAKECMDGOALS)),$(CHECKED:%=--ignore=tests/test_%.py))
 
-test-long: .venv/ready
+test-long: .venv/ready test-libraries
 	$(BIN)/python -m pytest -m 'long or harness' --long
+
+test-libraries: .venv-libraries/ready
+	.venv-libraries/bin/python -m pytest --libraries tests/test_your_library.py
 
 test-ipython: $(IPYTHONS:%=test-ipython-%)
 
 # What knows no IPython is the same on each.
 NO_IPYTHON := arrivals check code command_line dask dask_day dask_message dask_worker device dotenv_file environment httpx id_token \
-	listener messages params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
+	listener messages mlflow_auth params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
 	store_keyring store_lock store_record tls token_response userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready
@@ -110,7 +114,7 @@ audit: .venv/audit-ready
 	$(BIN)/python -m tests.support.audit
 
 clean:
-	rm -rf .venv .venv-ipython-* build dist *.egg-info demo-output test-output
+	rm -rf .venv .venv-ipython-* .venv-libraries build dist *.egg-info demo-output test-output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/support/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -141,6 +145,12 @@ clean:
 .venv-ipython-%/ready: $(SOURCES)
 	$(call make_venv,.venv-ipython-$*)
 	.venv-ipython-$*/bin/python $(PIP_INSTALL) --editable '.[test-ipython]' 'ipython==$*.*'
+	touch $@
+
+# The libraries bring hundreds of packages, which none of the other tests should see.
+.venv-libraries/ready: $(SOURCES)
+	$(call make_venv,.venv-libraries)
+	.venv-libraries/bin/python $(PIP_INSTALL) --editable '.[libraries]'
 	touch $@
 
 # Makes the virtual environment $(1) with $(PYTHON), or with a newer one where that is older than 3.11. Debian keeps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
@@ -21,11 +21,11 @@ from .store import Store
 from .store.opening import open_store
 
 if TYPE_CHECKING:
-    import httpx
-    import requests
     from distributed import Client
 
-    from .clients import TokenSession, WorkerAuth
+    from .clients import TokenAuth, TokenSession, WorkerAuth
+
+Request = TypeVar("Request")
 
 
 class Auth:
@@ -221,13 +221,14 @@ class Auth:
     def __call__(self) -> AccessToken: ...
 
     @overload
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest: ...
+    def __call__(self, request: Request) -> Request: ...
 
-    def __call__(self, request: requests.PreparedRequest | None = None) -> AccessToken | requests.PreparedRequest:
-        """Return the access token of this moment; with a *request* of `requests`, put it on that (RFC 6750, 2.1).
+    def __call__(self, request: Request | None = None) -> AccessToken | Request:
+        """Return the access token of this moment; with a *request*, put it on that and return it (RFC 6750, 2.1).
 
         So an `Auth` is a token provider, and an auth object of `requests`. There a 401 that says `invalid_token` is
-        answered with another token, once (3.1).
+        answered with another token, once (3.1). It takes a request of httpx and httpx2 too. With these, `httpx()` is
+        better: it gives the second try, and does not block an event loop.
 
         Raises:
             NotSignedIn: before any sign-in.
@@ -256,16 +257,17 @@ class Auth:
         """
         return clients.session(self._authenticator.source, base_url, without_tls)
 
-    def httpx(self, *, without_tls: bool = False) -> httpx.Auth:
-        """Return an auth object for httpx, as `httpx.Client(auth=auth.httpx())`, for its asynchronous client too.
+    def httpx(self, *, without_tls: bool = False) -> TokenAuth:
+        """Return an auth object for httpx and httpx2, as `httpx.Client(auth=auth.httpx())`.
 
-        A request with it over plain http to another machine raises `InsecureApi`.
+        It serves their asynchronous clients too, and does not block an event loop. A request with it over plain http to
+        another machine raises `InsecureApi`.
 
         Args:
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
-            ImportError: httpx is not installed; the extra is named.
+            ImportError: neither is installed; the extra is named.
         """
         return clients.for_httpx(self._authenticator.source, without_tls)
 

@@ -12,8 +12,9 @@ ARTEFACTS = Path(__file__).parents[1] / "test-output"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--long`: tests that repeat themselves do it in full."""
+    """Add `--long`: tests that repeat themselves do it in full. Add `--libraries`, for an environment that has them."""
     parser.addoption("--long", action="store_true", help="run the tests marked long in full")
+    parser.addoption("--libraries", action="store_true", help="run the tests marked libraries too")
 
 
 def pytest_configure() -> None:
@@ -26,16 +27,20 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests of the harness to `make test-long`, unless they are named. Refuse two tests of one name."""
+    """Leave the tests of the harness to `make test-long`, unless they are named, and of the libraries to their own.
+
+    Refuse two tests of one name.
+    """
     twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
     if twice:  # a worker of pytest-xdist would run one of them, and say nothing of the others
         raise pytest.UsageError(f"several tests have the same name: {', '.join(twice)}")
-    if config.getoption("--long") or any("harness" in argument for argument in config.args):
-        return
-    harness = [item for item in items if item.get_closest_marker("harness")]
-    if harness:
-        items[:] = [item for item in items if item not in harness]
-        config.hook.pytest_deselected(items=harness)
+    left_out = set() if config.getoption("--libraries") else {"libraries"}
+    if not config.getoption("--long") and not any("harness" in argument for argument in config.args):
+        left_out.add("harness")
+    later = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
+    if later:
+        items[:] = [item for item in items if item not in later]
+        config.hook.pytest_deselected(items=later)
 
 
 @pytest.fixture(scope="session")

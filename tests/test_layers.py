@@ -57,8 +57,8 @@ LIBRARIES = {
     "callback": "bottle cryptography jupyter_core jupyter_server requests tornado waitress",
     "flows": "",
     "display": "IPython anywidget segno traitlets",
-    "clients": "anyio distributed httpx joserfc requests",
-    "auth": "distributed httpx requests",
+    "clients": "anyio distributed joserfc requests",
+    "auth": "distributed",
     "ipython": "IPython traitlets",
     "cli": "",
 }

@@ -1,4 +1,4 @@
-"""Objects that put the token on requests: for requests, httpx, and the workers of a Dask cluster.
+"""Objects that put the token on requests: for requests, httpx, httpx2, MLflow, and the workers of a Dask cluster.
 
 Each is imported when it is asked for, and names the extra to install where its library is absent.
 """
@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import httpx
     from distributed import Client
 
     from ..flows.token_source import TokenSource
     from .dask.worker import WorkerAuth as WorkerAuth
+    from .httpx_auth import TokenAuth as TokenAuth
     from .requests_auth import RequestsAuth
     from .requests_session import TokenSession as TokenSession
 
@@ -35,17 +35,20 @@ def session(source: TokenSource, base_url: str | None, without_tls: bool) -> Tok
     return TokenSession(source, base_url, without_tls)
 
 
-def for_httpx(source: TokenSource, without_tls: bool) -> httpx.Auth:
-    """Return an auth object of httpx.
+def for_httpx(source: TokenSource, without_tls: bool) -> TokenAuth:
+    """Return an auth object for httpx and httpx2.
 
     Raises:
-        ImportError: httpx is not installed; the extra is named.
+        ImportError: neither is installed; the extra is named.
     """
     try:
-        from .httpx_auth import TokenAuth
+        from .httpx_auth import token_auth
+
+        return token_auth(source, without_tls)
     except ImportError as error:
-        raise ImportError("httpx is not installed here: run `pip install 'ipyauth-magic[httpx]'`.") from error
-    return TokenAuth(source, without_tls)
+        raise ImportError(
+            "Neither httpx nor httpx2 is installed here: run `pip install 'ipyauth-magic[httpx]'`."
+        ) from error
 
 
 def for_dask(

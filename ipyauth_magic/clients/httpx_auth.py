@@ -1,16 +1,17 @@
-"""An auth object for httpx that sends a token and renews it, without blocking an event loop."""
+"""An auth object for httpx and httpx2 that sends a token and renews it, without blocking an event loop."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
-from typing import Protocol
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
 
 import anyio.to_thread
-import httpx
 
-from ..display.traceback_masking import guard_tracebacks
 from ..protocol.tokens import AccessToken, AuthorizationHeader
-from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow, check_transport
+from .requests_auth import RequestsAuth
+from .retry import Answer, HasAccessToken, TokenProvider
 
 
 class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
@@ -25,37 +26,33 @@ class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
         """The tokens as they are, good or not."""
 
 
-class TokenAuth(httpx.Auth):
+class TokenAuth(RequestsAuth):
     """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
 
-    httpx itself takes the header off a redirect to another origin. The user is never asked: where only the user can
-    help, the request raises `SignInNeeded`. A request over a network without TLS raises `InsecureApi`, unless
-    *without_tls* allows it.
+    It serves httpx and httpx2, with their asynchronous clients too, and `requests`. Each of them takes the header off a
+    redirect to another origin. The user is never asked: where only the user can help, the request raises
+    `SignInNeeded`. A request over a network without TLS raises `InsecureApi`, unless *without_tls* allows it.
     """
 
+    _kept_bodies: ClassVar[tuple[type, ...]] = ()
+    """Classes of bodies that can be sent once more."""
+
     def __init__(self, provider: ReadyProvider, without_tls: bool = False) -> None:
-        self._provider = provider
-        self._without_tls = without_tls
+        super().__init__(provider, without_tls=without_tls)
+        self._ready = provider
 
-    def auth_flow(
-        self, request: httpx.Request, token: AccessToken | None = None
-    ) -> Generator[httpx.Request, httpx.Response]:
+    def auth_flow(self, request: Any, token: AccessToken | None = None) -> Generator[Any, Any]:
         """Send *request* with *token*, by default the provider's, and perhaps once more."""
-        guard_tracebacks()
-        check_transport(str(request.url), self._without_tls)
-        flow = bearer_flow(self._provider, token)
-        response = yield _with_token(request, next(flow))
-        if _may_be_repeated(request, response):
+        flow = self._bearer.flow(str(request.url), token)
+        response = yield _with_header(request, next(flow))
+        if self._may_be_repeated(request, response):
             answer = Answer(response.status_code, response.headers.get("WWW-Authenticate", ""))
-            try:
-                another = flow.send(answer)
-            except StopIteration:
-                return
-            yield _with_token(request, another)
+            with suppress(StopIteration):
+                yield _with_header(request, flow.send(answer))
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Send *request* with the token, and perhaps once more; each step that may wait runs in a thread."""
-        token = self._provider.current.access_token if self._provider.is_good else None
+        token = self._ready.current.access_token if self._ready.is_good else None
         flow = self.auth_flow(request, token)
         response = yield next(flow) if token is not None else await anyio.to_thread.run_sync(next, flow)
         if response.status_code == 401:
@@ -63,8 +60,34 @@ class TokenAuth(httpx.Auth):
             if again is not None:
                 yield again
 
+    def _may_be_repeated(self, request: Any, response: Any) -> bool:
+        """Tell whether the request carried the token to the end, and whether its body is still there."""
+        carried = response.request.headers.get("Authorization") == request.headers["Authorization"]
+        return carried and isinstance(request.stream, self._kept_bodies)
 
-def _next_request(flow: Generator[httpx.Request, httpx.Response], response: httpx.Response) -> httpx.Request | None:
+
+def token_auth(provider: ReadyProvider, without_tls: bool = False) -> TokenAuth:
+    """Return an auth object for those of httpx and httpx2 that are installed.
+
+    Each takes an object of its own class `Auth` only, so the object's class is derived from both.
+
+    Raises:
+        ImportError: neither is installed.
+    """
+    libraries = []
+    for name in ("httpx", "httpx2"):
+        with suppress(ImportError):
+            libraries.append(import_module(name))
+    if not libraries:
+        raise ImportError("httpx or httpx2")
+    # One class where the names are of one module, as httpx2.alias_httpx() has it.
+    classes = dict.fromkeys(each.Auth for each in libraries)
+    bodies = tuple(each.ByteStream for each in libraries)
+    made: TokenAuth = type("TokenAuth", (TokenAuth, *classes), {"_kept_bodies": bodies})(provider, without_tls)
+    return made
+
+
+def _next_request(flow: Generator[Any, Any], response: Any) -> Any:
     """Return the request that *flow* sends after *response*, or None; a coroutine cannot raise `StopIteration`."""
     try:
         return flow.send(response)
@@ -72,12 +95,6 @@ def _next_request(flow: Generator[httpx.Request, httpx.Response], response: http
         return None
 
 
-def _with_token(request: httpx.Request, token: AccessToken) -> httpx.Request:
-    request.headers["Authorization"] = AuthorizationHeader.bearer(token)
+def _with_header(request: Any, header: AuthorizationHeader) -> Any:
+    request.headers["Authorization"] = header
     return request
-
-
-def _may_be_repeated(request: httpx.Request, response: httpx.Response) -> bool:
-    """Tell whether the request carried the token to the end, and whether its body is still there."""
-    carried = response.request.headers.get("Authorization") == request.headers["Authorization"]
-    return carried and isinstance(request.stream, httpx.ByteStream)

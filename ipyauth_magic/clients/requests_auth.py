@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ..display.traceback_masking import guard_tracebacks
 from ..protocol.tokens import AuthorizationHeader
-from .retry import Answer, HasAccessToken, TokenProvider, bearer_flow, check_transport
+from .retry import Answer, Bearer, HasAccessToken, TokenProvider
 
 if TYPE_CHECKING:
     import requests
+
+R = TypeVar("R")
 
 
 class RequestsAuth:
@@ -27,20 +28,25 @@ class RequestsAuth:
         header: type[AuthorizationHeader] = AuthorizationHeader,
         without_tls: bool = False,
     ) -> None:
-        self._provider = provider
-        self._header = header
-        self._without_tls = without_tls
+        self._bearer = Bearer(provider, header, without_tls)
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on *request*.
+    def __call__(self, request: R) -> R:
+        """Put the token on *request*, of `requests` or of another library: a value with a `url` and `headers`.
+
+        Only `requests` lets the answer be seen from here. A request of httpx or httpx2 gets no second try.
 
         Raises:
+            TypeError: *request* is not a request.
             InsecureApi: the request crosses a network without TLS.
         """
-        guard_tracebacks()
-        check_transport(str(request.url), self._without_tls)
-        request.headers["Authorization"] = self._header.bearer(next(bearer_flow(self._provider)))
-        request.hooks["response"].append(self._send_again)
+        url, headers = getattr(request, "url", None), getattr(request, "headers", None)
+        if url is None or headers is None:
+            raise TypeError(
+                "This is not a request of requests, httpx or httpx2. Without an argument you get the token."
+            )
+        headers["Authorization"] = next(self._bearer.flow(str(url)))
+        if (hooks := getattr(request, "hooks", None)) is not None:
+            hooks["response"].append(self._send_again)
         return request
 
     def _send_again(self, response: requests.Response, **kwargs: Any) -> requests.Response:
@@ -55,13 +61,13 @@ class RequestsAuth:
         body = response.request.body
         if body is not None and not isinstance(body, (str, bytes)):
             return response  # a stream has been read, and may not be there again
-        flow = bearer_flow(self._provider, sent.removeprefix("Bearer "))
+        flow = self._bearer.flow(str(response.request.url), sent.removeprefix("Bearer "))
         next(flow)
         try:
-            token = flow.send(Answer(response.status_code, response.headers.get("WWW-Authenticate", "")))
+            header = flow.send(Answer(response.status_code, response.headers.get("WWW-Authenticate", "")))
         except StopIteration:
             return response
-        return _sent_again(response, self._header.bearer(token), kwargs)
+        return _sent_again(response, header, kwargs)
 
     def __copy__(self) -> Self:
         return self

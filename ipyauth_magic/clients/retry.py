@@ -1,6 +1,7 @@
 """The token on a request, and another one after a 401 that says `invalid_token` (RFC 6750, section 3.1).
 
-No input or output happens here, so `requests`, httpx and its event loops drive the same few lines.
+No request is sent here, so `requests`, httpx, httpx2, their event loops and the workers of a cluster drive the same few
+lines. An adapter sets the header, and knows whether the body of a request is still there.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from ..display.traceback_masking import guard_tracebacks
 from ..errors import InsecureApi, IpyauthError
-from ..protocol.tokens import AccessToken
+from ..protocol.tokens import AccessToken, AuthorizationHeader
 from ..protocol.urls import is_clear_text, origin_of
 
 _INVALID_TOKEN = re.compile(r"""\bbearer\b.*\berror\s*=\s*"?invalid_token\b""", re.IGNORECASE | re.DOTALL)
@@ -72,21 +74,38 @@ def check_transport(url: str, without_tls: bool) -> None:
         raise InsecureApi(origin_of(url))
 
 
-def bearer_flow(provider: TokenProvider[HasAccessToken], sent: str | None = None) -> Generator[AccessToken, Answer]:
-    """Yield the token for a request and take the answer; yield another token if the request is to be sent once more.
+@dataclass(frozen=True)
+class Bearer:
+    """How the tokens of *provider* go onto requests (RFC 6750, 2.1).
 
-    Args:
+    Attributes:
         provider: gives the tokens.
-        sent: the token that the request carries already; by default the provider's.
-
-    Raises:
-        IpyauthError: there is no good token.
+        header: makes the value of the `Authorization` header.
+        without_tls: send the token also over a network without TLS.
     """
-    token = AccessToken(sent) if sent is not None else provider.get().access_token
-    answer = yield token
-    if answer.refuses_token:
-        try:
-            token = provider.renew_refused(token).access_token
-        except IpyauthError:
-            return  # the API's own answer says what is wrong
-        yield token
+
+    provider: TokenProvider[HasAccessToken]
+    header: type[AuthorizationHeader] = AuthorizationHeader
+    without_tls: bool = False
+
+    def flow(self, url: str, token: str | None = None) -> Generator[AuthorizationHeader, Answer]:
+        """Yield the header for a request to *url*, take the answer, and yield another if it is to be sent once more.
+
+        Args:
+            url: where the request goes.
+            token: the first token: one that is at hand, or that the request carries already. By default the provider's.
+
+        Raises:
+            InsecureApi: the request crosses a network without TLS.
+            IpyauthError: there is no good token.
+        """
+        guard_tracebacks()
+        check_transport(url, self.without_tls)
+        sent = AccessToken(token) if token is not None else self.provider.get().access_token
+        answer = yield self.header.bearer(sent)
+        if answer.refuses_token:
+            try:
+                another = self.provider.renew_refused(sent).access_token
+            except IpyauthError:
+                return  # the API's own answer says what is wrong
+            yield self.header.bearer(another)

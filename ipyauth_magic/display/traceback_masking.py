@@ -22,7 +22,10 @@ from .shell import current_shell
 
 _OURS = __name__.partition(".")[0]
 
-_SENDING = ("requests.adapters", "urllib3", "http", "httpx._transports", "httpcore", "h11")
+_SENDING = (
+    *("requests.adapters", "urllib3", "http", "httpx._transports", "httpcore", "httpx2._transports", "httpcore2"),
+    "h11",
+)
 """Modules that turn a request into bytes; frames further out hold header and body as masked values."""
 
 _SHOWN = ("__traceback__", "__cause__", "__context__", "__suppress_context__")
@@ -229,7 +232,7 @@ def _sends_secret(frame: FrameType) -> bool:
 
 
 def _has_our_header(headers: Any) -> bool:
-    """Tell whether *headers* of requests, urllib3, httpx or httpcore hold a value of ours."""
+    """Tell whether *headers* of requests, urllib3, httpx, httpx2 or their httpcore hold a value of ours."""
     pairs = getattr(headers, "raw", headers)  # of httpx: its mapping makes new values
     if isinstance(pairs, Mapping):
         pairs = list(pairs.items())

@@ -10,6 +10,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
+import httpx2
 import pytest
 import requests
 
@@ -94,6 +96,22 @@ def test_no_token_over_plain_http(without_tls: bool, cache: TokenCache, monkeypa
         assert "Authorization" not in request.headers
     here = requests.Request("GET", "http://127.0.0.1:1/").prepare()
     assert auth(here).headers["Authorization"] == "Bearer mine"
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_task_may_call_by_httpx(library: Any, cache: TokenCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token is on the request, and not in its pickle: the result of a task is pickled."""
+    monkeypatch.setitem(worker_module._caches, "block", cache)
+    fill(cache, Message(1, AccessToken("mine"), 60))
+    with library.Client(auth=WorkerAuth("block"), transport=library.MockTransport(ok(library))) as client:
+        response = client.get("https://api.example.com/")
+    assert response.request.headers["Authorization"] == "Bearer mine"
+    assert b"mine" not in pickle.dumps(response)
+
+
+def ok(library: Any) -> Callable[[Any], Any]:
+    """Return what answers each request of *library*."""
+    return lambda request: library.Response(200)
 
 
 def test_many_threads_ask_once(cache: TokenCache) -> None:

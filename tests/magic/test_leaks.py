@@ -69,6 +69,7 @@ USES = [
     "try:\n    requests.get('http://127.0.0.1:1', auth=auth)\nexcept Exception as e:\n    raise KeyError() from e",
     "auth.session('http://127.0.0.1:1').get('/')",
     "import httpx; httpx.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)",
+    "import httpx2; httpx2.get('http://127.0.0.1:1/', auth=auth, trust_env=False)",
     "%tb",
     "try:\n    auth.session('http://127.0.0.1:1').get('/')\nexcept Exception as e:\n    kept = e\n"
     "    logging.exception('It failed: %r', e)",

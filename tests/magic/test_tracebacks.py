@@ -25,7 +25,7 @@ from tests.support.auths import tokens_of
 from tests.support.scripted_browser import ScriptedBrowser
 
 MODES = ("Plain", "Context", "Verbose", "Minimal")
-HIDDEN = ("ipyauth_magic/", "requests/", "contextlib.py", "urllib3/", "httpx/", "threading.py")
+HIDDEN = ("ipyauth_magic/", "requests/", "contextlib.py", "urllib3/", "httpx/", "httpx2/", "threading.py")
 """Parts of paths of frames that are not the user's."""
 
 
@@ -33,7 +33,7 @@ HIDDEN = ("ipyauth_magic/", "requests/", "contextlib.py", "urllib3/", "httpx/", 
 def guarded(shell: InteractiveShell, make_auth: Callable[..., Auth]) -> InteractiveShell:
     """A shell with an `auth` that is not signed in."""
     shell.user_ns["auth"] = make_auth()
-    shell.run_cell("import requests, httpx, sys\nfrom ipyauth_magic import ParamsAuth0, IpyauthError")
+    shell.run_cell("import requests, httpx, httpx2, sys\nfrom ipyauth_magic import ParamsAuth0, IpyauthError")
     return shell
 
 
@@ -51,6 +51,8 @@ ERRORS = {
     "requests.get('http://127.0.0.1:1/', auth=auth)  # mine": "You are not signed in",
     "auth.session('http://127.0.0.1:1/').get('/')  # mine": "You are not signed in",
     "httpx.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)  # mine": "You are not signed in",
+    "httpx2.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)  # mine": "You are not signed in",
+    "httpx2.get('http://127.0.0.1:1/', auth=auth, trust_env=False)  # mine": "You are not signed in",
     "auth.userinfo()  # mine": "You are not signed in",
     "auth.sign_out()  # mine": "You are not signed in",
     "list(map(lambda _: auth.access_token, [1]))  # mine": "You are not signed in",
@@ -232,6 +234,8 @@ def interrupted_writes(signed_in: Auth, monkeypatch: pytest.MonkeyPatch) -> None
 
     import httpcore._backends.anyio
     import httpcore._backends.sync
+    import httpcore2._backends.anyio
+    import httpcore2._backends.sync
 
     def interrupt(self: object, *sent: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -240,18 +244,23 @@ def interrupted_writes(signed_in: Auth, monkeypatch: pytest.MonkeyPatch) -> None
         raise ZeroDivisionError  # an event loop lets no interrupt through
 
     monkeypatch.setattr(http.client.HTTPConnection, "send", interrupt)
-    monkeypatch.setattr(httpcore._backends.sync.SyncStream, "write", interrupt)
-    monkeypatch.setattr(httpcore._backends.anyio.AnyIOStream, "write", interrupt_async)
+    for core in (httpcore, httpcore2):
+        monkeypatch.setattr(core._backends.sync.SyncStream, "write", interrupt)
+        monkeypatch.setattr(core._backends.anyio.AnyIOStream, "write", interrupt_async)
 
 
+ASYNC = (
+    "async def main():\n    async with {}.AsyncClient(auth=auth.httpx(), trust_env=False) as client:\n"
+    "        await client.get(url)  # mine\nimport asyncio\nasyncio.run(main())"
+)
 REQUESTS = {
     "requests": "requests.get(url, auth=auth)  # mine",
     "session": "auth.session(url).get('/')  # mine",
     "httpx": "httpx.get(url, auth=auth.httpx(), trust_env=False)  # mine",
-    "httpx async": (
-        "async def main():\n    async with httpx.AsyncClient(auth=auth.httpx(), trust_env=False) as client:\n"
-        "        await client.get(url)  # mine\nimport asyncio\nasyncio.run(main())"
-    ),
+    "httpx async": ASYNC.format("httpx"),
+    "httpx2": "httpx2.get(url, auth=auth.httpx(), trust_env=False)  # mine",
+    "httpx2 with auth": "httpx2.get(url, auth=auth, trust_env=False)  # mine",
+    "httpx2 async": ASYNC.format("httpx2"),
 }
 
 

@@ -20,12 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 @contextmanager
 def serving_tls(folder: Path, body: bytes) -> Iterator[tuple[int, Path]]:
     """Answer every GET on 127.0.0.1 with *body*; give the port, and the file with the authority's certificate."""
-    authority, authority_key = _certificate("Made-up Authority")
-    certificate, key = _certificate("localhost", authority, authority_key)
-    bundle, pem = folder / "authority.pem", folder / "server.pem"
-    bundle.write_bytes(authority.public_bytes(Encoding.PEM))
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    pem.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    bundle, pem = certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
 
@@ -50,6 +45,17 @@ def serving_tls(folder: Path, body: bytes) -> Iterator[tuple[int, Path]]:
         server.shutdown()
         server.server_close()
         thread.join(10)
+
+
+def certificates(folder: Path) -> tuple[Path, Path]:
+    """Return a file with the authority's certificate, and one with the server's and its key."""
+    authority, authority_key = _certificate("Made-up Authority")
+    certificate, key = _certificate("localhost", authority, authority_key)
+    bundle, pem = folder / "authority.pem", folder / "server.pem"
+    bundle.write_bytes(authority.public_bytes(Encoding.PEM))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return bundle, pem
 
 
 def _certificate(

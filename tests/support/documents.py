@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 MARK = "no-run"
 """In a block's first line, after its language: the tests do not run it. The site does not show it."""
 
+YOUR_LIBRARY = ROOT / "docs" / "guide" / "your-library.md"
+"""A page whose cells tests/test_your_library.py runs, where the libraries are."""
+
 SHELL_PROGRAMS = (
     *("make", "pip", "python", "curl", "docker", "gunicorn", "waitress-serve", "ssh", "jupyter", "git", "conda", "cd"),
     *("export", "apt-get", "pre-commit"),

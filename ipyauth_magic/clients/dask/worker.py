@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import WorkerPlugin
 from joserfc.jwk import ECKey, OctKey
@@ -19,8 +19,9 @@ from ..requests_auth import RequestsAuth
 from .message import Message, open_secret
 
 if TYPE_CHECKING:
-    import requests
     from distributed import Worker
+
+R = TypeVar("R")
 
 WAIT_LIMIT = 30.0
 """Seconds for which a request waits for a token that is still good, or for another one than an API refused."""
@@ -48,8 +49,8 @@ class WorkerAuth:
         self._name = name
         self._without_tls = without_tls
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on *request* (RFC 6750, 2.1)."""
+    def __call__(self, request: R) -> R:
+        """Put the token on *request* (RFC 6750, 2.1), of `requests`, httpx or httpx2."""
         return RequestsAuth(_CacheOf(self._name), WorkerAuthorization, self._without_tls)(request)
 
     def __repr__(self) -> str:

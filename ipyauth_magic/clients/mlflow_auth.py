@@ -1,0 +1,69 @@
+"""What MLflow loads where `MLFLOW_TRACKING_AUTH` is `ipyauth`: an auth object with a sign-in of this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotSignedIn
+from ..protocol.urls import origin_of
+from .requests_auth import RequestsAuth
+
+if TYPE_CHECKING:
+    import requests
+
+    from ..flows.authenticator import Authenticator
+
+
+class MlflowAuth:
+    """Puts a token of this process on each request to an MLflow server; a plugin of `mlflow.request_auth_provider`.
+
+    A server's first request takes the latest sign-in. Later ones take the latest for the same API, so a sign-in for
+    another API does not send its token there. A 401 ends that.
+    """
+
+    def __init__(self) -> None:
+        self._api_at: dict[str, tuple[str | None, ...]] = {}
+
+    def get_name(self) -> str:
+        """Return the value of `MLFLOW_TRACKING_AUTH` that chooses this plugin."""
+        return "ipyauth"
+
+    def get_auth(self) -> MlflowAuth:
+        """Return an auth object of `requests`."""
+        return self
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token on *request*.
+
+        Raises:
+            NotSignedIn: there is no sign-in in this process.
+            SignInNeeded: the token has ended, and only the user can get another.
+            ProviderError: the token has ended, and the provider cannot be reached.
+            InsecureApi: *request* goes to another machine over plain http.
+        """
+        server = origin_of(str(request.url))
+        authenticator = self._signed_in(self._api_at.get(server))
+        RequestsAuth(authenticator.source)(request)
+        self._api_at[server] = _api_of(authenticator)
+        request.hooks["response"].append(self._note)
+        return request
+
+    def _signed_in(self, api: tuple[str | None, ...] | None) -> Authenticator:
+        """Return the latest sign-in for *api*, or the latest of all."""
+        from ..flows.authenticator import SESSION  # MLflow loads this file whenever it is imported itself
+
+        for each in reversed(SESSION.signed_in()):
+            if api in (None, _api_of(each)):
+                return each
+        raise NotSignedIn
+
+    def _note(self, response: requests.Response, **_: Any) -> None:
+        """Forget which API *response* came from, if it refuses the token."""
+        if response.status_code == 401:
+            self._api_at.pop(origin_of(str(response.request.url)), None)
+
+
+def _api_of(authenticator: Authenticator) -> tuple[str | None, ...]:
+    """Return what tells an API from others of a sign-in's provider, and the provider."""
+    params = authenticator.params
+    return params.expected_issuer, params.audience, params.resource
