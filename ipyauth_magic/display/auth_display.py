@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import IpyauthError
 from ..flows.authenticator import Authenticator
-from .card import Card
 from .guards import guard
 from .panel import Output, in_notebook, person_can_answer
 from .shell import current_shell
@@ -82,8 +82,7 @@ class AuthDisplay:
             try:
                 sign_in = authenticator.offer()
             except IpyauthError as error:
-                rows = [("Provider", view.issuer), ("Scopes", view.scope)]
-                Output().show(Card("bad", "Not signed in", rows, note=str(error)).bundle())
+                Output().show(replace(view, error=str(error)).card().bundle())
                 return
             seconds = NOTEBOOK_WAIT if in_notebook() else TERMINAL_WAIT
             sign_in.pause(seconds, until=lambda: sign_in.progress.url is not None)

@@ -275,4 +275,7 @@ def test_a_notebook_that_nobody_trusts_shows_the_same(lab: JupyterLab, browser: 
 def styles(html: str) -> list[str]:
     """Return the styles in *html*, in order, without what may go: it only helps where it stays."""
     found = [re.sub(r"\s+|;$", "", unescape(style)) for style in re.findall(r'style="([^"]*)"', html)]
-    return [re.sub(r";(overflow-wrap:anywhere|user-select:all;-webkit-user-select:all)$", "", style) for style in found]
+    may_go = (
+        "overflow-wrap:anywhere|(-webkit-)?user-select:all|text-align:start|(border|padding)-inline(-start|-end)?:[^;]*"
+    )
+    return [re.sub(rf"(^|;)({may_go})(?=;|$)", "", style).strip(";") for style in found]

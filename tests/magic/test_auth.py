@@ -661,8 +661,8 @@ def test_a_better_flow_is_advised_once(
     first, second = Auth(params()).sign_in(), Auth(params(scope="read:exotic-fruit")).sign_in()
     told = {who: "--flow code" in card_of(who).text() for who in (code, first, second, first)}
     assert told == {code: False, first: True, second: False}
-    assert "then renewed by itself" in card_of(code).text()
-    assert "left when shown" in card_of(first).text()
+    assert "then renewed automatically" in card_of(code).text()
+    assert "then renewed" not in card_of(first).text()
 
 
 @pytest.mark.long
