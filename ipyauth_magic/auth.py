@@ -90,7 +90,7 @@ class Auth:
         """
         shown = panel()
         if self._authenticator.authenticate(shown, timeout, open_browser, force):
-            shown.end(card_of(self._authenticator))
+            shown.end(card_of(self._authenticator, self._display.ready))
         return self
 
     async def sign_in_async(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
@@ -117,7 +117,7 @@ class Auth:
                 beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
                 await asyncio.wait({beginning})
                 raise
-        shown.end(card_of(authenticator))
+        shown.end(card_of(authenticator, self._display.ready))
         return self
 
     # The tokens

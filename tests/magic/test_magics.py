@@ -192,6 +192,13 @@ def test_an_api_that_is_not_known_points_at_the_audience(
     assert "Check `audience`" in message
 
 
+def test_the_card_says_what_to_do_next(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
+    """With the names of `-a` and `-t`."""
+    _, printed, _, _ = run(shell, cell("-a fruit -t fruit_token"))
+    said = "`fruit` is ready: `requests.get(url, auth=fruit)`. `fruit_token` is the access token."
+    assert said in " ".join(printed.split())
+
+
 def test_a_scope_that_was_not_granted_is_named(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
 ) -> None:
