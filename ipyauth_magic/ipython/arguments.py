@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_COLUMN = 26
+_COLUMN = 28
 _WIDTH = 88
 
 
@@ -38,9 +38,8 @@ def parser_of(magic: Any) -> MagicArgumentParser:
     if not hasattr(function, "parser"):
         from IPython.core.magic_arguments import MagicArgumentParser
 
-        parser = MagicArgumentParser(
-            function.magic_name, usage=usage(function.magic_name, function.options).replace("%", "%%")
-        )
+        line = usage(function.magic_name, function.options)  # IPython's parser puts a % before it
+        parser = MagicArgumentParser(function.magic_name, usage=line.removeprefix("%").replace("%", "%%"))
         for option in (*function.options, HELP):
             parser.add_argument(*option.names, **option.for_argparse())
         function.parser = parser

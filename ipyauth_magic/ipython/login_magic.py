@@ -104,9 +104,9 @@ def _named(namespace: Namespace, name: str, configuration: Mapping[str, str]) ->
         raise UsageError(
             f"`{name[:60]}` is not a variable of a sign-in, and not a profile. `%token --list` lists the sign-ins."
         )
-    known = {each.request: each for each in signed_in()}
-    *_, last = candidates = list(_of_profile(name, configuration))
-    return next((known.get(each.request, each) for each in candidates if each.request in known or each.adopt()), last)
+    known = {each.request[:2]: each for each in signed_in()}  # without the store: two of one place are not equal
+    candidates = [known.get(each.request[:2], each) for each in _of_profile(name, configuration)]
+    return next((each for each in candidates if each.adopt()), candidates[0])
 
 
 def _of_profile(name: str, configuration: Mapping[str, str]) -> Iterator[Authenticator]:

@@ -136,7 +136,12 @@ class Auth0Magics(Magics):
     def logout(self, line: str) -> None:
         """Sign out: forget the tokens, have them revoked, and ask the provider to end its session.
 
-        %logout
+        For the latest sign-in, or for the one of a variable or a profile:
+
+            %logout
+            %logout work
+
+        The variables with the token are taken away. The `Auth` stays, and can sign in again.
         """
         with usage_errors(lambda: "Interrupted."):
             if (options := _parse(self.logout, line)) is None:
