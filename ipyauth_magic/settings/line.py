@@ -62,6 +62,8 @@ def profile_name(options: Namespace) -> str | None:
         raise BadOption(f"`{shown}` has no value. Write `{shown}=...`.")
     if len(words) > 1:
         raise BadOption(f"`{shown}` is neither an option nor KEY=VALUE, and the profile is `{words[0][:60]}`.")
+    if words[0].endswith(".env") or ("://" not in shown and {"/", "\\"} & set(shown)):
+        raise BadOption(f"`{shown}` is neither an option nor KEY=VALUE. For a dotenv file, write `-f {shown}`.")
     if "://" in words[0]:
         raise BadOption(
             f"`{shown}` alone does not say where to sign in. Write issuer=... (or domain=...) and client_id=..."
