@@ -5,31 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..text import plain
+from ..text import in_lines, plain
 from .base import IpyauthError
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One parameter that cannot be used: its name, the fault, and the place where its value was set."""
+    """One parameter that cannot be used, and what to do next. `str` gives the sentences.
+
+    Attributes:
+        name: the parameter, or the name that is none; `cell` for the text of the cell.
+        message: what is wrong with it, and what to do: sentences, the first one without its subject.
+        origin: the place where it was set; None for one that is missing.
+        meant: the parameter that a misspelt name was probably meant for.
+    """
 
     name: str
     message: str
     origin: str | None = None
+    meant: str | None = None
 
     def __str__(self) -> str:
+        subject = "The cell" if self.name == "cell" else f"`{self.name}`"
         where = f" (from {self.origin})" if self.origin else ""
-        return plain(f"{self.name}: {self.message}{where}", 1500)
+        end = "" if self.message.endswith((".", "?")) else "."
+        return plain(f"{subject}{where} {self.message}{end}", 1500)
 
 
 class InvalidParams(IpyauthError):
     """Parameters are missing or wrong. One error names all of them.
 
     `problems` holds one `Problem` for each. `hints` holds what is no problem by itself and may be the cause of one, as
-    a misspelt name in a dotenv file. The sentence has both.
+    a misspelt name in a dotenv file. The sentence has both. `is_bare` says that no parameter was given at all, so that
+    a magic shows the lines to fill in.
     """
 
-    def __init__(self, problems: Sequence[Problem], hints: Sequence[str] = ()) -> None:
-        super().__init__("\n".join([*map(str, problems), *hints]))
+    def __init__(self, problems: Sequence[Problem], hints: Sequence[str] = (), is_bare: bool = False) -> None:
+        super().__init__("\n".join(in_lines(sentence) for sentence in [*map(str, problems), *hints]))
         self.problems = tuple(problems)
         self.hints = tuple(hints)
+        self.is_bare = is_bare

@@ -140,8 +140,8 @@ def test_parameters_may_come_from_ipythons_configuration(
         ('scope="a b', "quote is not closed"),
         ("--nonsense", "unrecognized arguments"),
         ("client_secret=hunter2hunter2", "Native or Single Page"),
-        ("domian=x", "did you mean `domain`?"),
-        ("-f nope.env", "no file `nope.env`"),
+        ("domian=x", "Did you mean `domain`?"),
+        ("-f nope.env", "not there: `nope.env`"),
         ("-f a.env dotenv_file=b.env", "given twice"),
         ("response_type=code response_type=code", "given twice"),
     ],
@@ -161,8 +161,8 @@ def test_a_slip_in_the_file_is_told_with_what_is_missing(shell: InteractiveShell
     """In the same error."""
     (tmp_path / "slip.env").write_text("domain=t.auth0.com\nCLIENT_ID=abc\n")
     message = failure(shell, f'%auth0 -f slip.env -d "{tmp_path}"')
-    assert "client_id: is missing" in message
-    assert "file slip.env: `CLIENT_ID` is ignored; did you mean `client_id`?" in message
+    assert "`client_id` is missing" in message
+    assert "`CLIENT_ID` (from file slip.env) is ignored. Did you mean `client_id`?" in " ".join(message.split())
 
 
 @pytest.mark.parametrize("mode", ["Context", "Verbose", "Minimal"])
@@ -214,7 +214,9 @@ def test_a_misspelt_name_in_a_file_is_a_warning(
     (tmp_path / "x.env").write_text("audiance=x\nDATABASE_URL=y\n")
     result, _, said, _ = run(shell, cell(f"-f {tmp_path}/x.env"))
     assert result.success
-    assert said.splitlines() == [f"Warning: file {tmp_path}/x.env: `audiance` is ignored; did you mean `audience`?"]
+    assert said.splitlines() == [
+        f"Warning: `audiance` (from file {tmp_path}/x.env) is ignored. Did you mean `audience`?"
+    ]
 
 
 def test_bind_listens_elsewhere_with_a_warning(
