@@ -69,7 +69,7 @@ def _laid_out(line: str) -> list[str]:
         return [line]
     import textwrap  # most sentences fit
 
-    copied = re.sub(r"`[^`]{1,80}`", lambda match: match[0].replace(" ", "\0"), line)
+    copied = re.sub(r"`[^`]*`", lambda match: match[0].replace(" ", "\0"), line)
     first, *others = re.split(r"(?<=[.?!]) (?=[A-Z`])", copied)
     lines = [first]
     for sentence in others:

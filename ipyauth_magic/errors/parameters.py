@@ -14,8 +14,9 @@ class Problem:
     """One parameter that cannot be used, and what to do next. `str` gives the sentences.
 
     Attributes:
-        name: the parameter, or the name that is none; `cell` for the text of the cell.
-        message: what is wrong with it, and what to do: sentences, the first one without its subject.
+        name: the parameter, the option, or the name that is none; `cell` for the text of the cell.
+        message: what is wrong with it, and what to do: sentences. The first one goes on after the name, unless it
+            begins with a capital letter or a backquote.
         origin: the place where it was set; None for one that is missing.
         meant: the parameter that a misspelt name was probably meant for.
     """
@@ -26,10 +27,11 @@ class Problem:
     meant: str | None = None
 
     def __str__(self) -> str:
-        subject = "The cell" if self.name == "cell" else f"`{self.name}`"
+        is_whole = self.message[:1].isupper() or self.message.startswith("`")
         where = f" (from {self.origin})" if self.origin else ""
+        subject = "" if is_whole else f"`{self.name}`{where} "
         end = "" if self.message.endswith((".", "?")) else "."
-        return plain(f"{subject}{where} {self.message}{end}", 1500)
+        return plain(f"{subject}{self.message}{end}", 1500)
 
 
 class InvalidParams(IpyauthError):

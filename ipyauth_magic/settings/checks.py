@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
+from ..protocol.flow import FLOWS
 from ..protocol.metadata import is_safe_url, issuer_at
 from ..protocol.tokens import ClientSecret
 from ..protocol.urls import LOOPBACK_HOSTS
@@ -15,6 +16,7 @@ from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
 from .extra import PREFIX, why_not
 from .nearest import did_you_mean, most_alike
+from .options import STORES
 from .parameters import KNOWN_VALUES
 from .pasted import words_in_list
 
@@ -32,6 +34,7 @@ _OPENING, _CLOSING = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u2039", "\u201c
 """Typographic quotes."""
 
 PROMPTS = (*KNOWN_VALUES["prompt"], "create")  # OpenID Connect Core, 3.1.2.1; Initiating User Registration, 4.1
+_TOO_BIG = 10**18  # Python writes no number of over 4300 digits
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
 
 
@@ -75,9 +78,9 @@ def as_text(value: object) -> str:
             f"has {value}, which is not filled in. A value takes names from the lines above it, and AUTH0_* variables "
             "without secrets. Write the value itself"
         )
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_BIG:
         return str(value)
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
         words = list(value)
         if all(isinstance(word, str) for word in words):
             return " ".join(words)
@@ -247,6 +250,24 @@ def _max_age(value: str) -> str:
     return value
 
 
+def _one_of(value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        first = ", ".join(f"`{each}`" for each in choices[:-1])
+        raise BadValue(f"must be {first} or `{choices[-1]}`.{did_you_mean(value, choices)}")
+    return value
+
+
+def _timeout(value: str) -> str:
+    if not is_timeout(value):
+        raise BadValue("must be a whole number of seconds from 1 to 3600")
+    return value
+
+
+def is_timeout(value: str) -> bool:
+    """Return whether *value* is a time to wait for a sign-in, in seconds."""
+    return re.fullmatch(r"[0-9]{1,4}", value) is not None and 1 <= int(value) <= 3600
+
+
 def _split(url: str) -> SplitResult:
     """Split *url*.
 
@@ -283,6 +304,9 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "redirect_uri": _redirect_uris,
     "scope": _scope,
     "default_scope": partial(_scope, name="default_scope"),
+    "flow": partial(_one_of, choices=tuple(FLOWS)),
+    "store": partial(_one_of, choices=STORES),
+    "timeout": _timeout,
     "extra": _extra,
     "max_age": _max_age,
     "prompt": _prompt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .parameters import ALIASES, CLIENT_SECRET, FIELDS, SECRETS, canonical_name, in_small
+from .parameters import ALIASES, CLIENT_SECRET, EVERYDAY_WORDS, FIELDS, SECRETS, canonical_name, in_small
 
 LIKE = 0.67
 """The least likeness of a word to the known one that is named: `lst` is like `list`, `foo` is not like `flow`."""
@@ -53,7 +53,7 @@ def looks_misspelt(name: str) -> bool:
     # Swapped letters leave a likeness of 0.8. A lower bound of it spares difflib most of its work.
     known = (*FIELDS, *ALIASES, *sorted(SECRETS))
     given, near = in_small(name), in_small(most_alike(name, known, cutoff=0.6) or "")
-    if set(near.split("_")) < set(given.strip("_").split("_")):
+    if set(near.split("_")) < set(given.strip("_").split("_")) or (name.isupper() and near in EVERYDAY_WORDS):
         return False
     # difflib counts swapped letters as two mistakes, which is too many in a short name.
     return most_alike(name, known, cutoff=0.84) is not None or _has_neighbours_swapped(given, near)

@@ -1,4 +1,4 @@
-"""Where parameters come from: keywords or a line, a cell, a dotenv file, the environment, IPython's configuration."""
+"""Where parameters come from: keywords or a line, a cell, a dotenv file, a profile, the environment, configuration."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ from .pasted import Mistake, object_in
 
 OPTIONS = frozenset(name for option in AUTH0 for name in option.names)
 """Names of the options of `%%auth0`, which a cell does not take."""
+
+BY_DEFAULT = "default"
+"""The origin of a value that the user did not give."""
 
 NAMES_TOLD = 10
 """Unknown names, of one place, that are named with what may have been meant; the others are counted."""
@@ -81,17 +84,33 @@ class Reading:
     is_unread: bool = False
 
 
-def collect(keywords: Source, cell: str | None = None, configuration: Mapping[str, str] | None = None) -> list[Reading]:
+def collect(
+    keywords: Source,
+    cell: str | None = None,
+    configuration: Mapping[str, str] | None = None,
+    profile: str | None = None,
+    default_flow: str | None = None,
+) -> list[Reading]:
     """Return what each source gives, in order of precedence.
 
-    The configuration may name the dotenv file; the values in that file go before all others of the configuration.
+    A profile or the configuration may name the dotenv file; the values in that file go before all others of theirs.
+
+    Raises:
+        InvalidParams: there is no such profile. Nothing else is looked at then: what is missing would stand there.
     """
+    named = _nothing("the profile") if profile is None else _read_profile(profile)
     line = read(keywords)
     body = _nothing("the cell") if cell is None else _read_cell(cell)
     environment = _read_environment()
     configured = read(Source("IPython configuration", configuration or {}))
-    file = _read_file([line, body, configured])
-    return [line, body, file, environment, configured]
+    file = _read_file([line, body, named, configured])
+    defaults = read(Source(BY_DEFAULT, {"flow": default_flow} if default_flow else {}))
+    return [line, body, file, named, environment, configured, defaults]
+
+
+def collect_typed(line: Mapping[str, str], cell: str | None) -> list[Reading]:
+    """Return what the user types in a notebook: what the *line* of a magic and its *cell* give."""
+    return [read(Source("the magic's line", line)), _nothing("the cell") if cell is None else _read_cell(cell)]
 
 
 def first_of_each(readings: Iterable[Reading]) -> dict[str, Given]:
@@ -190,8 +209,8 @@ def _read_cell(cell: str) -> Reading:
     try:
         text = parse_dotenv(cell)
     except UnreadableDotenv as error:
-        return _nothing("the cell", Problem("cell", str(error)))
-    problems = [Problem("cell", sentence, meant=meant) for sentence, meant in _mistakes(text.mistakes)]
+        return _nothing("the cell", Problem("cell", f"The cell {error}"))
+    problems = [Problem("cell", f"The cell {sentence}", meant=meant) for sentence, meant in _mistakes(text.mistakes)]
     for name in text.repeated[:NAMES_TOLD]:
         problems.append(Problem(plain(name, 60), "is given twice. Keep one of the lines", "the cell"))
     reading = read(Source("the cell", text.variables))
@@ -201,7 +220,7 @@ def _read_cell(cell: str) -> Reading:
 def _read_object(cell: str) -> Reading:
     """Return what a cell gives that begins as a JSON object does."""
     if (members := object_in(cell)) is None:
-        sentence = "begins as JSON does, and is not a JSON object. Write lines as `domain=tenant.eu.auth0.com`"
+        sentence = "The cell begins as JSON does, and is not a JSON object. Write lines as `domain=tenant.eu.auth0.com`"
         return _nothing("the cell", Problem("cell", sentence))
     return read(Source("the cell", members))
 
@@ -212,6 +231,20 @@ def _mistakes(mistakes: Sequence[Mistake]) -> Iterator[tuple[str, str | None]]:
         yield f"has a mistake in line {each.line}. {each.advice}", each.name
     if (more := len(mistakes) - MISTAKES_TOLD) > 0:
         yield f"has {more} more lines that are not NAME=VALUE", None
+
+
+def _read_profile(name: str) -> Reading:
+    """Return what profile *name* gives."""
+    from .profiles import profile_values  # most sign-ins have none, and need not wait for a parser of TOML
+
+    origin, values = f"profile {plain(name, 60)}", profile_values(name)
+    sentence = (
+        "is not taken from a profile. Write `client_secret=...` into a dotenv file that you alone can read, and the "
+        "name of that file into the profile as `dotenv_file`"
+    )
+    problems = [Problem(plain(each, 60), sentence, origin) for each in values if "secret" in each.lower()]
+    reading = read(Source(origin, {each: value for each, value in values.items() if "secret" not in each.lower()}))
+    return replace(reading, problems=(*problems, *reading.problems))
 
 
 def _read_file(readings: Iterable[Reading]) -> Reading:

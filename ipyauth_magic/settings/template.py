@@ -15,10 +15,10 @@ def template(magic: str) -> str:
     lines = _AUTH0 if is_auth0 else _ANY
     if magic.startswith("%"):
         name = f"%%{magic.lstrip('%')}"
-        begin = f"{name} does not know yet where to sign in. Put these lines into a cell, and fill them in:"
+        begin = f"{name} has no parameters. Put these lines into a cell and fill them in:"
         filled = [name, *lines]
     else:
-        begin = f"`{magic}` does not know yet where to sign in. Fill in this line:"
+        begin = f"`{magic}` has no parameters. Fill in this line:"
         filled = [" ".join((magic, *lines))]
     other = "" if is_auth0 else "For Auth0, write `domain=tenant.eu.auth0.com` in place of `issuer`.\n"
     block = "\n".join(f"    {line}" for line in filled)

@@ -125,10 +125,10 @@ def test_parameters_may_come_from_ipythons_configuration(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("--timeout soon", "--timeout"),
-        ("--timeout 3601", "--timeout"),
-        ("--flow hybrid", "--flow"),
-        ("--store disk", "--store"),
+        ("--timeout soon", "`timeout`"),
+        ("--timeout 3601", "`timeout`"),
+        ("--flow hybrid", "`flow`"),
+        ("--store disk", "`store`"),
         ("--bind example.com", "--bind"),
         ("-t token -a token", "different names"),
         ("-t _", "--token-name"),
@@ -136,9 +136,12 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("-t get_ipython", "--token-name"),
         ("-t lambda", "--token-name"),
         ("-t a.b", "--token-name"),
-        ("nonsense", "KEY=VALUE"),
+        ("nonsense", "There is no profile `nonsense`"),
+        ("work nonsense", "KEY=VALUE"),
+        ("scope", "Write `scope=...`"),
+        ("https://api.example.com/?a=b", "does not say where to sign in"),
         ('scope="a b', "quote is not closed"),
-        ("--nonsense", "unrecognized arguments"),
+        ("--nonsense", "There is no option `--nonsense`"),
         ("client_secret=hunter2hunter2", "Native or Single Page"),
         ("domian=x", "Did you mean `domain`?"),
         ("-f nope.env", "not there: `nope.env`"),
@@ -411,7 +414,7 @@ def test_config_names_endpoints_on_another_host(
         ("%token number", "holds no token"),
         ("%token text", "holds no JWT"),
         ("%token --raw text", "holds no JWT"),
-        ("%token --nonsense", "unrecognized arguments"),
+        ("%token --nonsense", "There is no option `--nonsense`"),
     ],
 )
 def test_a_mistake_of_token_is_one_line(line: str, said: str, shell: InteractiveShell) -> None:

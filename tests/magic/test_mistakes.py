@@ -129,7 +129,7 @@ def test_a_problem_is_a_sentence() -> None:
     [problem] = caught.value.problems
     assert (problem.name, problem.origin) == ("client_id", None)
     assert str(problem).startswith("`client_id` is missing. Copy it from your application's settings.")
-    assert str(Problem("cell", "has a fault", "the line")) == "The cell (from the line) has a fault."
+    assert str(Problem("cell", "The cell has a fault", "the line")) == "The cell has a fault."
 
 
 LONG = "One sentence of this text is here. `a command that is copied, so it stays as it is` is long. " * 3
