@@ -38,11 +38,12 @@ def run(shell: InteractiveShell, cell: str) -> tuple[Any, str, str, list[Any]]:
 
 
 def failure(shell: InteractiveShell, cell: str) -> str:
-    """Run *cell*, which must fail in one line without traceback, and return the line."""
+    """Run *cell*, which must fail without traceback, and return what is said, each problem in one line."""
     result, printed, said, _ = run(shell, cell)
     assert type(result.error_in_exec).__name__ == "UsageError"
     assert "Traceback" not in printed + said
-    return said.removeprefix("UsageError: ").strip()
+    assert max(map(len, said.splitlines())) <= 88 or "`/" in said  # a path may be longer
+    return said.removeprefix("UsageError: ").strip().replace("\n  ", " ")
 
 
 def test_a_user_signs_in(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
@@ -139,6 +140,8 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("nonsense", "There is no profile `nonsense`"),
         ("work nonsense", "KEY=VALUE"),
         ("scope", "Write `scope=...`"),
+        ("demo.env", "write `-f demo.env`"),
+        ("envs/demo", "write `-f envs/demo`"),
         ("https://api.example.com/?a=b", "does not say where to sign in"),
         ('scope="a b', "quote is not closed"),
         ("--nonsense", "There is no option `--nonsense`"),

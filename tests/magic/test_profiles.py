@@ -129,7 +129,7 @@ def test_a_name_that_is_not_there_is_the_only_error(file: Path) -> None:
     """The nearest one is named, and those that there are."""
     write(file, WORK)
     said = refusal("wrok", "timeout=0")
-    assert "profile wrok" in said
+    assert "profile `wrok`" in said
     assert "Did you mean `work`?" in said
     assert "work, home" in said
     assert "timeout" not in said
@@ -163,11 +163,11 @@ def test_an_error_of_toml_has_the_line_and_what_to_write(file: Path, text: str) 
     write(file, text)
     said = refusal("work")
     assert f"`{file}`" in said
-    assert "this is not TOML" in said
+    assert "is not TOML" in said
     assert "a.test" not in said
     assert profile_names() == []
     if "https" in text:
-        assert ", line 2:" in said
+        assert ", line 2 is" in said
 
 
 @pytest.mark.parametrize(
