@@ -147,7 +147,7 @@ def test_a_profile_that_is_not_there_is_one_line(
 ) -> None:
     """With the nearest one and all that there are."""
     said = failure(shell, "%login wrok")
-    assert "did you mean `work`?" in said
+    assert "Did you mean `work`?" in said
     assert "work, plain" in said
     assert len(said.splitlines()) == 1
 
@@ -381,10 +381,10 @@ def test_mistakes_of_login_are_told_before_anything_opens(
 ) -> None:
     """All at once; an address alone is not enough, and the sentence says what is missing."""
     for call, said in [
-        (lambda: login("wrok"), "did you mean `work`?"),
+        (lambda: login("wrok"), "Did you mean `work`?"),
         (lambda: login("https://api.example.com"), r'login\(issuer="https://...", client_id="..."\)'),
-        (lambda: login(**where, store="disk"), "store: must be"),
-        (lambda: login(**where, timeout=0), "timeout: must be"),
+        (lambda: login(**where, store="disk"), "`store` .* must be"),
+        (lambda: login(**where, timeout=0), "`timeout` .* must be"),
         (lambda: login(**where, colour="red"), "colour: is not a parameter"),
     ]:
         with pytest.raises(InvalidParams, match=said):
