@@ -63,7 +63,7 @@ STORIES = {
         "401.*The access token has expired",
         "^200$",
         "Signed in as alice.*left when shown",
-        "The access token has expired and cannot be renewed. Run the %%auth0 cell again",
+        "The access token has expired and cannot be renewed. Run the cell that signs in again",
     ),
     "cluster.ipynb": (
         "Signed in as alice.*then renewed by itself",
