@@ -95,7 +95,7 @@ class SystemKeyring:
         try:
             return run_in_thread(ask, "ipyauth-keyring", self._limit)
         except TimeoutError:  # only of the wait: `_attempt` turns those of a backend into another error
-            raise KeyringFailed(f"no answer within {counted(self._limit, 'second')}") from None
+            raise KeyringFailed(f"no answer within {counted(self._limit or 0, 'second')}") from None
         finally:
             notice.cancel()
 
