@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
+from .errors import NotSignedIn
 from .flows import account
-from .flows.authenticator import Authenticator, cancel_begun, check_timeout, follow
+from .flows.authenticator import Authenticator, cancel_begun, follow
 from .protocol.flow import FLOWS, Grant
-from .protocol.tokens import AccessToken, IdToken
+from .protocol.tokens import AccessToken, IdToken, OneProcess
 from .settings.params import ParamsAuth0
 from .store import Store
 from .store.opening import open_store
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Request = TypeVar("Request")
 
 
-class Auth:
+class Auth(OneProcess):
     """Signs a user in, and holds the tokens.
 
     `auth.access_token`, `requests.get(url, auth=auth)` and `auth.session()` give a token that is still good, or raise
@@ -35,9 +36,10 @@ class Auth:
 
     Args:
         params: what to sign in for.
-        flow: `implicit`, `code` or `device`; by default what the `response_type` of *params* says.
+        flow: `implicit`, `code` or `device`; by default what *params* say, by their `flow` or `response_type`.
         store: where tokens are kept: `memory` (an equal sign-in of this session serves again), `keyring` or `file`
-            (one of another session too), or `none`; or a `Store` of your own.
+            (one of another session too), or `none`; or a `Store` of your own. By default what *params* say, else
+            `memory`.
         renewable: True asks for a refresh token in any case, False never; None asks where the flow can give one, unless
             the provider does not know the scope `offline_access`.
         bind: another address to listen on than the redirect URI's, for a published container port.
@@ -53,7 +55,7 @@ class Auth:
         params: ParamsAuth0,
         *,
         flow: str | None = None,
-        store: str | Store = "memory",
+        store: str | Store | None = None,
         renewable: bool | None = None,
         bind: str | None = None,
         paste: bool = False,
@@ -62,15 +64,17 @@ class Auth:
             raise TypeError("params must be a ParamsAuth0")
         if flow not in (None, *FLOWS):
             raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
-        if flow and (response_type := FLOWS[flow].response_type):
-            params = params.with_response_type(response_type, "flow")
-        grant = Grant.of(params.response_type, flow, renewable)
+        if flow:
+            params = params.with_flow(flow, "keyword")
+        grant = Grant.of(params.response_type, params.flow, renewable)
         params.check_flow(grant.flow)
+        if store is None:
+            store = params.store or "memory"
         kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
         self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
         self._display = AuthDisplay(self._authenticator)
 
-    def sign_in(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
+    def sign_in(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
         """Sign in and return this `Auth`; a token that is still good is kept, without a browser.
 
         One that has ended is renewed by its refresh token. Where that fails, as with a store that is busy or an answer
@@ -78,7 +82,7 @@ class Auth:
         that a card offers already is taken over.
 
         Args:
-            timeout: seconds to wait for the browser.
+            timeout: seconds to wait for the browser; by default what the parameters say, else 300.
             open_browser: open one; if not, only the link is shown.
             force: sign in again even if there is a good token.
 
@@ -93,7 +97,7 @@ class Auth:
             shown.end(card_of(self._authenticator, self._display.ready))
         return self
 
-    async def sign_in_async(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
+    async def sign_in_async(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
         """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in.
 
         Raises:
@@ -102,12 +106,12 @@ class Auth:
         """
         import asyncio
 
-        check_timeout(timeout)
         shown, authenticator = panel(), self._authenticator
+        seconds = authenticator.time_to_wait(timeout)
         with shown.interruptible():
             if not force and await asyncio.to_thread(authenticator.without_user):
                 return self
-            begin = asyncio.to_thread(authenticator.begin, timeout, shown, open_browser, force)
+            begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force)
             beginning = asyncio.ensure_future(begin)
             try:
                 if (sign_in := await asyncio.shield(beginning)) is None:
@@ -202,17 +206,16 @@ class Auth:
         """Forget the tokens as `clear` does, have them revoked (RFC 7009), and ask the provider to end its session.
 
         The session stands in the user's browser, so the provider is asked there (RP-Initiated Logout 1.0), and shows
-        there whether it has ended. If no browser opens, the link is shown.
+        there whether it has ended. If no browser opens, the link is shown. Without tokens, here or in the store, a line
+        says that there is nothing to sign out of.
 
         Raises:
-            NotSignedIn: there are no tokens, here or in the store.
             SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
         """
-        signed_out = account.sign_out(self._authenticator, open_browser)
-        if signed_out.session is None:
-            panel().end(signed_out_card(signed_out))
-        if signed_out.incomplete:
-            raise signed_out.incomplete
+        try:
+            sign_out(self._authenticator, open_browser)
+        except NotSignedIn:
+            show_text("You are not signed in, so there is nothing to sign out of.")
 
     # Calling APIs
 
@@ -298,20 +301,22 @@ class Auth:
     def __repr__(self) -> str:
         return f"<Auth: {who(self._authenticator)} at {self._authenticator.params.expected_issuer}>"
 
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
-            "An Auth holds a secret and is not pickled. Pass `str(auth.access_token)` to the other process, or use "
-            "threads, or on a Dask cluster `auth.on_dask(client)`."
-        )
-
     def _ipython_display_(self) -> None:
         self._display.show()
+
+
+def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
+    """Do what `Auth.sign_out` says, for *authenticator*.
+
+    Raises:
+        NotSignedIn: there are no tokens, here or in the store.
+        SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
+    """
+    signed_out = account.sign_out(authenticator, open_browser)
+    if signed_out.session is None:
+        panel().end(signed_out_card(signed_out))
+    if signed_out.incomplete:
+        raise signed_out.incomplete
 
 
 def authenticator_of(auth: Auth) -> Authenticator:

@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..protocol.flow import Grant
 from ..protocol.token_response import TokenResponse
-from ..protocol.tokens import TokenSet
+from ..protocol.tokens import OneProcess, TokenSet
 from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
 from ..settings.params import ParamsAuth0
@@ -39,7 +39,7 @@ _ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401
 """Refusals that end a refresh token (RFC 6749, 5.2); some providers leave the code out."""
 
 
-class TokenSource:
+class TokenSource(OneProcess):
     """The tokens of a sign-in for *params*; thread-safe, and shared by all processes that share *store*.
 
     Nothing here asks the user: where only the user can help, `SignInNeeded` is raised. Whatever locks the store runs in
