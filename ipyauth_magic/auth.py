@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
 from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
-from .display.view import card_of, shown_lines, signed_out_card, time_left, who
+from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
 from .errors import SignOutIncomplete
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, check_timeout, follow
@@ -89,9 +89,12 @@ class Auth:
                 user needs it too.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        shown = panel()
-        if self._authenticator.authenticate(shown, timeout, open_browser, force):
-            shown.end(card_of(self._authenticator))
+        shown, authenticator = panel(), self._authenticator
+        try:
+            if authenticator.authenticate(shown, timeout, open_browser, force):
+                shown.end(card_of(authenticator))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(interrupted(authenticator)) from None
         return self
 
     async def sign_in_async(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
@@ -105,7 +108,7 @@ class Auth:
 
         check_timeout(timeout)
         shown, authenticator = panel(), self._authenticator
-        with shown.interruptible():
+        with shown.interruptible(lambda: error_page_hint(authenticator)):
             if not force and await asyncio.to_thread(authenticator.without_user):
                 return self
             begin = asyncio.to_thread(authenticator.begin, timeout, shown, open_browser, force)

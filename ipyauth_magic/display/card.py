@@ -2,26 +2,21 @@
 
 The HTML has only elements and styles that an untrusted notebook keeps. JupyterLab drops a style with a theme variable
 as its colour, so the colours are fixed, and are readable on white and on black.
-
-Front ends typeset TeX in the HTML of an output. A provider's text could draw a link or cover our words by it, so each
-outermost element has the classes `AS_IT_IS`, and `escaped` takes the delimiters apart.
 """
 
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..markup import AS_IT_IS as AS_IT_IS  # also for those who compose HTML of the tables below
+from ..markup import Table
+from ..markup import escaped as escaped
 from ..text import plain
 from .qr import qr_image
 
 Row = tuple[str, str]
-
-AS_IT_IS = "mathjax_ignore tex2jax_ignore"
-"""The classes of an element in which MathJax 3 and 4 (JupyterLab, Notebook 7) and MathJax 2 (nbconvert, nbviewer) leave
-text as it is."""
 
 LINE = "rgba(128,128,128,0.45)"
 ACCENTS = {"good": "#388e3c", "waiting": "#1976d2", "bad": "#d32f2f", "still": "#8a8a8a"}
@@ -61,6 +56,7 @@ class Card:
         mood: `good`, `waiting`, `bad` or `still`; sets the colour of the edge.
         note: a sentence under the rows.
         code: shown large, with a QR code of the link if segno is installed.
+        table: stands below the rows.
     """
 
     mood: str
@@ -69,6 +65,7 @@ class Card:
     link: Link | None = None
     note: str = ""
     code: Code | None = None
+    table: Table | None = None
 
     def bundle(self) -> dict[str, str]:
         """Return the card as a MIME bundle for `display(..., raw=True)`."""
@@ -82,6 +79,7 @@ class Card:
         )
         inner = f'<div style="font-weight:600">{escaped(self.title)}</div>'
         inner += table(self.rows)
+        inner += self.table.html() if self.table else ""
         link = _button(self.link) if self.link else ""
         inner += _code(self.code, link, self.link) if self.code else link
         if self.note:
@@ -93,6 +91,8 @@ class Card:
         width = max((len(label) for label, _ in self.rows), default=0)
         lines = [plain(self.title)]
         lines += [f"  {label:<{width}}  {plain(value)}" for label, value in self.rows]
+        if self.table:
+            lines += ["", *self.table.text().splitlines(), ""]
         if self.code:
             lines += [f"  Open {self.code.url} on any device, and enter", "", f"      {plain(self.code.text)}", ""]
         if self.link:
@@ -136,10 +136,3 @@ def table(rows: Sequence[Row]) -> str:
     )
     style = "border:none;margin:4px 0;border-collapse:collapse"
     return f'<table class="{AS_IT_IS}" style="{style}"><tbody>{body}</tbody></table>'
-
-
-def escaped(text: str) -> str:
-    """Return *text* for HTML: without control characters, escaped, and with nothing in it that is typeset as TeX."""
-    # KaTeX knows no such class as `AS_IT_IS`, and some front ends drop classes. No program looks for a formula across
-    # elements, so each `$` and each backslash is in an element of its own.
-    return re.sub(r"[$\\]", r"<span>\g<0></span>", html.escape(plain(text, 600)))

@@ -19,6 +19,12 @@ PASTE = (
     "error, and paste it when you are asked for it."
 )
 
+HINT = (
+    "An error page at the provider? Check `client_id`, and register this exact address there "
+    "(at Auth0: Allowed Callback URLs):"
+)
+"""Stands before the redirect URI: a provider that does not know it never answers, and shows a page of its own."""
+
 NO_LIFETIME = "the provider does not tell; until an API refuses it"
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
@@ -43,6 +49,11 @@ def waiting_card(
         link=Link("Open the sign-in page", url),
         note=PASTE if route and route.paste else _what_happens(redirect_uri, why_no_browser, wants_browser),
     )
+
+
+def registration_hint(redirect_uri: str) -> str:
+    """Return the sentence for a user who met an error page at the provider; empty where no redirect URI is used."""
+    return f"{HINT} {redirect_uri}" if redirect_uri else ""
 
 
 def over_card(is_good: bool) -> Card:

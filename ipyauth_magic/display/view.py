@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ..errors import SignInCancelled
 from ..flows import clock
 from ..flows.account import SignedOut
 from ..flows.authenticator import SESSION, Authenticator
@@ -16,7 +17,7 @@ from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..text import plain
 from .card import Card, Link, Row
-from .cards import device_card, duration, scopes_in_words, signed_in_card, waiting_card
+from .cards import device_card, duration, local_time, registration_hint, scopes_in_words, signed_in_card, waiting_card
 from .claims import decode_unverified
 
 NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
@@ -180,17 +181,45 @@ def signed_out_card(signed_out: SignedOut) -> Card:
     return Card("still", "Signed out here", [("Provider", signed_out.issuer)], link, " ".join(notes))
 
 
+def interrupted(authenticator: Authenticator) -> str:
+    """Return the sentences for an interrupt of what *authenticator* was doing.
+
+    They speak of a port only if a sign-in held one, and of an error page of the provider only if no response came.
+    """
+    sign_in = authenticator.sign_in
+    if sign_in is None or not isinstance(sign_in.progress.error, SignInCancelled):
+        return "Interrupted."  # before a sign-in, as in a renewal
+    if sign_in.response_source.port is None:
+        said = "The sign-in was interrupted."
+    else:
+        said = "The sign-in was interrupted; the port is free again."
+    return f"{said}\n{hint}" if (hint := error_page_hint(authenticator)) else said
+
+
+def error_page_hint(authenticator: Authenticator) -> str:
+    """Return the sentence for a user who met an error page at the provider; empty if a response came from there."""
+    sign_in = authenticator.sign_in
+    if sign_in is None or not sign_in.is_unanswered:
+        return ""
+    return registration_hint(sign_in.progress.redirect_uri)
+
+
 def shown_lines(authenticator: Authenticator) -> str:
     """Return the lines of `Auth.show`: name, parameters, user, time left, end and scopes; no secret."""
     tokens = authenticator.source.tokens
-    rows = [("name", "auth0"), ("params", repr(authenticator.params))]
+    rows = [("name", "auth0"), ("params", _listed(authenticator.params))]
     if tokens is None:
         rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
     else:
         rows += [("logged_as", plain(tokens.logged_as)), ("time_to_exp", time_left(tokens.expires_at))]
-        end = tokens.expires_at.isoformat(" ", "seconds") if tokens.expires_at else "unknown"
+        end = local_time(tokens.expires_at) if tokens.expires_at else "unknown"
         rows += [("expires_at", end), ("scope", plain(tokens.scope, 2000))]
     return "\n".join(f"{name:<11} : {value}" for name, value in rows)
+
+
+def _listed(params: ParamsAuth0) -> str:
+    """Return those of *params* that are not defaults, in one line."""
+    return ", ".join(plain(f"{row.name}={row.value}", 2000) for row in params.explain() if not row.is_default)
 
 
 def time_left(expires_at: datetime | None) -> str:
