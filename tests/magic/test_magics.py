@@ -493,6 +493,20 @@ def test_reloading_leaves_one_of_each(shell: InteractiveShell) -> None:
     assert len([each for each in getattr(shell.Completer, "custom_matchers", []) if "ipyauth" in each.__module__]) <= 1
 
 
+def test_reloading_tells_how_many_sign_ins_are_forgotten(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, capsys: Captured
+) -> None:
+    """In one line; a reload that forgets nothing is silent."""
+    for count, said in ((0, ""), (1, "a sign-in"), (2, "2 sign-ins")):
+        for number in range(count):
+            run(shell, cell(f"-t token{number} -a auth{number}", f"login_hint=user{number}"))
+        capsys.readouterr()
+        shell.run_line_magic("reload_ext", "ipyauth_magic")
+        told = f"ipyauth_magic forgot {said} of this session. Run the cell again to sign in.\n" if said else ""
+        assert capsys.readouterr().out == told
+        assert "token0" not in shell.user_ns
+
+
 def test_a_bad_configuration_does_not_break_the_next_load(shell: InteractiveShell, capsys: Captured) -> None:
     """IPython keeps a bad value; loading says so and goes on without."""
     shell.config.Auth0Magics.domain = 5
