@@ -29,8 +29,7 @@ _LIMIT = 600
 
 _LEFT = "text-align:left;vertical-align:top;background:none"
 _HEAD = f"{_LEFT};padding:1px 16px 3px 0;font-weight:normal;opacity:0.75"
-# An untrusted notebook keeps only `break-word`. `anywhere` also wraps a long word in a narrow table.
-_CELL = f"{_LEFT};padding:1px 16px 1px 0;font-weight:normal;overflow-wrap:break-word;overflow-wrap:anywhere"
+_CELL = f"{_LEFT};padding:1px 16px 1px 0;font-weight:normal;overflow-wrap:break-word"
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,14 @@ def escaped(text: str) -> str:
 
 def _cells(row: Sequence[str]) -> str:
     first, *rest = row
-    cells = "".join(f'<td style="{_CELL}">{escaped(cell)}</td>' for cell in rest)
-    return f'<th scope="row" style="{_CELL}">{escaped(first)}</th>{cells}'
+    cells = "".join(f'<td style="{_style(cell)}">{escaped(cell)}</td>' for cell in rest)
+    return f'<th scope="row" style="{_style(first)}">{escaped(first)}</th>{cells}'
+
+
+def _style(cell: str) -> str:
+    """Return the style of *cell*, in which only a long word may be parted: `anywhere` makes a column narrow."""
+    has_long_word = any(len(word) > _UNBROKEN for word in cell.split())
+    return f"{_CELL};overflow-wrap:anywhere" if has_long_word else _CELL
 
 
 def _widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:

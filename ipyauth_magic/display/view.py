@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..text import plain
 from .card import Card, Link, Row
-from .cards import device_card, duration, local_time, registration_hint, scopes_in_words, signed_in_card, waiting_card
+from .cards import HINT, device_card, duration, local_time, scopes_in_words, signed_in_card, waiting_card
 from .claims import decode_unverified
 
 NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
@@ -197,11 +198,11 @@ def interrupted(authenticator: Authenticator) -> str:
 
 
 def error_page_hint(authenticator: Authenticator) -> str:
-    """Return the sentence for a user who met an error page at the provider; empty if a response came from there."""
+    """Return lines for a user who met an error page at the provider; empty if a response came from there."""
     sign_in = authenticator.sign_in
-    if sign_in is None or not sign_in.is_unanswered:
+    if sign_in is None or not sign_in.is_unanswered or not sign_in.progress.redirect_uri:
         return ""
-    return registration_hint(sign_in.progress.redirect_uri)
+    return f"{textwrap.fill(HINT, 80)}\n    {sign_in.progress.redirect_uri}"
 
 
 def shown_lines(authenticator: Authenticator) -> str:

@@ -13,7 +13,6 @@ from ..display.claims import claim_rows, decode_unverified, sections_of, shown, 
 from ..display.panel import panel, show
 from ..display.view import card_of, interrupted, seconds_left, signed_in, view_of
 from ..errors import NotSignedIn
-from ..flows.last_users import User
 from ..text import plain
 from .token_tables import auths_of, names_of, show_settings, show_sign_ins
 
@@ -136,7 +135,8 @@ def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
     if tokens is None:
         print("There was no token to forget.")
         return
-    print(f"Forgot the sign-in of {plain(User.of(tokens).name)} {_purpose(authenticator)}.")
+    account = f" ({plain(tokens.account)})" if tokens.account != tokens.logged_as else ""
+    print(f"Forgot the sign-in of {plain(tokens.logged_as)}{account} {_purpose(authenticator)}.")
     if names:
         print(f"{_in_words(names)} gone.")
     print("The provider was not told. To sign out there too, use %logout instead.")

@@ -69,19 +69,21 @@ class Described(Masked):
 
 
 class AccessToken(Described):
-    """An access token: a `str` to put into a header, as it is at this moment. Its `repr` hides it.
+    """An access token: a `str` to put into a header. Its `repr` hides it.
 
-    `requests.get(url, headers={"Authorization": f"Bearer {token}"})` sends it (RFC 6750, 2.1). It does not renew itself:
-    `requests.get(url, auth=auth)` always sends a good one. `%token` shows its claims, and `print` the token itself.
+        requests.get(url, headers={"Authorization": f"Bearer {token}"})
+
+    It does not renew itself. `requests.get(url, auth=auth)` always sends a valid one.
+    `%token` shows its claims, and `print` shows the token itself.
     """
 
     __slots__ = ()
 
 
 class IdToken(Described):
-    """An ID token: a `str` that says who the user is (OpenID Connect Core, section 2). Its `repr` hides it.
+    """An ID token: a `str` that says who the user is. Its `repr` hides it.
 
-    `auth.claims` has what it says, verified. It is for the application, and an API expects the access token.
+    `auth.claims` has what it says, verified. APIs expect the access token instead.
     """
 
     __slots__ = ()

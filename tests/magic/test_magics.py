@@ -311,7 +311,7 @@ def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: Script
     run(shell, cell())
     said = run(shell, "%token --clear")[1].splitlines()
     assert said[:2] == [
-        "Forgot the sign-in of alice, auth0|alice for api/fruit.",
+        "Forgot the sign-in of alice (auth0|alice) for api/fruit.",
         "The variables `token` and `auth` are gone.",
     ]
     assert said[2].startswith("The provider was not told.")
