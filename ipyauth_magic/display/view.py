@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import SignInCancelled
 from ..flows import clock
@@ -23,7 +24,9 @@ from .claims import decode_unverified
 
 NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
 NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
-LOOK = "See there whether the session has ended. If it has not, sign out on the provider's own pages."
+LOOK = "The page there shows whether you are signed out. If you are not, sign out on the provider's own pages."
+MAY_REFUSE = "The provider may refuse: it asks for more than this address has, usually an ID token."
+STAYS_VALID = "The provider cannot revoke refresh tokens. Yours is erased here, and stays valid there until it ends."
 
 
 @dataclass(frozen=True)
@@ -167,19 +170,19 @@ def progress_card(progress: Progress) -> Card:
 
 def signed_out_card(signed_out: SignedOut) -> Card:
     """Return the card of a sign-out: what was done, and what the user is still to do."""
+    host = urlsplit(signed_out.issuer).netloc
     if signed_out.url is None:
         notes = [NO_SESSION_END]
     elif signed_out.why_not_opened is None:
-        notes = [f"A browser tab asks the provider to end its session. {LOOK}"]
+        notes = [f"A browser tab asks {host} to sign you out. {LOOK}"]
     else:
-        notes = [f"Follow the link in the browser that you signed in with ({signed_out.why_not_opened}). {LOOK}"]
-    if signed_out.lacks_hint:
-        notes.append("The provider demands more than this address has, mostly an ID token, so it may refuse.")
-    if signed_out.is_refresh_token_alive:
-        notes.append("The provider revokes no refresh tokens, so that of this sign-in stays valid there until it ends.")
+        why = f"({signed_out.why_not_opened})"
+        notes = [f"To sign out of {host} as well, open this in the browser that you used {why}. {LOOK}"]
+    notes += [MAY_REFUSE] if signed_out.lacks_hint else []
+    notes += [STAYS_VALID] if signed_out.is_refresh_token_alive else []
     has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
-    link = Link("Ask the provider to end its session", str(signed_out.url)) if has_link else None
-    return Card("still", "Signed out here", [("Provider", signed_out.issuer)], link, " ".join(notes))
+    link = Link(f"Sign out of {host}", str(signed_out.url)) if has_link else None
+    return Card("still", "Signed out on this machine", [("Provider", signed_out.issuer)], link, " ".join(notes))
 
 
 def interrupted(authenticator: Authenticator) -> str:
