@@ -81,7 +81,7 @@ def test_a_user_signs_in_and_works_with_the_fruit_api(
 
 
 def test_ctrl_c_ends_the_wait_and_the_next_try_works(terminal: Open, prompt_site: Site, artefacts: Path) -> None:
-    """At once, with the address to register and without a traceback; the port is free, and the same line signs in afterwards."""
+    """At once, with the address to register and without a traceback; the same line signs in afterwards."""
     shell = terminal()
     shell.start(prompt_site.line())
     shell.wait_for("Waiting for the sign-in")

@@ -1,4 +1,4 @@
-"""What an interrupt says: that the port is free, and the address to register if the provider may have shown an error."""
+"""What an interrupt says: that the port is free, and which address to register if no response came."""
 
 from __future__ import annotations
 
