@@ -99,7 +99,7 @@ class Card:
             lines += [f"  {self.link.label}:", f"  {self.link.url}"]
         if self.note:
             lines.append(f"  {plain(self.note, 600)}")
-        return "\n".join(lines)
+        return "\n".join(lines).rstrip("\n")
 
 
 def _anchor(url: str, inner: str, style: str) -> str:
