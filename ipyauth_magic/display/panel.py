@@ -146,12 +146,11 @@ class NotebookPanel:
 
     def _show_anew(self, card: Card) -> None:
         """Show *card* in an output of its own, with room for a countdown below it."""
-        earlier = self._outputs
+        for output in self._outputs:  # first: there are never two links at a time
+            output.empty()
         self._begin()
         self._shown = card
         self._card.show(card.bundle())
-        for output in earlier:
-            output.empty()
 
     def _drop_boxes(self) -> None:
         """Take the boxes away: JupyterLab leaves their prompts there, and one of a user who interrupted is dead."""

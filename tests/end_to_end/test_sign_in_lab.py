@@ -136,7 +136,7 @@ def test_an_interrupt_ends_the_wait_and_the_next_try_works(
     free, *hint = cell.text().splitlines()
     assert free == "UsageError: The sign-in was interrupted; the port is free again."
     assert hint[-1].endswith(f" http://127.0.0.1:{local_site.port}/callback/")
-    assert cell.link().count() == 0
+    assert cell.link(LINK).count() == 0
     assert wait_until_free(local_site.port)
     cell.screenshot(artefacts / "interrupted.png")
 
