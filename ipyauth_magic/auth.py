@@ -11,7 +11,6 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
-from .errors import SignOutIncomplete
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, check_timeout, follow
 from .protocol.flow import FLOWS, Grant
@@ -92,7 +91,7 @@ class Auth:
         shown, authenticator = panel(), self._authenticator
         try:
             if authenticator.authenticate(shown, timeout, open_browser, force):
-                shown.end(card_of(authenticator))
+                shown.end(card_of(authenticator, self._display.ready))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(authenticator)) from None
         return self
@@ -121,7 +120,7 @@ class Auth:
                 beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
                 await asyncio.wait({beginning})
                 raise
-        shown.end(card_of(authenticator))
+        shown.end(card_of(authenticator, self._display.ready))
         return self
 
     # The tokens
@@ -215,8 +214,8 @@ class Auth:
         signed_out = account.sign_out(self._authenticator, open_browser)
         if signed_out.session is None:
             panel().end(signed_out_card(signed_out))
-        if signed_out.revocation or signed_out.session:
-            raise SignOutIncomplete(signed_out.revocation, signed_out.session)
+        if signed_out.incomplete:
+            raise signed_out.incomplete
 
     # Calling APIs
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from ..auth import Auth, authenticator_of
+from ..display.cards import ready
 from ..display.panel import panel
 from ..display.view import card_of
 from ..settings.line import check_options, line_parameters, renewable, warnings_about
@@ -84,7 +85,8 @@ def sign_in(auth: Auth, authenticator: Authenticator, options: Options, namespac
     shown = panel(owns_cell=True)
     asked = authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
     if asked or not options.quiet:
-        shown.end(None if options.quiet else card_of(authenticator))
+        names = ready(options.auth_name, options.token_name)
+        shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.bind(options.token_name, options.auth_name, auth)
 
 
