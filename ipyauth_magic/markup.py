@@ -27,9 +27,13 @@ _UNBROKEN = 40
 """A word of at most so many letters is not parted, if the table has room for it."""
 _LIMIT = 600
 
-_LEFT = "text-align:left;vertical-align:top;background:none"
-_HEAD = f"{_LEFT};padding:1px 16px 3px 0;font-weight:normal;opacity:0.75"
-_CELL = f"{_LEFT};padding:1px 16px 1px 0;font-weight:normal;overflow-wrap:break-word"
+# Each property is first as an untrusted notebook keeps it, and then as it should be.
+_ALL = (
+    "text-align:left;text-align:start;vertical-align:top;background:none;border:none;line-height:1.5;"
+    "padding:1px 16px 1px 0;padding-inline:0 16px;font-weight:normal"
+)
+_HEAD = f"{_ALL};border-bottom:1px solid rgba(128,128,128,0.35);opacity:0.75"
+_CELL = f"{_ALL};overflow-wrap:break-word"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Table:
         """Return the table as HTML, with elements and styles that an untrusted notebook keeps."""
         head = "".join(f'<th scope="col" style="{_HEAD}">{escaped(name)}</th>' for name in self.columns)
         body = "".join(f'<tr style="background:none">{_cells(row)}</tr>' for row in self.rows)
-        style = "border:none;margin:4px 0;border-collapse:collapse"
+        style = "border:none;margin:6px 0;border-collapse:collapse;font-size:100%"
         return (
             f'<table class="{AS_IT_IS}" style="{style}"><thead><tr style="background:none">{head}</tr></thead>'
             f"<tbody>{body}</tbody></table>"
@@ -65,8 +69,8 @@ def escaped(text: str) -> str:
 
 def _cells(row: Sequence[str]) -> str:
     first, *rest = row
-    cells = "".join(f'<td style="{_style(cell)}">{escaped(cell)}</td>' for cell in rest)
-    return f'<th scope="row" style="{_style(first)}">{escaped(first)}</th>{cells}'
+    cells = "".join(f'<td style="{_style(cell)}"><bdi>{escaped(cell)}</bdi></td>' for cell in rest)
+    return f'<th scope="row" style="{_style(first)}"><bdi>{escaped(first)}</bdi></th>{cells}'
 
 
 def _style(cell: str) -> str:

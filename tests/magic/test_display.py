@@ -78,7 +78,6 @@ def test_no_front_end_finds_tex_in_it() -> None:
     for html in (
         card.html(),
         token_view(card, [(TEX, claim_rows({TEX: TEX}))], 30, 60)["text/html"],
-        countdown_html(1, 1),
         Table((TEX, TEX), [(TEX, TEX)]).html(),
         table([("a", TEX)]),
     ):
