@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
-from .display.view import card_of, shown_lines, signed_out_card, time_left, who
+from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
 from .errors import NotSignedIn
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, follow
@@ -92,9 +92,12 @@ class Auth(OneProcess):
                 user needs it too.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        shown = panel()
-        if self._authenticator.authenticate(shown, timeout, open_browser, force):
-            shown.end(card_of(self._authenticator, self._display.ready))
+        shown, authenticator = panel(), self._authenticator
+        try:
+            if authenticator.authenticate(shown, timeout, open_browser, force):
+                shown.end(card_of(authenticator, self._display.ready))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(interrupted(authenticator)) from None
         return self
 
     async def sign_in_async(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
@@ -108,7 +111,7 @@ class Auth(OneProcess):
 
         shown, authenticator = panel(), self._authenticator
         seconds = authenticator.time_to_wait(timeout)
-        with shown.interruptible():
+        with shown.interruptible(lambda: error_page_hint(authenticator)):
             if not force and await asyncio.to_thread(authenticator.without_user):
                 return self
             begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force)

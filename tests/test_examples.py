@@ -38,7 +38,7 @@ STORIES = {
         "Not signed in",
         "Signed in as alice.*Tip: --flow code",
         "logged_as   : alice",
-        "<AccessToken, hidden>",
+        "<AccessToken of alice for api/fruit, until .*; hidden: %token shows its claims>",
         READS_BOTH,
         r"\(\{'usual': \['plum'\]\}, \{'exotic': \['mango'\]\}\)",
         "'plum'",
@@ -54,8 +54,8 @@ STORIES = {
         "401.*The access token is for another audience",
         "Signed in as bob",
         r"'quince'\], 403\)",
-        r"fruit_token, fruit +alice, auth0\|alice, api/fruit,.*market_token, market +alice, auth0\|alice, api/market,.*"
-        r"bobs_token, bob +bob, auth0\|bob,",
+        r"^alice, +api/fruit .* fruit_token, fruit$.*^auth0\|alice .*^alice, +api/market .* market_token,$.*"
+        r"^bob, auth0\|bob +api/fruit .* bobs_token, bob$",
     ),
     "renewal.ipynb": (
         "Signed in as alice.*then renewed automatically",

@@ -16,6 +16,7 @@ NEIGHBOUR = "fruit_service"
 
 LAYERS = (
     "text",
+    "markup",
     "errors",
     "protocol",
     "settings",
@@ -47,9 +48,10 @@ NOT_FOR_RULES = (
     "asyncio concurrent ftplib http multiprocessing queue sched select selectors signal smtplib socket socketserver "
     "ssl subprocess threading time urllib.request webbrowser xmlrpc"
 )
-RULES = ("text", "errors", "protocol")
+RULES = ("text", "markup", "errors", "protocol")
 LIBRARIES = {
     "text": "",
+    "markup": "",
     "errors": "",
     "protocol": "joserfc",
     "settings": "dotenv platformdirs",

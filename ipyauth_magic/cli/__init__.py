@@ -42,8 +42,7 @@ def _run(arguments: Sequence[str]) -> int:
         command = Command(options, arguments)
         return _COMMANDS[options.command](command)
     except KeyboardInterrupt:
-        has_asked = command is not None and command.has_asked
-        say("The sign-in was interrupted; the port is free again." if has_asked else "Interrupted.")
+        say(command.interrupted() if command is not None else "Interrupted.")
         return INTERRUPTED
     except (BadOption, InvalidParams) as error:
         say(str(error))

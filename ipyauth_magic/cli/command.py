@@ -95,10 +95,13 @@ class Command:
 
         return authenticator_of(self.auth)
 
-    @property
-    def has_asked(self) -> bool:
-        """Whether a sign-in was begun, which holds a port while it waits."""
-        return "auth" in vars(self) and self.authenticator.sign_in is not None
+    def interrupted(self) -> str:
+        """Return the sentences for an interrupt."""
+        if "auth" not in vars(self):  # no sign-in was begun
+            return "Interrupted."
+        from ..display.view import interrupted
+
+        return interrupted(self.authenticator)
 
     def ask(self) -> None:
         """Sign in, as a cell does."""

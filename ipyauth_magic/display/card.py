@@ -2,9 +2,6 @@
 
 The HTML has only elements and styles that an untrusted notebook keeps. JupyterLab drops a style with a theme variable
 as its colour, so the colours are fixed, and are readable on white and on black.
-
-Front ends typeset TeX in the HTML of an output. A provider's text could draw a link or cover our words by it, so each
-outermost element has the classes `AS_IT_IS`, and `escaped` takes the delimiters apart.
 """
 
 from __future__ import annotations
@@ -15,14 +12,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
+from ..markup import AS_IT_IS as AS_IT_IS  # also for those who compose HTML of the tables below
+from ..markup import Table
+from ..markup import escaped as escaped
 from ..text import plain
 from .qr import GET_QR, lacks_segno, qr_image
 
 Row = tuple[str, str]
-
-AS_IT_IS = "mathjax_ignore tex2jax_ignore"
-"""The classes of an element in which MathJax 3 and 4 (JupyterLab, Notebook 7) and MathJax 2 (nbconvert, nbviewer) leave
-text as it is."""
 
 LINE = "rgba(128,128,128,0.35)"
 ACCENTS = {"good": "#2e7d32", "waiting": "#1976d2", "bad": "#c62828", "still": "#757575", "warning": "#b26a00"}
@@ -97,6 +93,7 @@ class Card:
         hint: for a user who meets an error page.
         folded: for a user who meets another problem.
         warned: the labels of the rows that are a warning.
+        table: stands below the rows.
     """
 
     mood: str
@@ -109,6 +106,7 @@ class Card:
     hint: Address | None = None
     folded: Folded | None = None
     warned: Collection[str] = ()
+    table: Table | None = None
 
     def bundle(self) -> dict[str, str]:
         """Return the card as a MIME bundle for `display(..., raw=True)`."""
@@ -125,7 +123,8 @@ class Card:
         action = _code(self.code, link, self.link) if self.code else link
         said = "".join(paragraph(each) for each in (self.ready, self.note) if each)
         more = (_address(self.hint) if self.hint else "") + (_details(self.folded) if self.folded else "")
-        inner = title + table(self.rows, self.warned) + action + said + more
+        columns = self.table.html() if self.table else ""
+        inner = title + table(self.rows, self.warned) + columns + action + said + more
         return f'<div role="status" class="{AS_IT_IS}" style="{FRAME % {"accent": ACCENTS[self.mood]}}">{inner}</div>'
 
     def text(self) -> str:
@@ -133,6 +132,8 @@ class Card:
         width = max((len(label) for label, _ in self.rows), default=0)
         lines = [plain(self.title)]
         lines += [f"  {label:<{width}}  {plain(value)}" for label, value in self.rows]
+        if self.table:
+            lines += ["", *self.table.text().splitlines(), ""]
         if self.code:
             lines += [f"  Open {self.code.url} on any device, and enter", "", f"      {plain(self.code.text)}", ""]
             lines += wrapped(GET_QR) if lacks_segno() else []
@@ -143,7 +144,7 @@ class Card:
             lines += [*wrapped(self.hint.words), f"      {plain(self.hint.text)}"]
         if self.folded and self.folded.is_said:
             lines += [line for each in self.folded.sentences for line in wrapped(each)]
-        return "\n".join(lines)
+        return "\n".join(lines).rstrip("\n")
 
 
 def wrapped(text: str) -> list[str]:
@@ -242,10 +243,3 @@ def table(rows: Sequence[Row], warned: Collection[str] = ()) -> str:
         )
     style = "border:none;margin:6px 0;border-collapse:collapse;font-size:100%"
     return f'<table class="{AS_IT_IS}" style="{style}"><tbody>{body}</tbody></table>'
-
-
-def escaped(text: str) -> str:
-    """Return *text* for HTML: without control characters, escaped, and with nothing in it that is typeset as TeX."""
-    # KaTeX knows no such class as `AS_IT_IS`, and some front ends drop classes. No program looks for a formula across
-    # elements, so each `$` and each backslash is in an element of its own.
-    return re.sub(r"[$\\]", r"<span>\g<0></span>", html.escape(plain(text, 600)))

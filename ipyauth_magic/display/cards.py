@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ..callback.routes import Route
 from ..flows import clock
 from ..protocol.flow import Flow
-from .card import AS_IT_IS, QUIET, WIDTH, Address, Card, Code, Folded, Link, Row, bar, escaped, mark, prose
+from .card import AS_IT_IS, QUIET, Address, Card, Code, Folded, Link, Row, bar, escaped
 
 OPEN = "Open the sign-in page"
 """The label of the button that leads to the provider."""
@@ -105,14 +105,10 @@ def countdown_text(seconds: float) -> str:
     return f"Waiting for the sign-in: {_clock(seconds)} left. Interrupt the kernel to stop."
 
 
-def countdown_html(seconds: float, share: float, refusal: str = "") -> str:
-    """Return the time left as a thin bar and text; *share* of it, 0 to 1, is left.
-
-    *refusal* says why a pasted address was not taken.
-    """
-    told = f'<div dir="auto" style="{WIDTH};margin-bottom:4px">{mark("bad")}{prose(refusal)}</div>' if refusal else ""
+def countdown_html(seconds: float, share: float) -> str:
+    """Return the time left as a thin bar and text; *share* of it, 0 to 1, is left."""
     text = f'<div style="{QUIET};margin-top:2px">{escaped(countdown_text(seconds))}</div>'
-    return f'<div class="{AS_IT_IS}" style="margin:4px 0">{told}{bar(share, "waiting")}{text}</div>'
+    return f'<div class="{AS_IT_IS}" style="margin:4px 0">{bar(share, "waiting")}{text}</div>'
 
 
 def patience_text(seconds: float) -> str:
@@ -166,7 +162,7 @@ def end_row(expires_at: datetime | None, left: float, renewable: bool) -> Row:
     """Return the row of a token's end, in *left* seconds or before now."""
     if expires_at is None:
         return "Expires", NO_LIFETIME
-    moment = time_of_day(expires_at)
+    moment = clock.time_of_day(expires_at)
     if left <= 0:
         return "Expired", f"{moment}, renewed when it is next used" if renewable else moment
     return "Expires", f"{moment} ({about(left)}){', then renewed automatically' if renewable else ''}"
@@ -215,21 +211,6 @@ def route_of_response(flow: Flow, response_mode: str, routes: Sequence[Route]) -
 def local_time(moment: datetime) -> str:
     """Return *moment* in the local time zone, with its offset."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()
-
-
-def time_of_day(moment: datetime) -> str:
-    """Return *moment* in the local time zone: `14:05`, with the date unless it is today.
-
-    The zone is named where it is probably not the user's: containers and hubs run on UTC, and some know no zone.
-    """
-    local, now = moment.astimezone(), clock.utc_now().astimezone()
-    day = "" if local.date() == now.date() else f"{local.day} {local:%b}"
-    year = "" if local.year == now.year else f" {local.year}"
-    name = local.tzname() or ""
-    is_named = not local.utcoffset() or not name.replace(" ", "").isalpha()
-    offset = local.strftime("%z")
-    zone = (name if name.isalpha() else f"UTC{offset[:3]}:{offset[3:5]}") if is_named else ""
-    return f"{day}{year}{day and ', '}{local:%H:%M}{zone and ' '}{zone}"
 
 
 def about(seconds: float) -> str:

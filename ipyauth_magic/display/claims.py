@@ -70,7 +70,8 @@ def token_view(
 ) -> dict[str, str]:
     """Return a MIME bundle: *card*, a bar of the lifetime (both in seconds), and a table for each of *sections*.
 
-    An endless *lifetime* is one that is not known. It has no bar.
+    In HTML the tables are folded, because the card has the facts that matter to most readers. An endless *lifetime* is
+    one that is not known. It has no bar.
     """
     html, lines = card.html(), [card.text()]
     if lifetime < math.inf:
@@ -94,8 +95,8 @@ def _bar(share: float, said: str) -> str:
 
 
 def _details(title: str, rows: Sequence[Row]) -> str:
-    summary = f'<summary style="cursor:pointer">{escaped(title)}</summary>'
-    return f'<details open class="{AS_IT_IS}" style="margin-top:8px">{summary}{table(rows)}</details>'
+    summary = f'<summary style="cursor:pointer">{escaped(title)} ({len(rows)})</summary>'
+    return f'<details class="{AS_IT_IS}" style="margin-top:8px">{summary}{table(rows)}</details>'
 
 
 def _value(name: str, value: object) -> str:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def cancelled_by_interrupt() -> Iterator[None]:
+def cancelled_by_interrupt(hint: Callable[[], str] = lambda: "") -> Iterator[None]:
     """Let an interrupt cancel the task that runs the block; without an effect outside the main thread.
+
+    *hint* returns a sentence that the error has after its own.
 
     Raises:
         SignInCancelled: the user interrupted. Not `KeyboardInterrupt`, which would end the kernel's own loop.
@@ -46,7 +48,9 @@ def cancelled_by_interrupt() -> Iterator[None]:
             if not is_interrupted:
                 raise
             task.uncancel()
-            raise SignInCancelled("it was interrupted") from None
+            error = SignInCancelled("it was interrupted")
+            error.args = (f"{error}\n{hint()}".rstrip(),)
+            raise error from None
 
 
 @contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from importlib.resources import files
 from typing import Protocol
 
 from ..flows.sign_in import Progress, SignIn, State
@@ -40,8 +42,8 @@ class Panel(Protocol):
     def end(self, card: Card | None) -> None:
         """Replace the link, so that none stays in a saved notebook, by *card* or by nothing."""
 
-    def interruptible(self) -> AbstractContextManager[None]:
-        """Return a context in which an interrupt cancels the task that awaits the sign-in."""
+    def interruptible(self, hint: Callable[[], str]) -> AbstractContextManager[None]:
+        """Return a context in which an interrupt cancels the task that awaits the sign-in; *hint* ends its error."""
 
 
 def in_notebook() -> bool:
@@ -86,13 +88,18 @@ class NotebookPanel:
 
     def __init__(self, owns_cell: bool = False) -> None:
         self._owns_cell = owns_cell
-        self._refusal = ""
         self._begin()
 
     def _begin(self) -> None:
         self._card = Output()
         self._countdown = Output()
+        self._refusal = Output()
+        self._script = Output()
         self._shown: Card | None = None
+
+    @property
+    def _outputs(self) -> tuple[Output, ...]:
+        return self._card, self._countdown, self._refusal, self._script
 
     def can_be_answered(self) -> bool:
         """Tell whether a person may follow the link: not under nbclient, nbconvert or papermill."""
@@ -103,42 +110,50 @@ class NotebookPanel:
         card = progress_card(progress)
         if card != self._shown:
             self._show_anew(card)
-        text = f"{self._refusal} {countdown_text(progress.seconds_left)}".strip()
-        html = countdown_html(progress.seconds_left, progress.share_left, self._refusal)
+        text = countdown_text(progress.seconds_left)
+        html = countdown_html(progress.seconds_left, progress.share_left)
         self._countdown.show({"text/html": html, "text/plain": text})
 
     def ask(self, sign_in: SignIn) -> None:
         """Ask in a box that shows nothing, as a password's; the countdown goes on."""
+        try:
+            self._ask(sign_in)
+        finally:
+            self._drop_boxes()
+
+    def _ask(self, sign_in: SignIn) -> None:
         while not sign_in.progress.is_over:
-            try:
-                text = read_in_notebook(
-                    lambda: sign_in.progress.is_over, lambda: self._tick_beside_box(sign_in.progress)
-                )
-            except KeyboardInterrupt:
-                self._drop_box()
-                raise
-            if text is None or (refusal := sign_in.response_source.paste(text)) is None:
+            text = read_in_notebook(lambda: sign_in.progress.is_over, lambda: self._tick_beside_box(sign_in.progress))
+            if text is None or sign_in.progress.is_over:
                 return
-            self._refusal = refusal
+            if (refusal := sign_in.response_source.paste(text)) is None:
+                return
+            self._refuse(refusal)
             self.tick(sign_in.progress)
+
+    def _refuse(self, sentence: str) -> None:
+        """Show in an output of its own, below the box, why what was pasted does not serve."""
+        self._refusal.empty()
+        self._refusal = Output()
+        self._refusal.show(Card("bad", "This address was not accepted", note=sentence).bundle())
 
     def _tick_beside_box(self, progress: Progress) -> None:
         if progress.is_over:
             self._show_anew(over_card(progress.state is State.DONE))
+            self._script.show({"application/javascript": _answer_box(), "text/plain": ""})
         else:
             self.tick(progress)
 
     def _show_anew(self, card: Card) -> None:
         """Show *card* in an output of its own, with room for a countdown below it."""
-        earlier = self._card, self._countdown
+        for output in self._outputs:  # first: there are never two links at a time
+            output.empty()
         self._begin()
         self._shown = card
         self._card.show(card.bundle())
-        for output in earlier:
-            output.empty()
 
-    def _drop_box(self) -> None:
-        """Take the box of a user who interrupted away: JupyterLab leaves it there, dead, unless all the output goes."""
+    def _drop_boxes(self) -> None:
+        """Take the boxes away: JupyterLab leaves their prompts there, and one of a user who interrupted is dead."""
         if self._owns_cell:
             from IPython.display import clear_output
 
@@ -153,12 +168,17 @@ class NotebookPanel:
         """Replace link and countdown by *card*, or by nothing."""
         if card is not None:
             Output().show(card.bundle())
-        for output in (self._card, self._countdown):
+        for output in self._outputs:
             output.empty()
 
-    def interruptible(self) -> AbstractContextManager[None]:
+    def interruptible(self, hint: Callable[[], str]) -> AbstractContextManager[None]:
         """Return a context in which Kernel > Interrupt cancels the task: an awaited cell is not ended by the kernel."""
-        return cancelled_by_interrupt()
+        return cancelled_by_interrupt(hint)
+
+
+def _answer_box() -> str:
+    """Return the script that answers the input box of a cell."""
+    return files(__package__).joinpath("answer_box.js").read_text(encoding="utf-8")
 
 
 class Output:
@@ -225,7 +245,7 @@ class TextPanel:
         if card is not None:
             self._print(card.text())
 
-    def interruptible(self) -> AbstractContextManager[None]:
+    def interruptible(self, hint: Callable[[], str]) -> AbstractContextManager[None]:
         """Return a context without an effect: asyncio itself ends the task of a script (`asyncio.run`)."""
         return nullcontext()
 

@@ -1,6 +1,7 @@
 """The prompt for the URL in the browser's address bar. The input is neither shown nor stored.
 
-In a terminal the prompt ends as soon as the response has come by another route, in a notebook some time later.
+It ends as soon as the response has come by another route, in a terminal and in front ends that run the script of
+`panel.py`: JupyterLab and Notebook 7. In others it ends some time later.
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..errors import SignInCancelled
 from ..flows import clock
 from ..flows.account import SignedOut
 from ..flows.authenticator import SESSION, Authenticator
@@ -18,10 +20,12 @@ from ..settings.params import ParamsAuth0
 from ..text import plain
 from .card import Card, Link, Row
 from .cards import (
+    HINT,
     NOT_GRANTED,
     device_card,
     duration,
     end_row,
+    local_time,
     not_granted,
     scope_rows,
     signed_in_card,
@@ -31,8 +35,9 @@ from .claims import decode_unverified
 
 NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
 NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
-END = "End the session at the provider"
-LOOK = "See there whether the session has ended. If it has not, sign out on the provider's own pages."
+LOOK = "The page there shows whether you are signed out. If you are not, sign out on the provider's own pages."
+MAY_REFUSE = "The provider may refuse: it asks for more than this address has, usually an ID token."
+STAYS_VALID = "The provider cannot revoke refresh tokens. Yours is erased here, and stays valid there until it ends."
 
 
 @dataclass(frozen=True)
@@ -208,30 +213,56 @@ def signed_out_card(signed_out: SignedOut) -> Card:
     if signed_out.url is None:
         notes = [NO_SESSION_END]
     elif signed_out.why_not_opened is None:
-        notes = [f"A browser tab asks {host} to end its session. {LOOK}"]
+        notes = [f"A browser tab asks {host} to sign you out. {LOOK}"]
     else:
-        where = f"the browser that you signed in with ({signed_out.why_not_opened})"
-        notes = [f'To sign out of {host} as well, use "{END}" in {where}. {LOOK}']
-    if signed_out.lacks_hint:
-        notes.append("The provider demands more than this address has, mostly an ID token, so it may refuse.")
-    if signed_out.is_refresh_token_alive:
-        notes.append("The provider revokes no refresh tokens, so that of this sign-in stays valid there until it ends.")
+        why = f"({signed_out.why_not_opened})"
+        notes = [f"To sign out of {host} as well, open this in the browser that you used {why}. {LOOK}"]
+    notes += [MAY_REFUSE] if signed_out.lacks_hint else []
+    notes += [STAYS_VALID] if signed_out.is_refresh_token_alive else []
     has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
-    link = Link(END, str(signed_out.url)) if has_link else None
-    return Card("still", "Signed out here", [("Provider", signed_out.issuer)], link, " ".join(notes))
+    link = Link(f"Sign out of {host}", str(signed_out.url)) if has_link else None
+    return Card("still", "Signed out on this machine", [("Provider", signed_out.issuer)], link, " ".join(notes))
+
+
+def interrupted(authenticator: Authenticator) -> str:
+    """Return the sentences for an interrupt of what *authenticator* was doing.
+
+    They speak of a port only if a sign-in held one, and of an error page of the provider only if no response came.
+    """
+    sign_in = authenticator.sign_in
+    if sign_in is None or not isinstance(sign_in.progress.error, SignInCancelled):
+        return "Interrupted."  # before a sign-in, as in a renewal
+    if sign_in.response_source.port is None:
+        said = "The sign-in was interrupted."
+    else:
+        said = "The sign-in was interrupted; the port is free again."
+    return f"{said}\n{hint}" if (hint := error_page_hint(authenticator)) else said
+
+
+def error_page_hint(authenticator: Authenticator) -> str:
+    """Return lines for a user who met an error page at the provider; empty if a response came from there."""
+    sign_in = authenticator.sign_in
+    if sign_in is None or not sign_in.is_unanswered or not sign_in.progress.redirect_uri:
+        return ""
+    return f"{textwrap.fill(HINT, 80)}\n    {sign_in.progress.redirect_uri}"
 
 
 def shown_lines(authenticator: Authenticator) -> str:
     """Return the lines of `Auth.show`: name, parameters, user, time left, end and scopes; no secret."""
     tokens = authenticator.source.tokens
-    rows = [("name", "auth0"), ("params", repr(authenticator.params))]
+    rows = [("name", "auth0"), ("params", _listed(authenticator.params))]
     if tokens is None:
         rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
     else:
         rows += [("logged_as", plain(tokens.logged_as)), ("time_to_exp", time_left(tokens.expires_at))]
-        end = tokens.expires_at.isoformat(" ", "seconds") if tokens.expires_at else "unknown"
+        end = local_time(tokens.expires_at) if tokens.expires_at else "unknown"
         rows += [("expires_at", end), ("scope", plain(tokens.scope, 2000))]
     return "\n".join(f"{name:<11} : {value}" for name, value in rows)
+
+
+def _listed(params: ParamsAuth0) -> str:
+    """Return those of *params* that are not defaults, in one line."""
+    return ", ".join(plain(f"{row.name}={row.value}", 2000) for row in params.explain() if not row.is_default)
 
 
 def time_left(expires_at: datetime | None) -> str:

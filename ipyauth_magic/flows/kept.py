@@ -11,6 +11,7 @@ from ..store import Store, StoreFailed
 from ..store.fallback import FallbackStore
 from ..store.fork import fit_for_child, without_refresh_token
 from ..store.key import Requested
+from .facts import describe
 from .last_users import LAST_USERS, Application
 
 
@@ -35,6 +36,7 @@ class Kept:
         self._store = store
         self.place = store if isinstance(store, FallbackStore) else None
         self._key = key
+        self._requested = requested
         self._application = Application.of(requested)
         self._changed = changed
         self.tokens: TokenSet | None = None
@@ -116,6 +118,8 @@ class Kept:
     def set(self, tokens: TokenSet | None) -> None:
         """Let *tokens* be those here."""
         if tokens is not self.tokens:
+            if tokens is not None:
+                describe(tokens, self._requested)
             self.tokens = tokens
             self._changed()
 

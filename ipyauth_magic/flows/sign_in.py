@@ -176,6 +176,7 @@ class SignIn:
         self._lock = threading.Lock()
         self._waiting = Waiters()
         self._is_started = False
+        self.is_unanswered = False  # the user has the link, and no response came
         self._is_answered = False  # a response was accepted or refused: the tab has yet to be told
         self.give_time(timeout)
 
@@ -238,6 +239,7 @@ class SignIn:
             if self.progress.state is not State.WAITING:
                 return None
             self.progress = replace(self.progress, state=State.COMPLETING)
+            self.is_unanswered = False
         try:
             tokens = self.response_source.tokens(response)
             if self.progress.state is State.COMPLETING:
@@ -269,6 +271,7 @@ class SignIn:
             code_ends_at = time.monotonic() + device.expires_in if device else math.inf
             shown = replace(self.progress, url=url, opened_at=opened_at, device=device, code_ends_at=code_ends_at)
             progress = self.progress = replace(shown, scope=self.response_source.scope)  # the provider had a say in it
+            self.is_unanswered = True
         self._open_link(progress)
         self._tell()
 

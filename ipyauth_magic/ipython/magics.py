@@ -117,8 +117,11 @@ class Auth0Magics(Magics):
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
-        has_begun = self._latest is not None and self._latest.sign_in is not None
-        return "The sign-in was interrupted; the port is free again." if has_begun else "Interrupted."
+        if self._latest is None:
+            return "Interrupted."
+        from ..display.view import interrupted
+
+        return interrupted(self._latest)
 
     @line_magic("token")
     @arguments("%token")
@@ -196,5 +199,10 @@ def unload(shell: InteractiveShell) -> None:
             magics.namespace.drop()
     if "ipyauth_magic.auth" in sys.modules:
         from ..display.guards import unguard
+        from ..display.view import signed_in
 
+        count = len(signed_in())
         unguard(shell)
+        if count:
+            said = "a sign-in" if count == 1 else f"{count} sign-ins"
+            print(f"ipyauth_magic forgot {said} of this session. Run the cell again to sign in.")

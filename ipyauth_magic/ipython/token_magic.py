@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from ..auth import Auth, authenticator_of
-from ..display.card import Card, table
-from ..display.cards import route_of_response
+from ..display.card import Card
 from ..display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
 from ..display.panel import panel, show
-from ..display.view import card_of, seconds_left, signed_in, time_left, view_of
+from ..display.view import card_of, interrupted, seconds_left, signed_in, view_of
 from ..errors import NotSignedIn
-from ..flows.last_users import User
-from ..provider.provider import Provider
+from ..text import plain
+from .token_tables import auths_of, names_of, show_settings, show_sign_ins
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from ..flows.authenticator import Authenticator
     from .namespace import Namespace
@@ -33,10 +33,10 @@ def token(namespace: Namespace, latest: Authenticator | None, options: argparse.
         options: of the magic's line.
     """
     if options.list:
-        _list(namespace)
+        show_sign_ins(namespace)
         return None
     if options.config:
-        _config(latest if options.name is None and latest is not None else _required(namespace, options.name))
+        show_settings(latest if options.name is None and latest is not None else _required(namespace, options.name))
         return None
     found = _find(namespace, options.name)
     if isinstance(found, str):
@@ -121,73 +121,52 @@ def _foreign(options: argparse.Namespace, text: str) -> dict[str, Any] | None:
             "expires_in": None,
             "scope": decoded.claims.get("scope"),
         }
-    card = Card("still", "A token, not verified", note="Its signature was not checked.")
-    rows = claim_rows(decoded.claims)
-    lines = "\n".join(f"  {name}  {value}" for name, value in rows)
-    show({"text/html": card.html() + table(rows), "text/plain": f"{card.text()}\n{lines}"})
+    note = "Its signature was not checked."
+    show(Card("still", "A token, not verified", claim_rows(decoded.claims), note=note).bundle())
     return None
 
 
-def _list(namespace: Namespace) -> None:
-    rows = []
-    for each in signed_in():
-        names = [name for name in namespace.names() if _is_of(namespace, name, each)]
-        tokens = each.source.current
-        facts = (
-            User.of(tokens).name,
-            each.params.audience or "no API",
-            tokens.scope,
-            f"{time_left(tokens.expires_at)} left" if tokens.expires_at else "lifetime unknown",
-        )
-        rows.append((", ".join(names) or "no variable", ", ".join(facts)))
-    title = "Sign-ins of this session" if rows else "There are no sign-ins in this session"
-    show(Card("still", title, rows).bundle())
-
-
-def _is_of(namespace: Namespace, name: str, authenticator: Authenticator) -> bool:
-    auth = namespace.find(name)
-    return auth is not None and authenticator_of(auth) is authenticator
-
-
-def _auths(namespace: Namespace, authenticator: Authenticator) -> list[Auth]:
-    """Return the `Auth` objects of *authenticator* that variables hold."""
-    found = [namespace.find(name) for name in namespace.names()]
-    return [auth for auth in found if auth is not None and authenticator_of(auth) is authenticator]
-
-
-def _config(authenticator: Authenticator) -> None:
-    params, grant, routes = authenticator.params, authenticator.grant, authenticator.routes()
-    unused = {"flow"} | (set() if grant.flow.needs_redirect else {"response_type", "response_mode", "redirect_uri"})
-    origin = next((f"  ({row.origin})" for row in params.explain() if row.name == "flow"), "")
-    rows = [("flow", f"{grant.in_words}{origin}")]
-    rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
-    rows += [("route", f"{route.redirect_uri}: {route.reason}") for route in routes if len(routes) > 1]
-    rows += _endpoints_elsewhere(params.expected_issuer)
-    note = route_of_response(grant.flow, params.response_mode, routes)
-    show(Card("still", "Settings of the sign-in", rows, note=note).bundle())
-
-
-def _endpoints_elsewhere(issuer: str) -> list[tuple[str, str]]:
-    """Return the endpoints on other hosts than *issuer*, as far as its metadata is known: nothing is asked here."""
-    known = [each for each in Provider.known_metadata() if each.issuer.rstrip("/") == issuer.rstrip("/")]
-    return [(name, f"{url}  (not the issuer's host)") for each in known for name, url in each.endpoints_elsewhere()]
-
 
 def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
-    for auth in _auths(namespace, authenticator):
+    """Forget the tokens and the variables, and say which."""
+    tokens, names = authenticator.source.tokens, names_of(namespace, authenticator)
+    for auth in auths_of(namespace, authenticator):
         namespace.drop(auth)
     authenticator.leave(lambda source: source.clear())
-    print(
-        "Forgotten here. The provider was not told: only auth.sign_out(), in place of --clear, signs you out there too."
-    )
+    if tokens is None:
+        print("There was no token to forget.")
+        return
+    account = f" ({plain(tokens.account)})" if tokens.account != tokens.logged_as else ""
+    print(f"Forgot the sign-in of {plain(tokens.logged_as)}{account} {_purpose(authenticator)}.")
+    if names:
+        print(f"{_in_words(names)} gone.")
+    print("The provider was not told. To sign out there too, use %logout instead.")
+
+
+def _purpose(authenticator: Authenticator) -> str:
+    params = authenticator.params
+    api = params.audience or params.resource
+    return plain(f"for {api}" if api else f"at {params.expected_issuer}")
+
+
+def _in_words(names: Sequence[str]) -> str:
+    """Return the subject of a sentence about variables, and its verb."""
+    quoted = [f"`{name}`" for name in names]
+    if len(quoted) == 1:
+        return f"The variable {quoted[0]} is"
+    return f"The variables {', '.join(quoted[:-1])} and {quoted[-1]} are"
 
 
 def _renew(namespace: Namespace, authenticator: Authenticator) -> None:
     """Renew by the refresh token; without one, ask the user."""
     shown_on = panel(owns_cell=True)
-    if authenticator.authenticate(shown_on, renew=True):
+    try:
+        has_asked = authenticator.authenticate(shown_on, renew=True)
+    except KeyboardInterrupt:
+        raise UsageError(interrupted(authenticator)) from None
+    if has_asked:
         shown_on.end(card_of(authenticator))
     else:
         show(card_of(authenticator).bundle())
-    for auth in _auths(namespace, authenticator):
+    for auth in auths_of(namespace, authenticator):
         namespace.rebind(auth)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Self, SupportsIndex, overload
 from urllib.parse import quote_plus
+
+from ..text import encodable
 
 UNKNOWN = "unknown"
 """The name of a user whom the provider does not name."""
@@ -42,14 +45,46 @@ class Masked(str):
         )
 
 
-class AccessToken(Masked):
-    """An access token (RFC 6749, 1.4): a `str` whose `repr` is masked."""
+class Described(Masked):
+    """A token whose `repr` also says whose it is, for what and until when, once `describe` was called."""
+
+    __slots__ = ("_about",)
+
+    def describe(self, about: object) -> None:
+        """Let the `repr` have `str(about)` in it: public facts in one line, which is made anew each time.
+
+        A copy has the same facts. A part of the token has none.
+        """
+        self._about = about
+
+    def __repr__(self) -> str:
+        about = str(getattr(self, "_about", ""))
+        if not about:
+            return super().__repr__()
+        how = ": %token shows its claims" if self.count(".") == 2 else ""  # else it is opaque
+        return f"<{type(self).__name__} {about}; hidden{how}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a name
+
+
+class AccessToken(Described):
+    """An access token: a `str` to put into a header. Its `repr` hides it.
+
+        requests.get(url, headers={"Authorization": f"Bearer {token}"})
+
+    It does not renew itself. `requests.get(url, auth=auth)` always sends a valid one.
+    `%token` shows its claims, and `print` shows the token itself.
+    """
 
     __slots__ = ()
 
 
-class IdToken(Masked):
-    """An ID token (OpenID Connect Core, section 2): a `str` whose `repr` is masked."""
+class IdToken(Described):
+    """An ID token: a `str` that says who the user is. Its `repr` hides it.
+
+    `auth.claims` has what it says, verified. APIs expect the access token instead.
+    """
 
     __slots__ = ()
 

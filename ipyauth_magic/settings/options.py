@@ -110,10 +110,10 @@ COMMANDS = tuple(option for option in _SIGN_IN if option.only != MAGIC)
 
 TOKEN = (
     Option(("name",), "variable given by -t or -a (default: the latest sign-in)", "NAME", nargs="?"),
-    Option(("--json",), "return header, claims, id_claims, expires_at, expires_in and scope"),
+    Option(("--json",), "return header, claims, id_claims, expires_at, expires_in and scope as a dict"),
     Option(("--raw",), "print the token itself: the only command that shows it"),
     Option(("--renew",), "renew now"),
-    Option(("--clear",), "forget it"),
+    Option(("--clear",), "forget it, and take its variables away"),
     Option(("--config",), "list each setting, its value and its origin"),
     Option(("--list",), "list the sign-ins of this session"),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..errors import InvalidParams, Problem
+from ..markup import Table
 from ..protocol import auth0
 from ..protocol.flow import FLOWS, Flow
 from ..protocol.tokens import ClientSecret
@@ -32,6 +33,11 @@ class Explained(NamedTuple):
     value: str
     origin: str
 
+    @property
+    def is_default(self) -> bool:
+        """Whether it is not set."""
+        return self.origin == BY_DEFAULT
+
 
 class Explanation(tuple[Explained, ...]):
     """Every parameter with its origin; prints as a table."""
@@ -41,6 +47,9 @@ class Explanation(tuple[Explained, ...]):
     def __repr__(self) -> str:
         width = max(len(row.name) for row in self)
         return "\n".join(f"{row.name:<{width}}  {row.value}  ({row.origin})" for row in self)
+
+    def _repr_html_(self) -> str:
+        return Table(("Parameter", "Value", "From"), self).html()
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
@@ -186,6 +195,9 @@ class ParamsAuth0(Parameters):
         if self.extra:
             shown.append(f"extra={self.extra!r}")
         return f"ParamsAuth0({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        return self.explain()._repr_html_()
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value

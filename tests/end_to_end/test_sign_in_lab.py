@@ -60,7 +60,8 @@ def test_a_user_signs_in_and_works_with_the_fruit_api(
     added = notebook.run(f"{post}, {get}").wait()
     assert "{'usual': ['pear']}" in added.text()
     assert "'fig'" not in added.text()
-    assert notebook.run("token").wait().text() == "<AccessToken, hidden>"
+    shown = notebook.run("token").wait().text()
+    assert re.fullmatch(r"<AccessToken of alice for api/fruit, until .+; hidden: %token shows its claims>", shown)
 
     both_themes(notebook, artefacts, signed_in=sign_in, token=claims)
     token = token_of(notebook)
@@ -122,7 +123,7 @@ def test_the_link_keeps_the_focus_while_the_time_runs(notebook: Notebook, local_
 def test_an_interrupt_ends_the_wait_and_the_next_try_works(
     notebook: Notebook, local_site: Site, artefacts: Path
 ) -> None:
-    """Lab's button ends it at once, in one line without a traceback and without the link; the port is free."""
+    """Lab's button ends it at once, with the address to register, and without a traceback or the link."""
     cell = notebook.run(local_site.cell())
     waiting(cell)
     assert not is_free(local_site.port)
@@ -132,8 +133,10 @@ def test_an_interrupt_ends_the_wait_and_the_next_try_works(
     assert time.monotonic() - began < INTERRUPT_DEADLINE
     cell.wait()
     assert cell.failed()
-    assert cell.text() == "UsageError: The sign-in was interrupted; the port is free again."
-    assert cell.link().count() == 0
+    free, *hint = cell.text().splitlines()
+    assert free == "UsageError: The sign-in was interrupted; the port is free again."
+    assert hint[-1].endswith(f" http://127.0.0.1:{local_site.port}/callback/")
+    assert cell.link(LINK).count() == 0
     assert wait_until_free(local_site.port)
     cell.screenshot(artefacts / "interrupted.png")
 
@@ -199,7 +202,8 @@ def test_the_guides_own_example(notebook: Notebook, local_site: Site, artefacts:
     expect(card.link()).to_have_count(0)
     both_themes(notebook, artefacts, signed_in=card)
 
-    assert notebook.run("a.access_token").wait().text() == "<AccessToken, hidden>"
+    shown = notebook.run("a.access_token").wait().text()
+    assert re.fullmatch(r"<AccessToken of alice for api/fruit, until .+; hidden: %token shows its claims>", shown)
     shown = notebook.run("a.show()").wait()
     for name in ("name", "params", "logged_as", "time_to_exp", "expires_at", "scope"):
         assert re.search(rf"^{name} +: \S", shown.text(), re.MULTILINE), shown.text()
@@ -260,7 +264,7 @@ def test_a_notebook_that_nobody_trusts_shows_the_same(lab: JupyterLab, browser: 
     bundles.append(device_card("BCDF-GHJK", link.url, link.url, "openid").bundle())
     bundles.append(token_view(Card("good", "Signed in as alice"), [("Access token: claims", rows)], 30, 60))
     bundles.append(Card("good", "Signed in", [("Not granted", "a")], ready="`auth`", warned=["Not granted"]).bundle())
-    bundles.append({"text/html": countdown_html(75, 0.25, "Another address."), "text/plain": ""})
+    bundles.append({"text/html": countdown_html(75, 0.25), "text/plain": ""})
     path = lab.write_notebook("untrusted.ipynb", ["a"])
     book = nbformat.read(path, as_version=4)
     book.cells[0].outputs = [nbformat.v4.new_output("display_data", bundle) for bundle in bundles]

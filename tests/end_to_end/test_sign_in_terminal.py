@@ -81,7 +81,7 @@ def test_a_user_signs_in_and_works_with_the_fruit_api(
 
 
 def test_ctrl_c_ends_the_wait_and_the_next_try_works(terminal: Open, prompt_site: Site, artefacts: Path) -> None:
-    """At once, in one line without a traceback; the port is free, and the same line signs in afterwards."""
+    """At once, with the address to register and without a traceback; the same line signs in afterwards."""
     shell = terminal()
     shell.start(prompt_site.line())
     shell.wait_for("Waiting for the sign-in")
@@ -90,7 +90,9 @@ def test_ctrl_c_ends_the_wait_and_the_next_try_works(terminal: Open, prompt_site
     shell.interrupt()
     said = shell.wait()
     assert time.monotonic() - began < INTERRUPT_DEADLINE
-    assert said.splitlines()[-1] == "UsageError: The sign-in was interrupted; the port is free again."
+    free, *hint = said.splitlines()[-4:]
+    assert free == "UsageError: The sign-in was interrupted; the port is free again."
+    assert hint[-1].endswith(f" http://127.0.0.1:{prompt_site.port}/callback/")
     assert "Traceback" not in said
     assert wait_until_free(prompt_site.port)
 

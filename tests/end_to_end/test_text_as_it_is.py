@@ -48,7 +48,7 @@ CELLS = {
     "auth": "Signed in as alice",
     "show(card_of(authenticator_of(auth)).bundle())": "Signed in as alice",
     "show(Card('bad', 'Not signed in', note=str(refusal)).bundle())": "refused",
-    "panel = NotebookPanel()\npanel._refusal = TEX\nends_at = time.monotonic() + 60\n"
+    "panel = NotebookPanel()\npanel._refuse(TEX)\nends_at = time.monotonic() + 60\n"
     "panel.tick(Progress(State.WAITING, TEX, url='https://x.test/authorize', ends_at=ends_at))": "Waiting",
     "print('said on stderr:', TEX, file=sys.stderr)": "said on stderr",
     "raise refusal": "refused",

@@ -78,6 +78,10 @@ def test_the_guides_example(params: MakeParams, user_browser: ScriptedBrowser, c
     assert set(names) == {"name", "params", "logged_as", "time_to_exp", "expires_at", "scope"}
     assert names["logged_as"] == "alice"
     assert re.fullmatch(r"00:0[01]:\d\d", names["time_to_exp"])
+    assert re.match(r"domain=.+, client_id=ipyauth-demo, .*audience=api/fruit, ", names["params"])
+    assert "response_type" not in names["params"], "a default"
+    local = datetime.strptime(names["expires_at"][:19], "%Y-%m-%d %H:%M:%S")
+    assert local.astimezone() == a.expires_at.replace(microsecond=0)
 
 
 def test_what_it_tells(params: MakeParams, user_browser: ScriptedBrowser) -> None:

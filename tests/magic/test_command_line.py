@@ -224,7 +224,9 @@ def test_ctrl_c(machine: Machine) -> None:
         child.send_signal(signal.SIGINT)
         said = child.stderr.read()
         assert child.wait(DEADLINE) == 130
-    assert said == "The sign-in was interrupted; the port is free again.\n"
+    free, *hint = said.splitlines()
+    assert free == "The sign-in was interrupted; the port is free again."
+    assert hint[-1].endswith(f" http://127.0.0.1:{machine.port}/callback/")
     assert wait_until_free(machine.port)
 
 

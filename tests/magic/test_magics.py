@@ -258,6 +258,8 @@ def test_token_shows_claims_and_no_secret(shell: InteractiveShell, cell: Cell, u
         assert not any(part in text for part in str(shell.user_ns["token"]).split("."))
         assert tokens_of(shell.user_ns["auth"]).claims["nonce"] not in text
     assert "<progress" in bundle["text/html"]
+    assert bundle["text/html"].count("<details ") == 2, "the claims are folded under the card"
+    assert "<details open" not in bundle["text/html"]
     assert not any(word in bundle["text/html"] for word in ("<script", "<style", "<svg", " id=", "onclick"))
 
 
@@ -309,9 +311,12 @@ def test_token_of_a_name(shell: InteractiveShell, cell: Cell, user_browser: Scri
     assert run(shell, "%token --json one")[0].result["scope"].endswith("read:usual-fruit")
     assert run(shell, "%token --json second")[0].result["scope"].endswith("email")
     assert run(shell, "%token --json")[0].result["scope"].endswith("email")
-    listed = run(shell, "%token --list")[3][0].data["text/plain"]
-    assert "one, first" in listed
-    assert "two, second" in listed
+    listed = run(shell, "%token --list")[3][0].data["text/plain"].splitlines()
+    assert [line.split() for line in listed if "User" in line] == [["User", "API", "Scopes", "Ends", "Variables"]]
+    [first] = [line for line in listed if "one, first" in line]
+    assert re.search(r"api/fruit .* \d\d:\d\d ", first), first
+    assert any("two, second" in line for line in listed)
+    assert max(map(len, listed)) <= 80
     shell.user_ns["foreign"] = str(shell.user_ns["first"].id_token)
     assert "not verified" in run(shell, "%token foreign")[3][0].data["text/plain"]
     assert run(shell, "%token --json foreign")[0].result["claims"]["sub"] == "auth0|alice"
@@ -320,7 +325,13 @@ def test_token_of_a_name(shell: InteractiveShell, cell: Cell, user_browser: Scri
 def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
     """The variables too; the provider's session goes on, and that is told."""
     run(shell, cell())
-    assert "The provider was not told" in run(shell, "%token --clear")[1]
+    said = run(shell, "%token --clear")[1].splitlines()
+    assert said[:2] == [
+        "Forgot the sign-in of alice (auth0|alice) for api/fruit.",
+        "The variables `token` and `auth` are gone.",
+    ]
+    assert said[2].startswith("The provider was not told.")
+    assert max(map(len, said)) <= 88
     assert "token" not in shell.user_ns
     assert "auth" not in shell.user_ns
     assert "You are not signed in" in failure(shell, "%token")
@@ -400,8 +411,10 @@ def test_config_lists_each_setting_with_its_origin(
     """And which way the response comes."""
     run(shell, cell("login_hint=me"))
     text = run(shell, "%token --config")[3][0].data["text/plain"]
-    assert "me (the magic's line)" in " ".join(text.split())
-    assert "(the cell)" in text
+    rows = [re.split(r"  +", line) for line in text.splitlines()]
+    assert ["Setting", "Value", "From"] in rows
+    assert ["login_hint", "me", "the magic's line"] in rows
+    assert ["client_id", "ipyauth-demo", "the cell"] in rows
     assert "where this kernel listens" in text
 
 
@@ -414,7 +427,7 @@ def test_config_names_endpoints_on_another_host(
     issuer.switches.answer(path, 200, document | {"userinfo_endpoint": "https://users.test/userinfo"})
     run(shell, cell())
     text = run(shell, "%token --config")[3][0].data["text/plain"]
-    assert "userinfo_endpoint https://users.test/userinfo (not the issuer's host)" in " ".join(text.split())
+    assert "userinfo_endpoint https://users.test/userinfo not the issuer's host" in " ".join(text.split())
     assert "token_endpoint" not in text
 
 
@@ -494,6 +507,20 @@ def test_reloading_leaves_one_of_each(shell: InteractiveShell) -> None:
         shell.run_line_magic("reload_ext", "ipyauth_magic")
     assert sum(type(each).__name__ == "Auth0Magics" for each in shell.configurables) == 1
     assert len([each for each in getattr(shell.Completer, "custom_matchers", []) if "ipyauth" in each.__module__]) <= 1
+
+
+def test_reloading_tells_how_many_sign_ins_are_forgotten(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, capsys: Captured
+) -> None:
+    """In one line; a reload that forgets nothing is silent."""
+    for count, said in ((0, ""), (1, "a sign-in"), (2, "2 sign-ins")):
+        for number in range(count):
+            run(shell, cell(f"-t token{number} -a auth{number}", f"login_hint=user{number}"))
+        capsys.readouterr()
+        shell.run_line_magic("reload_ext", "ipyauth_magic")
+        told = f"ipyauth_magic forgot {said} of this session. Run the cell again to sign in.\n" if said else ""
+        assert capsys.readouterr().out == told
+        assert "token0" not in shell.user_ns
 
 
 def test_a_bad_configuration_does_not_break_the_next_load(shell: InteractiveShell, capsys: Captured) -> None:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -570,6 +571,21 @@ def test_explain_prints_as_a_table() -> None:
     """A line for each value, with its origin."""
     lines = repr(ParamsAuth0(**GOOD).explain()).splitlines()
     assert any(line.split() == ["client_id", "abc", "(keyword)"] for line in lines)
+
+
+def test_a_notebook_shows_a_table(tmp_path: Path) -> None:
+    """Of the parameters, and of `explain()`: each value with its origin, escaped, and a secret hidden."""
+    (tmp_path / "demo.env").write_text("client_secret=hunter2\nlogin_hint=<b>me</b>\n")
+    (tmp_path / "demo.env").chmod(0o600)
+    params = ParamsAuth0(**GOOD, dotenv_folder=str(tmp_path), dotenv_file="demo.env")
+    page = params._repr_html_()
+    assert page == params.explain()._repr_html_()
+    assert "hunter2" not in page
+    cells = [re.sub("<[^>]+>", "", row.replace("</t", " </t")).split() for row in page.split("</tr>")]
+    assert cells[0] == ["Parameter", "Value", "From"]
+    assert ["client_id", "abc", "keyword"] in cells
+    assert ["client_secret", "hidden", "file", "demo.env"] in cells
+    assert ["login_hint", "&lt;b&gt;me&lt;/b&gt;", "file", "demo.env"] in cells
 
 
 def test_what_is_no_text_is_refused() -> None:

@@ -7,6 +7,8 @@ import io
 import json
 import pickle
 import reprlib
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +17,20 @@ import requests
 import rich.console
 import rich.pretty
 
+from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.flows import clock
+from ipyauth_magic.flows.facts import describe
 from ipyauth_magic.protocol.tokens import AccessToken, AuthorizationHeader, IdToken, TokenSet
 
 SECRET = "eyJhbGciOiJub25lIn0.c2VjcmV0.c2lnbmF0dXJl"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def own_zone() -> Iterator[None]:
+    """Give the zone of this machine back."""
+    yield
+    time.tzset()
 
 
 @pytest.mark.parametrize("kind", [AccessToken, IdToken, AuthorizationHeader])
@@ -27,6 +39,71 @@ def test_a_repr_shows_no_part(kind: type[str]) -> None:
     token = kind(SECRET)
     for shown in (repr(token), f"{token!r}", repr([token]), repr({"Authorization": token}), "%r" % token):  # noqa: UP031
         assert not any(SECRET[i : i + 4] in shown for i in range(len(SECRET) - 4))
+
+
+def described(
+    monkeypatch: pytest.MonkeyPatch, seconds: float = 0, claims: dict[str, Any] | None = None, **requested: Any
+) -> TokenSet:
+    """Return tokens of alice for an API, with facts in their `repr`, seen *seconds* after `NOW`."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    monkeypatch.setattr(clock, "utc_now", lambda: NOW + timedelta(seconds=seconds))
+    tokens = token_set(900, **{"nickname": "alice", "exp": NOW.timestamp() + 3600, **(claims or {})})
+    given = {"domain": "tenant.eu.auth0.com", "client_id": "my-notebook", "audience": "api/fruit", **requested}
+    describe(tokens, ParamsAuth0(**given))
+    return tokens
+
+
+HOW = "hidden: %token shows its claims"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "claims", "requested", "about"),
+    [
+        (0, {}, {}, "of alice for api/fruit, until 01:15"),
+        (900, {}, {}, "of alice for api/fruit, expired 01:15"),
+        (86400, {}, {}, "of alice for api/fruit, expired 1 Jan, 01:15"),
+        (0, {}, {"audience": None}, "of alice, until 01:15"),
+        (0, {}, {"audience": None, "resource": "https://api.test/"}, "of alice for https://api.test/, until 01:15"),
+        (0, {"nickname": "al\x1b[31mice\u202e\n"}, {}, "of al [31mice for api/fruit, until 01:15"),
+        (0, {"nickname": "a" * 99}, {"audience": "b" * 99}, f"of {'a' * 39}… for {'b' * 59}…, until 01:15"),
+    ],
+)
+def test_a_repr_says_whose_it_is_for_what_and_until_when(
+    seconds: float, claims: dict[str, Any], requested: dict[str, Any], about: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In local time; what comes from outside is plain and short."""
+    token = described(monkeypatch, seconds, claims, **requested).access_token
+    assert repr(token) == f"<AccessToken {about}; {HOW}>"
+    assert (str(token), f"{token}", token) == (SECRET,) * 3
+    assert repr(copy.copy(token)) == repr(copy.deepcopy(token)) == repr(token)
+    assert repr(token[:20]) == "<AccessToken, hidden>", "a part is not the token"
+
+
+def test_the_repr_of_an_id_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for the application, and has an end of its own."""
+    tokens = described(monkeypatch)
+    assert repr(tokens.id_token) == f"<IdToken of alice for my-notebook, until 02:00; {HOW}>"
+    for exp in (None, "later", 1e300, True):
+        told = repr(described(monkeypatch, claims={"exp": exp}).id_token)
+        assert told.startswith("<IdToken of alice for my-notebook")
+
+
+def test_the_repr_without_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known is left out; an opaque token has no claims to be shown."""
+    monkeypatch.setattr(clock, "utc_now", lambda: NOW)
+    plain = TokenSet(AccessToken("opaque"), None, "a", None, NOW, {})
+    assert repr(plain.access_token) == "<AccessToken, hidden>"
+    describe(plain, ParamsAuth0(domain="t.auth0.com", client_id="c"))
+    assert repr(plain.access_token) == "<AccessToken, hidden>"
+    describe(plain, ParamsAuth0(domain="t.auth0.com", client_id="c", audience="api"))
+    assert repr(plain.access_token) == "<AccessToken for api; hidden>"
+
+
+def test_the_help_of_a_token_says_how_to_use_it() -> None:
+    """For `token?` and Shift-Tab."""
+    assert 'headers={"Authorization": f"Bearer {token}"}' in str(AccessToken.__doc__)
+    assert "auth=auth" in str(AccessToken.__doc__)
 
 
 def test_a_header_gets_the_value() -> None:

@@ -120,11 +120,15 @@ class EmptyMagics(Magics):
         """Do nothing."""
 
     @magic_arguments()
-    @argument("name", metavar="NAME", help="variable given by -t or -a (default: the latest sign-in)", nargs="?")
-    @argument("--json", action="store_true", help="return header, claims, id_claims, expires_at, expires_in and scope")
+    @argument("name", metavar="NAME", nargs="?", help="variable given by -t or -a (default: the latest sign-in)")
+    @argument(
+        "--json",
+        action="store_true",
+        help="return header, claims, id_claims, expires_at, expires_in and scope as a dict",
+    )
     @argument("--raw", action="store_true", help="print the token itself: the only command that shows it")
     @argument("--renew", action="store_true", help="renew now")
-    @argument("--clear", action="store_true", help="forget it")
+    @argument("--clear", action="store_true", help="forget it, and take its variables away")
     @argument("--config", action="store_true", help="list each setting, its value and its origin")
     @argument("--list", action="store_true", help="list the sign-ins of this session")
     @line_magic("token")
