@@ -2,4 +2,8 @@
 "use strict";
 
 history.replaceState(null, "", location.pathname);
-if (document.querySelector("main").className === "done") setTimeout(() => window.close(), 600);
+if (document.querySelector("main").className === "done") {
+  setTimeout(() => window.close(), 600);
+  // A script can close only tabs that a script or a link opened. Other tabs keep showing the message.
+  setTimeout(() => (document.querySelector(".closing").textContent = "You can close this tab."), 1500);
+}
