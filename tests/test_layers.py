@@ -28,6 +28,7 @@ LAYERS = (
     "auth",
     "ipython",
     "cli",
+    "demo",
 )
 """The entries of the package, in the order of imports."""
 
@@ -61,6 +62,7 @@ LIBRARIES = {
     "auth": "distributed httpx requests",
     "ipython": "IPython traitlets",
     "cli": "",
+    "demo": "requests",
 }
 DEPRECATED = "authlib.jose"
 CLOCKS = {"now", "utcnow", "today"}
