@@ -499,6 +499,7 @@ def test_asking_who_it_is_loads_little(machine: Machine) -> None:
 def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
     """But for the names of variables; `--help` and docs/command-line.md tell each of them."""
     from ipyauth_magic.cli import parser
+    from ipyauth_magic.ipython.arguments import parser_of
     from ipyauth_magic.ipython.magics import Auth0Magics
 
     def options(parser: object) -> set[str]:
@@ -506,7 +507,7 @@ def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
         return {name for name in found if name.startswith("--")} - {"--help"}
 
     own = options(parser())
-    magic = options(Auth0Magics.auth0.parser)  # type: ignore[attr-defined]
+    magic = options(parser_of(Auth0Magics.auth0))
     assert own - ON_COMMANDS_ONLY == magic - ON_MAGICS_ONLY
     helped = machine.run("--help")
     assert helped.returncode == 0
