@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,16 @@ import nbformat
 from playwright.sync_api import Page
 
 from examples import pictures
-from ipyauth_magic.demo.services import Ports, api, has_display, issuer, run_jupyterlab, running, unused
+from ipyauth_magic.demo.services import (
+    Ports,
+    api,
+    exit_on_signals,
+    has_display,
+    issuer,
+    run_jupyterlab,
+    running,
+    unused,
+)
 from tests.support.chromium import chromium
 from tests.support.lab import Cell, JupyterLab, Notebook
 from tests.support.scripted_browser import person_meant
@@ -58,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--notebook", choices=NOTEBOOKS, default=FIRST, metavar="NAME", help="which one (%(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FOLDER", help="where the files go")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by it too the services end
+    exit_on_signals()
     if options.lab or (has_display() and not options.play and not options.picture):
         return open_lab(options.output, options.notebook)
     if options.picture:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.callback import pages
@@ -84,8 +86,32 @@ def test_the_page_of_the_callback(browser: Browser, artefacts: Path, name: str) 
     page = browser.new_page()
     page.set_content(pages.page(OUTCOMES[name]).decode())
     check(page, artefacts, name)
-    assert page.get_by_text("This tab closes by itself.").is_visible() == (name == "done")
+    assert page.get_by_text("You can close this tab.").is_visible() == (name == "done")
     page.close()
+
+
+@pytest.mark.parametrize("script", ["outcome.js", "relay.js"])
+def test_the_last_page_promises_what_the_tab_does(browser: Browser, script: str) -> None:
+    """A tab that a script has opened closes itself. One that has shown other pages cannot, and says so."""
+    context = browser.new_context()
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(body=json.dumps(asdict(pages.DONE)), content_type="application/json")
+        else:
+            outcome = pages.DONE if script == "outcome.js" else pages.RELAY
+            route.fulfill(body=pages.page(outcome, script).decode(), content_type="text/html")
+
+    context.route("**/*", answer)
+    first = context.new_page()
+    for path in ("other", "callback/#code=x&state=y"):
+        first.goto(f"http://127.0.0.1:1/{path}")
+    first.get_by_text("You can close this tab.").wait_for()
+    with first.expect_popup() as opened:
+        first.evaluate("void window.open('/callback/#code=x&state=y')")
+    opened.value.get_by_text("This tab closes by itself.").wait_for()
+    opened.value.wait_for_event("close")
+    context.close()
 
 
 def test_the_pages_of_the_issuer(browser: Browser, issuer: LocalIssuer, artefacts: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from .services import Ports, api, has_display, issuer, run_jupyterlab, running, unused
+from .services import Ports, api, exit_on_signals, has_display, issuer, run_jupyterlab, running, unused
 
 NOTEBOOK = "sign-in.ipynb"
 NEEDED = ("jupyterlab", "sqlalchemy")
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by it too the programs end
+    exit_on_signals()
     try:
         # On Windows a file may be held for a moment after its program has ended.
         with tempfile.TemporaryDirectory(prefix="ipyauth-demo-", ignore_cleanup_errors=True) as temporary:
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(temporary: Path, folder: Path | None, browser: bool) -> int:
     ports = Ports.available()
-    notebook = copied(folder or temporary, ports)
+    notebook = copied(folder or temporary / "notebook", ports)
     kept = "A copy, which stays there." if folder else "A copy, removed at the end. To keep it, name a folder."
     print(SAID.format(ports=ports, notebook=notebook, kept=kept), flush=True)
     with running([issuer(ports), api("fruit", ports.fruit, ports, temporary)], temporary):

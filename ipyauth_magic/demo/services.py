@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ STARTING = 60
 """Seconds within which each service must answer."""
 
 ENDING = 10
-"""Seconds for a process to end by itself after Ctrl-C, and again after it was told to."""
+"""Seconds for a process to end after it was told to."""
 
 LIFETIME = 900
 """Seconds of an access token. A reader needs more time for a notebook than the issuer's default of 60."""
@@ -146,26 +147,28 @@ def run_jupyterlab(folder: Path, name: str, port: int, browser: bool) -> int:
 
     With *browser* it opens a browser. Without, the link that it prints leads there.
     """
-    # `default_url`, not an argument: the printed link leads to the notebook too. `answer_yes`: one Ctrl-C is enough.
-    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [
-        f"--LabApp.default_url=/lab/tree/{name}",
-        "--ServerApp.answer_yes=True",
-        "--Application.log_level=ERROR",
-    ]
+    # `default_url`, not an argument: the printed link leads to the notebook too.
+    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", f"--LabApp.default_url=/lab/tree/{name}"]
+    command += ["--ServerApp.port_retries=0", "--Application.log_level=ERROR"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     if not browser:
         command.append("--no-browser")
-    process = subprocess.Popen(command, cwd=folder)
+    # A group of its own: at a terminal's Ctrl-C JupyterLab would ask a question. We end it, and it ends its kernels.
+    process = subprocess.Popen(command, cwd=folder, process_group=0 if os.name == "posix" else None)
     try:
         return process.wait()
     except KeyboardInterrupt:
-        # A terminal sends Ctrl-C to JupyterLab too, which ends its kernels first.
-        _wait_for(process)
         return 0
     finally:
         _end(process)
+
+
+def exit_on_signals() -> None:
+    """Let the signals that end a program, and that of a closed terminal, end the services too."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows has one of them
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def has_display() -> bool:

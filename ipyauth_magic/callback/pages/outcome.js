@@ -3,7 +3,7 @@
 
 history.replaceState(null, "", location.pathname);
 if (document.querySelector("main").className === "done") {
+  // A script can close only a tab that a script opened, or that has shown no other page.
+  if (window.opener || history.length === 1) document.querySelector(".closing").textContent = "This tab closes by itself.";
   setTimeout(() => window.close(), 600);
-  // A script can close only tabs that a script or a link opened. Other tabs keep showing the message.
-  setTimeout(() => (document.querySelector(".closing").textContent = "You can close this tab."), 1500);
 }

@@ -11,10 +11,10 @@ function show({ outcome, title, message }) {
   main.querySelector(".message").textContent = message;
 }
 
-// A script can close only tabs that a script or a link opened. Other tabs keep showing the message.
+// A script can close only a tab that a script opened, or that has shown no other page.
 function closeTab() {
+  if (window.opener || history.length === 1) main.querySelector(".closing").textContent = "This tab closes by itself.";
   setTimeout(() => window.close(), 600);
-  setTimeout(() => (main.querySelector(".closing").textContent = "You can close this tab."), 1500);
 }
 
 // The token for Jupyter's XSRF check, from its cookie. A hub sets a new cookie at each login, also from another tab, so
