@@ -107,8 +107,7 @@ def open_lab(output: Path, name: str) -> int:
         places = {"Local issuer": f"localhost:{ports.issuer}", "Fruit API": f"127.0.0.1:{ports.fruit}"}
         places["Market"] = f"127.0.0.1:{ports.market}"
         print("   ".join(f"{name}: http://{place}/" for name, place in places.items()))
-        print(f"The notebooks are copies, in {notebooks}.")
-        print("JupyterLab opens them in your browser. Ctrl-C here stops everything.", flush=True)
+        print(f"The notebooks are copies, in {notebooks}. Ctrl-C here stops everything.", flush=True)
         return run_jupyterlab(notebooks, name, ports.jupyter, has_display())  # hub.ipynb says at which port
 
 
