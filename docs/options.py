@@ -50,7 +50,7 @@ def _sentence(text: str | None) -> str:
 
 
 def _section(name: str, sentence: str, parser: argparse.ArgumentParser) -> str:
-    rows = [_row(action) for action in parser._actions if "--help" not in action.option_strings]
+    rows = [_row(action) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
     return f"## `{name}`\n\n{sentence}\n\n{_table(('option', 'meaning', 'default'), rows)}"
 
 

@@ -5,19 +5,17 @@ What is imported at the top costs every `%load_ext`; the rest is imported by the
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import CUnicode, TraitError, Unicode
 
 from ..settings.parameters import PARAMETERS
-from .arguments import arguments, parser_of
+from .arguments import arguments, parsed
+from .usage_errors import usage_errors
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -74,16 +72,17 @@ class Auth0Magics(Magics):
             audience=api/fruit
             scope=read:usual-fruit write:usual-fruit
 
-        Then call the API: `requests.get(url, auth=auth)`. `%auth0 -f FILE` on one line does the same without a cell.
+        Then call the API: `requests.get(url, auth=auth)`. `%auth0 -f FILE` on one
+        line does the same without a cell.
         """
         with usage_errors(self._interrupted):
-            if (options := _parse(self.auth0, line)) is not None:
+            if (options := parsed(self.auth0, line)) is not None:
                 self._sign_in(options, cell)
 
     @line_cell_magic("login")
     @arguments("%%login")
     def login(self, line: str, cell: str | None = None) -> None:
-        """Sign in at any provider, by a code and PKCE, and put the access token in a variable.
+        """Sign in at any provider by a code, and put the access token in a variable.
 
         The cell holds the parameters, as in a dotenv file:
 
@@ -92,11 +91,12 @@ class Auth0Magics(Magics):
             client_id=...
             scope=email
 
-        Then call the API: `requests.get(url, auth=auth)`. `%login NAME` on one line takes the parameters of a profile,
-        and `%%login --save NAME` keeps those of a cell as one. `%logout` signs out.
+        Then call the API: `requests.get(url, auth=auth)`. `%login NAME` on one line
+        takes the parameters of a profile, and `%%login --save NAME` keeps those of a
+        cell as one. `%logout` signs out.
         """
         with usage_errors(self._interrupted):
-            if (options := _parse(self.login, line)) is None:
+            if (options := parsed(self.login, line)) is None:
                 return
             from .login_magic import DEFAULT_FLOW, check
 
@@ -125,7 +125,7 @@ class Auth0Magics(Magics):
     def token(self, line: str) -> dict[str, Any] | None:
         """Show the claims of the access token and of the ID token; checks nothing on the network."""
         with usage_errors(lambda: "Interrupted."):
-            if (options := _parse(self.token, line)) is None:
+            if (options := parsed(self.token, line)) is None:
                 return None
             from .token_magic import token
 
@@ -134,74 +134,22 @@ class Auth0Magics(Magics):
     @line_magic("logout")
     @arguments("%logout")
     def logout(self, line: str) -> None:
-        """Sign out: forget the tokens, have them revoked, and ask the provider to end its session.
+        """Sign out: forget the tokens, revoke them, and end the provider's session.
 
         For the latest sign-in, or for the one of a variable or a profile:
 
             %logout
             %logout work
 
-        The variables with the token are taken away. The `Auth` stays, and can sign in again.
+        The variables with the token are taken away. The `Auth` stays, and can sign in
+        again.
         """
         with usage_errors(lambda: "Interrupted."):
-            if (options := _parse(self.logout, line)) is None:
+            if (options := parsed(self.logout, line)) is None:
                 return
             from .login_magic import logout
 
             logout(self.namespace, options, self._configuration())
-
-
-class KernelUsageError(UsageError):
-    """A `UsageError` that a kernel sends as an output of the kind `error`, with its sentence as the whole traceback.
-
-    IPython prints exactly `UsageError` on standard error, and a kernel then sends no such output: the error of
-    papermill, for one, has no sentence.
-    """
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"UsageError: {self}"]
-
-
-def _parse(magic: Any, line: str) -> Options | None:
-    """Return the options on *line*; print the help and return None if that is what it asks for.
-
-    IPython's own splitting breaks `scope="a b"` within its quotes.
-    """
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""  # a path of Windows has backslashes
-    try:
-        words = list(lexer)
-    except ValueError:
-        raise UsageError("A quote is not closed.") from None
-    if not {"-h", "--help"}.isdisjoint(words):
-        print(magic.__doc__)
-        return None
-    options: Options = parser_of(magic).parse_intermixed_args(words)
-    return options
-
-
-@contextmanager
-def usage_errors(interrupted: Callable[[], str]) -> Iterator[None]:
-    """Turn our errors and an interrupt into `UsageError`, which IPython shows as one line.
-
-    *interrupted* returns the sentence for an interrupt.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        message = interrupted()
-    except Exception as error:
-        from ..errors import IpyauthError
-        from ..settings.line import BadOption
-
-        if not isinstance(error, (IpyauthError, BadOption, UsageError)):
-            raise
-        message = str(error)
-    else:
-        return
-    from ..display.shell import current_shell
-
-    raise (KernelUsageError if getattr(current_shell(), "kernel", None) else UsageError)(message)
 
 
 def load(shell: InteractiveShell) -> None:
