@@ -23,7 +23,10 @@ OPTIONS = (ROOT / "docs" / "reference" / "options.md").read_text(encoding="utf-8
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 IN_PYTHON = (ROOT / "docs" / "guide" / "python.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dist", "audit", "docs", "dev", "libraries"}
+FOR_DEVELOPERS = {
+    *("smoke", "test", "test-ipython", "libraries", "bench", "bench-api", "node", "dist", "audit", "docs", "dev"),
+    "pictures",
+}
 """Extras that no user needs."""
 
 

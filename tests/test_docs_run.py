@@ -22,6 +22,7 @@ from fruit_service import __main__ as fruit_service
 from fruit_service.issuer import __main__ as local_issuer
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0, cli
+from ipyauth_magic.demo import __main__ as demo
 from ipyauth_magic.flows.sign_in import SignIn
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
 from ipyauth_magic.provider import provider
@@ -219,6 +220,7 @@ def check_program(name: str, arguments: list[str]) -> None:
     """Hold *arguments* to be such as the program *name* takes."""
     parsers: dict[str, argparse.ArgumentParser] = {
         "ipyauth_magic": cli.parser(),
+        "ipyauth_magic.demo": demo._parser(),
         "fruit_service": fruit_service._parser(),
         "fruit_service.issuer": local_issuer._parser(),
     }

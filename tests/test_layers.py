@@ -30,6 +30,7 @@ LAYERS = (
     "one_line",
     "ipython",
     "cli",
+    "demo",
 )
 """The entries of the package, in the order of imports."""
 
@@ -65,6 +66,7 @@ LIBRARIES = {
     "one_line": "",
     "ipython": "IPython traitlets",
     "cli": "",
+    "demo": "requests",
 }
 DEPRECATED = "authlib.jose"
 CLOCKS = {"now", "utcnow", "today"}
