@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import TraitError, Unicode
+from traitlets import Bool, TraitError, Unicode
 
 from ..settings.options import AUTH0, TOKEN, Option
 from ..settings.parameters import PARAMETERS
@@ -52,6 +52,9 @@ class Auth0Magics(Magics):
         for name, each in PARAMETERS.items()
         if not each.is_passed_on and not each.is_group
     )
+    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel, whoever prints them").tag(
+        config=True
+    )
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._latest: Authenticator | None = None
@@ -84,7 +87,8 @@ class Auth0Magics(Magics):
         with usage_errors(self._interrupted):
             from .auth0_magic import auth_for, requested, sign_in
 
-            configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
+            names = set(self.trait_names(config=True)) - {"guard_outputs"}
+            configuration = {name: value for name in names if (value := getattr(self, name))}
             request = requested(_parse(self.auth0, line), cell, configuration)
             auth, self._latest = auth_for(request, self.namespace)
             sign_in(auth, self._latest, request.options, self.namespace)

@@ -11,6 +11,7 @@ from ..auth import Auth, authenticator_of
 from ..display.card import Card, table
 from ..display.cards import route_of_response
 from ..display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
+from ..display.output_guard import print_past_guard
 from ..display.panel import panel, show
 from ..display.view import card_of, seconds_left, signed_in, time_left, view_of
 from ..errors import NotSignedIn
@@ -48,7 +49,7 @@ def token(namespace: Namespace, latest: Authenticator | None, options: argparse.
     elif options.renew:
         _renew(namespace, found)
     elif options.raw:
-        print(str(found.source.get().access_token))
+        print_past_guard(str(found.source.get().access_token))
     else:
         show(_view(found))
     return None
