@@ -70,7 +70,7 @@ LEAKS = {
     ),
     "a widget": "import ipywidgets\nbox = ipywidgets.Text(value=T); box.value = I; box",
     "a message of a widget": (
-        "from comm import create_comm\nsent = create_comm(target_name='x', data={'t': T})\nsent.send({T: [T]})"
+        "from ipykernel.comm import Comm\nsent = Comm(target_name='x', data={'t': T})\nsent.send({T: [T]})"
     ),
     "a pager": "get_ipython().run_line_magic('page', '-r T')",
     "the next cell's text": "get_ipython().set_next_input(f'x = {T!r}')",
@@ -140,7 +140,7 @@ def test_the_objects_of_the_user_stay_as_they_are(kernel: RealKernel, secrets: l
     """What was displayed or sent is masked in a copy, and buffers go out untouched."""
     kernel.run(
         "shown = {'text/plain': T, 'application/json': {T: [T]}}; display(shown, raw=True)\n"
-        "from comm import create_comm\nsent = {T: [T]}; comm = create_comm(target_name='x', data=sent)\n"
+        "from ipykernel.comm import Comm\nsent = {T: [T]}; comm = Comm(target_name='x', data=sent)\n"
         "comm.send(sent, buffers=[b'\\x00\\xff' + T.encode()])\n"
         "whole = shown == {'text/plain': T, 'application/json': {T: [T]}} and sent == {T: [T]}"
     )
