@@ -29,6 +29,9 @@ PARAMETERS_BEGINNING = """\
 Keywords of `ParamsAuth0`, `KEY=VALUE` on the line of `%%auth0` and of the command line, and lines of a cell and of a
 dotenv file. Those marked in the last column may stand in IPython's configuration too: in `ipython_config.py`, as
 `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every other place goes before the configuration.
+
+The configuration has one more setting: `c.Auth0Magics.guard_outputs = False` turns
+[the output guard](../security.md#the-output-guard) off.
 """
 
 
