@@ -111,7 +111,7 @@ def _foreign(options: argparse.Namespace, text: str) -> dict[str, Any] | None:
     if decoded is None:
         raise UsageError("That variable holds no JWT, and no token of this session.")
     if options.raw:
-        print(str(text))
+        print_past_guard(str(text))
         return None
     if options.json:
         return {

@@ -136,6 +136,18 @@ def test_replies_have_none(kernel: RealKernel, secrets: list[str]) -> None:
     assert_silent(kernel, secrets)
 
 
+def test_a_question_has_none(kernel: RealKernel, secrets: list[str]) -> None:
+    """`input` asks the front end by a message of its own."""
+    client = kernel.client
+    kernel.run("pass")
+    asked = client.execute("answer = input(T)", allow_stdin=True)
+    question = client.get_stdin_msg(timeout=60)
+    assert question["content"]["prompt"] == "<AccessToken, hidden>"
+    client.input("yes")
+    kernel.ask(lambda: asked)
+    assert_silent(kernel, secrets)
+
+
 def test_the_objects_of_the_user_stay_as_they_are(kernel: RealKernel, secrets: list[str]) -> None:
     """What was displayed or sent is masked in a copy, and buffers go out untouched."""
     kernel.run(
@@ -179,10 +191,12 @@ def test_it_can_be_turned_off(kernel: RealKernel, secrets: list[str]) -> None:
 
 def test_a_renewed_token_takes_the_old_one_along(kernel: RealKernel, secrets: list[str]) -> None:
     """Both live, so both are hidden."""
-    kernel.run("auth.renew()\nnew = str(auth.access_token)\nprint(T, new)\nprint(T != new)")
+    kernel.run("old, new = T, str(auth.renew().access_token)\nprint(old, new)\nprint(old != new)")
     streams = [each["content"]["text"] for each in kernel.of_last_cell() if each["msg_type"] == "stream"]
     assert "".join(streams) == "<AccessToken, hidden> <AccessToken, hidden>\nTrue\n"
     assert_silent(kernel, secrets)
+    kernel.run("%token old --raw")
+    assert secrets[0] in kernel.text()
 
 
 def test_a_subshell_too(kernel: RealKernel, secrets: list[str]) -> None:
