@@ -85,7 +85,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKernel]:
     """A kernel in which alice has signed in by a cell, for a renewable sign-in."""
     folder = tmp_path_factory.mktemp("kernel")
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
-    with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as issuer:
+    with LocalIssuer(port=0, callback_urls=(redirect_uri,), lifetime=900, auto_approve="alice") as issuer:
         (folder / "demo.env").write_text(
             f"domain={issuer.issuer.rstrip('/')}\nclient_id={issuer.client_id}\nredirect_uri={redirect_uri}\n"
             f"audience={issuer.audience}\nscope=read:usual-fruit\n"

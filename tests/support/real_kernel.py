@@ -56,9 +56,12 @@ class RealKernel:
         self._manager.shutdown_kernel(now=True)
 
     def run(self, code: str, **options: Any) -> dict[str, Any]:
-        """Run *code*, wait until all of it has come, and return the content of the reply."""
+        """Run *code*, wait until all of it has come, and return the content of the reply.
+
+        After an error the next cell runs too; as it is, ipykernel aborts one that comes too soon after it.
+        """
         self._cell = len(self.messages)
-        return self.ask(lambda: self._client.execute(code, **options))
+        return self.ask(lambda: self._client.execute(code, stop_on_error=False, **options))
 
     def ask(self, request: Callable[[], str]) -> dict[str, Any]:
         """Make a request of the client's and return the content of the reply."""
