@@ -20,6 +20,9 @@
 
 PYTHON ?= python3
 IPYTHONS := 7.34 8.39
+# The oldest ipykernel that setup.cfg allows, and the newest 6; `make test` has the newest of all.
+IPYKERNEL-7.34 := 6.17
+IPYKERNEL-8.39 := 6
 
 # Test files run two at a time; `make test WORKERS=0` runs one after the other. The order stays that of the folders: the
 # longest files come first, so that no worker is left with a long one at the end.
@@ -146,7 +149,7 @@ clean:
 
 .venv-ipython-%/ready: $(SOURCES)
 	$(call make_venv,.venv-ipython-$*)
-	.venv-ipython-$*/bin/python $(PIP_INSTALL) --editable '.[test-ipython]' 'ipython==$*.*'
+	.venv-ipython-$*/bin/python $(PIP_INSTALL) --editable '.[test-ipython]' 'ipython==$*.*' 'ipykernel==$(IPYKERNEL-$*).*'
 	touch $@
 
 # The libraries bring hundreds of packages, which none of the other tests should see.

@@ -33,6 +33,9 @@ Keywords of `ParamsAuth0` and `login`, `KEY=VALUE` on the line of a magic and of
 of a dotenv file, and keys of a [profile](../guide/profiles.md). Those marked in the last column may stand in IPython's
 configuration too: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every
 other place goes before the configuration.
+
+The configuration has one more setting: `c.Auth0Magics.guard_outputs = False` turns
+[the output guard](../security.md#the-output-guard) off.
 """
 
 

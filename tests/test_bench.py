@@ -34,6 +34,7 @@ def test_our_own_cases_run() -> None:
         "Cold: imports and first sign-in, user 0.3 s",
         "From Enter to the browser, in a fresh process",
         "From the response to the token",
+        "A cell that prints 10 MB",
     ]
     for section in sections:
         lines = [line for line in section.splitlines()[1:] if not line.startswith("  (")]

@@ -13,6 +13,7 @@ from ..store.fork import fit_for_child, without_refresh_token
 from ..store.key import Requested
 from .facts import describe
 from .last_users import LAST_USERS, Application
+from .live_tokens import LIVE
 
 
 class Kept:
@@ -117,11 +118,15 @@ class Kept:
 
     def set(self, tokens: TokenSet | None) -> None:
         """Let *tokens* be those here."""
-        if tokens is not self.tokens:
-            if tokens is not None:
-                describe(tokens, self._requested)
-            self.tokens = tokens
-            self._changed()
+        if tokens is self.tokens:
+            return
+        if tokens is not None:
+            describe(tokens, self._requested)
+            LIVE.add(self, tokens)  # before anything can show them
+        self.tokens = tokens
+        if tokens is None:
+            LIVE.forget(self)
+        self._changed()
 
     def take_out(self) -> TokenSet | None:
         """Forget the tokens, here and in the store, and return the last of them; another user's in the store stay."""

@@ -11,6 +11,7 @@ from ..callback.routes import Route
 from ..errors import SignInCancelled
 from ..store import memory
 from .last_users import LAST_USERS
+from .live_tokens import LIVE
 from .sign_in import SignIn
 from .token_source import TokenSource
 
@@ -99,6 +100,7 @@ class Session(Generic[H]):
             holder.leave(lambda source: source.leave())
         memory.SESSION.forget_all()
         LAST_USERS.forget()
+        LIVE.forget_all()
 
     def on_exit(self, change: Any) -> None:
         """End every sign-in when the kernel is shut down (an observer of its `exit_now`)."""

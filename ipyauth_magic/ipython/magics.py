@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from traitlets import CUnicode, TraitError, Unicode
+from traitlets import Bool, CUnicode, TraitError, Unicode
 
 from ..settings.parameters import PARAMETERS
 from .arguments import arguments, parsed
@@ -45,6 +45,9 @@ class Auth0Magics(Magics):
         (name, (CUnicode if each.is_number else Unicode)("", help=each.help).tag(config=True))
         for name, each in PARAMETERS.items()
         if not each.is_passed_on and not each.is_group
+    )
+    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel, whoever prints them").tag(
+        config=True
     )
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -113,7 +116,7 @@ class Auth0Magics(Magics):
         sign_in(auth, self._latest, request, self.namespace)
 
     def _configuration(self) -> dict[str, str]:
-        return {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
+        return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""

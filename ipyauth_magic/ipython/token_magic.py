@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 from ..auth import Auth, authenticator_of
 from ..display.card import Card
 from ..display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
+from ..display.output_guard import print_past_guard
 from ..display.panel import panel, show
 from ..display.view import card_of, interrupted, seconds_left, signed_in, view_of
 from ..errors import NotSignedIn
@@ -48,7 +49,7 @@ def token(namespace: Namespace, latest: Authenticator | None, options: argparse.
     elif options.renew:
         _renew(namespace, found)
     elif options.raw:
-        print(str(found.source.get().access_token))
+        print_past_guard(str(found.source.get().access_token))
     else:
         show(_view(found))
     return None
@@ -110,7 +111,7 @@ def _foreign(options: argparse.Namespace, text: str) -> dict[str, Any] | None:
     if decoded is None:
         raise UsageError("That variable holds no JWT, and no token of this session.")
     if options.raw:
-        print(str(text))
+        print_past_guard(str(text))
         return None
     if options.json:
         return {

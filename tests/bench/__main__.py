@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import platform
 
-from . import loading, results, signing_in, waiting
+from . import guarding, loading, results, signing_in, waiting
 from .contenders import FLOOR, OURS, PEERS
 
 
@@ -25,6 +25,8 @@ def main() -> None:
     for section in (*signing_in.sections(rounds, names, slow_rounds), *waiting.sections(names, loads)):
         print(f"\n{section}", flush=True)
         sections.append(section)
+    sections.append(guarding.section(loads))
+    print(f"\n{sections[-1]}", flush=True)
     if not options.quick and not options.ours:
         results.keep(sections, {"warm": rounds, "slow": slow_rounds, "loads": loads})
 

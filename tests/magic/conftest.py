@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth
+from ipyauth_magic.flows.live_tokens import LIVE
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider import provider
 from ipyauth_magic.settings.params import ParamsAuth0
@@ -33,6 +34,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     memory._tokens.clear()
+    LIVE.forget_all()
     redirect_uris._used.clear()
     provider._providers.clear()
 

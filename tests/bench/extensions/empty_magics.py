@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import CUnicode, Unicode
+from traitlets import Bool, CUnicode, Unicode
 
 
 @magics_class
@@ -34,6 +34,9 @@ class EmptyMagics(Magics):
     timeout = CUnicode("", help="seconds to wait for the browser, 1 to 3600").tag(config=True)
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
+    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel, whoever prints them").tag(
+        config=True
+    )
 
     @magic_arguments()
     @argument("-f", "--dotenv-file", metavar="FILE", help="dotenv file with some of the parameters")

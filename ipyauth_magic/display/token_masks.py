@@ -1,0 +1,137 @@
+"""Where tokens stand in a text or a message, as they are or escaped, and the same with masks in their place."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from itertools import takewhile
+from typing import Any
+from urllib.parse import quote
+
+from ..protocol.tokens import Masked
+
+SHORTEST = 16
+"""Characters of the shortest token that is masked, and of the shortest beginning of one: fewer may be a word."""
+
+_END = 40
+"""Characters of the end of a token that are masked without the rest: what cuts a long text, as a traceback with its
+variables does, mostly leaves both ends."""
+
+_LONG = 100_000
+"""A text of more characters is searched for whole tokens only, which takes less than half of the time."""
+
+_MARKUP = ("html", "markdown", "svg+xml")
+"""How the media types end in which a mask would be read as a tag, and not be seen."""
+
+
+def mask(token: Masked) -> str:
+    """Return what is shown in place of *token*; it has no character that is special in JSON or in a script."""
+    return f"<{type(token).__name__}, hidden>"
+
+
+class TokenMasks:
+    """The masks of some tokens. An object of this class does not change.
+
+    Args:
+        tokens: those to be hidden; each is known once, and shorter ones than `SHORTEST` are not.
+    """
+
+    def __init__(self, tokens: Iterable[Masked]) -> None:
+        # Plain strings: `Masked` makes a masked object of each part, and these are cut and searched for each output.
+        masks = {str(token): mask(token) for token in tokens if len(token) >= SHORTEST}
+        self._tokens = tuple(masks.items())
+        forms = {form: shown for token, shown in self._tokens for form in _forms(token)}
+        self._forms = sorted(forms.items(), key=lambda pair: -len(pair[0]))  # a token may be a part of another
+        packed = {each: shown for form, shown in self._forms for each in (form.encode(), _in_json(form).encode())}
+        self._packed = [(each, shown.encode()) for each, shown in packed.items()]
+
+    def __bool__(self) -> bool:
+        """Whether there is any token."""
+        return bool(self._tokens)
+
+    def are_in(self, packed: bytes) -> bool:
+        """Tell whether a token stands in *packed*, a value as JSON or in another form that keeps text as UTF-8."""
+        if len(packed) <= _LONG:
+            return any(form[-_END:] in packed for form, _ in self._packed)
+        return any(form in packed for form, _ in self._packed)
+
+    def in_text(self, text: str, is_markup: bool = False) -> str:
+        """Return *text* with masks, escaped if it *is_markup*; the same object if there is no token in it."""
+        forms = [(form, html.escape(shown) if is_markup else shown) for form, shown in self._forms]
+        for form, shown in forms:
+            if form in text:
+                text = text.replace(form, shown)
+        if len(text) <= _LONG:
+            for form, shown in forms:
+                if form[-_END:] in text:
+                    text = _without_end(text, form, shown)
+        return text
+
+    def in_value(self, value: Any, is_markup: bool = False) -> Any:
+        """Return a copy of *value*, of dicts, lists and text as JSON has them, with masks in each text and key."""
+        if isinstance(value, str):
+            return self.in_text(value, is_markup)
+        if isinstance(value, list):
+            return [self.in_value(each, is_markup) for each in value]
+        if isinstance(value, dict):
+            return {self._in_key(key): self.in_value(each, _is_markup(key)) for key, each in value.items()}
+        return value
+
+    def in_packed(self, packed: bytes) -> bytes:
+        """Return *packed* with masks, whatever it is packed in; see `are_in`."""
+        for form, shown in self._packed:
+            packed = packed.replace(form, shown).replace(form[-_END:], shown)
+        return packed
+
+    def begun_by(self, text: str) -> tuple[tuple[str, str, int], ...]:
+        """Return each token that begins at the end of *text* and goes on after it, the longest beginning first.
+
+        It comes with its mask, and with the number of its characters that are there.
+        """
+        found = [(token, shown, _beginning(token, text)) for token, shown in self._tokens]
+        return tuple(sorted((each for each in found if each[2]), key=lambda each: -each[2]))
+
+    def _in_key(self, key: Any) -> Any:
+        return self.in_text(key) if isinstance(key, str) else key
+
+
+def _forms(token: str) -> set[str]:
+    """Return how *token* is written in plain text, HTML, URLs, JSON, and the `repr` of Python; mostly all the same."""
+    quoted = {quote(token, safe=""), quote(token)}
+    return {token, html.escape(token), html.escape(token, quote=False), *quoted, _in_json(token), repr(token)[1:-1]}
+
+
+def _without_end(text: str, form: str, shown: str) -> str:
+    """Return *text* with *shown* in place of each end of *form*, as long as it is there."""
+    parts, done = [], 0
+    while (at := text.find(form[-_END:], done)) >= 0:
+        end = at + len(form[-_END:])
+        before = text[max(done, end - len(form)) : end]
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(reversed(before), reversed(form), strict=False))
+        length = len(list(alike))
+        parts += [text[done : end - length], shown]
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _is_markup(key: Any) -> bool:
+    return isinstance(key, str) and key.endswith(_MARKUP)
+
+
+def _beginning(token: str, text: str) -> int:
+    """Return how many of the first characters of *token* are the last of *text*, 0 to all but one."""
+    end = text[-(len(token) - 1) :]
+    if end[-1:] not in token:  # mostly a line break, at a cost of nothing
+        return 0
+    at = end.find(token[:SHORTEST])
+    while at >= 0:
+        if token.startswith(end[at:]):
+            return len(end) - at
+        at = end.find(token[:SHORTEST], at + 1)
+    shorter = range(min(SHORTEST - 1, len(end)), 0, -1)
+    return next((length for length in shorter if end.endswith(token[:length])), 0)
