@@ -128,8 +128,8 @@ class NotebookPanel:
                 return
             if (refusal := sign_in.response_source.paste(text)) is None:
                 return
-            self._refuse(refusal)
             self.tick(sign_in.progress)
+            self._refuse(refusal)
 
     def _refuse(self, sentence: str) -> None:
         """Show in an output of its own, below the box, why what was pasted does not serve."""

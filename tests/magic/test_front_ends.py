@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ipyauth_magic.callback.routes import Environment, routes_to
+from ipyauth_magic.display import panel
 from ipyauth_magic.display.card import Card
 from ipyauth_magic.display.panel import NotebookPanel
 from ipyauth_magic.flows.sign_in import Progress, State
@@ -24,15 +26,19 @@ class FrontEnds:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.standing: dict[str, str] = {}
         self.printed: list[str] = []
+        self.scripts: dict[str, str] = {}
+        self.cleared: list[bool] = []
+        monkeypatch.setattr("IPython.display.clear_output", lambda: self.cleared.append(True))
         monkeypatch.setattr("IPython.display.display", self._display)
         monkeypatch.setattr("IPython.display.update_display", self._update)
 
     def _display(self, bundle: dict[str, str], *, raw: bool, display_id: str) -> None:
         self.printed.append(bundle["text/plain"])
-        self.standing[display_id] = bundle["text/plain"]
+        self._update(bundle, raw=raw, display_id=display_id)
 
     def _update(self, bundle: dict[str, str], *, raw: bool, display_id: str) -> None:
         self.standing[display_id] = bundle["text/plain"]
+        self.scripts[display_id] = bundle.get("application/javascript", "")
 
     def seen(self) -> list[str]:
         """Return the outputs that stand and are not empty, from top to bottom."""
@@ -82,3 +88,43 @@ def test_a_failure_leaves_nothing(front_ends: FrontEnds) -> None:
     shown.tick(NO_BROWSER)
     shown.clear()
     assert front_ends.seen() == []
+
+
+class Asked:
+    """A sign-in whose response comes by itself while the box is open, after a paste that does not serve."""
+
+    def __init__(self) -> None:
+        self.progress = replace(LINK, route=HERE)
+        self.response_source = self
+
+    def paste(self, text: str) -> str:
+        """Refuse it."""
+        return f"{text} is not the address."
+
+
+@pytest.mark.parametrize("owns_cell", [True, False])
+def test_the_box_is_answered_when_the_response_has_come_by_itself(
+    owns_cell: bool, front_ends: FrontEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a script of the front end's, which does not stay; a refusal stands by itself; an own cell is cleared."""
+    shown, sign_in = NotebookPanel(owns_cell), Asked()
+    answers: list[str] = []
+
+    def read(is_over: Callable[[], bool], tick: Callable[[], None]) -> str:
+        if not answers:
+            answers.append("this")
+            return "this"
+        assert "This address was not accepted\n  this is not the address." in front_ends.seen()
+        sign_in.progress = replace(sign_in.progress, state=State.DONE, url=None)
+        tick()
+        assert [text for text in front_ends.scripts.values() if "jp-Stdin-input" in text]
+        assert titles(front_ends.seen()) == ["You are signed in"]
+        return "half of an address"
+
+    monkeypatch.setattr(panel, "read_in_notebook", read)
+    shown.ask(sign_in)  # type: ignore[arg-type]
+    shown.end(Card("good", "Signed in as alice"))
+    assert front_ends.cleared == [True] * owns_cell
+    if not owns_cell:
+        assert front_ends.seen() == ["Signed in as alice"]
+        assert not any(front_ends.scripts.values())
