@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ipyauth_magic.cli import parser
-from ipyauth_magic.cli.command import PROGRAM
+from ipyauth_magic.cli.parsers import parser
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.settings.parameters import PARAMETERS
 
@@ -17,7 +16,7 @@ BEGINNING = """\
 # Options
 
 This page is written by `make pages` from the code's own options: change nothing here by hand. `%%auth0?` and `%token?`
-show the same in a notebook, `python -m ipyauth_magic --help` in a terminal. [Parameters](../parameters.md) explains
+show the same in a notebook, `ipyauth login --help` in a terminal. [Parameters](../parameters.md) explains
 what `KEY=VALUE` takes, [The command line](../command-line.md) what each command does.
 
 `%load_ext ipyauth_magic` brings both magics, `%unload_ext ipyauth_magic` takes them away with all that they bound. Tab
@@ -34,15 +33,21 @@ dotenv file. Those marked in the last column may stand in IPython's configuratio
 
 def page() -> str:
     """Return the page."""
-    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: parser()}
+    commands = {f"ipyauth {name}": each for name, each in parser()[1].items()}
+    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, **commands}
     sections = [_section(name, parser) for name, parser in parsers.items()]
     return "\n".join([BEGINNING, *sections, PARAMETERS_BEGINNING, _parameters()])
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
     sentence = str(parser.description).strip().partition("\n")[0]
-    rows = [_row(action) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    rows = [_row(action) for action in parser._actions if is_shown(action)]
     return f"## `{name}`\n\n{sentence}\n\n{_table(('option', 'meaning', 'default'), rows)}"
+
+
+def is_shown(action: argparse.Action) -> bool:
+    """Return whether the help shows *action*, and it does something of its own."""
+    return not isinstance(action, argparse._HelpAction) and action.help != argparse.SUPPRESS
 
 
 def _row(action: argparse.Action) -> tuple[str, str, str]:

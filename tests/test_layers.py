@@ -60,7 +60,7 @@ LIBRARIES = {
     "clients": "anyio distributed httpx joserfc requests",
     "auth": "distributed httpx requests",
     "ipython": "IPython traitlets",
-    "cli": "",
+    "cli": "argcomplete",
 }
 DEPRECATED = "authlib.jose"
 CLOCKS = {"now", "utcnow", "today"}

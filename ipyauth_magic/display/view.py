@@ -74,7 +74,8 @@ class View:
     def card(self, more: tuple[Row, ...] = (), hint: str = "Run sign_in(), or the %%auth0 cell.") -> Card:
         """Return the card; *more* rows stand below, and *hint* says how to sign in."""
         account = self.account_rows
-        rows = (*account, ("Provider", self.issuer), ("Scopes", self.scope), *more)
+        api = (("API", self.audience),) if self.audience else ()
+        rows = (*account, ("Provider", self.issuer), *api, ("Scopes", self.scope), *more)
         if self.logged_as is None:
             title = "Not signed in"
         elif self.serves:

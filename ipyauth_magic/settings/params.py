@@ -20,6 +20,9 @@ from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
 from .sources import Source, collect
 
+_NOT_KEPT = frozenset({CLIENT_SECRET, "dotenv_folder", "dotenv_file", "response_type"})
+"""What a record of a sign-in does not hold."""
+
 
 class IpyauthWarning(UserWarning):
     """Something in the parameters is probably a mistake; the sign-in continues."""
@@ -80,16 +83,18 @@ class ParamsAuth0(Parameters):
         cell: str | None = None,
         configuration: Mapping[str, str] | None = None,
         origin: str = "the magic's line",
+        below: str = "IPython configuration",
     ) -> Self:
         """Return the parameters of a magic's *line*, its *cell* and IPython's *configuration*.
 
-        Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*.
+        Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*,
+        and *below* what they call *configuration*.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
-        params._hold(resolve(collect(Source(origin, line), cell, configuration)))
+        params._hold(resolve(collect(Source(origin, line), cell, Source(below, configuration or {}))))
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -131,6 +136,20 @@ class ParamsAuth0(Parameters):
         """The parameters that go to the provider as they are, those of `extra` last."""
         own = ((name, value) for name in PASSED_ON if (value := getattr(self, name)))
         return (*own, *self.extra.items())
+
+    def origin_of(self, name: str) -> str:
+        """Return where the value of the parameter *name*, which is set, comes from."""
+        return self._origins[name]
+
+    @property
+    def to_keep(self) -> Mapping[str, str]:
+        """The values that the user chose, and the scopes, by name; neither a secret nor the place of a file.
+
+        Without the `response_type`: the flow of a sign-in says it.
+        """
+        values = {name: value for name, value in self._values() if name not in _NOT_KEPT}
+        chosen = {name: value for name, value in values.items() if self._origins[name] != BY_DEFAULT}
+        return {"default_scope": self.default_scope, **chosen, "scope": self.scope}
 
     def with_response_type(self, response_type: str, origin: str) -> Self:
         """Return these parameters for another *response_type*, with a `response_mode` that suits it."""

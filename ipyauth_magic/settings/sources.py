@@ -73,7 +73,7 @@ class Reading:
     hints: Mapping[str, str] = field(default_factory=dict)
 
 
-def collect(keywords: Source, cell: str | None = None, configuration: Mapping[str, str] | None = None) -> list[Reading]:
+def collect(keywords: Source, cell: str | None = None, configuration: Source | None = None) -> list[Reading]:
     """Return what each source gives, in order of precedence.
 
     The configuration may name the dotenv file; the values in that file go before all others of the configuration.
@@ -81,7 +81,7 @@ def collect(keywords: Source, cell: str | None = None, configuration: Mapping[st
     line = read(keywords)
     body = _nothing("the cell") if cell is None else _read_cell(cell)
     environment = _read_environment()
-    configured = read(Source("IPython configuration", configuration or {}))
+    configured = read(configuration or Source("IPython configuration", {}))
     file = _read_file([line, body, configured])
     return [line, body, file, environment, configured]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Protocol
 
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,100}")
@@ -41,6 +42,10 @@ class Requested(Protocol):
     def passed_on(self) -> tuple[tuple[str, str], ...]:
         """The other parameters that go to the provider, `login_hint` and `resource` among them."""
 
+    @property
+    def to_keep(self) -> Mapping[str, str]:
+        """The parameters by which the same can be asked for again, by name; no secret is among them."""
+
 
 def store_key(requested: Requested, flow: str | None = None) -> str:
     """Return a digest, 64 hexadecimal digits, of everything that makes two sign-ins different.
@@ -60,6 +65,11 @@ def store_key(requested: Requested, flow: str | None = None) -> str:
         sorted(requested.passed_on),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def is_store_key(key: str) -> bool:
+    """Return whether *key* is one that `store_key` can return."""
+    return re.fullmatch(r"[0-9a-f]{64}", key) is not None
 
 
 def checked(key: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
+from pathlib import Path
 
 import keyring.errors
 from keyring.backend import KeyringBackend
@@ -79,3 +82,18 @@ class ReadOnlyKeyring(MemoryKeyring):
     def set_password(self, service: str, username: str, password: str) -> None:
         """Refuse."""
         raise NotImplementedError
+
+
+class FileKeyring(MemoryKeyring):
+    """A keyring whose entries other processes find too, in the file that `TEST_KEYRING` names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file = Path(os.environ["TEST_KEYRING"])
+        if self._file.exists():
+            self.entries = {(service, name): secret for service, name, secret in json.loads(self._file.read_text())}
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep an entry."""
+        super().set_password(service, username, password)
+        self._file.write_text(json.dumps([[*names, secret] for names, secret in self.entries.items()]))

@@ -1,0 +1,225 @@
+"""The commands, their options and their help; and the sentences about words that are none of them."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, NoReturn
+
+from ..settings.line import BadOption
+from ..settings.options import COMMAND, COMMANDS
+from ..settings.parameters import canonical_name, is_secret
+
+_SIGN_IN = ("dotenv_file", "dotenv_folder", "flow", "store")
+_RENEWAL = ("renewable", "no_renewable")
+_ASKS = ("timeout", "no_browser", "paste", "bind", *_RENEWAL, "force")
+_TOKEN_ONLY = ("raw", "format")
+
+FORMATS = ("token", "header")
+"""What `token --format` takes."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What the help of a command says.
+
+    Attributes:
+        does: one line.
+        more: sentences below it.
+        options: the names of the options that do something for this command. It takes the others of a sign-in too, so
+            that a script can give each command the same ones.
+        examples: words after the program's name.
+    """
+
+    does: str
+    more: str
+    options: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+ABOUT = {
+    "login": About(
+        "Sign in, unless a good token is kept.",
+        "The tokens are kept encrypted where there is a keyring, else in a file that this user alone can read.",
+        (*_SIGN_IN, *_ASKS, "quiet"),
+        ("login -f demo.env", "login issuer=https://accounts.example.com client_id=abc --store file"),
+    ),
+    "token": About(
+        "Print the access token, renewed if it is about to end.",
+        "It goes to a pipe or a file. A terminal gets it with --raw only. Without parameters, the only sign-in that is "
+        "kept is taken.",
+        (*_SIGN_IN, *_ASKS, "quiet", *_TOKEN_ONLY),
+        ("token --format header | curl -H @- https://api.example.com/items", "token -f demo.env > token.txt"),
+    ),
+    "status": About(
+        "Show the user, the provider, the API, the scopes, the end of the token, and its store.",
+        "Without parameters, it shows every sign-in that is kept. It sends no request.",
+        (*_SIGN_IN, *_RENEWAL, "quiet"),
+        ("status", "status -f demo.env"),
+    ),
+    "logout": About(
+        "Erase the tokens, revoke them, and end the provider's session in the browser.",
+        "Without parameters, the only sign-in that is kept is taken.",
+        (*_SIGN_IN, *_RENEWAL, "no_browser", "quiet"),
+        ("logout", "logout -f demo.env --no-browser"),
+    ),
+    "check": About(
+        "List what works at a provider, and the application to register there.",
+        "It reads the provider's documents, signs in nowhere, and needs no client_id.",
+        ("dotenv_file", "dotenv_folder"),
+        ("check issuer=https://accounts.google.com", "check domain=tenant.eu.auth0.com"),
+    ),
+}
+
+
+def program() -> str:
+    """Return the name by which this program was started, as the user would type it again."""
+    return "python -m ipyauth_magic" if PurePath(sys.argv[0]).name == "__main__.py" else "ipyauth"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `BadOption` in place of ending the process."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(*args, **{**more, **defaults})
+        self._optionals.title = "options"
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `BadOption` with *message*."""
+        raise BadOption(f"{message[:1].upper()}{message[1:]}.")
+
+
+def parser() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the command line, and that of each command by its name."""
+    name = program()
+    commands = "\n".join(f"  {command:<8}{about.does}" for command, about in ABOUT.items())
+    made = Parser(
+        name,
+        usage=f"{name} COMMAND [KEY=VALUE ...] [options]",
+        description="Sign in at Auth0 or any OpenID provider, and use the access token in other programs.",
+        epilog=f"commands:\n{commands}\n\n{_examples(name, ABOUT['login'].examples[:1] + ABOUT['token'].examples[:1])}"
+        f"\n\n{name} COMMAND --help shows the options of a command.",
+    )
+    made.add_argument("--version", action="store_true", help="print the version")
+    # The epilog lists the commands, with a line for each.
+    parsers = made.add_subparsers(metavar="COMMAND", help=argparse.SUPPRESS, parser_class=Parser)
+    return made, {command: _parser_of(command, parsers, name) for command in ABOUT}
+
+
+def _parser_of(command: str, parsers: Any, name: str) -> Parser:
+    about = ABOUT[command]
+    made: Parser = parsers.add_parser(
+        command,
+        prog=f"{name} {command}",
+        usage=f"{name} {command} [KEY=VALUE ...] [options]",
+        description=f"{about.does}\n{about.more}",
+        epilog=_examples(name, about.examples),
+        exit_on_error=False,
+    )
+    made.set_defaults(command=command)
+    for option in COMMANDS:
+        given = option.for_argparse(COMMAND)
+        dest = option.names[-1].removeprefix("--").replace("-", "_")
+        if dest not in (*about.options, "parameters"):
+            given["help"] = argparse.SUPPRESS
+        made.add_argument(*option.names, **given)
+    return made
+
+
+def _examples(name: str, examples: Iterable[str]) -> str:
+    return "\n".join(["examples:", *(f"  {name} {example}" for example in examples)])
+
+
+def parsed(arguments: Sequence[str], parsers: dict[str, Parser]) -> argparse.Namespace:
+    """Return the options that *arguments*, which begin with a command, say.
+
+    Raises:
+        BadOption: a word is not an option of the command, or a value is missing.
+    """
+    command, *words = arguments
+    if command not in parsers:
+        raise BadOption(_no_command(arguments))
+    made = parsers[command]
+    try:
+        options, unknown = made.parse_known_intermixed_args(words)
+    except argparse.ArgumentError as error:
+        raise BadOption(_about_value(made, error)) from None
+    if unknown:
+        raise BadOption(_no_option(unknown, made, command))
+    _check_only_of_token(options)
+    return options
+
+
+def _check_only_of_token(options: argparse.Namespace) -> None:
+    if options.command != "token":
+        for name, default in (("raw", False), ("format", None)):
+            if getattr(options, name) is not default:
+                raise BadOption(f"--{name} is an option of token.")
+    if options.format not in (None, *FORMATS):
+        raise BadOption("--format takes token or header.")
+
+
+def _no_command(arguments: Sequence[str]) -> str:
+    word = arguments[0]
+    if word.startswith("-"):
+        later = next((each for each in arguments[1:] if each in ABOUT), None)
+        if later:
+            return f"The command comes first: {program()} {later} {word[:60]} ..."
+        return f"`{_name(word)}` is not an option here. A command comes first: {', '.join(ABOUT)}."
+    near = _nearest(word, ABOUT)
+    return f"`{word[:60]}` is not a command. " + (f"Did you mean `{near}`?" if near else f"They are {_listed(ABOUT)}.")
+
+
+def _no_option(unknown: Sequence[str], made: Parser, command: str) -> str:
+    """Return the sentence about the first of the words that *made* does not know; a value is never repeated."""
+    word = next((each for each in unknown if each.startswith("-")), unknown[0])
+    name = _name(word)
+    parameter = name.lstrip("-").replace("-", "_")
+    if is_secret(parameter):
+        return (
+            "client_secret is not taken on the command line, because other users can read it in the list of "
+            "processes. Put it into a dotenv file, or set AUTH0_CLIENT_SECRET."
+        )
+    if known := canonical_name(parameter):
+        return f"Parameters have no dashes before them: write `{known}=...`."
+    near = _nearest(name, _shown_options(made))
+    if near is None and (parameter_near := _nearest(parameter, _parameters(), 0.8)):
+        return f"`{name}` is not an option of {command}. Did you mean `{parameter_near}=...`?"
+    return f"`{name}` is not an option of {command}." + (f" Did you mean `{near}`?" if near else "")
+
+
+def _parameters() -> list[str]:
+    from ..settings.parameters import PARAMETERS
+
+    return list(PARAMETERS)
+
+
+def _shown_options(made: Parser) -> list[str]:
+    actions = [action for action in made._actions if action.help != argparse.SUPPRESS]
+    return [name for action in actions for name in action.option_strings if name.startswith("--")]
+
+
+def _about_value(made: Parser, error: argparse.ArgumentError) -> str:
+    name = str(error.argument_name).rpartition("/")[2]
+    action = next((each for each in made._actions if name in each.option_strings), None)
+    if action is None:
+        return f"{name}: {error.message}."
+    return f"{name} takes no value." if action.nargs == 0 else f"{name} needs a value: {name} {action.metavar}."
+
+
+def _name(word: str) -> str:
+    return word.partition("=")[0][:60]
+
+
+def _nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    return next(iter(difflib.get_close_matches(word[:60], list(known), n=1, cutoff=cutoff)), None)
+
+
+def _listed(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}"

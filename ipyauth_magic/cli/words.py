@@ -1,0 +1,29 @@
+"""Words for a terminal in place of a notebook's: most sentences of this package are read in a notebook."""
+
+from __future__ import annotations
+
+_WORDS = (
+    ("Run a cell with %%auth0, or call sign_in().", "Run `ipyauth login`."),
+    ("Run the %%auth0 cell again, or call sign_in().", "Run `ipyauth login` again."),
+    ("Run the cell again", "Run the command again"),
+    ("Check the parameters with `%token --config`, and", "Check the parameters, and"),
+    ("another notebook or program", "another program"),
+    ("Another notebook or thread", "Another program"),
+    ("another notebook may be waiting there", "another sign-in may be waiting there"),
+    ("this notebook runs unattended", "this command runs unattended"),
+    ("This kernel listens", "This command listens"),
+    ("this kernel", "this command"),
+    ("The kernel runs", "This command runs"),
+    ("the kernel runs", "this command runs"),
+    ("then restart the kernel", "then run the command again"),
+    (' (in Python `flow="code"`)', ""),
+    (' (in Python flow="code")', ""),
+)
+"""Each phrase of another layer that speaks of a notebook, and what stands in its place."""
+
+
+def for_terminal(text: str) -> str:
+    """Return *text* with the words of a terminal."""
+    for words, others in _WORDS:
+        text = text.replace(words, others)
+    return text
