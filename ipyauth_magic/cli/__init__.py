@@ -103,7 +103,7 @@ def _token(command: Command) -> int:
         say("Standard output is closed, so there is nowhere to print the token.")
         return FAILED
     if output.is_terminal and not command.options.raw:
-        raise BadOption("Standard output is a terminal, where the token would stay readable: use a pipe, or --raw.")
+        raise BadOption("Standard output is a terminal, where the token would stay readable.\nUse a pipe, or --raw.")
     try:
         if command.options.force:
             raise SignInNeeded

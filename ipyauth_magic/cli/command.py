@@ -168,8 +168,9 @@ class Command:
                 next(given, None)  # its value
             elif word not in ("--raw", "--force") and not word.startswith("--format="):
                 words.append(word)
+        typed, more = shlex.join([*program().split(), "login", *words]), []
         if self.found is not None:
-            words += self.found.words_not_given
+            more = self.found.words_not_given
             if self.found.store_name != next(iter(self._stores)):
-                words.append(f"--store={self.found.store_name}")
-        return shlex.join([*program().split(), "login", *words])
+                more.append(f"--store {self.found.store_name}")
+        return " ".join([typed, *more])

@@ -72,20 +72,20 @@ class Kept:
     def words_not_given(self) -> list[str]:
         """The words that a command lacks to sign in for the same: what only the record says."""
         params, grant = self.asked.params, self.asked.grant
-        only_kept = {name: value for name, value in params.to_keep.items() if params.origin_of(name).startswith(_BELOW)}
-        words = [f"{name}={value}" for name, value in only_kept.items() if value != DEFAULTS.get(name)]
+        of_record = {name for name, origin in _origins(params).items() if origin.startswith(_BELOW)}
+        kept = {name: value for name, value in params.to_keep.items() if name in of_record}
+        words = [_word(name, value) for name, value in kept.items() if value != DEFAULTS.get(name)]
         if grant.flow is not CODE and self.asked.is_flow_of_record:
-            words.append(f"--flow={grant.flow.name}")
+            words.append(f"--flow {grant.flow.name}")
         return words
 
     @property
     def words(self) -> dict[str, str]:
         """The words by which a command tells it from others, by the name of the parameter or the option."""
-        grant = self.asked.grant
-        params = self.asked.params.to_keep
-        own = {name: f"{name}={value}" for name, value in params.items() if name not in _TELL_NOTHING}
-        own["--flow"] = f"--flow={grant.flow.name}"
-        own["--store"] = f"--store={self.store_name}"
+        params, grant = self.asked.params.to_keep, self.asked.grant
+        own = {name: _word(name, value) for name, value in params.items() if name not in _TELL_NOTHING}
+        own["--flow"] = f"--flow {grant.flow.name}"
+        own["--store"] = f"--store {self.store_name}"
         if grant.flow.may_be_renewable:
             own["--renewable"] = "--renewable" if grant.wants_renewal else "--no-renewable"
         return own
@@ -119,7 +119,7 @@ class Given:
         flow = CODE if grant is None else grant.flow
         values = {**(below or {}), **({"response_type": flow.response_type} if flow.response_type else {})}
         params = ParamsAuth0.from_magic(self.line, configuration=values, origin="the command line", below=_BELOW)
-        is_chosen = params.origin_of("response_type") not in (_BELOW, "default")
+        is_chosen = _origins(params)["response_type"] not in (_BELOW, "default")
         renewable = self.renewable if self.renewable is not None or grant is None else grant.renewable
         name = self.flow or (None if is_chosen else flow.name)
         return Asked(params, Grant.of(params.response_type, name, renewable), not (is_chosen or self.flow))
@@ -134,6 +134,10 @@ class Given:
 
 
 _BELOW = "the sign-in that is kept"
+
+
+def _origins(params: ParamsAuth0) -> dict[str, str]:
+    return {row.name: row.origin for row in params.explain()}
 
 
 def listed(stores: Iterable[tuple[str, Store]]) -> list[Kept]:
@@ -210,12 +214,21 @@ def _matching(given: Given, kept: Iterable[Kept]) -> Iterator[Kept]:
 def _several(found: Sequence[Kept], line: str) -> str:
     """Return what there is, with the words to add for each."""
     all_words = [each.words for each in found]
-    names = list(dict.fromkeys(name for words in all_words for name in words))
-    telling = [name for name in names if len({words.get(name) for words in all_words}) > 1]
-    lines = []
-    for each, words in zip(found, all_words, strict=True):
-        more = shlex.join(
-            words.get(name, f"{name}=") for name in telling if name in words or name not in _HAVE_NO_EMPTY
-        )
-        lines.append(f"  {line} {more}   ({plain(each.tokens.logged_as, 60)})")
-    return "\n".join([f"{len(found)} sign-ins are kept that this may mean. Run one of these lines:", *lines])
+    lines = [line + "".join(f" {word}" for word in _telling(words, all_words)) for words in all_words]
+    column = max(map(len, lines))
+    users = [plain(each.tokens.logged_as, 60) for each in found]
+    shown = [f"  {each:<{column}}  ({user})" for each, user in zip(lines, users, strict=True)]
+    return "\n".join([f"{len(found)} sign-ins are kept that this may mean. Run one of these lines:", *shown])
+
+
+def _telling(words: Mapping[str, str], all_words: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return what tells *words* from the others of *all_words*: one of them, if one is enough."""
+    names = dict.fromkeys(name for each in all_words for name in each)
+    different = {name: len({each.get(name) for each in all_words}) for name in names}
+    alone = next((name for name in names if different[name] == len(all_words)), None)
+    telling = [alone] if alone else [name for name in names if different[name] > 1]
+    return [words.get(name, f"{name}=") for name in telling if name in words or name not in _HAVE_NO_EMPTY]
+
+
+def _word(name: str, value: str) -> str:
+    return shlex.quote(f"{name}={value}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -56,7 +57,7 @@ ABOUT = {
         ("token --format header | curl -H @- https://api.example.com/items", "token -f demo.env > token.txt"),
     ),
     "status": About(
-        "Show the user, the provider, the API, the scopes, the end of the token, and its store.",
+        "Show who is signed in, for which API, and until when.",
         "Without parameters, it shows every sign-in that is kept. It sends no request.",
         (*_SIGN_IN, *_RENEWAL, "quiet"),
         ("status", "status -f demo.env"),
@@ -87,7 +88,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **more: Any) -> None:
         defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
         super().__init__(*args, **{**more, **defaults})
-        self._optionals.title = "options"
+        self._positionals.title, self._optionals.title = "words", "options"
 
     def error(self, message: str) -> NoReturn:
         """Raise `BadOption` with *message*."""
@@ -117,7 +118,7 @@ def _parser_of(command: str, parsers: Any, name: str) -> Parser:
         command,
         prog=f"{name} {command}",
         usage=f"{name} {command} [KEY=VALUE ...] [options]",
-        description=f"{about.does}\n{about.more}",
+        description=f"{about.does}\n\n{textwrap.fill(about.more, 79)}",
         epilog=_examples(name, about.examples),
         exit_on_error=False,
     )

@@ -137,10 +137,6 @@ class ParamsAuth0(Parameters):
         own = ((name, value) for name in PASSED_ON if (value := getattr(self, name)))
         return (*own, *self.extra.items())
 
-    def origin_of(self, name: str) -> str:
-        """Return where the value of the parameter *name*, which is set, comes from."""
-        return self._origins[name]
-
     @property
     def to_keep(self) -> Mapping[str, str]:
         """The values that the user chose, and the scopes, by name; neither a secret nor the place of a file.

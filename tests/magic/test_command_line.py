@@ -257,7 +257,7 @@ def test_an_ended_token_that_cannot_be_renewed(machine: Machine, issuer: LocalIs
     status = machine.run("status", "-f", "demo.env")
     assert status.returncode == 1
     assert "The sign-in of alice has ended" in status.stderr
-    assert "Run: python -m ipyauth_magic login -f demo.env --flow=implicit" in status.stderr
+    assert "Run: python -m ipyauth_magic login -f demo.env --flow implicit" in status.stderr
 
 
 def test_a_person_at_a_terminal_signs_in_on_the_way(machine: Machine) -> None:

@@ -102,7 +102,7 @@ def test_of_several_the_lines_to_run_are_told(machine: Machine) -> None:
         assert first == "3 sign-ins are kept that this may mean. Run one of these lines:"
         assert len(lines) == 3
         assert not JWT.search(ran.stderr)
-    told = [line.partition("python -m ipyauth_magic ")[2].rpartition("   (")[0] for line in lines]
+    told = [line.partition("python -m ipyauth_magic ")[2].rpartition("  (")[0] for line in lines]
     for line in told:
         assert machine.run(*shlex.split(line.replace("logout", "token", 1))).returncode == 0
     for line in told:

@@ -13,7 +13,7 @@ MARK = "no-run"
 
 SHELL_PROGRAMS = (
     *("make", "pip", "python", "curl", "docker", "gunicorn", "waitress-serve", "ssh", "jupyter", "git", "conda", "cd"),
-    *("export", "apt-get", "pre-commit"),
+    *("export", "apt-get", "pre-commit", "ipyauth"),
 )
 """With one of these begins a block of commands that says no language."""
 

@@ -87,13 +87,14 @@ class ReadOnlyKeyring(MemoryKeyring):
 class FileKeyring(MemoryKeyring):
     """A keyring whose entries other processes find too, in the file that `TEST_KEYRING` names."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._file = Path(os.environ["TEST_KEYRING"])
-        if self._file.exists():
-            self.entries = {(service, name): secret for service, name, secret in json.loads(self._file.read_text())}
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return an entry."""
+        if (file := Path(os.environ["TEST_KEYRING"])).exists():
+            self.entries = {(service, name): secret for service, name, secret in json.loads(file.read_text())}
+        return super().get_password(service, username)
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Keep an entry."""
         super().set_password(service, username, password)
-        self._file.write_text(json.dumps([[*names, secret] for names, secret in self.entries.items()]))
+        entries = [[*names, secret] for names, secret in self.entries.items()]
+        Path(os.environ["TEST_KEYRING"]).write_text(json.dumps(entries))
