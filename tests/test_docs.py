@@ -11,6 +11,7 @@ import pytest
 
 from ipyauth_magic import Auth
 from ipyauth_magic.cli.parsers import parser
+from ipyauth_magic.ipython.arguments import parser_of
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.protocol.flow import FLOWS
 from ipyauth_magic.protocol.id_token import verify_id_token
@@ -40,7 +41,7 @@ def options_of(program: str) -> str:
 @pytest.mark.parametrize("magic", ["auth0", "token"])
 def test_every_option_of_the_magics(magic: str) -> None:
     """In the table of the magic, short and long."""
-    parser = getattr(Auth0Magics, magic).parser
+    parser = parser_of(getattr(Auth0Magics, magic))
     options = [option for action in parser._actions for option in action.option_strings]
     assert len(options) > 5
     rows = first_cells(options_of(f"`%%{magic}`" if magic == "auth0" else f"`%{magic}`"))

@@ -26,6 +26,7 @@ LAYERS = (
     "display",
     "clients",
     "auth",
+    "one_line",
     "ipython",
     "cli",
 )
@@ -51,7 +52,7 @@ LIBRARIES = {
     "text": "",
     "errors": "",
     "protocol": "joserfc",
-    "settings": "dotenv",
+    "settings": "dotenv platformdirs",
     "provider": "joserfc requests urllib3",
     "store": "cryptography filelock joserfc keyring",
     "callback": "bottle cryptography jupyter_core jupyter_server requests tornado waitress",
@@ -59,6 +60,7 @@ LIBRARIES = {
     "display": "IPython anywidget segno traitlets",
     "clients": "anyio distributed httpx joserfc requests",
     "auth": "distributed httpx requests",
+    "one_line": "",
     "ipython": "IPython traitlets",
     "cli": "argcomplete",
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..display.view import signed_out_card, view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, SignOutIncomplete
@@ -86,15 +86,28 @@ def _version() -> str:
 
 
 def _login(command: Command) -> int:
+    profile = _to_save(command)
     outlasts_this_process = command.store[0] not in ("memory", "none")
     if outlasts_this_process:
         will_ask = command.options.force or not command.kept.is_good
         command.kept.check_place(is_to_save=will_ask)  # else the tokens of a sign-in would be lost
     command.ask()
+    if profile is not None:
+        from .profile import save
+
+        save(command, profile)
     if outlasts_this_process and not command.authenticator.source.is_stored:
         say("The tokens could not be kept, so no other command will find them.")
         return FAILED
     return GOOD
+
+
+def _to_save(command: Command) -> Mapping[str, str] | None:
+    if not command.options.save:
+        return None
+    from .profile import to_save
+
+    return to_save(command)
 
 
 def _token(command: Command) -> int:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from argparse import Namespace as Options
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidParams, StoreUnavailable
+from ..errors import InvalidParams
 from ..flows.token_source import TokenSource
-from ..settings.line import BadOption, line_parameters, renewable, warnings_about
+from ..settings.line import BadOption, line_parameters, profile_name, renewable, warnings_about
 from ..store import Store
-from ..store.opening import open_store
 from .kept import Asked, Given, Kept, NothingKept, chosen, listed
 from .output import warn
 from .parsers import program
+from .stores import LISTED, open_stores
 
 if TYPE_CHECKING:
     from ..auth import Auth
     from ..flows.authenticator import Authenticator
-
-LISTED = ("keyring", "file")
-"""The stores that can be listed, the one first that is used where there is it."""
 
 
 class Command:
@@ -36,7 +32,7 @@ class Command:
     def __init__(self, options: Options, arguments: Sequence[str]) -> None:
         self.options = options
         self._arguments = arguments
-        self.given = Given(line_parameters(options), options.flow, renewable(options))
+        self.given = Given(line_parameters(options), profile_name(options), renewable(options))
 
     @property
     def line(self) -> str:
@@ -100,14 +96,7 @@ class Command:
 
     @cached_property
     def _stores(self) -> dict[str, Store]:
-        is_attended = sys.stderr.isatty()
-        if self.options.store:
-            return {self.options.store: open_store(self.options.store, warn, is_attended)}
-        try:
-            keyring = {"keyring": open_store("keyring", warn, is_attended)}
-        except StoreUnavailable:
-            return {"file": open_store("file", warn)}
-        return {**keyring, "file": open_store("file", warn)}
+        return open_stores(self.given.check().params.store)
 
     @cached_property
     def kept(self) -> TokenSource:
@@ -130,9 +119,9 @@ class Command:
         """The sign-in itself; it takes longer to load."""
         from ..auth import Auth
 
-        options, (params, grant) = self.options, (self.asked.params, self.asked.grant)
-        kept_in, flow, asks = self.store[1], grant.flow.name, grant.renewable
-        return Auth(params, flow=flow, store=kept_in, renewable=asks, bind=options.bind, paste=options.paste)
+        options, asked, kept_in = self.options, self.asked, self.store[1]
+        asks = asked.grant.renewable
+        return Auth(asked.params, store=kept_in, renewable=asks, bind=options.bind, paste=options.paste)
 
     @property
     def authenticator(self) -> Authenticator:
@@ -152,7 +141,7 @@ class Command:
         from .panel import CommandPanel
 
         options, shown = self.options, CommandPanel()
-        self.authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
+        self.authenticator.authenticate(shown, None, not options.no_browser, options.force)
         shown.end(None if options.quiet else view_of(self.authenticator).card(self.store_row))
 
     @property

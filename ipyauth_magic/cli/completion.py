@@ -8,6 +8,7 @@ from typing import Any
 
 from ..settings.line import CHOICES
 from ..settings.parameters import KNOWN_VALUES, PARAMETERS, canonical_name
+from ..settings.profiles import profile_names
 from .parsers import FORMATS, parser
 
 
@@ -31,9 +32,11 @@ def _one_of(values: Iterable[str]) -> Callable[..., list[str]]:
 
 
 def _parameters(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str]:
-    """Return the words with a parameter that begin with *prefix*: its names, then its known values."""
+    """Return the words that may begin with *prefix*: profiles, and names of parameters, then their known values."""
     name, equals, _value = prefix.partition("=")
     if equals:
         return [f"{name}={value}" for value in KNOWN_VALUES.get(canonical_name(name) or "", ())]
-    given = {word.partition("=")[0] for word in parsed_args.parameters or ()}
-    return [name + ("." if each.is_group else "=") for name, each in PARAMETERS.items() if name not in given]
+    words = parsed_args.parameters or []
+    given = {word.partition("=")[0] for word in words}
+    profiles = [] if any("=" not in word for word in words) else profile_names()
+    return profiles + [each + ("." if one.is_group else "=") for each, one in PARAMETERS.items() if each not in given]

@@ -13,13 +13,13 @@ from ..protocol.flow import CODE, Grant
 from ..protocol.tokens import TokenSet
 from ..settings.line import BadOption
 from ..settings.parameters import DEFAULTS
-from ..settings.params import ParamsAuth0
+from ..settings.params import ParamsAuth0, values_to_keep
 from ..store import Store, StoreFailed
 from ..store.key import store_key
 from ..store.listing import kept_in
 from ..text import plain
 
-_NOTES = ("flow", "renewable", NEEDS_SECRET)
+_NOTES = ("renewable", NEEDS_SECRET)
 """What a record notes beside parameters."""
 
 _TELL_NOTHING = ("default_scope", "redirect_uri", "response_mode")
@@ -38,15 +38,10 @@ class NothingKept(LookupError):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a sign-in is for, and how it is asked for.
-
-    Attributes:
-        is_flow_of_record: the user has not said which flow; a record has, or it is the default.
-    """
+    """What a sign-in is for, and how it is asked for."""
 
     params: ParamsAuth0
     grant: Grant
-    is_flow_of_record: bool = False
 
     @property
     def key(self) -> str:
@@ -73,16 +68,16 @@ class Kept:
         """The words that a command lacks to sign in for the same: what only the record says."""
         params, grant = self.asked.params, self.asked.grant
         of_record = {name for name, origin in _origins(params).items() if origin.startswith(_BELOW)}
-        kept = {name: value for name, value in params.to_keep.items() if name in of_record}
+        kept = {name: value for name, value in values_to_keep(params).items() if name in of_record}
         words = [_word(name, value) for name, value in kept.items() if value != DEFAULTS.get(name)]
-        if grant.flow is not CODE and self.asked.is_flow_of_record:
+        if grant.flow is not CODE and "flow" in of_record:
             words.append(f"--flow {grant.flow.name}")
         return words
 
     @property
     def words(self) -> dict[str, str]:
         """The words by which a command tells it from others, by the name of the parameter or the option."""
-        params, grant = self.asked.params.to_keep, self.asked.grant
+        params, grant = values_to_keep(self.asked.params), self.asked.grant
         own = {name: _word(name, value) for name, value in params.items() if name not in _TELL_NOTHING}
         own["--flow"] = f"--flow {grant.flow.name}"
         own["--store"] = f"--store {self.store_name}"
@@ -97,18 +92,18 @@ class Given:
 
     Attributes:
         line: the parameters, by name.
-        flow: of `--flow`.
+        profile: the name of a profile.
         renewable: of `--renewable` and `--no-renewable`.
     """
 
     line: Mapping[str, str]
-    flow: str | None = None
+    profile: str | None = None
     renewable: bool | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was given."""
-        return not (self.line or self.flow) and self.renewable is None
+        """Whether nothing was given that says which sign-in is meant."""
+        return not (self.line.keys() - {"store", "timeout"} or self.profile) and self.renewable is None
 
     def asked(self, below: Mapping[str, str] | None = None, grant: Grant | None = None) -> Asked:
         """Return what is asked for: what was given, the file, the environment, and where these are silent *below*.
@@ -116,13 +111,16 @@ class Given:
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
-        flow = CODE if grant is None else grant.flow
-        values = {**(below or {}), **({"response_type": flow.response_type} if flow.response_type else {})}
-        params = ParamsAuth0.from_magic(self.line, configuration=values, origin="the command line", below=_BELOW)
-        is_chosen = _origins(params)["response_type"] not in (_BELOW, "default")
+        params = ParamsAuth0.from_magic(
+            self.line,
+            configuration=below,
+            origin="the command line",
+            profile=self.profile,
+            default_flow=CODE.name,
+            below=_BELOW,
+        )
         renewable = self.renewable if self.renewable is not None or grant is None else grant.renewable
-        name = self.flow or (None if is_chosen else flow.name)
-        return Asked(params, Grant.of(params.response_type, name, renewable), not (is_chosen or self.flow))
+        return Asked(params, Grant.of(params.response_type, params.flow, renewable))
 
     def check(self) -> Asked:
         """Check what was given, not whether it is enough, and return it with a stand-in for what is missing.
@@ -163,8 +161,6 @@ def _readable(key: str, tokens: TokenSet, store_name: str, store: Store) -> Kept
         return None
     # Empty, so that the environment's values do not take the place of those that the record has not.
     line = {"audience": "", "redirect_uri": "", **_parameters(tokens)}
-    if grant.flow.response_type:
-        line["response_type"] = grant.flow.response_type
     with suppress(InvalidParams):
         asked = Asked(ParamsAuth0.from_magic(line, origin=_BELOW), grant)
         if asked.key == key:

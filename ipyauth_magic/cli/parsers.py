@@ -12,13 +12,15 @@ from pathlib import PurePath
 from typing import Any, NoReturn
 
 from ..settings.line import BadOption
-from ..settings.options import COMMAND, COMMANDS
+from ..settings.options import COMMAND, COMMANDS, Option
 from ..settings.parameters import canonical_name, is_secret
 
 _SIGN_IN = ("dotenv_file", "dotenv_folder", "flow", "store")
 _RENEWAL = ("renewable", "no_renewable")
 _ASKS = ("timeout", "no_browser", "paste", "bind", *_RENEWAL, "force")
 _TOKEN_ONLY = ("raw", "format")
+
+SAVE = Option(("--save",), "keep what the line says as a profile, once signed in", "NAME")
 
 FORMATS = ("token", "header")
 """What `token --format` takes."""
@@ -46,8 +48,8 @@ ABOUT = {
     "login": About(
         "Sign in, unless a good token is kept.",
         "The tokens are kept encrypted where there is a keyring, else in a file that this user alone can read.",
-        (*_SIGN_IN, *_ASKS, "quiet"),
-        ("login -f demo.env", "login issuer=https://accounts.example.com client_id=abc --store file"),
+        (*_SIGN_IN, *_ASKS, "quiet", "save"),
+        ("login -f demo.env", "login --save work issuer=https://accounts.example.com client_id=abc", "login work"),
     ),
     "token": About(
         "Print the access token, renewed if it is about to end.",
@@ -101,7 +103,7 @@ def parser() -> tuple[Parser, dict[str, Parser]]:
     commands = "\n".join(f"  {command:<8}{about.does}" for command, about in ABOUT.items())
     made = Parser(
         name,
-        usage=f"{name} COMMAND [KEY=VALUE ...] [options]",
+        usage=f"{name} COMMAND [PROFILE] [KEY=VALUE ...] [options]",
         description="Sign in at Auth0 or any OpenID provider, and use the access token in other programs.",
         epilog=f"commands:\n{commands}\n\n{_examples(name, ABOUT['login'].examples[:1] + ABOUT['token'].examples[:1])}"
         f"\n\n{name} COMMAND --help shows the options of a command.",
@@ -117,13 +119,13 @@ def _parser_of(command: str, parsers: Any, name: str) -> Parser:
     made: Parser = parsers.add_parser(
         command,
         prog=f"{name} {command}",
-        usage=f"{name} {command} [KEY=VALUE ...] [options]",
+        usage=f"{name} {command} [PROFILE] [KEY=VALUE ...] [options]",
         description=f"{about.does}\n\n{textwrap.fill(about.more, 79)}",
         epilog=_examples(name, about.examples),
         exit_on_error=False,
     )
-    made.set_defaults(command=command)
-    for option in COMMANDS:
+    made.set_defaults(command=command, save=None)
+    for option in (*COMMANDS, *([SAVE] if command == "login" else [])):
         given = option.for_argparse(COMMAND)
         dest = option.names[-1].removeprefix("--").replace("-", "_")
         if dest not in (*about.options, "parameters"):
@@ -188,7 +190,8 @@ def _no_option(unknown: Sequence[str], made: Parser, command: str) -> str:
         )
     if known := canonical_name(parameter):
         return f"Parameters have no dashes before them: write `{known}=...`."
-    near = _nearest(name, _shown_options(made))
+    options = {option.lstrip("-"): option for option in _shown_options(made)}  # dashes would make all of them alike
+    near = options.get(_nearest(name.lstrip("-"), options) or "")
     if near is None and (parameter_near := _nearest(parameter, _parameters(), 0.8)):
         return f"`{name}` is not an option of {command}. Did you mean `{parameter_near}=...`?"
     return f"`{name}` is not an option of {command}." + (f" Did you mean `{near}`?" if near else "")

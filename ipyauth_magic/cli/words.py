@@ -5,6 +5,8 @@ from __future__ import annotations
 _WORDS = (
     ("Run a cell with %%auth0, or call sign_in().", "Run `ipyauth login`."),
     ("Run the %%auth0 cell again, or call sign_in().", "Run `ipyauth login` again."),
+    ("`%login --save", "`ipyauth login --save"),
+    ("in the cell or the dotenv file", "on the line or in the dotenv file"),
     ("Run the cell again", "Run the command again"),
     ("Check the parameters with `%token --config`, and", "Check the parameters, and"),
     ("another notebook or program", "another program"),

@@ -22,7 +22,7 @@ class Kept:
         store: the place.
         key: the name of the sign-in there.
         requested: what the tokens are for.
-        noted: what else the store keeps of the request, as the flow.
+        noted: what the store keeps of the request, so that it can list its sign-ins.
         changed: called when the tokens here have changed, from any thread, perhaps with *key* locked; it must not
             block.
 
@@ -40,7 +40,7 @@ class Kept:
         self.place = store if isinstance(store, FallbackStore) else None
         self._key = key
         self._application = Application.of(requested)
-        self._asked_for = {**requested.to_keep, **noted}
+        self._asked_for = dict(noted)
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False

@@ -25,7 +25,7 @@ from ..protocol.token_response import TokenResponse
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
-from ..settings.params import ParamsAuth0
+from ..settings.params import ParamsAuth0, values_to_keep
 from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
@@ -69,7 +69,7 @@ class TokenSource:
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
-        noted = {**grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
+        noted = {**values_to_keep(params), **grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
         self._kept = Kept(store, store_key(params, grant.store_name), params, noted, changed)
         self.place = self._kept.place
         self._renewal = _Renewal(params, self._kept, now)

@@ -1,4 +1,4 @@
-"""What %%auth0 does: it takes the options and parameters, signs in, and binds the variables."""
+"""What %%auth0 and %%login do: they take the options and parameters, sign in, and bind the variables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from ..auth import Auth, authenticator_of
 from ..display.panel import panel
 from ..display.view import card_of
-from ..settings.line import check_options, line_parameters, renewable, warnings_about
+from ..settings.line import check_options, line_parameters, profile_name, renewable, warnings_about
 from ..settings.params import ParamsAuth0
 
 if TYPE_CHECKING:
@@ -29,14 +29,23 @@ _IPYTHON_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 
 @dataclass(frozen=True)
 class Request:
-    """What a cell asks for: its options, and its parameters with those from elsewhere."""
+    """What a cell asks for: its options, and its parameters with those from elsewhere.
+
+    Attributes:
+        profile: the profile that it names.
+        to_save: what becomes a profile once the user is signed in.
+    """
 
     options: Options
     params: ParamsAuth0
+    profile: str | None = None
+    to_save: Mapping[str, str] | None = None
 
 
-def requested(options: Options, cell: str | None, configuration: Mapping[str, str]) -> Request:
-    """Return what a cell asks for, and print its warnings.
+def requested(
+    options: Options, cell: str | None, configuration: Mapping[str, str], default_flow: str | None = None
+) -> Request:
+    """Return what a cell asks for, and print its warnings; *default_flow* is the flow where no place says one.
 
     Raises:
         UsageError: a name that a variable cannot have.
@@ -44,14 +53,23 @@ def requested(options: Options, cell: str | None, configuration: Mapping[str, st
         InvalidParams: names every missing or bad parameter at once.
     """
     for option in ("token_name", "auth_name"):
-        _check_name(getattr(options, option), "--" + option.replace("_", "-"))
+        name, typed = getattr(options, option), "--" + option.replace("_", "-")
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise UsageError(f"{typed} takes the name of a variable.")
+        if is_reserved(name):
+            raise UsageError(f"{typed}: {name} is a name of Python's or IPython's own; choose another.")
     if options.token_name == options.auth_name:
         raise UsageError("--token-name and --auth-name must be different names.")
     check_options(options)
-    params = ParamsAuth0.from_magic(line_parameters(options), cell, configuration)
+    line, profile = line_parameters(options), profile_name(options)
+    params = ParamsAuth0.from_magic(line, cell, configuration, profile=profile, default_flow=default_flow)
     for warning in warnings_about(options, params.warnings):
         print(f"Warning: {warning}", file=sys.stderr)
-    return Request(options, params)
+    if not getattr(options, "save", None):
+        return Request(options, params, profile)
+    from .login_magic import to_save
+
+    return Request(options, params, profile, to_save(options, cell))
 
 
 def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticator]:
@@ -63,8 +81,6 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
     options = request.options
     auth = Auth(
         request.params,
-        flow=options.flow,
-        store=options.store or "memory",
         renewable=renewable(options),
         bind=options.bind,
         paste=options.paste,
@@ -75,24 +91,26 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
     return auth, authenticator
 
 
-def sign_in(auth: Auth, authenticator: Authenticator, options: Options, namespace: Namespace) -> None:
-    """Sign in with *auth* as *options* say, show the card, and bind the variables.
+def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespace: Namespace) -> None:
+    """Sign in with *auth* as *request* says, show the card, and bind the variables.
 
     Raises:
         IpyauthError: there is no token; the sentence tells why.
     """
-    shown = panel(owns_cell=True)
-    asked = authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
+    shown, options = panel(owns_cell=True), request.options
+    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force)
     if asked or not options.quiet:
         shown.end(None if options.quiet else card_of(authenticator))
     namespace.bind(options.token_name, options.auth_name, auth)
+    if (name := request.profile) and name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
+        namespace.bind_profile(name, auth)
+    if request.to_save is not None:
+        from .login_magic import save
+
+        save(options, request.to_save)
 
 
-def _check_name(name: str, option: str) -> None:
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"{option} takes the name of a variable.")
-    reserved = (
-        name in _IPYTHON_NAMES or hasattr(builtins, name) or re.fullmatch(r"_+|_i+|_[ioId]h|_i?[0-9]+|__\w+__", name)
-    )
-    if reserved:
-        raise UsageError(f"{option}: {name} is a name of Python's or IPython's own; choose another.")
+def is_reserved(name: str) -> bool:
+    """Return whether *name* is one of Python's or IPython's own."""
+    own = re.fullmatch(r"_+|_i+|_[ioId]h|_i?[0-9]+|__\w+__", name)
+    return name in _IPYTHON_NAMES or hasattr(builtins, name) or own is not None

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
+from ..protocol.flow import FLOWS
 from ..protocol.metadata import is_safe_url, issuer_at
 from ..protocol.tokens import ClientSecret
 from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
 from .extra import PREFIX, why_not
+from .options import STORES
 from .parameters import KNOWN_VALUES
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -23,6 +25,7 @@ _LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{
 _FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _NO_SCOPE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # RFC 6749, 3.3
 _NO_CLIENT_ID = re.compile(r"[^\x21-\x7e]")  # RFC 6749, A.1, without spaces
+_TOO_BIG = 10**18  # Python writes no number of over 4300 digits
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
 
 
@@ -66,9 +69,9 @@ def as_text(value: object) -> str:
             f"is not filled in with {value}. A value takes names from the lines above it, and AUTH0_* variables "
             "without secrets. Write the value itself"
         )
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_BIG:
         return str(value)
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
         words = list(value)
         if all(isinstance(word, str) for word in words):
             return " ".join(words)
@@ -189,6 +192,23 @@ def _max_age(value: str) -> str:
     return value
 
 
+def _one_of(value: str, choices: Iterable[str]) -> str:
+    if value not in choices:
+        raise BadValue(f"must be {' or '.join(f'`{each}`' for each in choices)}")
+    return value
+
+
+def _timeout(value: str) -> str:
+    if not is_timeout(value):
+        raise BadValue("must be a whole number of seconds from 1 to 3600")
+    return value
+
+
+def is_timeout(value: str) -> bool:
+    """Return whether *value* is a time to wait for a sign-in, in seconds."""
+    return re.fullmatch(r"[0-9]{1,4}", value) is not None and 1 <= int(value) <= 3600
+
+
 def _split(url: str) -> SplitResult:
     """Split *url*.
 
@@ -225,6 +245,9 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "redirect_uri": _redirect_uris,
     "scope": _scope,
     "default_scope": partial(_scope, name="default_scope"),
+    "flow": partial(_one_of, choices=tuple(FLOWS)),
+    "store": partial(_one_of, choices=STORES),
+    "timeout": _timeout,
     "extra": _extra,
     "max_age": _max_age,
 }

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..errors import InvalidParams, Problem
 from ..protocol import auth0
-from ..protocol.flow import Flow
+from ..protocol.flow import FLOWS, Flow
 from ..protocol.tokens import ClientSecret
 from ..text import encodable
 from .extra import PREFIX, Extra
 from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
-from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
-from .sources import Source, collect
+from .resolve import Resolved, default_response_mode, resolve
+from .sources import BY_DEFAULT, Source, collect
 
-_NOT_KEPT = frozenset({CLIENT_SECRET, "dotenv_folder", "dotenv_file", "response_type"})
+_NOT_KEPT = frozenset({CLIENT_SECRET, "dotenv_folder", "dotenv_file", "response_type", "flow", "store", "timeout"})
 """What a record of a sign-in does not hold."""
 
 
@@ -65,6 +65,7 @@ class ParamsAuth0(Parameters):
     """
 
     client_secret: ClientSecret | None
+    timeout: str | None = field(compare=False)  # how long to wait makes no other sign-in
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
     typed: Mapping[str, str] = field(compare=False)
@@ -83,18 +84,21 @@ class ParamsAuth0(Parameters):
         cell: str | None = None,
         configuration: Mapping[str, str] | None = None,
         origin: str = "the magic's line",
+        profile: str | None = None,
+        default_flow: str | None = None,
         below: str = "IPython configuration",
     ) -> Self:
-        """Return the parameters of a magic's *line*, its *cell* and IPython's *configuration*.
+        """Return the parameters of a magic's *line*, its *cell*, a *profile* by its name and IPython's *configuration*.
 
         Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*,
-        and *below* what they call *configuration*.
+        and *below* what they call *configuration*. *default_flow* is the flow where no place says one.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
-        params._hold(resolve(collect(Source(origin, line), cell, Source(below, configuration or {}))))
+        lowest = Source(below, configuration or {})
+        params._hold(resolve(collect(Source(origin, line), cell, lowest, profile, default_flow)))
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -137,16 +141,6 @@ class ParamsAuth0(Parameters):
         own = ((name, value) for name in PASSED_ON if (value := getattr(self, name)))
         return (*own, *self.extra.items())
 
-    @property
-    def to_keep(self) -> Mapping[str, str]:
-        """The values that the user chose, and the scopes, by name; neither a secret nor the place of a file.
-
-        Without the `response_type`: the flow of a sign-in says it.
-        """
-        values = {name: value for name, value in self._values() if name not in _NOT_KEPT}
-        chosen = {name: value for name, value in values.items() if self._origins[name] != BY_DEFAULT}
-        return {"default_scope": self.default_scope, **chosen, "scope": self.scope}
-
     def with_response_type(self, response_type: str, origin: str) -> Self:
         """Return these parameters for another *response_type*, with a `response_mode` that suits it."""
         changed = copy(self)
@@ -158,6 +152,13 @@ class ParamsAuth0(Parameters):
             origins["response_mode"] = BY_DEFAULT
             changed._set({"response_mode": default_response_mode(response_type)})
         changed._set({"response_type": response_type, "_origins": origins})
+        return changed
+
+    def with_flow(self, flow: str, origin: str) -> Self:
+        """Return these parameters for *flow*, with a `response_type` and a `response_mode` that suit it."""
+        response_type = FLOWS[flow].response_type
+        changed = self.with_response_type(response_type, f"{origin}, by flow") if response_type else copy(self)
+        changed._set({"flow": flow, "_origins": {**changed._origins, "flow": origin}})
         return changed
 
     def check_flow(self, flow: Flow) -> None:
@@ -191,6 +192,15 @@ class ParamsAuth0(Parameters):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
+
+
+def values_to_keep(params: ParamsAuth0) -> dict[str, str]:
+    """Return the values of *params* that the user chose, and the scopes, by name, for a record of the sign-in.
+
+    Neither a secret nor the place of a file is among them, nor the flow, which a record notes beside them.
+    """
+    chosen = {name: value for name, value, origin in params.explain() if origin != BY_DEFAULT and name not in _NOT_KEPT}
+    return {"default_scope": params.default_scope, **chosen, "scope": params.scope}
 
 
 def _signature() -> inspect.Signature:

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidParams, Problem
-from ..protocol.flow import flow_of
+from ..protocol.flow import FLOWS, flow_of
 from ..protocol.metadata import issuer_at
 from .checks import BadValue, as_text, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
-from .sources import Given, Reading, first_of_each
-
-BY_DEFAULT = "default"
-"""The origin of a value that the user did not give."""
+from .sources import BY_DEFAULT, Given, Reading, collect_typed, first_of_each
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,16 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     """
     problems = [problem for reading in readings for problem in reading.problems]
     problems += _both_domain_and_issuer(readings)
+    problems += _flow_against_response_type(readings)
     values: dict[str, Value] = {}
     for name, given in _without_the_lower_one(readings).items():
         try:
-            if (text := checked(name, given.value)) or (name in PARAMETERS and PARAMETERS[name].may_be_empty):
+            if (text := checked(name, given.value)) or _may_be_empty(name):
                 values[name] = Value(text, given.origin)
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
     problems += _discovery_url_without_issuer(values, {problem.name for problem in problems})
-    values |= _apart(values)
+    values |= _apart(values) | _response_type_of_flow(values)
     problems += _required(values, {problem.name for problem in problems})
     values = {name: Value(default, BY_DEFAULT) for name, default in DEFAULTS.items()} | values
     values["scope"] = _with_default_scope(values["scope"], values["default_scope"])
@@ -67,8 +65,19 @@ def resolve(readings: Sequence[Reading]) -> Resolved:
     return Resolved(in_order, warnings, _typed(readings))
 
 
+def typed_values(line: Mapping[str, str], cell: str | None) -> dict[str, str]:
+    """Return what the *line* of a magic and its *cell* say, as texts; `resolve` has found no problem in them."""
+    given = _without_the_lower_one(collect_typed(line, cell))
+    values = {name: checked(name, each.value) for name, each in given.items()}
+    return {name: text for name, text in values.items() if text or _may_be_empty(name)}
+
+
+def _may_be_empty(name: str) -> bool:
+    return name in PARAMETERS and PARAMETERS[name].may_be_empty
+
+
 def _typed(readings: Sequence[Reading]) -> dict[str, str]:
-    given = first_of_each(readings)
+    given = _without_the_lower_one(readings)
     names = ("response_type", "scope", "default_scope")
     return {name: " ".join(as_text(given[name].value).split()) for name in names if name in given}
 
@@ -90,14 +99,40 @@ def _both_domain_and_issuer(readings: Sequence[Reading]) -> Iterator[Problem]:
             yield Problem("issuer", "replaces domain: give one of the two", reading.origin)
 
 
+def _flow_against_response_type(readings: Sequence[Reading]) -> Iterator[Problem]:
+    """Return a problem for each place that gives a flow and the response type of another."""
+    for reading in readings:
+        flow, response_type = (_checked_or_none(reading, name) for name in ("flow", "response_type"))
+        if flow and response_type and FLOWS[flow].response_type != response_type:
+            sentence = f"contradicts `response_type={response_type}` beside it; leave one of the two out"
+            yield Problem("flow", sentence, reading.origin)
+
+
+def _checked_or_none(reading: Reading, name: str) -> str | None:
+    """Return the text of a value in *reading*, or None for one that is missing, empty or bad."""
+    try:
+        return checked(name, reading.given[name].value) if name in reading.given else None
+    except BadValue:
+        return None
+
+
+def _response_type_of_flow(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the response type that the flow among *values* uses, if it uses one."""
+    flow = values.get("flow")
+    if flow is None or (response_type := FLOWS[flow.text].response_type) is None:
+        return {}
+    return {
+        "response_type": Value(response_type, flow.origin if flow.origin == BY_DEFAULT else f"{flow.origin}, by flow")
+    }
+
+
 def _without_the_lower_one(readings: Sequence[Reading]) -> dict[str, Given]:
-    """Return the first value of each parameter; of domain and issuer only the one that a higher place gives.
+    """Return the first value of each parameter; of domain and issuer, and of flow and response_type, only the higher.
 
     A discovery_url counts with the issuer beside it only, so that it is not taken for another provider's.
     """
     given = first_of_each(readings)
-    decisive = next(filter(None, map(_provider_names, readings)), {"domain", "issuer"})
-    unused = {"domain", "issuer"} - decisive
+    unused = _lower(readings, "domain", "issuer") | _lower(readings, "flow", "response_type")
     counting = {name: each for name, each in given.items() if name not in unused}
     place = next((reading for reading in readings if "discovery_url" in reading.given), None)
     if place is not None and _names_another_provider(place, counting):
@@ -109,6 +144,12 @@ def _names_another_provider(place: Reading, counting: Mapping[str, Given]) -> bo
     """Return whether *place* gives another domain or issuer than the one that counts."""
     names = _provider_names(place)
     return any(name not in counting or place.given[name].value != counting[name].value for name in names)
+
+
+def _lower(readings: Sequence[Reading], *pair: str) -> set[str]:
+    """Return the name of *pair* that does not count: the other one is given in a higher place."""
+    given = (_given(reading, *pair) for reading in readings)
+    return set(pair) - next(filter(None, given), set(pair))
 
 
 def _discovery_url_without_issuer(values: Mapping[str, Value], named: set[str]) -> Iterator[Problem]:
@@ -128,7 +169,12 @@ def _apart(values: Mapping[str, Value]) -> dict[str, Value]:
 
 def _provider_names(reading: Reading) -> set[str]:
     """Return which of domain and issuer *reading* gives."""
-    return {name for name in ("domain", "issuer") if name in reading.given and str(reading.given[name].value)}
+    return _given(reading, "domain", "issuer")
+
+
+def _given(reading: Reading, *names: str) -> set[str]:
+    """Return which of *names* have a value in *reading*."""
+    return {name for name in names if name in reading.given and str(reading.given[name].value)}
 
 
 def _with_default_scope(scope: Value, default_scope: Value) -> Value:

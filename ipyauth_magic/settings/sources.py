@@ -1,4 +1,4 @@
-"""Where parameters come from: keywords or a line, a cell, a dotenv file, the environment, IPython's configuration."""
+"""Where parameters come from: keywords or a line, a cell, a dotenv file, a profile, the environment, configuration."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from .parameters import (
     looks_misspelt,
     nearest_name,
 )
+
+BY_DEFAULT = "default"
+"""The origin of a value that the user did not give."""
 
 NAMES_TOLD = 10
 """Unknown names, of one place, that are named with what may have been meant; the others are counted."""
@@ -73,17 +76,33 @@ class Reading:
     hints: Mapping[str, str] = field(default_factory=dict)
 
 
-def collect(keywords: Source, cell: str | None = None, configuration: Source | None = None) -> list[Reading]:
+def collect(
+    keywords: Source,
+    cell: str | None = None,
+    configuration: Source | None = None,
+    profile: str | None = None,
+    default_flow: str | None = None,
+) -> list[Reading]:
     """Return what each source gives, in order of precedence.
 
-    The configuration may name the dotenv file; the values in that file go before all others of the configuration.
+    A profile or the configuration may name the dotenv file; the values in that file go before all others of theirs.
+
+    Raises:
+        InvalidParams: there is no such profile. Nothing else is looked at then: what is missing would stand there.
     """
+    named = _nothing("the profile") if profile is None else _read_profile(profile)
     line = read(keywords)
     body = _nothing("the cell") if cell is None else _read_cell(cell)
     environment = _read_environment()
     configured = read(configuration or Source("IPython configuration", {}))
-    file = _read_file([line, body, configured])
-    return [line, body, file, environment, configured]
+    file = _read_file([line, body, named, configured])
+    defaults = read(Source(BY_DEFAULT, {"flow": default_flow} if default_flow else {}))
+    return [line, body, file, named, environment, configured, defaults]
+
+
+def collect_typed(line: Mapping[str, str], cell: str | None) -> list[Reading]:
+    """Return what the user types in a notebook: what the *line* of a magic and its *cell* give."""
+    return [read(Source("the magic's line", line)), _nothing("the cell") if cell is None else _read_cell(cell)]
 
 
 def first_of_each(readings: Iterable[Reading]) -> dict[str, Given]:
@@ -171,6 +190,20 @@ def _read_cell(cell: str) -> Reading:
     repeated = [Problem(plain(name, 60), "is given twice", "the cell") for name in text.repeated[:NAMES_TOLD]]
     reading = read(Source("the cell", text.variables))
     return replace(reading, problems=(*mistakes, *repeated, *reading.problems))
+
+
+def _read_profile(name: str) -> Reading:
+    """Return what profile *name* gives."""
+    from .profiles import profile_values  # most sign-ins have none, and need not wait for a parser of TOML
+
+    origin, values = f"profile {plain(name, 60)}", profile_values(name)
+    sentence = (
+        "is not taken from a profile. Write `client_secret=...` into a dotenv file that you alone can read, and the "
+        "name of that file into the profile as `dotenv_file`"
+    )
+    problems = [Problem(plain(each, 60), sentence, origin) for each in values if "secret" in each.lower()]
+    reading = read(Source(origin, {each: value for each, value in values.items() if "secret" not in each.lower()}))
+    return replace(reading, problems=(*problems, *reading.problems))
 
 
 def _read_file(readings: Iterable[Reading]) -> Reading:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from typing import Protocol
 
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,100}")
@@ -41,10 +40,6 @@ class Requested(Protocol):
     @property
     def passed_on(self) -> tuple[tuple[str, str], ...]:
         """The other parameters that go to the provider, `login_hint` and `resource` among them."""
-
-    @property
-    def to_keep(self) -> Mapping[str, str]:
-        """The parameters by which the same can be asked for again, by name; no secret is among them."""
 
 
 def store_key(requested: Requested, flow: str | None = None) -> str:

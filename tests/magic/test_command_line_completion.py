@@ -25,6 +25,8 @@ WORDS = {
     "ipyauth login response_mode=f": {"fragment", "form_post"},
     "ipyauth login -f dem": {"demo.env"},
     "ipyauth login --timeout ": set(),
+    "ipyauth token wo": {"work"},
+    "ipyauth login --sa": {"--save"},
 }
 
 
@@ -35,6 +37,9 @@ def machine(tmp_path: Path, own_issuer: LocalIssuer) -> Machine:
     machine.environ["PATH"] = os.pathsep.join(
         [str(machine.installed().parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     )
+    profiles = machine.folder / "config" / "ipyauth_magic" / "profiles.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text('[work]\nissuer = "https://issuer.example"\n')
     return machine
 
 

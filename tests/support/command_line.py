@@ -28,7 +28,12 @@ class Machine:
             f"domain={issuer.issuer.rstrip('/')}\nclient_id={issuer.client_id}\n"
             f"redirect_uri={issuer.callback_urls[0]}\naudience={issuer.audience}\nscope=read:usual-fruit\n"
         )
-        own = {"BROWSER": browser_command(folder), "XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": str(ROOT)}
+        own = {
+            "BROWSER": browser_command(folder),
+            "XDG_DATA_HOME": str(folder / "data"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "PYTHONPATH": str(ROOT),
+        }
         self.environ = environment(NO_BROWSER, own, {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"})
 
     def run(self, *words: str, **environ: str | None) -> subprocess.CompletedProcess[str]:
