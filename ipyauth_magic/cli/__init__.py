@@ -6,6 +6,7 @@ Only the token goes to standard output; all that a person reads goes to standard
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,6 +14,7 @@ from ..display.view import signed_out_card, view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, SignOutIncomplete
 from ..protocol.tokens import AuthorizationHeader
 from ..settings.line import BadOption, check_options
+from ..settings.template import template
 from .check import check
 from .command import Command
 from .kept import NothingKept
@@ -50,12 +52,15 @@ def _run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BadOption as error:
         say_error(error)
-        if "\n" not in str(error):
+        if len(re.findall(r"[.?](?=\s)", str(error))) == 0:  # it says what happened, and not yet what to do
             known = f" {arguments[0]}" if arguments and arguments[0] in ABOUT else ""
             say(f"`{program()}{known} --help` shows how it is used.")
         return BAD_USAGE
     except InvalidParams as error:
-        say_error(error)
+        if error.is_bare:
+            say(template(f"{program()} login"))
+        else:
+            say_error(error)
         return BAD_USAGE
     except (IpyauthError, NothingKept) as error:
         say_error(error)

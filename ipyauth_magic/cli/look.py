@@ -62,7 +62,8 @@ class Look:
 
     def error(self, sentence: str) -> str:
         """Return *sentence* as an error; its later lines say what to do."""
-        first, *more = [self.wrapped(line) for line in sentence.split("\n")]
+        lines = [(line, " " * (len(line) - len(line.lstrip()))) for line in sentence.split("\n")]
+        first, *more = [self.wrapped(line.lstrip(), indent, indent) for line, indent in lines]
         if self.has_colours:
             first = f"{self._styled(self._mark('bad') or 'Error: ', _COLOURS['bad'])}{first}"
         return "\n".join([first, *more])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -12,8 +11,9 @@ from pathlib import PurePath
 from typing import Any, NoReturn
 
 from ..settings.line import BadOption
+from ..settings.nearest import nearest
 from ..settings.options import COMMAND, COMMANDS, Option
-from ..settings.parameters import canonical_name, is_secret
+from ..settings.words import parsed as parsed_words
 
 _SIGN_IN = ("dotenv_file", "dotenv_folder", "flow", "store")
 _RENEWAL = ("renewable", "no_renewable")
@@ -122,10 +122,9 @@ def _parser_of(command: str, parsers: Any, name: str) -> Parser:
         usage=f"{name} {command} [PROFILE] [KEY=VALUE ...] [options]",
         description=f"{about.does}\n\n{textwrap.fill(about.more, 79)}",
         epilog=_examples(name, about.examples),
-        exit_on_error=False,
     )
     made.set_defaults(command=command, save=None)
-    for option in (*COMMANDS, *([SAVE] if command == "login" else [])):
+    for option in _options_of(command):
         given = option.for_argparse(COMMAND)
         dest = option.names[-1].removeprefix("--").replace("-", "_")
         if dest not in (*about.options, "parameters"):
@@ -142,20 +141,21 @@ def parsed(arguments: Sequence[str], parsers: dict[str, Parser]) -> argparse.Nam
     """Return the options that *arguments*, which begin with a command, say.
 
     Raises:
-        BadOption: a word is not an option of the command, or a value is missing.
+        BadOption: there is no such command, or it has no such option.
     """
     command, *words = arguments
     if command not in parsers:
         raise BadOption(_no_command(arguments))
-    made = parsers[command]
-    try:
-        options, unknown = made.parse_known_intermixed_args(words)
-    except argparse.ArgumentError as error:
-        raise BadOption(_about_value(made, error)) from None
-    if unknown:
-        raise BadOption(_no_option(unknown, made, command))
+    if {"-h", "--help"} & set(words):
+        parsers[command].print_help()
+        raise SystemExit
+    options = parsed_words(parsers[command], words, _options_of(command))
     _check_only_of_token(options)
     return options
+
+
+def _options_of(command: str) -> list[Option]:
+    return [*COMMANDS, *([SAVE] if command == "login" else [])]
 
 
 def _check_only_of_token(options: argparse.Namespace) -> None:
@@ -173,55 +173,9 @@ def _no_command(arguments: Sequence[str]) -> str:
         later = next((each for each in arguments[1:] if each in ABOUT), None)
         if later:
             return f"The command comes first: {program()} {later} {word[:60]} ..."
-        return f"`{_name(word)}` is not an option here. A command comes first: {', '.join(ABOUT)}."
-    near = _nearest(word, ABOUT)
+        return f"`{word.partition('=')[0][:60]}` is not an option here. A command comes first: {', '.join(ABOUT)}."
+    near = nearest(word, list(ABOUT))
     return f"`{word[:60]}` is not a command. " + (f"Did you mean `{near}`?" if near else f"They are {_listed(ABOUT)}.")
-
-
-def _no_option(unknown: Sequence[str], made: Parser, command: str) -> str:
-    """Return the sentence about the first of the words that *made* does not know; a value is never repeated."""
-    word = next((each for each in unknown if each.startswith("-")), unknown[0])
-    name = _name(word)
-    parameter = name.lstrip("-").replace("-", "_")
-    if is_secret(parameter):
-        return (
-            "client_secret is not taken on the command line, because other users can read it in the list of "
-            "processes. Put it into a dotenv file, or set AUTH0_CLIENT_SECRET."
-        )
-    if known := canonical_name(parameter):
-        return f"Parameters have no dashes before them: write `{known}=...`."
-    options = {option.lstrip("-"): option for option in _shown_options(made)}  # dashes would make all of them alike
-    near = options.get(_nearest(name.lstrip("-"), options) or "")
-    if near is None and (parameter_near := _nearest(parameter, _parameters(), 0.8)):
-        return f"`{name}` is not an option of {command}. Did you mean `{parameter_near}=...`?"
-    return f"`{name}` is not an option of {command}." + (f" Did you mean `{near}`?" if near else "")
-
-
-def _parameters() -> list[str]:
-    from ..settings.parameters import PARAMETERS
-
-    return list(PARAMETERS)
-
-
-def _shown_options(made: Parser) -> list[str]:
-    actions = [action for action in made._actions if action.help != argparse.SUPPRESS]
-    return [name for action in actions for name in action.option_strings if name.startswith("--")]
-
-
-def _about_value(made: Parser, error: argparse.ArgumentError) -> str:
-    name = str(error.argument_name).rpartition("/")[2]
-    action = next((each for each in made._actions if name in each.option_strings), None)
-    if action is None:
-        return f"{name}: {error.message}."
-    return f"{name} takes no value." if action.nargs == 0 else f"{name} needs a value: {name} {action.metavar}."
-
-
-def _name(word: str) -> str:
-    return word.partition("=")[0][:60]
-
-
-def _nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    return next(iter(difflib.get_close_matches(word[:60], list(known), n=1, cutoff=cutoff)), None)
 
 
 def _listed(words: Iterable[str]) -> str:

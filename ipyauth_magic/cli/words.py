@@ -6,7 +6,10 @@ _WORDS = (
     ("Run a cell with %%auth0, or call sign_in().", "Run `ipyauth login`."),
     ("Run the %%auth0 cell again, or call sign_in().", "Run `ipyauth login` again."),
     ("`%login --save", "`ipyauth login --save"),
-    ("in the cell or the dotenv file", "on the line or in the dotenv file"),
+    (
+        "because the notebook or its history would keep it",
+        "because other users can read it in the list of processes",
+    ),
     ("Run the cell again", "Run the command again"),
     ("Check the parameters with `%token --config`, and", "Check the parameters, and"),
     ("another notebook or program", "another program"),

@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ from IPython.core.error import UsageError
 from ..auth import Auth, authenticator_of
 from ..display.panel import panel
 from ..display.view import card_of
-from ..settings.line import check_options, line_parameters, profile_name, renewable, warnings_about
+from ..errors import InvalidParams, Problem
+from ..settings.line import line_of, option_problems, renewable, warnings_about
 from ..settings.params import ParamsAuth0
+from ..settings.template import template
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -48,28 +50,39 @@ def requested(
     """Return what a cell asks for, and print its warnings; *default_flow* is the flow where no place says one.
 
     Raises:
-        UsageError: a name that a variable cannot have.
-        BadOption: an option that cannot be used as given.
-        InvalidParams: names every missing or bad parameter at once.
+        UsageError: there are no parameters at all; it has the lines to fill in.
+        BadOption: `--save` cannot be used as given.
+        InvalidParams: names every bad option and every missing or bad parameter at once.
     """
-    for option in ("token_name", "auth_name"):
-        name, typed = getattr(options, option), "--" + option.replace("_", "-")
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise UsageError(f"{typed} takes the name of a variable.")
-        if is_reserved(name):
-            raise UsageError(f"{typed}: {name} is a name of Python's or IPython's own; choose another.")
-    if options.token_name == options.auth_name:
-        raise UsageError("--token-name and --auth-name must be different names.")
-    check_options(options)
-    line, profile = line_parameters(options), profile_name(options)
-    params = ParamsAuth0.from_magic(line, cell, configuration, profile=profile, default_flow=default_flow)
+    line = line_of(options)
+    problems = [*_name_problems(options), *option_problems(options), *line.problems]
+    try:
+        params = ParamsAuth0.from_magic(
+            line.parameters, cell, configuration, profile=line.profile, default_flow=default_flow, problems=problems
+        )
+    except InvalidParams as error:
+        if not error.is_bare:
+            raise
+        raise UsageError(template("%%login" if default_flow else "%%auth0")) from None
     for warning in warnings_about(options, params.warnings):
         print(f"Warning: {warning}", file=sys.stderr)
     if not getattr(options, "save", None):
-        return Request(options, params, profile)
+        return Request(options, params, line.profile)
     from .login_magic import to_save
 
-    return Request(options, params, profile, to_save(options, cell))
+    return Request(options, params, line.profile, to_save(options, cell))
+
+
+def _name_problems(options: Options) -> Iterator[Problem]:
+    """Return what is wrong with the names of the variables."""
+    for option in ("token_name", "auth_name"):
+        name, typed = getattr(options, option), "--" + option.replace("_", "-")
+        if not name.isidentifier() or keyword.iskeyword(name):
+            yield Problem(typed, "takes the name of a variable: letters, digits and `_`")
+        elif is_reserved(name):
+            yield Problem(typed, f"cannot be `{name}`, a name of Python's or IPython's own. Choose another")
+    if options.token_name == options.auth_name:
+        yield Problem("--token-name", "and `--auth-name` must be different names")
 
 
 def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticator]:

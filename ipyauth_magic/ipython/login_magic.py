@@ -14,7 +14,7 @@ from ..display.panel import show
 from ..display.view import signed_in
 from ..errors import NotSignedIn
 from ..provider.check import findings, with_some_client
-from ..settings.line import BadOption, line_parameters, profile_name
+from ..settings.line import BadOption, line_of, line_parameters, option_problems, profile_name
 from ..settings.params import ParamsAuth0
 from ..settings.profiles import check_savable, profile_names, save_profile, with_whole_paths
 from ..settings.resolve import typed_values
@@ -38,8 +38,13 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
     """
     if options.save:
         raise BadOption("--check signs in nowhere, so there is nothing to save. Leave --save out.")
-    line, profile = with_some_client(line_parameters(options)), profile_name(options)
-    found = findings(ParamsAuth0.from_magic(line, cell, configuration, profile=profile, default_flow=DEFAULT_FLOW))
+    line = line_of(options)
+    given, problems = with_some_client(line.parameters), [*option_problems(options), *line.problems]
+    found = findings(
+        ParamsAuth0.from_magic(
+            given, cell, configuration, profile=line.profile, default_flow=DEFAULT_FLOW, problems=problems
+        )
+    )
     rows = [(subject, f"{answer}: {sentence}") for subject, answer, sentence in found.rows()]
     mood = "good" if found.can_sign_in else "bad"
     show(Card(mood, f"What works at {found.issuer}", rows, note=found.registration).bundle())

@@ -176,8 +176,9 @@ def _parse(magic: Any, line: str) -> Options | None:
     if not {"-h", "--help"}.isdisjoint(words):
         print(magic.__doc__)
         return None
-    options: Options = parser_of(magic).parse_intermixed_args(words)
-    return options
+    from ..settings.words import parsed
+
+    return parsed(parser_of(magic), words, magic.options)
 
 
 @contextmanager
@@ -200,7 +201,9 @@ def usage_errors(interrupted: Callable[[], str]) -> Iterator[None]:
     else:
         return
     from ..display.shell import current_shell
+    from ..text import in_lines
 
+    message = in_lines(message)
     raise (KernelUsageError if getattr(current_shell(), "kernel", None) else UsageError)(message)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import Problem
 from ..protocol.flow import FLOWS
-from .checks import is_timeout
+from ..text import in_lines, plain
 from .options import STORES
 from .parameters import canonical_name
 
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 CHOICES = {"flow": tuple(FLOWS), "store": STORES}
 """The values of the options that take one of a few."""
 
-
 BOTH = ("flow", "store", "timeout")
 """The options that are parameters too; on one line the option prevails."""
+
+
+_OF_SEVERAL_WORDS = ("scope", "default_scope", "redirect_uri", "ui_locales", "acr_values")
 
 
 class BadOption(ValueError):
@@ -27,25 +31,91 @@ class BadOption(ValueError):
 
 
 def check_options(options: Namespace) -> None:
-    """Check what argparse does not.
+    """Check what argparse does not; `flow`, `store` and `timeout` are checked with the parameters.
 
     Raises:
         BadOption: a value that an option does not take, or two options that contradict each other.
     """
-    if options.timeout is not None and not is_timeout(options.timeout):
-        raise BadOption("--timeout takes a whole number of seconds from 1 to 3600.")
+    if problems := option_problems(options):
+        raise BadOption("\n".join(in_lines(str(problem)) for problem in problems))
+
+
+def option_problems(options: Namespace) -> list[Problem]:
+    """Return what is wrong with *options* beside those that are parameters too."""
+    problems = list(getattr(options, "problems", ()))
     if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
-        raise BadOption("--bind takes the address of a network interface, as 0.0.0.0.")
-    for name, choices in CHOICES.items():
-        if getattr(options, name) not in (None, *choices):
-            raise BadOption(f"--{name} takes {' or '.join(choices)}.")
+        problems.append(Problem("--bind", "takes the address of a network interface, as `0.0.0.0`"))
     if options.renewable and options.no_renewable:
-        raise BadOption("--renewable and --no-renewable contradict each other.")
+        problems.append(Problem("--renewable", "and `--no-renewable` contradict each other. Give one of them"))
+    return problems
 
 
 def renewable(options: Namespace) -> bool | None:
     """Return whether to ask for a refresh token: in any case, never, or, without an option, where the provider can."""
     return True if options.renewable else False if options.no_renewable else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line says: its parameters, the name of a profile, and what is wrong with its words."""
+
+    parameters: Mapping[str, str]
+    profile: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def line_of(options: Namespace) -> Line:
+    """Return what the words and the options on a line say."""
+    parameters: dict[str, str] = {}
+    bare: list[str] = []
+    problems: list[Problem] = []
+    latest = None
+    for word in options.parameters:
+        name, _, value = word.partition("=")
+        if _is_assignment(word):
+            latest = name
+            if name in parameters:
+                problems.append(Problem(name[:60], "is given twice. Keep one of them"))
+            parameters[name] = value
+        elif latest in _OF_SEVERAL_WORDS and (parameters[latest].endswith(",") or ":" in word):
+            parameters[latest] += f" {word}"
+            problems = [each for each in problems if each.meant != latest]
+            right = " ".join(parameters[latest].replace(",", " ").split())
+            problems.append(
+                Problem(latest, f'has spaces, so it needs quotes. Write `{latest}="{right}"`', meant=latest)
+            )
+        else:
+            bare.append(word)
+    for problem in problems:
+        if problem.meant:
+            del parameters[problem.meant]  # one problem is enough
+    for option in ("dotenv_file", "dotenv_folder"):
+        if value := getattr(options, option):
+            if option in parameters:
+                problems.append(Problem(option, "is given twice. Keep one of them"))
+            parameters[option] = value
+    if options.flow:
+        parameters.pop("response_type", None)
+    chosen = {name: value for name in BOTH if (value := getattr(options, name)) is not None}
+    about_bare = _about_bare(bare)
+    profile = bare[0] if bare and not about_bare else None
+    return Line({**parameters, **chosen}, profile, (*problems, *about_bare))
+
+
+def _about_bare(words: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with *words* that are not KEY=VALUE; one of them may be the name of a profile."""
+    if not words:
+        return []
+    last = plain(words[-1], 60)
+    if canonical_name(words[-1]):
+        return [Problem(last, f"has no value. Write `{last}=...`", meant=canonical_name(words[-1]))]
+    if len(words) > 1:
+        sentence = f"is neither an option nor KEY=VALUE, and the profile is `{plain(words[0], 60)}`"
+        return [Problem(plain(each, 60), sentence) for each in words[1:]]
+    if "://" in words[0]:
+        sentence = "alone does not say where to sign in. Write `issuer=...` (or `domain=...`) and `client_id=...`"
+        return [Problem(last, sentence)]
+    return []
 
 
 def profile_name(options: Namespace) -> str | None:
@@ -54,45 +124,27 @@ def profile_name(options: Namespace) -> str | None:
     Raises:
         BadOption: there are several such words, or it is an address or the name of a parameter.
     """
-    words = [word for word in options.parameters if not _is_assignment(word)]
-    if not words:
-        return None
-    shown = words[-1][:60]
-    if canonical_name(words[-1]):
-        raise BadOption(f"`{shown}` has no value. Write `{shown}=...`.")
-    if len(words) > 1:
-        raise BadOption(f"`{shown}` is neither an option nor KEY=VALUE, and the profile is `{words[0][:60]}`.")
-    if "://" in words[0]:
-        raise BadOption(
-            f"`{shown}` alone does not say where to sign in. Write issuer=... (or domain=...) and client_id=..."
-        )
-    return str(words[0])
-
-
-def _is_assignment(word: str) -> bool:
-    return "=" in word and "://" not in word.partition("=")[0]
+    return _sound(options).profile
 
 
 def line_parameters(options: Namespace) -> dict[str, str]:
     """Return the parameters among *options*: each KEY=VALUE, and the options that stand for one.
 
     Raises:
-        BadOption: a parameter is given twice.
+        BadOption: a word cannot be used.
     """
-    parameters: dict[str, str] = {}
-    for word in filter(_is_assignment, options.parameters):
-        name, _, value = word.partition("=")
-        if name in parameters:
-            raise BadOption(f"{name[:60]} is given twice.")
-        parameters[name] = value
-    for option in ("dotenv_file", "dotenv_folder"):
-        if value := getattr(options, option):
-            if option in parameters:
-                raise BadOption(f"{option} is given twice.")
-            parameters[option] = value
-    if options.flow:
-        parameters.pop("response_type", None)
-    return {**parameters, **{name: value for name in BOTH if (value := getattr(options, name)) is not None}}
+    return dict(_sound(options).parameters)
+
+
+def _sound(options: Namespace) -> Line:
+    line = line_of(options)
+    if line.problems:
+        raise BadOption("\n".join(in_lines(str(problem)) for problem in line.problems))
+    return line
+
+
+def _is_assignment(word: str) -> bool:
+    return "=" in word and "://" not in word.partition("=")[0]
 
 
 def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[str]:

@@ -153,9 +153,6 @@ the parameters, because a notebook must not hold it: elsewhere it is refused by 
 EVERYDAY_WORDS = frozenset({"flow", "store", "timeout"})
 """Parameters whose names in capitals are mostly variables of other programs."""
 
-_LONGEST_NAME = 60
-"""Characters of a name that are compared: a likeness to a longer one is none."""
-
 
 def canonical_name(name: str) -> str | None:
     """Return the parameter that *name* is a name of, or None for an unknown name; `extra.NAME` is its own name."""
@@ -167,34 +164,9 @@ def canonical_name(name: str) -> str | None:
 
 def is_secret(name: str) -> bool:
     """Return whether *name* was meant to be that of the application's secret."""
-    return _in_small(name) in {_in_small(each) for each in SECRETS}
+    return in_small(name) in {in_small(each) for each in SECRETS}
 
 
-def nearest_name(name: str, cutoff: float = 0.0) -> str | None:
-    """Return the known name that is most like *name*, or None if their likeness is below *cutoff* (0 to 1)."""
-    import difflib
-
-    known = {each.lower(): each for each in (*FIELDS, *ALIASES, *sorted(SECRETS))}
-    near = difflib.get_close_matches(_in_small(name[:_LONGEST_NAME]), known, n=1, cutoff=cutoff)
-    return known[near[0]] if near else None
-
-
-def looks_misspelt(name: str) -> bool:
-    """Return whether *name*, which is unknown, was probably meant to be a parameter.
-
-    A known name with one more word, as `DB_CONNECTION`, is taken for another program's name.
-    """
-    # Swapped letters leave a likeness of 0.8. A lower bound of it spares difflib most of its work.
-    given, near = _in_small(name), _in_small(nearest_name(name, cutoff=0.6) or "")
-    if set(near.split("_")) < set(given.strip("_").split("_")) or (name.isupper() and near in EVERYDAY_WORDS):
-        return False
-    # difflib counts swapped letters as two mistakes, which is too many in a short name.
-    return nearest_name(name, cutoff=0.84) is not None or _has_neighbours_swapped(given, near)
-
-
-def _in_small(name: str) -> str:
+def in_small(name: str) -> str:
+    """Return *name* as names are compared: capitals and hyphens make no difference."""
     return name.lower().replace("-", "_")
-
-
-def _has_neighbours_swapped(given: str, known: str) -> bool:
-    return any(given == known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(len(known) - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -86,19 +86,22 @@ class ParamsAuth0(Parameters):
         origin: str = "the magic's line",
         profile: str | None = None,
         default_flow: str | None = None,
+        problems: Sequence[Problem] = (),
         below: str = "IPython configuration",
     ) -> Self:
         """Return the parameters of a magic's *line*, its *cell*, a *profile* by its name and IPython's *configuration*.
 
         Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*,
-        and *below* what they call *configuration*. *default_flow* is the flow where no place says one.
+        and *below* what they call *configuration*. *default_flow* is the flow where no place says one. *problems* of
+        the options are told with the others.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
         lowest = Source(below, configuration or {})
-        params._hold(resolve(collect(Source(origin, line), cell, lowest, profile, default_flow)))
+        readings = collect(Source(origin, line), cell, lowest, profile, default_flow)
+        params._hold(resolve(readings, problems))
         return params
 
     def _hold(self, resolved: Resolved) -> None:

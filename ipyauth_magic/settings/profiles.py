@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import InvalidParams, Problem
 from ..text import plain
 from .extra import PREFIX
+from .nearest import did_you_mean
 from .parameters import PARAMETERS, canonical_name
 
 LIMIT = 64 * 1024
@@ -149,7 +150,7 @@ def _parsed(path: Path, data: bytes) -> ProfileFile:
         line = _WHERE.search(str(error))
         where = f", line {line['line']}" if line else ""
         sentence = (
-            f"`{path}`{where}: this is not TOML. Write a line `[NAME]` for each profile, and below it lines such as "
+            f"`{path}`{where} is not TOML. Write a line `[NAME]` for each profile, and below it lines such as "
             '`issuer = "https://issuer.example.com"`, with quotes around each text'
         )
         # The message of tomllib may hold a piece of the line.
@@ -168,7 +169,7 @@ def _check_trusted(path: Path, status: os.stat_result) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise InvalidParams([_problem(f"`{path}` belongs to another user, so it is not read")])
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise InvalidParams([_problem(f"other users can change `{path}`, so it is not read. Run `chmod 600` on it")])
+        raise InvalidParams([_problem(f"Other users can change `{path}`, so it is not read. Run `chmod 600` on it")])
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -189,13 +190,13 @@ def _unknown(name: str, file: ProfileFile) -> Problem:
     shown = plain(name, 60)
     if not file.names:
         save = f"%login --save {shown} issuer=... client_id=..."
-        return Problem(f"profile {shown}", f"is not there: `{file.path}` has no profiles. Save one by `{save}`")
-    import difflib
-
-    near = difflib.get_close_matches(name.lower()[:60], file.names, n=1, cutoff=0.6)
-    meant = f"; did you mean `{plain(near[0], 60)}`?" if near else "."
+        sentence = f"There is no profile `{shown}`: `{file.path}` has none. Save one by `{save}`"
+        return Problem(f"profile {shown}", sentence)
+    near = did_you_mean(name, file.names)
     known = plain(", ".join(file.names[:NAMES_TOLD]), 400)
-    return Problem(f"profile {shown}", f"is not in `{file.path}`{meant} The profiles there: {known}")
+    return Problem(
+        f"profile {shown}", f"There is no profile `{shown}` in `{file.path}`.{near} The profiles there: {known}"
+    )
 
 
 # Writing
@@ -205,17 +206,23 @@ def _changed(file: ProfileFile, name: str, values: Mapping[str, str], replace: b
     """Return the text of *file* with *values* as profile *name*, and everything else as it is."""
     problem, shown = f"profile {plain(name, 60)}", f"`{file.path}`"
     if not _NAME.fullmatch(name) or canonical_name(name):
-        sentence = "is not a name for a profile. Take letters, digits, `_` and `-`, and not the name of a parameter"
+        sentence = (
+            f"`{plain(name, 60)}` is not a name for a profile. Take letters, digits, `_` and `-`, and not the name of "
+            "a parameter"
+        )
         raise InvalidParams([Problem(problem, sentence)])
     table = _table(values)
     if file.tables.get(name) == table:
         return file.text
     if name in file.tables and not replace:
-        sentence = f"is in {shown} already, with other values. Choose another name, or add `--force` to replace it"
+        sentence = (
+            f"Profile `{name}` is in {shown} already, with other values. Choose another name, or add `--force` to "
+            "replace it"
+        )
         raise InvalidParams([Problem(problem, sentence)])
     text = _with_table(file.text or _BEGINNING, name, _lines(name, values))
     if not _reads_as(text, {**file.tables, name: table}):
-        sentence = f"is written in {shown} in a way that is not changed here. Change it with an editor"
+        sentence = f"Profile `{name}` is written in {shown} in a way that is not changed here. Change it with an editor"
         raise InvalidParams([Problem(problem, sentence)])
     return text
 

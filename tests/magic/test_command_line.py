@@ -110,33 +110,36 @@ BAD_USAGE = {
     "a command misspelt": (["lgoin", "-f", "demo.env"], "`lgoin` is not a command. Did you mean `login`?"),
     "an option before the command": (["-f", "demo.env", "login"], "The command comes first: "),
     "an option alone": (["--dance"], "`--dance` is not an option here. A command comes first: "),
-    "an unknown option": (["login", "--dance"], "`--dance` is not an option of login.\n"),
-    "an option misspelt": (["login", "--flw=code"], "`--flw` is not an option of login. Did you mean `--flow`?"),
+    "an unknown option": (["login", "--dance"], "There is no option `--dance`. `--help` lists the options.\n"),
+    "an option misspelt": (["login", "--flw=code"], "There is no option `--flw`. Did you mean `--flow`?"),
     "an option run together": (["login", "--nobrowser"], "Did you mean `--no-browser`?"),
     "an abbreviation": (["login", "--time", "5"], "Did you mean `--timeout`?"),
-    "a variable's name": (["login", "-t", "token"], "`-t` is not an option of login."),
-    "a parameter as an option": (["login", "--client-id", "c"], "have no dashes before them: write `client_id=...`."),
-    "another name of one": (["login", "--redirect-url=x"], "write `redirect_uri=...`."),
-    "a parameter misspelt": (["login", "--audiense", "x"], "Did you mean `audience=...`?"),
-    "no value": (["login", "--flow"], "--flow needs a value: --flow FLOW."),
-    "a value too many": (["login", "--force=yes"], "--force takes no value."),
-    "a secret as an option": (["login", "--client-secret", "hush"], "client_secret is not taken on the command line"),
-    "a secret as an option's value": (["login", "--client_secret=hush"], "Put it into a dotenv file"),
-    "flow": (["login", "--flow", "password"], "--flow takes implicit or code or device."),
-    "store": (["login", "--store", "cloud"], "--store takes memory or keyring or file or none."),
-    "timeout": (["login", "--timeout", "0"], "--timeout takes a whole number of seconds from 1 to 3600."),
-    "bind": (["login", "--bind", "here"], "--bind takes the address of a network interface, as 0.0.0.0."),
+    "a variable's name": (["login", "-t", "token"], "There is no option `-t`."),
+    "a parameter as an option": (["login", "--client-id", "c"], "Write `client_id=c`."),
+    "another name of one": (["login", "--redirect-url=x"], "Write `redirect_uri=x`."),
+    "a parameter misspelt": (["login", "--audiense", "x"], "Write `audience=x`."),
+    "no value": (["login", "--flow"], "`--flow` has no value. Write `--flow FLOW`."),
+    "a value too many": (["login", "--force=yes"], "`--force` takes no value."),
+    "a secret as an option": (["login", "--client-secret", "hush"], "A secret goes into a dotenv file"),
+    "a secret as an option's value": (["login", "--client_secret=hush"], "A secret goes into a dotenv file"),
+    "flow": (["login", "--flow", "password"], "must be `implicit`, `code` or `device`."),
+    "store": (["login", "--store", "cloud"], "must be `memory`, `keyring`, `file` or `none`."),
+    "timeout": (["login", "--timeout", "0"], "must be a whole number of seconds from 1 to 3600."),
+    "bind": (["login", "--bind", "here"], "`--bind` takes the address of a network interface, as `0.0.0.0`."),
     "contradiction": (["login", "--renewable", "--no-renewable"], "contradict each other"),
     "raw": (["login", "--raw"], "--raw is an option of token."),
     "format of another command": (["login", "--format", "header"], "--format is an option of token."),
     "format": (["token", "--format", "json"], "--format takes token or header."),
-    "a word": (["login", "demo.env"], "profile demo.env"),
+    "a word": (["login", "demo.env"], "`demo.env`"),
     "two words": (["login", "work", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE"),
-    "twice": (["login", "scope=a", "scope=b"], "scope is given twice."),
-    "an unknown parameter": (["login", "scoop=a"], "did you mean `scope`? (from the command line)"),
-    "a secret": (["login", "client_secret=hush"], "client_secret: is not taken"),
-    "parameters missing": (["login"], "client_id: is missing"),
-    "a parameter missing": (["status", "domain=t.auth0.com"], "client_id: is missing"),
+    "twice": (["login", "scope=a", "scope=b"], "`scope` is given twice."),
+    "an unknown parameter": (
+        ["login", "scoop=a"],
+        "`scoop` (from the command line) is not a parameter. Did you mean `scope`?",
+    ),
+    "a secret": (["login", "client_secret=hush"], "other users can read it in the list of processes"),
+    "no parameters": (["login"], "    python -m ipyauth_magic login issuer=https://"),
+    "a parameter missing": (["status", "domain=t.auth0.com"], "`client_id` is missing"),
     "no such file": (["token", "-f", "absent.env"], "absent.env"),
 }
 
@@ -315,8 +318,8 @@ def test_a_slip_in_the_file_is_told_with_what_is_missing(machine: Machine) -> No
     (machine.folder / "slip.env").write_text("domain=t.auth0.com\ncleint_id=abc\n")
     ran = machine.run("status", "-f", "slip.env")
     assert ran.returncode == 2
-    assert "client_id: is missing" in ran.stderr
-    assert "file slip.env: `cleint_id` is ignored; did you mean `client_id`?" in ran.stderr
+    assert "`client_id` is missing" in ran.stderr
+    assert "`cleint_id` (from file slip.env) is ignored." in ran.stderr
 
 
 def test_a_header_for_curl(machine: Machine) -> None:

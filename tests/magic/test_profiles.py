@@ -61,7 +61,7 @@ def refusal(profile: str, line: str = "") -> str:
     """Return why the parameters of *profile* are refused."""
     with pytest.raises(InvalidParams) as caught:
         params_of(profile, line)
-    return str(caught.value)
+    return " ".join(str(caught.value).split())
 
 
 def test_the_file_is_in_the_folder_for_configuration(file: Path) -> None:
@@ -130,10 +130,10 @@ def test_a_name_that_is_not_there_is_the_only_error(file: Path) -> None:
     write(file, WORK)
     said = refusal("wrok", "timeout=0")
     assert "profile wrok" in said
-    assert "did you mean `work`?" in said
+    assert "Did you mean `work`?" in said
     assert "work, home" in said
     assert "timeout" not in said
-    assert "did you mean" not in refusal("zzz")
+    assert "Did you mean" not in refusal("zzz")
 
 
 @pytest.mark.parametrize("text", [None, "", 'issuer = "https://issuer.test"\n'])
@@ -185,20 +185,20 @@ def test_a_secret_is_refused(file: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("scope = true", "scope: must be text, not bool"),
-        ("audience = 1.5", "audience: must be text, not float"),
-        ("audience = 2026-01-01", "audience: must be text, not date"),
-        ("scope = [1, 2]", "scope: must be text, not list"),
-        ("scope = {a = 1}", "scope: must be text, not dict"),
-        ("extra.a.b = 'c'", "extra.a: must be text, not dict"),
-        ("extra.state = 'c'", "extra.state: is a name that the protocol uses"),
-        ("extra = 'a'", "extra: must have the name of a parameter"),
-        ("max_age = 0x" + "f" * 5000, "max_age: must be text, not int"),
-        ('scope = """a\nb"""', "scope: must not contain line breaks"),
-        ("timeout = 5000", "timeout: must be a whole number"),
-        ("colour = 'red'", "colour: is not a parameter"),
-        ("token = 'x'", "token: is not a parameter"),
-        ("[work.sub]\na = 1", "sub: is not a parameter"),
+        ("scope = true", "`scope` (from profile work) must be text, not bool"),
+        ("audience = 1.5", "`audience` (from profile work) must be text, not float"),
+        ("audience = 2026-01-01", "`audience` (from profile work) must be text, not date"),
+        ("scope = [1, 2]", "`scope` (from profile work) must be text, not list"),
+        ("scope = {a = 1}", "`scope` (from profile work) must be text, not dict"),
+        ("extra.a.b = 'c'", "`extra.a` (from profile work) must be text, not dict"),
+        ("extra.state = 'c'", "`extra.state` (from profile work) is a name that the protocol uses"),
+        ("extra = 'a'", "`extra` (from profile work) takes the name of a parameter"),
+        ("max_age = 0x" + "f" * 5000, "`max_age` (from profile work) must be text, not int"),
+        ('scope = """a\nb"""', "`scope` (from profile work) must not contain line breaks"),
+        ("timeout = 5000", "`timeout` (from profile work) must be a whole number"),
+        ("colour = 'red'", "`colour` (from profile work) is not a parameter"),
+        ("token = 'x'", "`token` (from profile work) is not a parameter"),
+        ("[work.sub]\na = 1", "`sub` (from profile work) is not a parameter"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_with_the_profile(file: Path, line: str, said: str) -> None:
@@ -207,7 +207,6 @@ def test_a_value_that_cannot_be_used_is_told_with_the_profile(file: Path, line: 
     found = refusal("work")
     assert said in found
     assert "(from profile work)" in found
-    assert len(found.splitlines()) == 1
 
 
 # Trust
@@ -217,9 +216,9 @@ def test_a_value_that_cannot_be_used_is_told_with_the_profile(file: Path, line: 
 def test_a_file_that_others_can_change_is_not_read(file: Path, mode: int) -> None:
     """It says where passwords are typed. The sentence has the command that mends it."""
     write(file, WORK, mode)
-    assert f"other users can change `{file}`, so it is not read. Run `chmod 600` on it" in refusal("work")
+    assert f"Other users can change `{file}`, so it is not read. Run `chmod 600` on it" in refusal("work")
     assert profile_names() == []
-    with pytest.raises(InvalidParams, match="other users can change"):
+    with pytest.raises(InvalidParams, match="Other users can change"):
         save_profile("new", {"client_id": "c"})
 
 
@@ -308,7 +307,7 @@ def test_a_profile_with_other_values_is_not_replaced_by_itself(file: Path) -> No
     save_profile("home", values)
     assert file.read_text() == WORK
     for save in (save_profile, check_savable):
-        with pytest.raises(InvalidParams, match=r"profile home: is in .* already, with other values.*--force"):
+        with pytest.raises(InvalidParams, match=r"(?s)Profile `home` is in .* already, with other values.*--force"):
             save("home", {**values, "client_id": "other"})
     assert file.read_text() == WORK
 
