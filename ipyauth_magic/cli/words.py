@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _WORDS = (
     ("Run a cell with %%auth0, or call sign_in().", "Run `ipyauth login`."),
     ("Run the %%auth0 cell again, or call sign_in().", "Run `ipyauth login` again."),
@@ -30,5 +32,6 @@ _WORDS = (
 def for_terminal(text: str) -> str:
     """Return *text* with the words of a terminal."""
     for words, others in _WORDS:
-        text = text.replace(words, others)
+        # A sentence may have been broken into lines already.
+        text = re.sub(r"\s+".join(map(re.escape, words.split(" "))), lambda _, others=others: others, text)  # type: ignore[misc]
     return text
