@@ -56,7 +56,7 @@ def _section(name: str, sentence: str, parser: argparse.ArgumentParser) -> str:
 
 def is_shown(action: argparse.Action) -> bool:
     """Return whether the help shows *action*, and it does something of its own."""
-    return "--help" not in action.option_strings and action.help != argparse.SUPPRESS
+    return not isinstance(action, argparse._HelpAction) and action.help != argparse.SUPPRESS
 
 
 def _row(action: argparse.Action) -> tuple[str, str, str]:

@@ -38,20 +38,20 @@ def options_of(program: str) -> str:
     return OPTIONS.partition(f"\n## {program}\n")[2].partition("\n## ")[0]
 
 
-@pytest.mark.parametrize("magic", ["auth0", "token"])
+@pytest.mark.parametrize("magic", ["auth0", "login", "token", "logout"])
 def test_every_option_of_the_magics(magic: str) -> None:
     """In the table of the magic, short and long."""
     parser = parser_of(getattr(Auth0Magics, magic))
     options = [option for action in parser._actions for option in action.option_strings]
-    assert len(options) > 5
-    rows = first_cells(options_of(f"`%%{magic}`" if magic == "auth0" else f"`%{magic}`"))
+    assert len(options) > 2
+    rows = first_cells(options_of(f"`%%{magic}`" if magic in ("auth0", "login") else f"`%{magic}`"))
     assert [option for option in options if not re.search(rf"[` ]{option}[ ,`]", rows)] == []
 
 
 def test_every_value_of_the_options() -> None:
     """Of `--flow` and `--store`."""
     for option, values in (("--flow", FLOWS), ("--store", NAMES)):
-        for program in ("`%%auth0`", "`ipyauth login`"):
+        for program in ("`%%auth0`", "`%%login`", "`ipyauth login`"):
             [row] = re.findall(rf"^\| `{option} .*$", options_of(program), re.MULTILINE)
             assert [value for value in values if not re.search(rf"\b{value}\b", row)] == []
 

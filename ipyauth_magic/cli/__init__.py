@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from ..display.view import signed_out_card, view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, SignOutIncomplete
 from ..protocol.tokens import AuthorizationHeader
-from ..settings.line import BadOption, check_options
-from ..settings.template import template
+from ..settings.line import BadOption
 from .check import check
 from .command import Command
 from .kept import NothingKept
 from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, card_text, say, say_card, say_error
-from .parsers import ABOUT, parsed, parser, program
+from .parsers import ABOUT, line_to_fill_in, parsed, parser, program
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +38,6 @@ def _run(arguments: Sequence[str]) -> int:
         if (status := _without_command(arguments)) is not None:
             return status
         options = parsed(arguments, parser()[1])
-        check_options(options)
         if options.command == "check":
             return check(options)
         command = Command(options, arguments)
@@ -58,7 +56,7 @@ def _run(arguments: Sequence[str]) -> int:
         return BAD_USAGE
     except InvalidParams as error:
         if error.is_bare:
-            say(template(f"{program()} login"))
+            say(line_to_fill_in())
         else:
             say_error(error)
         return BAD_USAGE

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, NoReturn
 
-from ..settings.line import BadOption
+from ..settings.line import BadOption, check_options
 from ..settings.nearest import nearest
 from ..settings.options import COMMAND, COMMANDS, Option
+from ..settings.template import template
 from ..settings.words import parsed as parsed_words
 
 _SIGN_IN = ("dotenv_file", "dotenv_folder", "flow", "store")
@@ -137,11 +138,16 @@ def _examples(name: str, examples: Iterable[str]) -> str:
     return "\n".join(["examples:", *(f"  {name} {example}" for example in examples)])
 
 
+def line_to_fill_in() -> str:
+    """Return what to write where `login` was given no parameters."""
+    return template(f"{program()} login")
+
+
 def parsed(arguments: Sequence[str], parsers: dict[str, Parser]) -> argparse.Namespace:
     """Return the options that *arguments*, which begin with a command, say.
 
     Raises:
-        BadOption: there is no such command, or it has no such option.
+        BadOption: there is no such command, it has no such option, or an option cannot be used as given.
     """
     command, *words = arguments
     if command not in parsers:
@@ -150,6 +156,7 @@ def parsed(arguments: Sequence[str], parsers: dict[str, Parser]) -> argparse.Nam
         parsers[command].print_help()
         raise SystemExit
     options = parsed_words(parsers[command], words, _options_of(command))
+    check_options(options)
     _check_only_of_token(options)
     return options
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _COLUMN = 28
-_WIDTH = 88
+_WIDTH = 80
 
 
 def arguments(name: str) -> Callable[[F], F]:

@@ -68,13 +68,14 @@ def to_save(options: Options, cell: str | None) -> Mapping[str, str]:
 
 
 def save(options: Options, values: Mapping[str, str]) -> None:
-    """Write *values* as the profile that `--save` names, and say where it is.
+    """Write *values* as the profile that `--save` names, and say where it is, unless `--quiet` is given.
 
     Raises:
         InvalidParams: it cannot be written.
     """
     path = save_profile(options.save, values, options.force)
-    print(f"Profile `{options.save}` is saved in {path}. `%login {options.save}` signs in with it.")
+    if not options.quiet:
+        print(f"Profile `{options.save}` is saved in {path}. `%login {options.save}` signs in with it.")
 
 
 def logout(namespace: Namespace, options: Options, configuration: Mapping[str, str]) -> None:

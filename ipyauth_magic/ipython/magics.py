@@ -74,7 +74,8 @@ class Auth0Magics(Magics):
             audience=api/fruit
             scope=read:usual-fruit write:usual-fruit
 
-        Then call the API: `requests.get(url, auth=auth)`. `%auth0 -f FILE` on one line does the same without a cell.
+        Then call the API: `requests.get(url, auth=auth)`. `%auth0 -f FILE` on one
+        line does the same without a cell.
         """
         with usage_errors(self._interrupted):
             if (options := _parse(self.auth0, line)) is not None:
@@ -83,7 +84,7 @@ class Auth0Magics(Magics):
     @line_cell_magic("login")
     @arguments("%%login")
     def login(self, line: str, cell: str | None = None) -> None:
-        """Sign in at any provider, by a code and PKCE, and put the access token in a variable.
+        """Sign in at any provider by a code, and put the access token in a variable.
 
         The cell holds the parameters, as in a dotenv file:
 
@@ -92,8 +93,9 @@ class Auth0Magics(Magics):
             client_id=...
             scope=email
 
-        Then call the API: `requests.get(url, auth=auth)`. `%login NAME` on one line takes the parameters of a profile,
-        and `%%login --save NAME` keeps those of a cell as one. `%logout` signs out.
+        Then call the API: `requests.get(url, auth=auth)`. `%login NAME` on one line
+        takes the parameters of a profile, and `%%login --save NAME` keeps those of a
+        cell as one. `%logout` signs out.
         """
         with usage_errors(self._interrupted):
             if (options := _parse(self.login, line)) is None:
@@ -134,14 +136,15 @@ class Auth0Magics(Magics):
     @line_magic("logout")
     @arguments("%logout")
     def logout(self, line: str) -> None:
-        """Sign out: forget the tokens, have them revoked, and ask the provider to end its session.
+        """Sign out: forget the tokens, revoke them, and end the provider's session.
 
         For the latest sign-in, or for the one of a variable or a profile:
 
             %logout
             %logout work
 
-        The variables with the token are taken away. The `Auth` stays, and can sign in again.
+        The variables with the token are taken away. The `Auth` stays, and can sign in
+        again.
         """
         with usage_errors(lambda: "Interrupted."):
             if (options := _parse(self.logout, line)) is None:

@@ -112,6 +112,9 @@ def _about_bare(words: Sequence[str]) -> list[Problem]:
     if len(words) > 1:
         sentence = f"is neither an option nor KEY=VALUE, and the profile is `{plain(words[0], 60)}`"
         return [Problem(plain(each, 60), sentence) for each in words[1:]]
+    if words[0].endswith(".env") or ("://" not in words[0] and {"/", "\\"} & set(words[0])):
+        sentence = f"is neither an option nor KEY=VALUE. For a dotenv file, write `-f {last}`"
+        return [Problem(last, sentence, meant="dotenv_file")]
     if "://" in words[0]:
         sentence = "alone does not say where to sign in. Write `issuer=...` (or `domain=...`) and `client_id=...`"
         return [Problem(last, sentence)]

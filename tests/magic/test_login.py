@@ -169,7 +169,7 @@ def test_save_keeps_what_the_line_and_the_cell_say(
     assert file.read_text().partition("\n")[2] == f"\n[work]\n{lines}timeout = 60\n"
     token = str(shell.user_ns["token"])
     assert token not in file.read_text()
-    assert run(shell, cell)[0].success
+    assert run(shell, cell.replace("--save", "-q --save"))[1] == ""
     assert run(shell, "%login work")[0].success
     assert len(user_browser.opened) == 1
 
@@ -296,7 +296,7 @@ def test_the_help_has_an_example_before_the_options(shell: InteractiveShell) -> 
     text = str(Auth0Magics.login.__doc__)
     parts = [text.index(each) for each in ("    %%login\n", *(f"\n{group}:\n" for group in GROUPS))]
     assert parts == sorted(parts)
-    assert all(len(line) <= 88 for line in text.splitlines() if line.startswith("  "))
+    assert [line for line in text.splitlines() if len(line) > 80] == []
     for option in LOGIN:
         name = option.metavar if option.nargs else option.names[-1]
         assert text.count(f"  {name}") + text.count(f", {name}") >= 1, name

@@ -139,6 +139,8 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("nonsense", "There is no profile `nonsense`"),
         ("work nonsense", "KEY=VALUE"),
         ("scope", "Write `scope=...`"),
+        ("demo.env", "write `-f demo.env`"),
+        ("envs/demo", "write `-f envs/demo`"),
         ("https://api.example.com/?a=b", "does not say where to sign in"),
         ('scope="a b', "quote is not closed"),
         ("--nonsense", "There is no option `--nonsense`"),
