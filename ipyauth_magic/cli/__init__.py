@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from ..display.view import signed_out_card, view_of_tokens
-from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded, SignOutIncomplete
+from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded
 from ..protocol.tokens import AuthorizationHeader
 from ..settings.line import BadOption
 from .check import check
@@ -160,8 +160,8 @@ def _logout(command: Command) -> int:
         return FAILED
     if signed_out.session is None and (signed_out.why_not_opened or not command.options.quiet):
         say_card(signed_out_card(signed_out))
-    if signed_out.revocation or signed_out.session:
-        raise SignOutIncomplete(signed_out.revocation, signed_out.session)
+    if signed_out.incomplete:
+        raise signed_out.incomplete
     return GOOD
 
 

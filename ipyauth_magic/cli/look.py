@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from ..display.card import Card, Link
+from ..display.qr import GET_QR, lacks_segno
 from ..text import plain
 
-_COLOURS = {"good": "32", "waiting": "34", "bad": "31", "still": "39"}
-_MARKS = {"good": "✓ ", "bad": "✗ "}
+_COLOURS = {"good": "32", "waiting": "34", "bad": "31", "warning": "33", "still": "39"}
+_MARKS = {"good": "✓ ", "bad": "✗ ", "warning": "! "}
 _BOLD, _DIM, _UNDERLINED, _YELLOW = "1", "2", "4", "33"
 
 
@@ -50,14 +51,18 @@ class Look:
         """Return *card* as lines."""
         lines = [self._title(card)]
         column = max((len(label) for label, _ in card.rows), default=0)
-        lines += [self._row(label, plain(value), column) for label, value in card.rows]
+        lines += [self._row(label, plain(value), column, label in card.warned) for label, value in card.rows]
         if card.code:
             code = self._styled(plain(card.code.text), _BOLD)
             lines += [f"  Open {card.code.url} on any device, and enter", "", f"      {code}", ""]
+            lines += [self._sentence(GET_QR)] if lacks_segno() else []
         if card.link:
             lines += self._link(card.link)
-        if card.note:
-            lines.append(self.wrapped(plain(card.note, 600), "  ", "  "))
+        lines += [self._sentence(each) for each in (card.ready, card.note) if each]
+        if card.hint:
+            lines += [self._sentence(card.hint.words), f"      {plain(card.hint.text)}"]
+        if card.folded and card.folded.is_said:
+            lines += [self._sentence(each) for each in card.folded.sentences]
         return "\n".join(lines)
 
     def error(self, sentence: str) -> str:
@@ -89,9 +94,12 @@ class Look:
     def _title(self, card: Card) -> str:
         return self._styled(self._mark(card.mood) + plain(card.title), _BOLD, _COLOURS[card.mood])
 
-    def _row(self, label: str, value: str, column: int) -> str:
-        lines = self.wrapped(value, " " * (column + 4), " " * (column + 4))
-        return f"  {self._styled(f'{label:<{column}}', _DIM)}  {lines[column + 4 :]}"
+    def _row(self, label: str, value: str, column: int, is_warning: bool) -> str:
+        lines = self.wrapped(value, " " * (column + 4), " " * (column + 4))[column + 4 :]
+        return f"  {self._styled(f'{label:<{column}}', _DIM)}  {self._styled(lines, _YELLOW) if is_warning else lines}"
+
+    def _sentence(self, text: str) -> str:
+        return self.wrapped(plain(text, 600), "  ", "  ")
 
     def _link(self, link: Link) -> list[str]:
         """Return a label that is the link, and the address once, in one piece: a terminal breaks it where it must."""

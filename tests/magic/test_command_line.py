@@ -61,7 +61,7 @@ def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> Non
         issuer.issuer,
         "api/fruit",
         "read:usual-fruit",
-        "Valid until",
+        "Expires",
         "file",
     ):
         assert said in status.stderr
@@ -231,7 +231,7 @@ def test_an_ended_token_is_renewed_without_anybody(machine: Machine, issuer: Loc
     assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
     status = machine.run("status", "-f", "demo.env", "--flow", "code")
     assert status.returncode == 0
-    assert "it is renewed when it is used next" in status.stderr or "then renewed by itself" in status.stderr
+    assert "renewed when it is next used" in status.stderr or "then renewed automatically" in status.stderr
     issuer.switches.access_token_lifetime = 60
     time.sleep(LIFETIME)
     token = machine.run("token", "-f", "demo.env", "--flow", "code")

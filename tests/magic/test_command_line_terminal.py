@@ -11,7 +11,7 @@ from ipyauth_magic import errors
 from ipyauth_magic.callback.routes import Environment, routes_to
 from ipyauth_magic.cli.look import Look
 from ipyauth_magic.cli.words import for_terminal
-from ipyauth_magic.display.card import Card, Code, Link
+from ipyauth_magic.display.card import Address, Card, Code, Folded, Link
 
 URL = "https://issuer.example/authorize?" + "&".join(f"parameter{i}={'v' * 40}" for i in range(9))
 CARD = Card(
@@ -89,6 +89,30 @@ def test_lines_fit_the_terminal_and_the_address_stands_there_once() -> None:
     assert "✓ Signed in as alice" in seen
     assert re.search(r"^  Scopes    openid profile", seen, re.MULTILINE)
     assert re.search(r"^            read:usual-fruit", seen, re.MULTILINE), "the next line stands below the value"
+
+
+def test_every_part_of_a_card_is_there() -> None:
+    """What a notebook folds, too; a warning is yellow."""
+    card = Card(
+        "warning",
+        "Careful",
+        [("Not granted", "read:all")],
+        ready="`auth` is ready.",
+        hint=Address("Register this:", "http://127.0.0.1:8765/callback/"),
+        folded=Folded("More", ["If the page does not come back, paste its address."]),
+        warned=("Not granted",),
+    )
+    lines = Look().card(card).splitlines()
+    assert lines == [
+        "Careful",
+        "  Not granted  read:all",
+        "  `auth` is ready.",
+        "  Register this:",
+        "      http://127.0.0.1:8765/callback/",
+        "  If the page does not come back, paste its address.",
+    ]
+    assert lines == card.text().splitlines()
+    assert "\x1b[33mread:all\x1b[0m" in EVERYTHING.card(card)
 
 
 def test_an_address_that_could_end_the_sequence_is_no_link() -> None:
