@@ -63,7 +63,7 @@ class Auth:
             raise TypeError("params must be a ParamsAuth0")
         if flow not in (None, *FLOWS):
             raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
-        if flow and flow != params.flow:
+        if flow:
             params = params.with_flow(flow, "keyword")
         grant = Grant.of(params.response_type, params.flow, renewable)
         params.check_flow(grant.flow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..text import in_lines, plain
+from ..text import plain
 from .base import IpyauthError
 
 
@@ -43,7 +43,7 @@ class InvalidParams(IpyauthError):
     """
 
     def __init__(self, problems: Sequence[Problem], hints: Sequence[str] = (), is_bare: bool = False) -> None:
-        super().__init__("\n".join(in_lines(sentence) for sentence in [*map(str, problems), *hints]))
+        super().__init__("\n".join([*map(str, problems), *hints]))
         self.problems = tuple(problems)
         self.hints = tuple(hints)
         self.is_bare = is_bare

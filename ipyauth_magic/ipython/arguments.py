@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.error import UsageError
 
 from ..settings.options import GROUPS, HELP, MAGICS, Option
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from IPython.core.magic_arguments import MagicArgumentParser
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +35,29 @@ def arguments(name: str) -> Callable[[F], F]:
         return magic
 
     return decorate
+
+
+def parsed(magic: Any, line: str) -> Namespace | None:
+    """Return the options on *line* of *magic*; print the help and return None if that is what it asks for.
+
+    IPython's own splitting breaks `scope="a b"` within its quotes.
+
+    Raises:
+        UsageError: a quote is not closed.
+        BadOption: a word cannot be used, and the magic takes no parameters whose problems are told with it.
+    """
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""  # a path of Windows has backslashes
+    try:
+        words = list(lexer)
+    except ValueError:
+        raise UsageError("A quote is not closed. Close it, or leave it out.") from None
+    if not {"-h", "--help"}.isdisjoint(words):
+        print(magic.__doc__)
+        return None
+    from ..settings.words import parsed_words
+
+    return parsed_words(parser_of(magic), words, magic.options)
 
 
 def parser_of(magic: Any) -> MagicArgumentParser:

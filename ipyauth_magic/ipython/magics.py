@@ -5,19 +5,17 @@ What is imported at the top costs every `%load_ext`; the rest is imported by the
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import CUnicode, TraitError, Unicode
 
 from ..settings.parameters import PARAMETERS
-from .arguments import arguments, parser_of
+from .arguments import arguments, parsed
+from .usage_errors import usage_errors
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -78,7 +76,7 @@ class Auth0Magics(Magics):
         line does the same without a cell.
         """
         with usage_errors(self._interrupted):
-            if (options := _parse(self.auth0, line)) is not None:
+            if (options := parsed(self.auth0, line)) is not None:
                 self._sign_in(options, cell)
 
     @line_cell_magic("login")
@@ -98,7 +96,7 @@ class Auth0Magics(Magics):
         cell as one. `%logout` signs out.
         """
         with usage_errors(self._interrupted):
-            if (options := _parse(self.login, line)) is None:
+            if (options := parsed(self.login, line)) is None:
                 return
             from .login_magic import DEFAULT_FLOW, check
 
@@ -127,7 +125,7 @@ class Auth0Magics(Magics):
     def token(self, line: str) -> dict[str, Any] | None:
         """Show the claims of the access token and of the ID token; checks nothing on the network."""
         with usage_errors(lambda: "Interrupted."):
-            if (options := _parse(self.token, line)) is None:
+            if (options := parsed(self.token, line)) is None:
                 return None
             from .token_magic import token
 
@@ -147,67 +145,11 @@ class Auth0Magics(Magics):
         again.
         """
         with usage_errors(lambda: "Interrupted."):
-            if (options := _parse(self.logout, line)) is None:
+            if (options := parsed(self.logout, line)) is None:
                 return
             from .login_magic import logout
 
             logout(self.namespace, options, self._configuration())
-
-
-class KernelUsageError(UsageError):
-    """A `UsageError` that a kernel sends as an output of the kind `error`, with its sentence as the whole traceback.
-
-    IPython prints exactly `UsageError` on standard error, and a kernel then sends no such output: the error of
-    papermill, for one, has no sentence.
-    """
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"UsageError: {self}"]
-
-
-def _parse(magic: Any, line: str) -> Options | None:
-    """Return the options on *line*; print the help and return None if that is what it asks for.
-
-    IPython's own splitting breaks `scope="a b"` within its quotes.
-    """
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""  # a path of Windows has backslashes
-    try:
-        words = list(lexer)
-    except ValueError:
-        raise UsageError("A quote is not closed.") from None
-    if not {"-h", "--help"}.isdisjoint(words):
-        print(magic.__doc__)
-        return None
-    from ..settings.words import parsed
-
-    return parsed(parser_of(magic), words, magic.options)
-
-
-@contextmanager
-def usage_errors(interrupted: Callable[[], str]) -> Iterator[None]:
-    """Turn our errors and an interrupt into `UsageError`, which IPython shows as one line.
-
-    *interrupted* returns the sentence for an interrupt.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        message = interrupted()
-    except Exception as error:
-        from ..errors import IpyauthError
-        from ..settings.line import BadOption
-
-        if not isinstance(error, (IpyauthError, BadOption, UsageError)):
-            raise
-        message = str(error)
-    else:
-        return
-    from ..display.shell import current_shell
-    from ..text import in_lines
-
-    message = in_lines(message)
-    raise (KernelUsageError if getattr(current_shell(), "kernel", None) else UsageError)(message)
 
 
 def load(shell: InteractiveShell) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..protocol.flow import FLOWS
-from ..text import in_lines, plain
+from ..text import plain
 from .options import STORES
 from .parameters import canonical_name
 
@@ -37,7 +37,7 @@ def check_options(options: Namespace) -> None:
         BadOption: a value that an option does not take, or two options that contradict each other.
     """
     if problems := option_problems(options):
-        raise BadOption("\n".join(in_lines(str(problem)) for problem in problems))
+        raise BadOption("\n".join(map(str, problems)))
 
 
 def option_problems(options: Namespace) -> list[Problem]:
@@ -142,7 +142,7 @@ def line_parameters(options: Namespace) -> dict[str, str]:
 def _sound(options: Namespace) -> Line:
     line = line_of(options)
     if line.problems:
-        raise BadOption("\n".join(in_lines(str(problem)) for problem in line.problems))
+        raise BadOption("\n".join(map(str, line.problems)))
     return line
 
 

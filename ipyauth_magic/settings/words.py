@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
-from ..text import in_lines, plain
+from ..text import plain
 from .line import BadOption
 from .nearest import nearest
 from .options import Option
@@ -33,7 +33,7 @@ def sorted_out(words: Sequence[str], options: Iterable[Option]) -> Words:
     return _Sorting(words, options).result()
 
 
-def parsed(parser: ArgumentParser, words: Sequence[str], options: Iterable[Option]) -> Namespace:
+def parsed_words(parser: ArgumentParser, words: Sequence[str], options: Iterable[Option]) -> Namespace:
     """Return what *parser*, which is made of *options*, takes of *words*; its `problems` are about the others.
 
     Raises:
@@ -44,7 +44,7 @@ def parsed(parser: ArgumentParser, words: Sequence[str], options: Iterable[Optio
     too_many = [Problem(plain(word, 60), "is one word too many. Leave it out") for word in more]
     known.problems = (*found.problems, *too_many)
     if known.problems and not hasattr(known, "parameters"):
-        raise BadOption("\n".join(in_lines(str(problem)) for problem in known.problems))
+        raise BadOption("\n".join(map(str, known.problems)))
     return known
 
 

@@ -14,6 +14,7 @@ OWN = {
     "ipyauth_magic",
     "ipyauth_magic.ipython",
     "ipyauth_magic.ipython.arguments",
+    "ipyauth_magic.ipython.usage_errors",
     "ipyauth_magic.ipython.magics",
     "ipyauth_magic.settings",
     "ipyauth_magic.settings.options",

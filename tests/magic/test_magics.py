@@ -39,11 +39,12 @@ def run(shell: InteractiveShell, cell: str) -> tuple[Any, str, str, list[Any]]:
 
 
 def failure(shell: InteractiveShell, cell: str) -> str:
-    """Run *cell*, which must fail in one line without traceback, and return the line."""
+    """Run *cell*, which must fail without traceback, and return what is said, each problem in one line."""
     result, printed, said, _ = run(shell, cell)
     assert type(result.error_in_exec).__name__ == "UsageError"
     assert "Traceback" not in printed + said
-    return said.removeprefix("UsageError: ").strip()
+    assert max(map(len, said.splitlines())) <= 88 or "`/" in said  # a path may be longer
+    return said.removeprefix("UsageError: ").strip().replace("\n  ", " ")
 
 
 def test_a_user_signs_in(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:

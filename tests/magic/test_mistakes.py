@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.errors import InvalidParams, Problem
 from ipyauth_magic.settings.nearest import did_you_mean, nearest_name
 from ipyauth_magic.settings.template import template
 from ipyauth_magic.text import LINE, in_lines
+from tests.magic.test_magics import failure
 
 GOOD = "domain=t.eu.auth0.com\nclient_id=abc\n"
 
@@ -171,3 +173,75 @@ def test_the_template_is_for_the_magic_that_was_run(magic: str) -> None:
         assert block[0].startswith("ipyauth login issuer=")
         cell = block[0].removeprefix("ipyauth login ").replace(" ", "\n").replace("...", "x")
     assert ParamsAuth0.from_magic({}, cell).client_id == "x"
+
+
+HERE = "domain=t.eu.auth0.com client_id=abc"
+
+ON_A_LINE = {
+    f"%auth0 {HERE} --flw code": ["There is no option `--flw`. Did you mean `--flow`?"],
+    f"%auth0 {HERE} --nobrowser": ["Did you mean `--no-browser`?"],
+    f"%auth0 {HERE} --bnd 0.0.0.0": ["Did you mean `--bind`?"],
+    f"%auth0 {HERE} --dance": ["There is no option `--dance`. `--help` lists the options."],
+    f"%auth0 {HERE} -z": ["There is no option `-z`."],
+    f"%auth0 {HERE} -qz": ["There is no option `-qz`."],
+    f"%auth0 {HERE} --version": ["There is no option `--version`."],
+    f"%auth0 {HERE} --timeo 20": ["Did you mean `--timeout`?"],
+    f"%auth0 {HERE} --flow": ["`--flow` has no value. Write `--flow FLOW`."],
+    f"%auth0 {HERE} --flow --paste": ["`--flow` has no value."],
+    f"%auth0 {HERE} --paste=yes": ["`--paste` takes no value. Write `--paste` alone."],
+    f"%auth0 {HERE} --flow cod": ["Did you mean `code`?"],
+    f"%auth0 {HERE} --store keyrng": ["Did you mean `keyring`?"],
+    f"%auth0 {HERE} flow=hybrid": ["must be `implicit`, `code` or `device`."],
+    "%auth0 domain=t.eu.auth0.com --client-id X": ["`--client-id` is not an option. Write `client_id=X`."],
+    f"%auth0 {HERE} --scope 'a b'": ['Write `scope="a b"`.'],
+    f"%auth0 {HERE} --scop=a": ["`--scop` is not an option. Write `scope=a`."],
+    f"%auth0 {HERE} --client-secret hunter2": ["A secret goes into a dotenv file"],
+    f"%auth0 {HERE} scope=read:a, write:b": ['Write `scope="read:a write:b"`.'],
+    f"%auth0 {HERE} scope=read:a write:b": ['Write `scope="read:a write:b"`.'],
+    "%auth0 -f": ["`-f` has no value. Write `-f FILE`."],
+    "%auth0 --dotenv-fil x.env": ["Did you mean `--dotenv-file`?"],
+    "%auth0 --version ": ["There is no option `--version`."],
+    "%login https://api.example.com/v1": ["alone does not say where to sign in."],
+    "%token --lst": ["Did you mean `--list`?"],
+    "%token --scope x": ["There is no option `--scope`."],
+    "%token one two": ["`two` is one word too many."],
+}
+
+
+@pytest.mark.parametrize("line", ON_A_LINE)
+def test_a_mistake_on_a_line(line: str, shell: InteractiveShell) -> None:
+    """One problem, with the word that was meant; a word that may be a value of it is no second one."""
+    said = failure(shell, line)
+    assert [sentence for sentence in ON_A_LINE[line] if sentence not in said] == []
+    assert len(said.splitlines()) == 1
+    assert "hunter2" not in said
+
+
+def test_the_problems_of_line_and_cell_are_one_error(shell: InteractiveShell) -> None:
+    """A bad option hides no bad parameter."""
+    cell = "%%auth0 --flw code -t lambda --store keyrng --bind here\ndomian=t.eu.auth0.com\nprompt=logn\nscope=a, b\n"
+    said = failure(shell, cell)
+    expected = ("--flw", "--token-name", "--bind", "store", "domian", "prompt", "scope", "client_id")
+    assert [name for name in expected if f"`{name}`" not in said] == []
+    assert len(said.splitlines()) == len(expected)
+
+
+@pytest.mark.parametrize("line", [f"%auth0 {HERE}", "%auth0 domain = t.eu.auth0.com client_id: abc"])
+@pytest.mark.parametrize("options", ["-qf {file}", "-f{file} -q", "--dotenv-file={file} --quiet", "-q -f '{file}'"])
+def test_all_ways_to_write_an_option(line: str, options: str, shell: InteractiveShell, tmp_path: Path) -> None:
+    """As argparse takes them; the one problem is what the file says."""
+    (tmp_path / "x.env").write_text("max_age=soon\n")
+    said = failure(shell, f"{line} {options.format(file=tmp_path / 'x.env')}")
+    assert "`max_age`" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "magic", ["%auth0", "%%auth0\n# nothing yet", "%login", "%%login\n# nothing yet", "%login -q --flow device"]
+)
+def test_a_magic_without_parameters_shows_what_to_fill_in(magic: str, shell: InteractiveShell) -> None:
+    """The cell fails, so that Run All stops."""
+    said = failure(shell, magic)
+    assert f"%%{magic.strip('%').split()[0]} has no parameters." in said
+    assert "client_id=..." in said
+    assert "python -m ipyauth_magic.demo" in said
