@@ -11,6 +11,7 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
+from .errors import NotSignedIn
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, follow
 from .protocol.flow import FLOWS, Grant
@@ -205,13 +206,16 @@ class Auth:
         """Forget the tokens as `clear` does, have them revoked (RFC 7009), and ask the provider to end its session.
 
         The session stands in the user's browser, so the provider is asked there (RP-Initiated Logout 1.0), and shows
-        there whether it has ended. If no browser opens, the link is shown.
+        there whether it has ended. If no browser opens, the link is shown. Without tokens, here or in the store, a line
+        says that there is nothing to sign out of.
 
         Raises:
-            NotSignedIn: there are no tokens, here or in the store.
             SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
         """
-        sign_out(self._authenticator, open_browser)
+        try:
+            sign_out(self._authenticator, open_browser)
+        except NotSignedIn:
+            show_text("You are not signed in, so there is nothing to sign out of.")
 
     # Calling APIs
 
@@ -312,7 +316,12 @@ class Auth:
 
 
 def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
-    """Do what `Auth.sign_out` says, for *authenticator*."""
+    """Do what `Auth.sign_out` says, for *authenticator*.
+
+    Raises:
+        NotSignedIn: there are no tokens, here or in the store.
+        SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
+    """
     signed_out = account.sign_out(authenticator, open_browser)
     if signed_out.session is None:
         panel().end(signed_out_card(signed_out))

@@ -14,7 +14,7 @@ from ..settings.line import BadOption, check_options
 from ..settings.nearest import nearest
 from ..settings.options import COMMAND, COMMANDS, Option
 from ..settings.template import template
-from ..settings.words import parsed as parsed_words
+from ..settings.words import parsed_words
 
 _SIGN_IN = ("dotenv_file", "dotenv_folder", "flow", "store")
 _RENEWAL = ("renewable", "no_renewable")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from ..errors import IpyauthError
+from ..errors import IpyauthError, NotSignedIn, SignInNeeded
 from ..flows.authenticator import Authenticator
 from .cards import ready
 from .guards import guard
 from .panel import Output, in_notebook, person_can_answer
 from .shell import current_shell
+from .traceback_masking import show_below
 from .view import card_of, view_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class AuthDisplay:
         self._cards: list[Output] = []
         self._drawing = threading.RLock()
         authenticator.changed.connect(self._refresh)
+        _DISPLAYS.add(self)
         if (shell := current_shell()) is not None:
             guard(shell)
 
@@ -56,6 +60,11 @@ class AuthDisplay:
     def _is_of(self, value: object) -> bool:
         # By the module first: other people's objects may do anything when they are asked for an attribute.
         return type(value).__module__ == "ipyauth_magic.auth" and getattr(value, "_display", None) is self
+
+    def is_of(self, ours: object) -> bool:
+        """Tell whether *ours*, an object of this package, is a part of what is shown here."""
+        own = (self._authenticator, self._authenticator.source)
+        return any(ours is each or getattr(ours, "_authenticator", None) is each for each in own)
 
     def _refresh(self) -> None:
         """Bring all that was shown up to date; from any thread, and blocks no longer than a card is drawn."""
@@ -102,3 +111,19 @@ class AuthDisplay:
         with self._drawing:
             self._cards.append(output)
             output.show(card_of(authenticator, self.ready).bundle())
+
+
+_DISPLAYS: WeakSet[AuthDisplay] = WeakSet()
+
+
+def _offer_below(error: BaseException, ours: Iterator[object]) -> None:
+    """Show below *error* in a notebook, if it asks for a sign-in, what offers that; *ours* leads to whose it is."""
+    if not isinstance(error, (NotSignedIn, SignInNeeded)) or not in_notebook() or not person_can_answer():
+        return
+    displays = list(_DISPLAYS)
+    display = next((display for each in ours for display in displays if display.is_of(each)), None)
+    if display is not None:
+        display.show()
+
+
+show_below(_offer_below)
