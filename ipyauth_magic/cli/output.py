@@ -18,7 +18,7 @@ GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def say(text: str) -> None:
     """Write *text* and a line's end to standard error."""
-    print(encodable(text, sys.stderr), file=sys.stderr, flush=True)
+    print(encodable(for_terminal(text), sys.stderr), file=sys.stderr, flush=True)
 
 
 def say_card(card: Card) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 
+from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import errors
 from ipyauth_magic.callback.routes import Environment, routes_to
 from ipyauth_magic.cli.look import Look
 from ipyauth_magic.cli.words import for_terminal
 from ipyauth_magic.display.card import Address, Card, Code, Folded, Link
+from tests.support.command_line import Machine
 
 URL = "https://issuer.example/authorize?" + "&".join(f"parameter{i}={'v' * 40}" for i in range(9))
 CARD = Card(
@@ -170,3 +173,12 @@ def test_routes_have_the_words_of_a_terminal() -> None:
     routes += routes_to(uris[:1], Environment(), bind="0.0.0.0")
     assert len(routes) > 10
     assert [text for route in routes if NOTEBOOK.search(text := for_terminal(f"{route.reason} {route.advice}"))] == []
+
+
+def test_a_sign_in_speaks_of_the_command(tmp_path: Path, own_issuer: LocalIssuer) -> None:
+    """From its link to its end."""
+    machine = Machine(tmp_path, own_issuer)
+    ran = machine.run("login", "-f", "demo.env", "--no-browser", "--timeout", "1", "--bind", "0.0.0.0")
+    assert ran.returncode == 1
+    assert "This command listens on 0.0.0.0" in ran.stderr
+    assert not NOTEBOOK.search(ran.stderr.replace("ipyauth_magic", ""))
