@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
@@ -14,6 +14,7 @@ from .display.view import card_of, shown_lines, signed_out_card, time_left, who
 from .errors import NotSignedIn
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, follow
+from .flows.one_process import OneProcess
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken
 from .settings.params import ParamsAuth0
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .clients import TokenSession, WorkerAuth
 
 
-class Auth:
+class Auth(OneProcess):
     """Signs a user in, and holds the tokens.
 
     `auth.access_token`, `requests.get(url, auth=auth)` and `auth.session()` give a token that is still good, or raise
@@ -298,18 +299,6 @@ class Auth:
 
     def __repr__(self) -> str:
         return f"<Auth: {who(self._authenticator)} at {self._authenticator.params.expected_issuer}>"
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
-            "An Auth holds a secret and is not pickled. Pass `str(auth.access_token)` to the other process, or use "
-            "threads, or on a Dask cluster `auth.on_dask(client)`."
-        )
 
     def _ipython_display_(self) -> None:
         self._display.show()

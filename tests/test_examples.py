@@ -63,7 +63,7 @@ STORIES = {
         "401.*The access token has expired",
         "^200$",
         r"Signed in as alice.*Expires +\d\d:\d\d[^,]*\(in \d+ seconds\)",
-        "The access token has expired and cannot be renewed. Run the %%auth0 cell again",
+        "The access token has expired and cannot be renewed. Run the cell that signs in again",
     ),
     "cluster.ipynb": (
         "Signed in as alice.*then renewed automatically",

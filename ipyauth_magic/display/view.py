@@ -85,7 +85,10 @@ class View:
         return f"another account: {self.user_before}" if self.user_before else ""
 
     def card(
-        self, more: tuple[Row, ...] = (), hint: str = "Run sign_in(), or the %%auth0 cell.", ready: str = ""
+        self,
+        more: tuple[Row, ...] = (),
+        hint: str = "Run the cell that signs in, or call `auth.sign_in()`.",
+        ready: str = "",
     ) -> Card:
         """Return the card; *more* rows stand below, *hint* says how to sign in, and *ready* how to use the token."""
         if self.logged_as is not None and self.serves:
