@@ -62,7 +62,7 @@ STORIES = {
         "renewed\n200 .*renewed\n200 ",
         "401.*The access token has expired",
         "^200$",
-        r"Signed in as alice.*Expires +\d\d:\d\d[^,]*\(in \d+ seconds\)",
+        r"Signed in as alice.*Expires +\d\d:\d\d( UTC)? \(in \d+ seconds?\)\s",
         "The access token has expired and cannot be renewed. Run the cell that signs in again",
     ),
     "cluster.ipynb": (

@@ -429,7 +429,7 @@ MEASURES = """root => {
 }"""
 
 
-@pytest.mark.parametrize("width", [1280, 420])
+@pytest.mark.parametrize("width", [1280, 420, 360])
 def test_card_and_widget_are_one_design(notebook: Notebook, local_site: Site, width: int) -> None:
     """To the pixel: edges, the place, size and colour of each label and value."""
     live = widget(notebook, local_site)

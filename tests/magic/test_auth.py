@@ -186,6 +186,7 @@ def test_a_token_that_ends_is_not_handed_out(
     assert a.time_to_exp == "00:00:00"
     assert a.logged_as == "alice"
     assert "has ended" in card_of(a).title
+    assert [label for label, _ in card_of(a).rows] == ["Account", "Provider", "API", "Scopes", "Expired"]
     assert len(user_browser.opened) == asked
     later(0)
 
