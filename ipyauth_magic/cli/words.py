@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _WORDS = (
-    ("Run a cell with %%auth0, or call sign_in().", "Run `ipyauth login`."),
-    ("Run the %%auth0 cell again, or call sign_in().", "Run `ipyauth login` again."),
+    ("Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`.", "Run `ipyauth login`."),
+    ("Run the cell that signs in again, or call `auth.sign_in()`.", "Run `ipyauth login` again."),
     ("`%login --save", "`ipyauth login --save"),
     (
         "because the notebook or its history would keep it",

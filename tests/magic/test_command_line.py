@@ -220,7 +220,7 @@ def test_without_a_terminal_a_keyring_without_an_answer_ends_the_command(command
         timeout=DEADLINE,
     )
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert "no answer within 1 seconds" in ran.stderr
+    assert "no answer within 1 second" in ran.stderr
     assert "Choose `--store file` or `--store memory`." in ran.stderr
     assert machine.opened == []
 
