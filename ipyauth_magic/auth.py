@@ -14,9 +14,8 @@ from .display.view import card_of, shown_lines, signed_out_card, time_left, who
 from .errors import NotSignedIn
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, follow
-from .flows.one_process import OneProcess
 from .protocol.flow import FLOWS, Grant
-from .protocol.tokens import AccessToken, IdToken
+from .protocol.tokens import AccessToken, IdToken, OneProcess
 from .settings.params import ParamsAuth0
 from .store import Store
 from .store.opening import open_store

@@ -20,10 +20,9 @@ from ..errors import (
     StoreBusy,
 )
 from ..protocol.flow import Flow, Grant
-from ..protocol.tokens import TokenSet
+from ..protocol.tokens import OneProcess, TokenSet
 from ..settings.params import ParamsAuth0
 from ..store import Store
-from .one_process import OneProcess
 from .response_sources import new_response_source, routes_here
 from .session import Session
 from .sign_in import Progress, SignIn

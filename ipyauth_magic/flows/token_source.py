@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..protocol.flow import Grant
 from ..protocol.token_response import TokenResponse
-from ..protocol.tokens import TokenSet
+from ..protocol.tokens import OneProcess, TokenSet
 from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
 from ..settings.params import ParamsAuth0, values_to_keep
@@ -30,7 +30,6 @@ from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
 from .kept import Kept
-from .one_process import OneProcess
 from .refresh import accept_refresh, request_refresh
 
 RETRY_AFTER = 5.0

@@ -532,7 +532,7 @@ def test_a_takeover_has_its_own_time(params: MakeParams, cards: Cards, no_browse
     a = Auth(params())
     a._ipython_display_()
     started = time.monotonic()
-    with pytest.raises(SignInTimeout, match="within 1 seconds"):
+    with pytest.raises(SignInTimeout, match="within 1 second"):
         a.sign_in(timeout=1)
     assert time.monotonic() - started < 10
 

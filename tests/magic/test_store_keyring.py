@@ -363,7 +363,7 @@ def test_a_keyring_that_gives_no_answer(silent: SilentKeyring, monkeypatch: pyte
     for _ in range(2):
         store = open_store("keyring", shown.append, is_attended=False)
         for _ in range(2):
-            with pytest.raises(StoreFailed, match="no answer within 1 seconds"):
+            with pytest.raises(StoreFailed, match="no answer within 1 second"):
                 store.load(KEY)
     assert len(shown) == 1
     assert shown[0].startswith("Waiting for the keyring to be unlocked.")

@@ -127,7 +127,7 @@ def test_a_wait_has_an_end(tmp_path: Path, program: Callable[[str], subprocess.P
     assert said(holder) == "holds"
     began, used = time.monotonic(), time.thread_time()
     with (
-        pytest.raises(StoreBusy, match="locked these tokens for 1 seconds.*Try again"),
+        pytest.raises(StoreBusy, match="locked these tokens for 1 second.*Try again"),
         FileStore(tmp_path, timeout=1).lock(KEY),
     ):
         pytest.fail("two held the lock")
