@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ipyauth_magic.cli import parser
-from ipyauth_magic.cli.command import PROGRAM
+from ipyauth_magic.cli.parsers import parser
 from ipyauth_magic.ipython.arguments import parser_of
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.settings.parameters import PARAMETERS
@@ -18,7 +17,7 @@ BEGINNING = """\
 # Options
 
 This page is written by `make pages` from the code's own options: change nothing here by hand. `%%login?` and
-`%login --help` show the same in a notebook, as for each magic, and `python -m ipyauth_magic --help` in a terminal.
+`%login --help` show the same in a notebook, as for each magic, and `ipyauth login --help` in a terminal.
 [Parameters](../parameters.md) explains what `KEY=VALUE` takes, [The command line](../command-line.md) what each
 command does.
 
@@ -43,7 +42,8 @@ def page() -> str:
     """Return the page."""
     magics = [Auth0Magics.login, Auth0Magics.auth0, Auth0Magics.token, Auth0Magics.logout]
     sections = [_section(magic.magic_name, _sentence(magic.__doc__), parser_of(magic)) for magic in magics]
-    sections.append(_section(PROGRAM, _sentence(parser().description), parser()))
+    commands = parser()[1].items()
+    sections += [_section(f"ipyauth {name}", _sentence(each.description), each) for name, each in commands]
     return "\n".join([BEGINNING, *sections, PARAMETERS_BEGINNING, _parameters()])
 
 
@@ -53,8 +53,13 @@ def _sentence(text: str | None) -> str:
 
 
 def _section(name: str, sentence: str, parser: argparse.ArgumentParser) -> str:
-    rows = [_row(action) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    rows = [_row(action) for action in parser._actions if is_shown(action)]
     return f"## `{name}`\n\n{sentence}\n\n{_table(('option', 'meaning', 'default'), rows)}"
+
+
+def is_shown(action: argparse.Action) -> bool:
+    """Return whether the help shows *action*, and it does something of its own."""
+    return not isinstance(action, argparse._HelpAction) and action.help != argparse.SUPPRESS
 
 
 def _row(action: argparse.Action) -> tuple[str, str, str]:

@@ -1,12 +1,18 @@
-"""python -m ipyauth_magic."""
+# PYTHON_ARGCOMPLETE_OK
+"""The command `ipyauth`, which `python -m ipyauth_magic` is too."""
 
 import sys
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """Do what the process's arguments say, and return the exit status."""
     try:
         from .cli import main
 
-        status = main(sys.argv[1:])
+        return main(sys.argv[1:])
     except KeyboardInterrupt:  # while it was being loaded
-        status = 130
-    sys.exit(status)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run())

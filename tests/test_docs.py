@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ipyauth_magic import Auth, cli
+from ipyauth_magic import Auth
+from ipyauth_magic.cli.parsers import parser
 from ipyauth_magic.ipython.arguments import parser_of
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.protocol.flow import FLOWS
@@ -53,7 +54,7 @@ def test_every_option_of_the_magics(magic: str) -> None:
 def test_every_value_of_the_options() -> None:
     """Of `--flow` and `--store`."""
     for option, values in (("--flow", FLOWS), ("--store", NAMES)):
-        for program in ("`%%auth0`", "`%%login`", "`python -m ipyauth_magic`"):
+        for program in ("`%%auth0`", "`%%login`", "`ipyauth login`"):
             [row] = re.findall(rf"^\| `{option} .*$", options_of(program), re.MULTILINE)
             assert [value for value in values if not re.search(rf"\b{value}\b", row)] == []
 
@@ -111,7 +112,7 @@ def test_no_command_has_a_token_as_an_argument() -> None:
     examples = [each for each in (ROOT / "examples").iterdir() if each.suffix in (".py", ".ipynb", ".env")]
     code = [*(ROOT / "ipyauth_magic").rglob("*.py"), *(ROOT / "fruit_service").rglob("*.py")]
     texts = {str(path): path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *examples, *code)}
-    texts["--help"] = cli.parser().format_help()
+    texts["--help"] = "".join(each.format_help() for each in (parser()[0], *parser()[1].values()))
     assert len(texts) > 100
     found = {name: each[0] for name, text in texts.items() if (each := TOKEN_IN_AN_ARGUMENT.search(text))}
     assert found.pop(str(ROOT / "docs" / "security.md"), "").startswith("curl -H")  # there it is a threat

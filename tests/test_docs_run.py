@@ -21,11 +21,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from fruit_service import __main__ as fruit_service
 from fruit_service.issuer import __main__ as local_issuer
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import ParamsAuth0, cli
+from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.cli.parsers import parsed, parser
 from ipyauth_magic.demo import __main__ as demo
 from ipyauth_magic.flows.sign_in import SignIn
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
 from ipyauth_magic.provider import provider
+from ipyauth_magic.settings.line import BadOption
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
 from tests.support.documents import ROOT, YOUR_LIBRARY, Block, blocks, documents
@@ -179,13 +181,14 @@ def test_commands_are_ours_to_the_letter(block: Block) -> None:
         "make demo nothing",
         "pip install 'ipyauth-magic[nothing]'",
         "python -m ipyauth_magic login --nothing",
+        "ipyauth log",
         "python -m fruit_service --ports 5000",
         "python -m nothing",
     ],
 )
 def test_a_wrong_command_is_found(command: str) -> None:
     """So that the test above says something."""
-    with pytest.raises((AssertionError, SystemExit)):
+    with pytest.raises((AssertionError, SystemExit, BadOption)):
         check(command)
 
 
@@ -198,6 +201,8 @@ def check(command: str) -> None:
         check_extras(command)
     elif words[:2] == ["python", "-m"]:
         check_program(words[2], words[3:])
+    elif words[0] == "ipyauth":
+        check_program("ipyauth_magic", words[1:])
 
 
 def check_targets(targets: list[str]) -> None:
@@ -218,8 +223,10 @@ def check_extras(command: str) -> None:
 
 def check_program(name: str, arguments: list[str]) -> None:
     """Hold *arguments* to be such as the program *name* takes."""
+    if name == "ipyauth_magic":
+        assert arguments in (["--help"], ["--version"]) or parsed(arguments, parser()[1])
+        return
     parsers: dict[str, argparse.ArgumentParser] = {
-        "ipyauth_magic": cli.parser(),
         "ipyauth_magic.demo": demo._parser(),
         "fruit_service": fruit_service._parser(),
         "fruit_service.issuer": local_issuer._parser(),

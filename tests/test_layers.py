@@ -65,7 +65,7 @@ LIBRARIES = {
     "auth": "distributed",
     "one_line": "",
     "ipython": "IPython traitlets",
-    "cli": "",
+    "cli": "argcomplete",
     "demo": "requests",
 }
 DEPRECATED = "authlib.jose"

@@ -1,23 +1,24 @@
-"""python -m ipyauth_magic: signs in, gives the token to other programs, shows who is signed in, signs out, and checks.
+"""The command line: signs in, gives the token to other programs, shows who is signed in, signs out, and checks.
 
 Only the token goes to standard output; all that a person reads goes to standard error.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ..display.view import view_of_tokens
+from ..display.view import signed_out_card, view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded
 from ..protocol.tokens import AuthorizationHeader
-from ..settings.line import BadOption, check_options
-from ..settings.options import COMMAND, COMMANDS
+from ..settings.line import BadOption
 from .check import check
-from .command import PROGRAM, Command, check_token_options
-from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, say
+from .command import Command
+from .kept import NothingKept
+from .output import BAD_USAGE, FAILED, GOOD, INTERRUPTED, Output, card_text, say, say_card, say_error
+from .parsers import ABOUT, line_to_fill_in, parsed, parser, program
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,53 +33,83 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_intermixed_args(arguments)
     command = None
     try:
-        check_options(options)
-        check_token_options(options)
+        if (status := _without_command(arguments)) is not None:
+            return status
+        options = parsed(arguments, parser()[1])
         if options.command == "check":
             return check(options)
         command = Command(options, arguments)
         return _COMMANDS[options.command](command)
+    except SystemExit as end:  # after --help
+        return int(end.code or 0)
     except KeyboardInterrupt:
         say(command.interrupted() if command is not None else "Interrupted.")
         return INTERRUPTED
-    except (BadOption, InvalidParams) as error:
-        say(str(error))
+    except BadOption as error:
+        say_error(error)
+        if len(re.findall(r"[.?](?=\s)", str(error))) == 0:  # it says what happened, and not yet what to do
+            known = f" {arguments[0]}" if arguments and arguments[0] in ABOUT else ""
+            say(f"`{program()}{known} --help` shows how it is used.")
         return BAD_USAGE
-    except IpyauthError as error:
-        say(str(error))
+    except InvalidParams as error:
+        if error.is_bare:
+            say(line_to_fill_in())
+        else:
+            say_error(error)
+        return BAD_USAGE
+    except (IpyauthError, NothingKept) as error:
+        say_error(error)
         return FAILED
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        PROGRAM,
-        usage=f"{PROGRAM} login|token|status|logout|check [options] [KEY=VALUE ...]",
-        description="Sign in at Auth0 or any OpenID provider, and use the access token in other programs.",
-        epilog=f"{PROGRAM} token -f demo.env --format header | curl -H @- https://api.example.com/",
-        allow_abbrev=False,
-    )
-    made.add_argument(
-        "command", choices=[*_COMMANDS, "check"], metavar="login|token|status|logout|check", help="what to do"
-    )
-    for option in COMMANDS:
-        made.add_argument(*option.names, **option.for_argparse(COMMAND))
-    return made
+def _without_command(arguments: Sequence[str]) -> int | None:
+    """Do what *arguments* say where they name no command, and return the exit status; None where they name one."""
+    if "_ARGCOMPLETE" in os.environ:
+        from .completion import complete
+
+        complete()
+        return GOOD
+    if not arguments:
+        say(parser()[0].format_help().rstrip())
+        return BAD_USAGE
+    if arguments[0] in ("-h", "--help"):
+        parser()[0].print_help()
+        return GOOD
+    if arguments[0] == "--version":
+        print(f"ipyauth {_version()}")
+        return GOOD
+    return None
+
+
+def _version() -> str:
+    return str(sys.modules[__name__.partition(".")[0]].__version__)  # of the package, from which no layer imports
 
 
 def _login(command: Command) -> int:
+    profile = _to_save(command)
     outlasts_this_process = command.store[0] not in ("memory", "none")
     if outlasts_this_process:
         will_ask = command.options.force or not command.kept.is_good
         command.kept.check_place(is_to_save=will_ask)  # else the tokens of a sign-in would be lost
     command.ask()
+    if profile is not None:
+        from .profile import save
+
+        save(command, profile)
     if outlasts_this_process and not command.authenticator.source.is_stored:
         say("The tokens could not be kept, so no other command will find them.")
         return FAILED
     return GOOD
+
+
+def _to_save(command: Command) -> Mapping[str, str] | None:
+    if not command.options.save:
+        return None
+    from .profile import to_save
+
+    return to_save(command)
 
 
 def _token(command: Command) -> int:
@@ -87,7 +118,7 @@ def _token(command: Command) -> int:
         say("Standard output is closed, so there is nowhere to print the token.")
         return FAILED
     if output.is_terminal and not command.options.raw:
-        raise BadOption("Standard output is a terminal, where the token would stay readable: use a pipe, or --raw.")
+        raise BadOption("Standard output is a terminal, where the token would stay readable.\nUse a pipe, or --raw.")
     try:
         if command.options.force:
             raise SignInNeeded
@@ -103,24 +134,33 @@ def _token(command: Command) -> int:
 
 
 def _status(command: Command) -> int:
-    tokens, store = command.kept.tokens, ("Store", command.store[0])
+    if command.given.is_empty and command.all_kept:
+        views = [(view_of_tokens(each.asked.params, each.tokens), each.store_name) for each in command.all_kept]
+        if not command.options.quiet:
+            hint = f"Run `{program()} login` with its parameters."
+            say("\n\n".join(card_text(view.card((("Store", store),), hint)) for view, store in views))
+        return GOOD if any(view.serves for view, _ in views) else FAILED
+    tokens = command.kept.tokens
     if tokens is None:
         command.kept.check_place()  # else a locked keyring would look like an empty one
-    view = view_of_tokens(command.params, tokens)
+    view = view_of_tokens(command.asked.params, tokens)
     if not command.options.quiet:
-        more = [("Renewable", "yes" if view.is_renewable else "no")] if tokens is not None else []
-        say(view.card((*more, store), hint=f"Run: {command.login_line()}").text())
+        say_card(view.card(command.store_row, hint=f"Run: {command.login_line()}"))
     return GOOD if view.serves else FAILED
 
 
 def _logout(command: Command) -> int:
-    from ..auth import sign_out
+    from ..flows.account import sign_out
 
     try:
-        sign_out(command.authenticator, not command.options.no_browser)
+        signed_out = sign_out(command.authenticator, not command.options.no_browser)
     except NotSignedIn:
         say("You are not signed in for this.")
         return FAILED
+    if signed_out.session is None and (signed_out.why_not_opened or not command.options.quiet):
+        say_card(signed_out_card(signed_out))
+    if signed_out.incomplete:
+        raise signed_out.incomplete
     return GOOD
 
 

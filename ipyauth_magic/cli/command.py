@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from argparse import Namespace as Options
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import StoreUnavailable
+from ..errors import InvalidParams
 from ..flows.token_source import TokenSource
-from ..protocol.flow import Grant
 from ..settings.line import BadOption, line_parameters, profile_name, renewable, warnings_about
-from ..settings.params import ParamsAuth0
 from ..store import Store
-from ..store.opening import open_store
+from .kept import Asked, Given, Kept, NothingKept, chosen, listed
 from .output import warn
+from .parsers import program
+from .stores import LISTED, open_stores
 
 if TYPE_CHECKING:
     from ..auth import Auth
     from ..flows.authenticator import Authenticator
-
-PROGRAM = "python -m ipyauth_magic"
-
-
-FORMATS = ("token", "header")
-"""What `token --format` takes."""
-
-
-def check_token_options(options: Options) -> None:
-    """Check the options of `token` alone.
-
-    Raises:
-        BadOption: another command has one of them, or `--format` has a value that it does not take.
-    """
-    if options.command != "token":
-        if options.raw:
-            raise BadOption("--raw is an option of token.")
-        if options.format is not None:
-            raise BadOption("--format is an option of token.")
-    if options.format not in (None, *FORMATS):
-        raise BadOption("--format takes token or header.")
 
 
 class Command:
@@ -49,34 +27,91 @@ class Command:
 
     Raises:
         BadOption: a word is neither an option nor KEY=VALUE, or a parameter is given twice.
-        InvalidParams: names every missing or bad parameter at once.
     """
 
     def __init__(self, options: Options, arguments: Sequence[str]) -> None:
         self.options = options
         self._arguments = arguments
-        line = line_parameters(options)
-        self.params = ParamsAuth0.from_magic(line, origin="the command line", profile=profile_name(options))
-        for warning in warnings_about(options, self.params.warnings):
+        self.given = Given(line_parameters(options), profile_name(options), renewable(options))
+
+    @property
+    def line(self) -> str:
+        """The command as it was typed."""
+        return shlex.join([*program().split(), *self._arguments])
+
+    @cached_property
+    def all_kept(self) -> list[Kept]:
+        """Every sign-in in the store that was asked for, else in each store that can be listed.
+
+        Raises:
+            StoreUnavailable: a store cannot be read.
+        """
+        return listed((name, store) for name in LISTED if (store := self._stores.get(name)) is not None)
+
+    @cached_property
+    def found(self) -> Kept | None:
+        """The sign-in that the words mean, of those that are kept; None if there is none.
+
+        Raises:
+            BadOption: they may mean several.
+            InvalidParams: a parameter is wrong.
+        """
+        return chosen(self.given, self.all_kept, self.line) if self.options.command != "login" else None
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What the sign-in is for.
+
+        Raises:
+            InvalidParams: names every missing or bad parameter at once.
+            NothingKept: parameters are missing, and no sign-in that is kept has them.
+        """
+        asked = self.found.asked if self.found is not None else self._asked_alone()
+        for warning in warnings_about(self.options, asked.params.warnings):
             warn(warning)
+        return asked
+
+    def _asked_alone(self) -> Asked:
+        """Return what was given, where no sign-in that is kept is meant."""
+        try:
+            return self.given.asked()
+        except InvalidParams:
+            if self.options.command == "login" or not (self.given.is_empty or self.all_kept):
+                raise
+        if self.all_kept:
+            for warning in self.given.check().params.warnings:
+                warn(warning)
+            raise NothingKept(
+                f"No sign-in that is kept has these parameters.\n`{program()} status` shows those that are kept. "
+                f"`{program()} login` signs in."
+            )
+        raise NothingKept(f"No sign-in is kept here.\nSign in first, as by `{program()} login -f demo.env`.")
 
     @cached_property
     def store(self) -> tuple[str, Store]:
-        """The store's name, and the store: the one asked for, else a real keyring, else files."""
-        is_attended = sys.stderr.isatty()
-        if self.params.store:
-            return self.params.store, open_store(self.params.store, warn, is_attended)
-        try:
-            return "keyring", open_store("keyring", warn, is_attended)
-        except StoreUnavailable:
-            return "file", open_store("file", warn)
+        """The store's name, and the store: that of the sign-in found, else the one asked for, else the default."""
+        if self.found is not None:
+            return self.found.store_name, self.found.store
+        return next(iter(self._stores.items()))
+
+    @cached_property
+    def _stores(self) -> dict[str, Store]:
+        return open_stores(self.given.check().params.store)
 
     @cached_property
     def kept(self) -> TokenSource:
-        """The tokens of an earlier sign-in, if there are any."""
-        grant = Grant.of(self.params.response_type, self.params.flow, renewable(self.options))
-        kept = TokenSource(self.params, grant, self.store[1])
+        """The tokens of an earlier sign-in, if there are any.
+
+        Raises:
+            BadOption: they cannot be used without the application's secret, which was not given.
+        """
+        kept = TokenSource(self.asked.params, self.asked.grant, self.store[1])
         kept.adopt()
+        if self.options.command == "token" and not kept.is_good and self.found is not None and self.found.lacks_secret:
+            raise BadOption(
+                "This application has a secret, and no secret is kept with tokens.\nAdd the dotenv file that has it "
+                "(-f FILE), or set AUTH0_CLIENT_SECRET."
+            )
         return kept
 
     @cached_property
@@ -84,9 +119,9 @@ class Command:
         """The sign-in itself; it takes longer to load."""
         from ..auth import Auth
 
-        options, store = self.options, self.store[1]
-        asks, bind, paste = renewable(options), options.bind, options.paste
-        return Auth(self.params, store=store, renewable=asks, bind=bind, paste=paste)
+        options, asked, kept_in = self.options, self.asked, self.store[1]
+        asks = asked.grant.renewable
+        return Auth(asked.params, store=kept_in, renewable=asks, bind=options.bind, paste=options.paste)
 
     @property
     def authenticator(self) -> Authenticator:
@@ -105,20 +140,29 @@ class Command:
 
     def ask(self) -> None:
         """Sign in, as a cell does."""
-        from ..display.panel import panel
-        from ..display.view import card_of
+        from ..display.view import view_of
+        from .panel import CommandPanel
 
-        options, shown = self.options, panel()
+        options, shown = self.options, CommandPanel()
         self.authenticator.authenticate(shown, None, not options.no_browser, options.force)
-        shown.end(None if options.quiet else card_of(self.authenticator))
+        shown.end(None if options.quiet else view_of(self.authenticator).card(self.store_row))
+
+    @property
+    def store_row(self) -> tuple[tuple[str, str], ...]:
+        """The row of a card that names the store."""
+        return (("Store", self.store[0]),)
 
     def login_line(self) -> str:
         """Return the line that signs in for the same."""
-        words, given = [], iter(self._arguments)
+        words, given = [], iter(self._arguments[1:])
         for word in given:
             if word == "--format":
                 next(given, None)  # its value
             elif word not in ("--raw", "--force") and not word.startswith("--format="):
                 words.append(word)
-        words.remove(self.options.command)
-        return f"{PROGRAM} {shlex.join(['login', *words])}"
+        typed, more = shlex.join([*program().split(), "login", *words]), []
+        if self.found is not None:
+            more = self.found.words_not_given
+            if self.found.store_name != next(iter(self._stores)):
+                more.append(f"--store {self.found.store_name}")
+        return " ".join([typed, *more])

@@ -6,7 +6,11 @@ import os
 import sys
 from dataclasses import dataclass
 
+from ..display.card import Card
 from ..protocol.tokens import Masked
+from ..text import encodable
+from .look import Look
+from .words import for_terminal
 
 GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses; the last one is what a shell reports of a program that Ctrl-C ended."""
@@ -14,12 +18,27 @@ GOOD, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def say(text: str) -> None:
     """Write *text* and a line's end to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(encodable(for_terminal(text), sys.stderr), file=sys.stderr, flush=True)
+
+
+def say_card(card: Card) -> None:
+    """Write *card* to standard error, as it suits a terminal."""
+    say(card_text(card))
+
+
+def say_error(error: Exception) -> None:
+    """Write the sentence of *error* to standard error."""
+    say(Look.of(sys.stderr).error(for_terminal(str(error))))
 
 
 def warn(sentence: str) -> None:
     """Write *sentence* to standard error, as a warning."""
-    say(f"Warning: {sentence}")
+    say(Look.of(sys.stderr).warning(for_terminal(sentence)))
+
+
+def card_text(card: Card) -> str:
+    """Return *card* as text for standard error."""
+    return for_terminal(Look.of(sys.stderr).card(card))
 
 
 @dataclass(frozen=True)

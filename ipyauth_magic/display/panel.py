@@ -222,7 +222,7 @@ class TextPanel:
         reason = progress.why_no_browser
         if not self._has_link:
             card = progress_card(progress)
-            parts = (card.text(), self._qr(card), f"  {patience_text(progress.seconds_left)}")
+            parts = (self._text(card), self._qr(card), f"  {patience_text(progress.seconds_left)}")
             self._print("\n".join(filter(None, parts)))
             self._has_link = True
         elif reason and not self._has_reason:
@@ -243,11 +243,14 @@ class TextPanel:
     def end(self, card: Card | None) -> None:
         """Show *card*."""
         if card is not None:
-            self._print(card.text())
+            self._print(self._text(card))
 
     def interruptible(self, hint: Callable[[], str]) -> AbstractContextManager[None]:
         """Return a context without an effect: asyncio itself ends the task of a script (`asyncio.run`)."""
         return nullcontext()
+
+    def _text(self, card: Card) -> str:
+        return card.text()
 
     def _qr(self, card: Card) -> str:
         """Return the QR code of the link of a card with a code, where a camera may look at a screen."""

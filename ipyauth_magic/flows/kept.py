@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 
 from ..errors import NotSignedIn, StoreBusy
 from ..protocol.tokens import TokenSet
@@ -23,6 +24,7 @@ class Kept:
         store: the place.
         key: the name of the sign-in there.
         requested: what the tokens are for.
+        noted: what the store keeps of the request, so that it can list its sign-ins.
         changed: called when the tokens here have changed, from any thread, perhaps with *key* locked; it must not
             block.
 
@@ -33,12 +35,15 @@ class Kept:
         is_parents: this process was forked, and its parent alone renews the tokens, unless both share the store.
     """
 
-    def __init__(self, store: Store, key: str, requested: Requested, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, key: str, requested: Requested, noted: Mapping[str, str], changed: Callable[[], None]
+    ) -> None:
         self._store = store
         self.place = store if isinstance(store, FallbackStore) else None
         self._key = key
         self._requested = requested
         self._application = Application.of(requested)
+        self._asked_for = dict(noted)
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False
@@ -93,6 +98,7 @@ class Kept:
 
     def save(self, tokens: TokenSet) -> None:
         """Keep the *tokens* of a new sign-in, here and in the store; if the store raises, neither."""
+        tokens = replace(tokens, asked_for=self._asked_for)
         with self._locked_if_can_be():
             stored = None
             with suppress(StoreFailed):
@@ -108,6 +114,7 @@ class Kept:
         Raises:
             NotSignedIn: another process, which did not get the lock in time, has signed the user out.
         """
+        tokens = replace(tokens, asked_for=self._asked_for)
         stored = self._stored_or_signed_out()
         try:
             is_free = stored is None or stored.is_of_same_user(tokens)

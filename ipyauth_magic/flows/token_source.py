@@ -25,7 +25,7 @@ from ..protocol.token_response import TokenResponse
 from ..protocol.tokens import OneProcess, TokenSet
 from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
-from ..settings.params import ParamsAuth0
+from ..settings.params import ParamsAuth0, values_to_keep
 from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
@@ -34,6 +34,9 @@ from .refresh import accept_refresh, request_refresh
 
 RETRY_AFTER = 5.0
 """Seconds after a renewal that failed, in which a token that has not ended serves without another try."""
+
+NEEDS_SECRET = "needs_secret"
+"""The note beside kept tokens whose application has a secret. The secret itself is never kept."""
 
 _ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401", "status 403"})
 """Refusals that end a refresh token (RFC 6749, 5.2); some providers leave the code out."""
@@ -66,7 +69,8 @@ class TokenSource(OneProcess):
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
-        self._kept = Kept(store, store_key(params, grant.store_name), params, changed)
+        noted = {**values_to_keep(params), **grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
+        self._kept = Kept(store, store_key(params, grant.store_name), params, noted, changed)
         self.place = self._kept.place
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now

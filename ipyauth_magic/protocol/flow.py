@@ -126,6 +126,18 @@ class Grant:
         return None if self.flow.needs_redirect else self.flow.name
 
     @property
+    def to_keep(self) -> dict[str, str]:
+        """The names and values by which a record of a sign-in notes this grant; `from_kept` reads them."""
+        is_without = self.flow.may_be_renewable and not self.wants_renewal
+        return {"flow": self.flow.name, **({"renewable": "no"} if is_without else {})}
+
+    @classmethod
+    def from_kept(cls, values: Mapping[str, str]) -> Grant | None:
+        """Return the grant that `to_keep` has noted in *values*; None if they note none."""
+        flow = FLOWS.get(values.get("flow", ""))
+        return None if flow is None else cls.of("", flow.name, False if "renewable" in values else None)
+
+    @property
     def in_words(self) -> str:
         """The flow's name, and whether a refresh token is asked for, for `%token --config`."""
         if not self.flow.may_be_renewable:

@@ -182,6 +182,7 @@ class TokenSet:
         refresh_token: gets the next access token without the user; None if the provider gave none.
         userinfo: without an ID token, what the userinfo endpoint says of the user; else empty.
         sign_in_id: where neither names the user, a random name of the sign-in; else empty. A renewal keeps it.
+        asked_for: the parameters that the tokens were asked for with, without any secret; empty where none were noted.
     """
 
     access_token: AccessToken
@@ -193,6 +194,7 @@ class TokenSet:
     refresh_token: RefreshToken | None = None
     userinfo: Mapping[str, Any] = field(default_factory=dict, repr=False)
     sign_in_id: str = ""
+    asked_for: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def is_expired(self, now: datetime, leeway: timedelta | None = None) -> bool:
         """Return whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`).

@@ -81,13 +81,12 @@ _SIGN_IN = (
     Option(
         ("--force",),
         "sign in again even if a good token is there",
-        command_help="login, token: sign in again even if a good token is there",
     ),
     Option(("-q", "--quiet"), "show no card when done", command_help="print errors only"),
-    Option(("--raw",), "token: print it on a terminal too", only=COMMAND),
+    Option(("--raw",), "print the token on a terminal too", only=COMMAND),
     Option(
         ("--format",),
-        "token: print it alone (token, the default) or as an Authorization header (header), for curl -H @-",
+        "print it alone (token, the default) or as an Authorization header (header), for curl -H @-",
         "FORMAT",
         only=COMMAND,
     ),
@@ -96,7 +95,7 @@ _SIGN_IN = (
         "parameters, before those of the cell; a word without = is the name of a profile",
         "KEY=VALUE",
         nargs="*",
-        command_help="parameters, before those of the file",
+        command_help="parameters, before those of the file; a word without = is the name of a profile",
     ),
 )
 

@@ -21,6 +21,9 @@ from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import Resolved, default_response_mode, resolve
 from .sources import BY_DEFAULT, Source, collect
 
+_NOT_KEPT = frozenset({CLIENT_SECRET, "dotenv_folder", "dotenv_file", "response_type", "flow", "store", "timeout"})
+"""What a record of a sign-in does not hold."""
+
 
 class IpyauthWarning(UserWarning):
     """Something in the parameters is probably a mistake; the sign-in continues."""
@@ -93,17 +96,20 @@ class ParamsAuth0(Parameters):
         profile: str | None = None,
         default_flow: str | None = None,
         problems: Sequence[Problem] = (),
+        below: str = "IPython configuration",
     ) -> Self:
         """Return the parameters of a magic's *line*, its *cell*, a *profile* by its name and IPython's *configuration*.
 
-        Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*.
-        *default_flow* is the flow where no place says one. *problems* of the options are told with the others.
+        Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*,
+        and *below* what they call *configuration*. *default_flow* is the flow where no place says one. *problems* of
+        the options are told with the others.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
-        readings = collect(Source(origin, line), cell, configuration, profile, default_flow)
+        lowest = Source(below, configuration or {})
+        readings = collect(Source(origin, line), cell, lowest, profile, default_flow)
         params._hold(resolve(readings, problems))
         return params
 
@@ -201,6 +207,15 @@ class ParamsAuth0(Parameters):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
+
+
+def values_to_keep(params: ParamsAuth0) -> dict[str, str]:
+    """Return the values of *params* that the user chose, and the scopes, by name, for a record of the sign-in.
+
+    Neither a secret nor the place of a file is among them, nor the flow, which a record notes beside them.
+    """
+    chosen = {name: value for name, value, origin in params.explain() if origin != BY_DEFAULT and name not in _NOT_KEPT}
+    return {"default_scope": params.default_scope, **chosen, "scope": params.scope}
 
 
 def _signature() -> inspect.Signature:

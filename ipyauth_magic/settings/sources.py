@@ -87,7 +87,7 @@ class Reading:
 def collect(
     keywords: Source,
     cell: str | None = None,
-    configuration: Mapping[str, str] | None = None,
+    configuration: Source | None = None,
     profile: str | None = None,
     default_flow: str | None = None,
 ) -> list[Reading]:
@@ -102,7 +102,7 @@ def collect(
     line = read(keywords)
     body = _nothing("the cell") if cell is None else _read_cell(cell)
     environment = _read_environment()
-    configured = read(Source("IPython configuration", configuration or {}))
+    configured = read(configuration or Source("IPython configuration", {}))
     file = _read_file([line, body, named, configured])
     defaults = read(Source(BY_DEFAULT, {"flow": default_flow} if default_flow else {}))
     return [line, body, file, named, environment, configured, defaults]

@@ -73,6 +73,14 @@ class FallbackStore:
         except StoreFailed as failure:
             self._tell(failure)
 
+    def keys(self) -> list[str]:
+        """Return the keys of the sign-ins that the place keeps; none where it cannot be listed.
+
+        Raises:
+            StoreFailed: the place cannot be read.
+        """
+        return list(getattr(self._store, "keys", list)())
+
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold *key* alone among all programs that share the place.
 

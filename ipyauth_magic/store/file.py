@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import StoreUnavailable
 from ..protocol.tokens import TokenSet
 from . import BadRecord, StoreFailed
-from .key import checked
+from .key import checked, is_store_key
 from .lock import TIMEOUT, LockFile, hold
 from .private_directory import PrivateFolder, UnusableFile, data_folder
 from .record import LIMIT, decode, encode
@@ -94,6 +94,18 @@ class FileStore:
             self._folder.remove(self._file(key))
         except OSError as error:
             raise self._failure(error) from error
+
+    def keys(self) -> list[str]:
+        """Return the keys of the sign-ins here, whether their records can be used or not.
+
+        Raises:
+            StoreFailed: the folder cannot be read, or is not this user's alone.
+        """
+        try:
+            found = [name.rpartition(".") for name in self._folder.names()]
+        except OSError as error:
+            raise self._failure(error) from error
+        return sorted(key for key, _, ending in found if ending == self.ending and is_store_key(key))
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold *key* alone among the processes of this user; among threads where there can be no lock file.

@@ -62,6 +62,11 @@ def store_key(requested: Requested, flow: str | None = None) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def is_store_key(key: str) -> bool:
+    """Return whether *key* is one that `store_key` can return."""
+    return re.fullmatch(r"[0-9a-f]{64}", key) is not None
+
+
 def checked(key: str) -> str:
     """Return *key*, fit to be part of a file's name.
 

@@ -90,6 +90,18 @@ class PrivateFolder:
             raise UnusableFile
         return data
 
+    def names(self) -> list[str]:
+        """Return the names of the files here; none where the folder is not there.
+
+        Raises:
+            OSError: the folder cannot be looked into, or is refused.
+        """
+        try:
+            with self._opened() as folder:
+                return folder.names()
+        except FileNotFoundError:
+            return []
+
     def replace(self, name: str, data: bytes) -> None:
         """Make *data* the file *name*, 0600, at once and for good: a reader or a crash finds the old one or the new.
 

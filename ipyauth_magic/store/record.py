@@ -13,11 +13,11 @@ from ..protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 LIMIT = 1024 * 1024
 """Bytes; a record has a few thousand."""
 
-VERSION = 3
+VERSION = 4
 
 _FIELDS = {
     *("version", "key", "access_token", "id_token", "scope"),
-    *("expires_at", "obtained_at", "claims", "refresh_token", "userinfo", "sign_in_id"),
+    *("expires_at", "obtained_at", "claims", "refresh_token", "userinfo", "sign_in_id", "asked_for"),
 }
 _TOKEN = re.compile(r"[\x20-\x7e]+")  # 1*VSCHAR: RFC 6749, A.12 and A.17
 _SCOPE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749, A.4
@@ -44,6 +44,7 @@ def encode(key: str, tokens: TokenSet) -> bytes | None:
         "refresh_token": tokens.refresh_token,
         "userinfo": dict(tokens.userinfo),
         "sign_in_id": tokens.sign_in_id,
+        "asked_for": dict(tokens.asked_for),
     }
     try:
         data = json.dumps(fields).encode("ascii")
@@ -77,6 +78,7 @@ def _decode(key: str, data: bytes) -> TokenSet:
         refresh_token=None if refresh_token is None else RefreshToken(_text(refresh_token, _TOKEN)),
         userinfo=_parse_claims(fields["userinfo"], is_empty=id_token is not None or fields["sign_in_id"] != ""),
         sign_in_id=_text(fields["sign_in_id"], _SIGN_IN_ID),
+        asked_for=_parse_texts(fields["asked_for"]),
     )
     if tokens.expires_at is not None and tokens.obtained_at > tokens.expires_at:
         raise _Odd
@@ -111,6 +113,12 @@ def _parse_moment(value: object) -> datetime:
     if moment.utcoffset() != timedelta(0) or moment.isoformat() != value:
         raise _Odd
     return moment
+
+
+def _parse_texts(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise _Odd
+    return value
 
 
 def _parse_claims(value: object, is_empty: bool) -> Mapping[str, Any]:

@@ -10,18 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
-from tests.support.machine import NO_BROWSER, environment
+from tests.support.command_line import DEADLINE, ROOT, Machine
 from tests.support.ports import free_port, is_free, wait_until_free
-from tests.support.scripted_tab import browser_command
 
-ROOT = Path(__file__).parents[2]
-DEADLINE = 60
 LIFETIME = 1
 """Seconds of a token that is to be over soon; its end is waited for."""
 
@@ -38,62 +35,6 @@ def issuer() -> Iterator[LocalIssuer]:
         port=0, callback_urls=(f"http://127.0.0.1:{free_port()}/callback/",), auto_approve="alice"
     ) as running:
         yield running
-
-
-class Machine:
-    """Where the command runs: a folder with `demo.env`, a home without tokens, a browser."""
-
-    def __init__(self, folder: Path, issuer: LocalIssuer) -> None:
-        self.folder = folder
-        self.port = int(issuer.callback_urls[0].split(":")[2].split("/")[0])
-        (folder / "demo.env").write_text(
-            f"domain={issuer.issuer.rstrip('/')}\nclient_id={issuer.client_id}\n"
-            f"redirect_uri={issuer.callback_urls[0]}\naudience={issuer.audience}\nscope=read:usual-fruit\n"
-        )
-        own = {"BROWSER": browser_command(folder), "XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": str(ROOT)}
-        self.environ = environment(NO_BROWSER, own, {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"})
-
-    def run(self, *words: str, **environ: str | None) -> subprocess.CompletedProcess[str]:
-        """Run the command and wait for its end; its three streams are pipes."""
-        return subprocess.run(
-            [sys.executable, "-m", "ipyauth_magic", *words],
-            cwd=self.folder,
-            env=environment(self.environ, environ) if environ else self.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=DEADLINE,
-        )
-
-    def shell(self, line: str) -> tuple[str, int]:
-        """Type *line* at a terminal's shell; return what came on it, and the exit status."""
-        program = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; {line}'
-        child: pexpect.spawn[str] = pexpect.spawn(
-            "/bin/sh", ["-c", program], cwd=str(self.folder), env=self.environ, encoding="utf-8", dimensions=(40, 1000)
-        )
-        try:
-            child.expect(pexpect.EOF, timeout=DEADLINE)
-            said = str(child.before)
-        finally:
-            child.close(force=True)
-        return said.replace("\r\n", "\n"), int(child.exitstatus or 0)
-
-    def page(self) -> str:
-        """Wait for what the tab shows in the end, and take it away."""
-        file, until = self.folder / "page.txt", time.monotonic() + DEADLINE
-        while not (file.exists() and file.read_text()):
-            assert time.monotonic() < until, "the tab shows nothing"
-            time.sleep(0.05)
-        shown = file.read_text()
-        file.unlink()
-        return shown
-
-    @property
-    def opened(self) -> list[str]:
-        """The links that were opened in the browser."""
-        file = self.folder / "opened.txt"
-        return file.read_text().split() if file.exists() else []
 
 
 @pytest.fixture
@@ -121,7 +62,6 @@ def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> Non
         "api/fruit",
         "read:usual-fruit",
         "Expires",
-        "Renewable",
         "file",
     ):
         assert said in status.stderr
@@ -165,27 +105,41 @@ def test_nobody_is_signed_in(machine: Machine) -> None:
 
 
 BAD_USAGE = {
-    "no command": ([], "required"),
-    "another command": (["dance"], "invalid choice"),
-    "an unknown option": (["login", "--dance"], "--dance"),
-    "an abbreviation": (["login", "--time", "5"], "--time"),
-    "a variable's name": (["login", "-t", "token"], "-t"),
-    "flow": (["login", "--flow", "password"], "--flow takes implicit or code or device."),
-    "store": (["login", "--store", "cloud"], "--store takes memory or keyring or file or none."),
-    "timeout": (["login", "--timeout", "0"], "--timeout takes a whole number of seconds from 1 to 3600."),
-    "bind": (["login", "--bind", "here"], "--bind takes the address of a network interface, as 0.0.0.0."),
+    "no command": ([], "usage: python -m ipyauth_magic COMMAND"),
+    "another command": (["dance"], "`dance` is not a command. They are login, token, status, logout and check."),
+    "a command misspelt": (["lgoin", "-f", "demo.env"], "`lgoin` is not a command. Did you mean `login`?"),
+    "an option before the command": (["-f", "demo.env", "login"], "The command comes first: "),
+    "an option alone": (["--dance"], "`--dance` is not an option here. A command comes first: "),
+    "an unknown option": (["login", "--dance"], "There is no option `--dance`. `--help` lists the options.\n"),
+    "an option misspelt": (["login", "--flw=code"], "There is no option `--flw`. Did you mean `--flow`?"),
+    "an option run together": (["login", "--nobrowser"], "Did you mean `--no-browser`?"),
+    "an abbreviation": (["login", "--time", "5"], "Did you mean `--timeout`?"),
+    "a variable's name": (["login", "-t", "token"], "There is no option `-t`."),
+    "a parameter as an option": (["login", "--client-id", "c"], "Write `client_id=c`."),
+    "another name of one": (["login", "--redirect-url=x"], "Write `redirect_uri=x`."),
+    "a parameter misspelt": (["login", "--audiense", "x"], "Write `audience=x`."),
+    "no value": (["login", "--flow"], "`--flow` has no value. Write `--flow FLOW`."),
+    "a value too many": (["login", "--force=yes"], "`--force` takes no value."),
+    "a secret as an option": (["login", "--client-secret", "hush"], "A secret goes into a dotenv file"),
+    "a secret as an option's value": (["login", "--client_secret=hush"], "A secret goes into a dotenv file"),
+    "flow": (["login", "--flow", "password"], "must be `implicit`, `code` or `device`."),
+    "store": (["login", "--store", "cloud"], "must be `memory`, `keyring`, `file` or `none`."),
+    "timeout": (["login", "--timeout", "0"], "must be a whole number of seconds from 1 to 3600."),
+    "bind": (["login", "--bind", "here"], "`--bind` takes the address of a network interface, as `0.0.0.0`."),
     "contradiction": (["login", "--renewable", "--no-renewable"], "contradict each other"),
     "raw": (["login", "--raw"], "--raw is an option of token."),
     "format of another command": (["login", "--format", "header"], "--format is an option of token."),
     "format": (["token", "--format", "json"], "--format takes token or header."),
-    "a word": (["login", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE."),
-    "twice": (["login", "scope=a", "scope=b"], "scope is given twice."),
+    "a word": (["login", "demo.env"], "`demo.env`"),
+    "two words": (["login", "work", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE"),
+    "twice": (["login", "scope=a", "scope=b"], "`scope` is given twice."),
     "an unknown parameter": (
         ["login", "scoop=a"],
         "`scoop` (from the command line) is not a parameter. Did you mean `scope`?",
     ),
-    "a secret": (["login", "client_secret=hush"], "is not taken here"),
-    "parameters missing": (["status"], "`client_id` is missing"),
+    "a secret": (["login", "client_secret=hush"], "other users can read it in the list of processes"),
+    "no parameters": (["login"], "    python -m ipyauth_magic login issuer=https://"),
+    "a parameter missing": (["status", "domain=t.auth0.com"], "`client_id` is missing"),
     "no such file": (["token", "-f", "absent.env"], "absent.env"),
 }
 
@@ -198,6 +152,7 @@ def test_bad_usage(name: str, machine: Machine) -> None:
     assert (ran.returncode, ran.stdout) == (2, "")
     assert sentence in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert "usage:" not in ran.stderr or not words, "the sentence is enough"
     assert "hush" not in ran.stderr
     assert machine.opened == []
 
@@ -207,7 +162,7 @@ def test_a_refusal_is_one_sentence(machine: Machine) -> None:
     (machine.folder / "change.json").write_text(
         '{"error": "access_denied", "access_token": null, "id_token": null, "token_type": null, "expires_in": null}'
     )
-    ran = machine.run("login", "-f", "demo.env")
+    ran = machine.run("login", "-f", "demo.env", "--flow", "implicit")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.splitlines()[-1].startswith("The provider refused the sign-in (access_denied).")
     assert "Traceback" not in ran.stderr
@@ -278,7 +233,7 @@ def test_an_ended_token_is_renewed_without_anybody(machine: Machine, issuer: Loc
     assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
     status = machine.run("status", "-f", "demo.env", "--flow", "code")
     assert status.returncode == 0
-    assert re.search(r"Renewable +yes", status.stderr)
+    assert "renewed when it is next used" in status.stderr or "then renewed automatically" in status.stderr
     issuer.switches.access_token_lifetime = 60
     time.sleep(LIFETIME)
     token = machine.run("token", "-f", "demo.env", "--flow", "code")
@@ -303,12 +258,12 @@ def test_a_provider_that_is_away_is_told(machine: Machine, issuer: LocalIssuer) 
 def test_an_ended_token_that_cannot_be_renewed(machine: Machine, issuer: LocalIssuer) -> None:
     """Implicit has no refresh token: status 1, who it was, and the line to run."""
     issuer.switches.access_token_lifetime = LIFETIME
-    assert machine.run("login", "-f", "demo.env").returncode == 0
+    assert machine.run("login", "-f", "demo.env", "--flow", "implicit").returncode == 0
     time.sleep(LIFETIME)
     status = machine.run("status", "-f", "demo.env")
     assert status.returncode == 1
     assert "The sign-in of alice has ended" in status.stderr
-    assert "Run: python -m ipyauth_magic login -f demo.env" in status.stderr
+    assert "Run: python -m ipyauth_magic login -f demo.env --flow implicit" in status.stderr
 
 
 def test_a_person_at_a_terminal_signs_in_on_the_way(machine: Machine) -> None:
@@ -353,7 +308,7 @@ def test_a_terminal_gets_the_token_only_if_asked(machine: Machine) -> None:
     said, status = machine.shell("python -m ipyauth_magic token -f demo.env")
     assert status == 2
     assert "--raw" in said
-    assert len(said.splitlines()) == 1
+    assert len(said.splitlines()) == 2
     assert machine.opened == []
     said, status = machine.shell("python -m ipyauth_magic token --raw -f demo.env")
     assert status == 0
@@ -501,9 +456,9 @@ def test_asking_who_it_is_loads_little(machine: Machine) -> None:
     assert loaded & HEAVY == set()
 
 
-def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
-    """But for the names of variables; `--help` and docs/command-line.md tell each of them."""
-    from ipyauth_magic.cli import parser
+def test_the_options_are_those_of_the_magic() -> None:
+    """But for the names of variables; each command takes them, so that a script can give all commands the same."""
+    from ipyauth_magic.cli.parsers import parser
     from ipyauth_magic.ipython.arguments import parser_of
     from ipyauth_magic.ipython.magics import Auth0Magics
 
@@ -511,12 +466,60 @@ def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
         found = {name for action in parser._actions for name in action.option_strings}  # type: ignore[attr-defined]
         return {name for name in found if name.startswith("--")} - {"--help"}
 
-    own = options(parser())
     magic = options(parser_of(Auth0Magics.auth0))
-    assert own - ON_COMMANDS_ONLY == magic - ON_MAGICS_ONLY
-    helped = machine.run("--help")
-    assert helped.returncode == 0
-    documented = (ROOT / "docs" / "command-line.md").read_text()
-    for option in own:
-        assert option in helped.stdout
-        assert f"`{option}" in documented or f", `{option}" in documented
+    for own in parser()[1].values():
+        assert options(own) - ON_COMMANDS_ONLY - {"--save"} == magic - ON_MAGICS_ONLY
+
+
+HELP = {
+    "login": ({"--flow", "--timeout", "--force", "--store", "--bind", "--quiet", "--save"}, {"--raw", "--format"}),
+    "token": ({"--flow", "--raw", "--format", "--force"}, {"--save"}),
+    "status": ({"--flow", "--store", "--quiet"}, {"--raw", "--force", "--timeout", "--bind", "--no-browser"}),
+    "logout": ({"--flow", "--store", "--no-browser"}, {"--raw", "--force", "--timeout", "--bind"}),
+    "check": ({"--dotenv-file"}, {"--raw", "--force", "--timeout", "--store", "--flow"}),
+}
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_help_is_the_commands_own(command: str, machine: Machine) -> None:
+    """With an example, and without the options of other commands; docs/command-line.md tells each of them."""
+    shown, others = HELP[command]
+    helped = machine.run(command, "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert helped.stdout.startswith(f"usage: python -m ipyauth_magic {command} ")
+    assert f"examples:\n  python -m ipyauth_magic {command}" in helped.stdout
+    options = set(re.findall(r"--[a-z-]+(?=[ ,\n])", helped.stdout.partition("examples:")[0]))
+    assert shown <= options
+    assert not others & options
+    documented = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert [
+        each for each in options - {"--help"} if f"`{each}" not in documented and f", `{each}" not in documented
+    ] == []
+
+
+def test_help_lists_the_commands(machine: Machine) -> None:
+    """With a line for each; without any word it goes to standard error, and the status is that of bad usage."""
+    helped, alone = machine.run("--help"), machine.run()
+    assert (helped.returncode, helped.stderr, alone.returncode, alone.stdout) == (0, "", 2, "")
+    assert helped.stdout == alone.stderr
+    for command in HELP:
+        assert re.search(rf"^  {command} +[A-Z].*\.$", helped.stdout, re.MULTILINE)
+
+
+def test_the_version(machine: Machine) -> None:
+    """Of the package."""
+    import ipyauth_magic
+
+    ran = machine.run("--version")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"ipyauth {ipyauth_magic.__version__}\n", "")
+
+
+def test_the_command_has_the_name_by_which_it_was_started(machine: Machine) -> None:
+    """`ipyauth`, which pip installs, is the same program."""
+    ran = machine.run_installed("token", "-f", "demo.env")
+    assert ran.returncode == 1
+    assert ran.stderr.endswith("Run: ipyauth login -f demo.env\n")
+    assert machine.run_installed("login", "--help").stdout.startswith("usage: ipyauth login ")
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert config["options.entry_points"]["console_scripts"].split() == ["ipyauth", "=", "ipyauth_magic.__main__:run"]

@@ -39,14 +39,14 @@ ODD: dict[str, bytes] = {
     "a string": b'"x"',
     "null": b"null",
     "nested without end": b"[" * 200_000,
-    "an endless number": changed().replace(b'"version": 3', b'"version": ' + b"1" * 5000),
+    "an endless number": changed().replace(b'"version": 4', b'"version": ' + b"1" * 5000),
     "over 1 MiB": changed(scope="x" * LIMIT),
-    "a field twice": WRITTEN.replace(b'{"version": 3', b'{"version": 3, "version": 3', 1),
-    "another version": changed(version=4),
-    "the version before": changed(version=2),
+    "a field twice": WRITTEN.replace(b'{"version": 4', b'{"version": 4, "version": 4', 1),
+    "another version": changed(version=5),
+    "the version before": changed(version=3),
     "a record of an earlier version": changed(version=1, sealed_refresh_token="abcd", refresh_token=None),
     "a version that is true": changed(version=True),
-    "a version that is a float": changed(version=3.0),
+    "a version that is a float": changed(version=4.0),
     "another key": changed(key="f" * 64),
     "a field more": changed(more=1),
     "a token that breaks a header": changed(access_token="abc\r\nX-Evil: 1"),
@@ -72,6 +72,8 @@ ODD: dict[str, bytes] = {
     "neither a user nor a sign-in": changed(id_token=None, claims={}),
     "a user and a sign-in": changed(id_token=None, claims={}, userinfo={"sub": "x"}, sign_in_id="abc"),
     "userinfo without a subject": changed(id_token=None, claims={}, userinfo={"name": "x"}),
+    "a request that is a list": changed(asked_for=["client_id"]),
+    "a request with a number": changed(asked_for={"client_id": 1}),
     "an odd sign-in": changed(id_token=None, claims={}, sign_in_id="a b"),
     "a claim that is no number": changed(claims={"sub": "x", "n": float("nan")}),
 } | {f"no {name}": without(name) for name in json.loads(WRITTEN)}
@@ -105,6 +107,13 @@ def test_tokens_without_id_token_come_back(about_user: dict[str, Any]) -> None:
 def test_what_is_odd_counts_as_absent(name: str) -> None:
     """No exception, and no token set."""
     assert decode(KEY, ODD[name]) is None
+
+
+def test_what_was_asked_for_comes_back() -> None:
+    """It names the sign-in, and makes no two token sets different."""
+    kept = decode(KEY, encode(KEY, replace(token_set(), asked_for={"client_id": "ä"})) or b"")
+    assert kept == token_set()
+    assert kept.asked_for == {"client_id": "ä"}
 
 
 def test_noise_counts_as_absent() -> None:

@@ -16,7 +16,7 @@ YOUR_LIBRARY = ROOT / "docs" / "guide" / "your-library.md"
 
 SHELL_PROGRAMS = (
     *("make", "pip", "python", "curl", "docker", "gunicorn", "waitress-serve", "ssh", "jupyter", "git", "conda", "cd"),
-    *("export", "apt-get", "pre-commit"),
+    *("export", "apt-get", "pre-commit", "ipyauth"),
 )
 """With one of these begins a block of commands that says no language."""
 

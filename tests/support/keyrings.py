@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
+from pathlib import Path
 
 import keyring.errors
 from keyring.backend import KeyringBackend
@@ -79,3 +82,19 @@ class ReadOnlyKeyring(MemoryKeyring):
     def set_password(self, service: str, username: str, password: str) -> None:
         """Refuse."""
         raise NotImplementedError
+
+
+class FileKeyring(MemoryKeyring):
+    """A keyring whose entries other processes find too, in the file that `TEST_KEYRING` names."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return an entry."""
+        if (file := Path(os.environ["TEST_KEYRING"])).exists():
+            self.entries = {(service, name): secret for service, name, secret in json.loads(file.read_text())}
+        return super().get_password(service, username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep an entry."""
+        super().set_password(service, username, password)
+        entries = [[*names, secret] for names, secret in self.entries.items()]
+        Path(os.environ["TEST_KEYRING"]).write_text(json.dumps(entries))

@@ -1,0 +1,22 @@
+"""What a store keeps, whatever it was asked for with."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..protocol.tokens import TokenSet
+from . import BadRecord, Store
+
+
+def kept_in(store: Store) -> list[tuple[str, TokenSet]]:
+    """Return the key and the tokens of each sign-in in *store*; none where it cannot be listed, as a user's own.
+
+    Raises:
+        StoreFailed: the place cannot be read.
+    """
+    found = []
+    for key in getattr(store, "keys", list)():
+        with suppress(BadRecord):  # the next sign-in replaces it
+            if (tokens := store.load(key)) is not None:
+                found.append((key, tokens))
+    return found
