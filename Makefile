@@ -49,7 +49,8 @@ lab: .venv/ready
 	$(BIN)/python -m examples.demo --lab
 
 picture: .venv/ready
-	$(BIN)/python -m examples.demo --picture docs/images/sign-in.png
+	$(BIN)/python $(PIP_INSTALL) --editable '.[pictures]'
+	$(BIN)/python -m examples.camera
 
 # What `check` has run in the same call of make, as in .ci/run, is not run again.
 test: .venv/ready

@@ -18,7 +18,6 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page
 
-from examples import pictures
 from ipyauth_magic.demo.services import (
     Ports,
     api,
@@ -41,15 +40,6 @@ FILES = tuple(sorted(each.name for what in ("*.ipynb", "*.env", "script.py") for
 
 NOTEBOOKS = tuple(name for name in FILES if name.endswith(".ipynb"))
 FIRST = "demo.ipynb"
-PICTURE = (
-    "%load_ext ipyauth_magic",
-    "%%auth0 -f ipyauth-Auth0-demo.env --flow code\nscope=read:exotic-fruit write:usual-fruit",
-    "token",
-    'import requests\n\nrequests.get("http://127.0.0.1:5000/api/fruit", auth=auth).json()["fruits"]',
-    "%token",
-)
-"""The cells of the README's picture."""
-
 MARKET_LIFETIME = 10
 """Seconds of an access token for the market, the second API: one can watch it end."""
 
@@ -62,15 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--lab", action="store_true", help="the interactive one, also without a display")
     way.add_argument("--play", action="store_true", help="play the user, also with a display")
-    way.add_argument("--picture", type=Path, metavar="PNG", help="take the picture of the README")
     parser.add_argument("--notebook", choices=NOTEBOOKS, default=FIRST, metavar="NAME", help="which one (%(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FOLDER", help="where the files go")
     options = parser.parse_args(arguments)
     exit_on_signals()
-    if options.lab or (has_display() and not options.play and not options.picture):
+    if options.lab or (has_display() and not options.play):
         return open_lab(options.output, options.notebook)
-    if options.picture:
-        return take_picture(options.picture)
     return play(options.output, options.notebook)
 
 
@@ -213,25 +200,6 @@ class Photographer(Person):
     def _take(self, number: int) -> None:
         path = self._pictures.with_name(f"{self._pictures.name}-page-{number}.png")
         self.page.screenshot(path=path, full_page=True)
-
-
-def take_picture(path: Path) -> int:
-    """Take the picture of the README: a sign-in, its token and what it opens, in a real JupyterLab."""
-    if Ports.available() != Ports():
-        raise SystemExit("Another program holds a port of the demonstration, and the pictures would show another one.")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        played("picture.ipynb", size=(1280, 1100), sources=PICTURE) as notebook,
-    ):
-        notebook.page.keyboard.press("Control+b")  # the file browser goes
-        notebook.page.set_viewport_size({"width": 900, "height": 1100})  # not before: its toolbar would not fit
-        well = [run(cell, number, Path(folder)) for number, cell in code_cells(notebook)]
-        notebook.cell(0).locator.scroll_into_view_if_needed()
-        notebook.page.screenshot(path=path, clip=pictures.part_of(notebook, last=3))
-        pictures.take_over(Path(folder), path.parent)
-    pictures.record(path.parent, PICTURE)
-    print(f"\n{path} and what belongs to it")
-    return 0 if all(well) else 1
 
 
 if __name__ == "__main__":

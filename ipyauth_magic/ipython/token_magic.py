@@ -127,7 +127,6 @@ def _foreign(options: argparse.Namespace, text: str) -> dict[str, Any] | None:
     return None
 
 
-
 def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
     """Forget the tokens and the variables, and say which."""
     tokens, names = authenticator.source.tokens, names_of(namespace, authenticator)

@@ -149,12 +149,17 @@ class JupyterLab:
         *,
         sources: Sequence[str] = (),
         size: tuple[int, int] = (1100, 800),
+        **look: Any,
     ) -> Iterator[Notebook]:
-        """Open notebook *name* with cookies of its own; if it is not there it is made, with *sources* as cells."""
+        """Open notebook *name* with cookies of its own; if it is not there it is made, with *sources* as cells.
+
+        *look* are more options of Playwright's `new_context`, as `color_scheme`.
+        """
         name = name or f"notebook-{next(_numbers)}.ipynb"
         if not (self.root / name).exists():
             self.write_notebook(name, sources)
-        with open_notebook(browser, self.page_of(name), self.root / name, before=self.sign_in, size=size) as notebook:
+        page, path = self.page_of(name), self.root / name
+        with open_notebook(browser, page, path, before=self.sign_in, size=size, **look) as notebook:
             yield notebook
 
     def page_of(self, name: str) -> str:
@@ -257,10 +262,16 @@ def lab_page(url: str, name: str) -> str:
 
 @contextmanager
 def open_notebook(
-    browser: Browser, url: str, path: Path, *, before: Callable[[Page], None], size: tuple[int, int] = (1100, 800)
+    browser: Browser,
+    url: str,
+    path: Path,
+    *,
+    before: Callable[[Page], None],
+    size: tuple[int, int] = (1100, 800),
+    **look: Any,
 ) -> Iterator[Notebook]:
     """Open the notebook of *path* at *url*, with cookies of its own, *before* having been done."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **look)
     context.set_default_timeout(30_000)
     try:
         notebook = Notebook(context.new_page(), context, path)
