@@ -11,7 +11,7 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
-from .errors import NotSignedIn, SignOutIncomplete
+from .errors import NotSignedIn
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, follow
 from .protocol.flow import FLOWS, Grant
@@ -94,7 +94,7 @@ class Auth(OneProcess):
         """
         shown = panel()
         if self._authenticator.authenticate(shown, timeout, open_browser, force):
-            shown.end(card_of(self._authenticator))
+            shown.end(card_of(self._authenticator, self._display.ready))
         return self
 
     async def sign_in_async(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
@@ -121,7 +121,7 @@ class Auth(OneProcess):
                 beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
                 await asyncio.wait({beginning})
                 raise
-        shown.end(card_of(authenticator))
+        shown.end(card_of(authenticator, self._display.ready))
         return self
 
     # The tokens
@@ -313,8 +313,8 @@ def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
     signed_out = account.sign_out(authenticator, open_browser)
     if signed_out.session is None:
         panel().end(signed_out_card(signed_out))
-    if signed_out.revocation or signed_out.session:
-        raise SignOutIncomplete(signed_out.revocation, signed_out.session)
+    if signed_out.incomplete:
+        raise signed_out.incomplete
 
 
 def authenticator_of(auth: Auth) -> Authenticator:

@@ -252,7 +252,14 @@ class Authenticator(OneProcess):
                     SESSION.remember(self)
 
         try:
-            sign_in = SignIn(response_source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
+            sign_in = SignIn(
+                response_source,
+                timeout,
+                save=save,
+                changed=self.changed.emit,
+                unattended=unattended,
+                audience=self.params.audience,
+            )
             SESSION.begin(sign_in, is_offer)
             self.sign_in = sign_in
         except BaseException:  # an interrupt, before anything else could give the port back
