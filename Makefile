@@ -116,10 +116,12 @@ clean:
 
 .venv/ready: $(SOURCES)
 	$(call make_venv,.venv)
+	@echo '.venv: installing the package, JupyterLab and the tools of the tests. That takes some minutes, and 900 MB.'
 	$(BIN)/python $(PIP_INSTALL) --editable '.[service,test,dev,docs]'
 	# An editable installation leaves out the file that enables the server extension.
 	mkdir -p .venv/etc/jupyter/jupyter_server_config.d
 	cp ipyauth_magic/callback/jupyter_server_config.d/*.json .venv/etc/jupyter/jupyter_server_config.d/
+	@echo '.venv: ready. It is made again only if setup.cfg, setup.py or pyproject.toml change.'
 	touch $@
 
 .venv/bench-ready: .venv/ready

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ipyauth_magic.cli import parser
 from ipyauth_magic.cli.command import PROGRAM
+from ipyauth_magic.ipython.arguments import parser_of
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.settings.parameters import PARAMETERS
 
@@ -16,31 +17,39 @@ PAGE = Path(__file__).parent / "reference" / "options.md"
 BEGINNING = """\
 # Options
 
-This page is written by `make pages` from the code's own options: change nothing here by hand. `%%auth0?` and `%token?`
-show the same in a notebook, `python -m ipyauth_magic --help` in a terminal. [Parameters](../parameters.md) explains
-what `KEY=VALUE` takes, [The command line](../command-line.md) what each command does.
+This page is written by `make pages` from the code's own options: change nothing here by hand. `%%login?` and
+`%login --help` show the same in a notebook, as for each magic, and `python -m ipyauth_magic --help` in a terminal.
+[Parameters](../parameters.md) explains what `KEY=VALUE` takes, [The command line](../command-line.md) what each
+command does.
 
-`%load_ext ipyauth_magic` brings both magics, `%unload_ext ipyauth_magic` takes them away with all that they bound. Tab
-completes options, names of parameters, and known values. `%auth0 ...` on one line does what `%%auth0` does.
+`%load_ext ipyauth_magic` brings the magics, `%unload_ext ipyauth_magic` takes them away with all that they bound. Tab
+completes options, names of parameters, known values, profiles and files. `%login ...` and `%auth0 ...` on one line
+do what `%%login` and `%%auth0` do.
 """
 PARAMETERS_BEGINNING = """\
 ## Parameters
 
-Keywords of `ParamsAuth0`, `KEY=VALUE` on the line of `%%auth0` and of the command line, and lines of a cell and of a
-dotenv file. Those marked in the last column may stand in IPython's configuration too: in `ipython_config.py`, as
-`c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every other place goes before the configuration.
+Keywords of `ParamsAuth0` and `login`, `KEY=VALUE` on the line of a magic and of the command line, lines of a cell and
+of a dotenv file, and keys of a [profile](../guide/profiles.md). Those marked in the last column may stand in IPython's
+configuration too: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every
+other place goes before the configuration.
 """
 
 
 def page() -> str:
     """Return the page."""
-    parsers = {"%%auth0": Auth0Magics.auth0.parser, "%token": Auth0Magics.token.parser, PROGRAM: parser()}
-    sections = [_section(name, parser) for name, parser in parsers.items()]
+    magics = [Auth0Magics.login, Auth0Magics.auth0, Auth0Magics.token, Auth0Magics.logout]
+    sections = [_section(magic.magic_name, _sentence(magic.__doc__), parser_of(magic)) for magic in magics]
+    sections.append(_section(PROGRAM, _sentence(parser().description), parser()))
     return "\n".join([BEGINNING, *sections, PARAMETERS_BEGINNING, _parameters()])
 
 
-def _section(name: str, parser: argparse.ArgumentParser) -> str:
-    sentence = str(parser.description).strip().partition("\n")[0]
+def _sentence(text: str | None) -> str:
+    """Return the first line of *text*."""
+    return str(text).strip().partition("\n")[0]
+
+
+def _section(name: str, sentence: str, parser: argparse.ArgumentParser) -> str:
     rows = [_row(action) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
     return f"## `{name}`\n\n{sentence}\n\n{_table(('option', 'meaning', 'default'), rows)}"
 

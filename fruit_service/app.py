@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import bottle
 from bottle import Bottle, HTTPError, HTTPResponse
@@ -18,7 +19,7 @@ from .bearer import Bearer
 from .config import Config
 from .errors import BadRequest, BodyTooLarge, NotJson, RequestError
 from .keys import IssuerKeys
-from .pages import PACKAGE, asset, page
+from .pages import PACKAGE, asset, is_for_person, page, page_of
 from .request_log import WSGI, RequestLog, Write, to_stderr
 from .serving import MAX_BODY
 from .store import FruitStore
@@ -96,11 +97,18 @@ def _add_pages(app: Bottle, config: Config) -> None:
             rights=rights,
             starting=STARTING_LISTS,
             address=address,
+            is_local_issuer=is_local_issuer(config.issuer),
         )
 
     app.get("/openapi.json", callback=lambda: _answer(openapi()))
     app.get("/pages/style.css", callback=lambda: asset("style.css"))
     app.get("/pages/icon.svg", callback=lambda: asset("icon.svg"))
+
+
+def is_local_issuer(issuer: str) -> bool:
+    """Return whether *issuer* looks as the local issuer's does, whose client the page for people then names."""
+    parts = urlsplit(issuer)
+    return (parts.scheme, parts.hostname, parts.path) == ("http", "localhost", "/")
 
 
 @cache
@@ -157,12 +165,16 @@ def _answers(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _error(error: HTTPError) -> str:
-    """Return the answer for an error of Bottle, in the form of all our errors."""
-    for name, value in HEADERS.items():
-        error.set_header(name, value)
+    """Return the answer for an error of Bottle: a page for a browser, else the form of all our errors."""
     reasons = {404: "There is nothing here. See / for the API.", 405: "This path does not support this method."}
     own = error.body if error.status_code < 500 else "Something went wrong on our side."
-    return json.dumps({"msg": reasons.get(error.status_code, own)})
+    reason = reasons.get(error.status_code, own)
+    if is_for_person():
+        pages = {404: "The service has no page at this address.", 405: "A browser cannot open it."}
+        return page_of(error, PACKAGE, pages.get(error.status_code, reason))
+    for name, value in HEADERS.items():
+        error.set_header(name, value)
+    return json.dumps({"msg": reason})
 
 
 def _answer(body: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:

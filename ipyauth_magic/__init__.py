@@ -12,7 +12,8 @@ In a notebook:
 
     requests.get(url, headers={"Authorization": f"Bearer {token}"})
 
-In Python: `Auth(ParamsAuth0(...)).sign_in().access_token`.
+`%%login` does the same for any provider, by a code and PKCE. In Python: `login(issuer=..., client_id=...)`, or
+`Auth(ParamsAuth0(...)).sign_in().access_token`.
 """
 
 from __future__ import annotations
@@ -25,13 +26,22 @@ if TYPE_CHECKING:
 
     from .auth import Auth
     from .errors import IpyauthError
+    from .one_line import login
     from .settings.params import ParamsAuth0
 
 __version__ = "0.1.0"
-__all__ = ["Auth", "IpyauthError", "ParamsAuth0", "__version__", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = [
+    "Auth",
+    "IpyauthError",
+    "ParamsAuth0",
+    "__version__",
+    "load_ipython_extension",
+    "login",
+    "unload_ipython_extension",
+]
 
 # Imported when they are used: %load_ext is to cost nothing.
-_HOMES = {"Auth": "auth", "ParamsAuth0": "settings.params", "IpyauthError": "errors"}
+_HOMES = {"Auth": "auth", "ParamsAuth0": "settings.params", "IpyauthError": "errors", "login": "one_line"}
 
 
 def __getattr__(name: str) -> Any:
@@ -55,7 +65,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register `%%auth0` and `%token`; IPython calls this for `%load_ext ipyauth_magic`."""
+    """Register `%%login`, `%%auth0`, `%token` and `%logout`; IPython calls this for `%load_ext ipyauth_magic`."""
     if sys.platform == "emscripten":
         print("ipyauth_magic cannot work in JupyterLite: a kernel in the browser cannot listen for a response.")
         return

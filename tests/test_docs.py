@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ipyauth_magic import Auth, cli
+from ipyauth_magic.ipython.arguments import parser_of
 from ipyauth_magic.ipython.magics import Auth0Magics
 from ipyauth_magic.protocol.flow import FLOWS
 from ipyauth_magic.protocol.id_token import verify_id_token
@@ -22,7 +23,7 @@ OPTIONS = (ROOT / "docs" / "reference" / "options.md").read_text(encoding="utf-8
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 IN_PYTHON = (ROOT / "docs" / "guide" / "python.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-FOR_DEVELOPERS = {"test", "test-ipython", "bench", "bench-api", "node", "dist", "audit", "docs", "dev"}
+FOR_DEVELOPERS = {"smoke", "test", "test-ipython", "bench", "bench-api", "node", "dist", "audit", "docs", "dev"}
 """Extras that no user needs."""
 
 
@@ -36,20 +37,20 @@ def options_of(program: str) -> str:
     return OPTIONS.partition(f"\n## {program}\n")[2].partition("\n## ")[0]
 
 
-@pytest.mark.parametrize("magic", ["auth0", "token"])
+@pytest.mark.parametrize("magic", ["auth0", "login", "token", "logout"])
 def test_every_option_of_the_magics(magic: str) -> None:
     """In the table of the magic, short and long."""
-    parser = getattr(Auth0Magics, magic).parser
+    parser = parser_of(getattr(Auth0Magics, magic))
     options = [option for action in parser._actions for option in action.option_strings]
-    assert len(options) > 5
-    rows = first_cells(options_of(f"`%%{magic}`" if magic == "auth0" else f"`%{magic}`"))
+    assert len(options) > 2
+    rows = first_cells(options_of(f"`%%{magic}`" if magic in ("auth0", "login") else f"`%{magic}`"))
     assert [option for option in options if not re.search(rf"[` ]{option}[ ,`]", rows)] == []
 
 
 def test_every_value_of_the_options() -> None:
     """Of `--flow` and `--store`."""
     for option, values in (("--flow", FLOWS), ("--store", NAMES)):
-        for program in ("`%%auth0`", "`python -m ipyauth_magic`"):
+        for program in ("`%%auth0`", "`%%login`", "`python -m ipyauth_magic`"):
             [row] = re.findall(rf"^\| `{option} .*$", options_of(program), re.MULTILINE)
             assert [value for value in values if not re.search(rf"\b{value}\b", row)] == []
 

@@ -18,12 +18,12 @@ PAGES = sorted((ROOT / "docs" / "providers").glob("*.md"))
 def test_the_cells_are_accepted(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the names in capitals filled in; a secret is in a file of its own and in no cell."""
     monkeypatch.chdir(tmp_path)
-    texts = [block.text for block in blocks(page) if block.text.startswith("%%auth0")]
+    texts = [block.text for block in blocks(page) if re.match("%%(auth0|login)", block.text)]
     assert texts
     for text in texts:
         first, _, body = re.sub(r"YOUR_[A-Z_]+", "x1", text).partition("\n")
         assert "client_secret" not in body
-        assert "--flow code" in first
+        assert first.startswith("%%login" if page.stem != "auth0" else "%%auth0 --flow code")
         (tmp_path / "cell.env").write_text(body, encoding="utf-8")
         params = ParamsAuth0(dotenv_file="cell.env", response_type="code")
         assert params.warnings == ()

@@ -22,6 +22,7 @@ from fruit_service import __main__ as fruit_service
 from fruit_service.issuer import __main__ as local_issuer
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0, cli
+from ipyauth_magic.demo import __main__ as demo
 from ipyauth_magic.flows.sign_in import SignIn
 from ipyauth_magic.protocol.device_authorization import DeviceAuthorization
 from ipyauth_magic.provider import provider
@@ -114,6 +115,7 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTH0_CALLBACK_URL", places.redirect_uri)  # where a page leaves the default
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     ring = MemoryKeyring()
     monkeypatch.setattr(keyring, "get_keyring", lambda: ring)
@@ -218,6 +220,7 @@ def check_program(name: str, arguments: list[str]) -> None:
     """Hold *arguments* to be such as the program *name* takes."""
     parsers: dict[str, argparse.ArgumentParser] = {
         "ipyauth_magic": cli.parser(),
+        "ipyauth_magic.demo": demo._parser(),
         "fruit_service": fruit_service._parser(),
         "fruit_service.issuer": local_issuer._parser(),
     }

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from examples.demo import FILES, NOTEBOOKS, Ports, copy_examples, folder_for_copies
+from examples.demo import FILES, NOTEBOOKS, copy_examples
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import ParamsAuth0
+from ipyauth_magic.demo.services import Ports, unused
 from tests.service.running import running_service
 from tests.support.attended import Visitor, run_attended
 from tests.support.lab import folders
@@ -260,6 +261,6 @@ def test_what_a_user_changed_in_a_copy_stays(tmp_path: Path) -> None:
     """Each start has a folder of its own: an earlier one may be open in another JupyterLab."""
     folders = []
     for _ in range(3):
-        folders.append(folder_for_copies(tmp_path))
+        folders.append(unused(tmp_path, "notebooks"))
         folders[-1].mkdir()
     assert [folder.name for folder in folders] == ["notebooks", "notebooks-2", "notebooks-3"]

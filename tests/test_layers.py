@@ -26,8 +26,10 @@ LAYERS = (
     "display",
     "clients",
     "auth",
+    "one_line",
     "ipython",
     "cli",
+    "demo",
 )
 """The entries of the package, in the order of imports."""
 
@@ -51,7 +53,7 @@ LIBRARIES = {
     "text": "",
     "errors": "",
     "protocol": "joserfc",
-    "settings": "dotenv",
+    "settings": "dotenv platformdirs",
     "provider": "joserfc requests urllib3",
     "store": "cryptography filelock joserfc keyring",
     "callback": "bottle cryptography jupyter_core jupyter_server requests tornado waitress",
@@ -59,8 +61,10 @@ LIBRARIES = {
     "display": "IPython anywidget segno traitlets",
     "clients": "anyio distributed httpx joserfc requests",
     "auth": "distributed httpx requests",
+    "one_line": "",
     "ipython": "IPython traitlets",
     "cli": "",
+    "demo": "requests",
 }
 DEPRECATED = "authlib.jose"
 CLOCKS = {"now", "utcnow", "today"}

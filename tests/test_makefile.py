@@ -27,3 +27,11 @@ def test_every_target_is_phony_or_a_file() -> None:
     [phony] = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     targets = re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE)
     assert set(targets) == set(phony.split())
+
+
+def test_a_long_installation_says_what_it_does() -> None:
+    """Before pip begins: what comes, how long it takes, and how big it is; and at its end that it is there."""
+    [recipe] = re.findall(r"^\.venv/ready:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    before, _, after = recipe.partition("$(PIP_INSTALL)")
+    assert re.search(r"@echo '\.venv: installing .* JupyterLab .* minutes, and \d+ MB", before)
+    assert "@echo '.venv: ready." in after

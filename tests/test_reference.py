@@ -91,8 +91,11 @@ def classes_called(name: str) -> Iterator[type]:
 
 
 def is_named(cls: type) -> bool:
-    """Return whether the reference has *cls*, by any path that leads to it, or its whole module."""
-    return cls.__module__ in NAMED or any(named(path) is cls for path in NAMED)
+    """Return whether the reference has *cls*, by any path that leads to it, or its whole module or package."""
+    if cls.__module__ in NAMED or any(named(path) is cls for path in NAMED):
+        return True
+    packages = [named(path) for path in NAMED if cls.__module__.startswith(f"{path}.")]
+    return any(cls.__name__ in getattr(package, "__all__", ()) for package in packages)
 
 
 def named(path: str) -> object:

@@ -41,12 +41,10 @@ def in_plain_words(text: str) -> str:
 
 
 def said_in_errors() -> set[str]:
-    """Return what errors.py itself says: in its classes, and what to do for each code of a provider."""
-    tree = ast.parse((ROOT / "ipyauth_magic" / "errors.py").read_text(encoding="utf-8"))
-    [remedies] = [
-        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "REMEDIES"
-    ]
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    """Return what the classes of errors/ say, and what it says to do for each code of a provider."""
+    nodes = [node for path, tree in TREES.items() if path.parent.name == "errors" for node in ast.walk(tree)]
+    [remedies] = [node for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "REMEDIES"]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
     for function in functions:
         if ast.get_docstring(function):
             function.body = function.body[1:]
@@ -74,7 +72,7 @@ def what_is_seen() -> str:
 
 
 def test_every_class_has_its_section() -> None:
-    """In the order of the tree at the top of errors.py, and no other; the base is named above them."""
+    """In the order of the tree at the top of errors/__init__.py, and no other; the base is named above them."""
     order = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
     assert set(order) == ERRORS - {"IpyauthError"}
     assert re.findall(r"^## (\w+)$", PAGE, re.MULTILINE) == order

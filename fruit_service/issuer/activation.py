@@ -67,7 +67,8 @@ class Activation:
         if not self._server.devices.answer(device, user):
             return self._interaction.expired_page()
         client = self._server.query_client(device.client_id)
-        return page(PACKAGE, "device_answered.html", "Done" if user else "Denied", client=client, user=user)
+        title, mood = ("Done", "done") if user else ("Denied", "failed")
+        return page(PACKAGE, "device_answered.html", title, mood=mood, client=client, user=user)
 
 
 class Guesses:
@@ -91,4 +92,6 @@ class Guesses:
 
 
 def _ask_for_code(status: int, problem: str = "") -> HTTPResponse:
-    return page(PACKAGE, "activate.html", "Connect a device", status=status, form_action="'self'", problem=problem)
+    title = "Connect a device"
+    policy = "'self'"
+    return page(PACKAGE, "activate.html", title, status=status, mood="question", form_action=policy, problem=problem)

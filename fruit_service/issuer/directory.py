@@ -149,9 +149,14 @@ class Directory:
         """All APIs."""
         return (self.api, *self.other_apis)
 
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """All clients."""
+        return (self.client, *self.other_clients)
+
     def find_client(self, client_id: str) -> Client | None:
         """Return the client with this identifier, or None."""
-        return next((each for each in (self.client, *self.other_clients) if each.client_id == client_id), None)
+        return next((each for each in self.clients if each.client_id == client_id), None)
 
     def knows(self, audience: str) -> bool:
         """Return whether *audience* is an API, or empty."""

@@ -149,15 +149,20 @@ class Interaction:
         client_id = request.get("client_id")
         if self._server.query_client(client_id) and len(request.payload.datalist["client_id"]) == 1:
             return None
-        message = f"There is no client with the client_id {client_id!r} here."
-        return self._error_page(403, "Unknown client", message)
+        message = f"This issuer has no client with the client_id {client_id!r}."
+        known = [each.client_id for each in self._server.directory.clients]
+        advice = ("Where you started, write", f"client_id={known[0]}")
+        return self._error_page(403, "Unknown client", message, "Its clients:", known, advice)
 
     def _unknown_redirect_uri(self, request: Request) -> HTTPResponse | None:
         client, redirect_uri = self._server.query_client(request.get("client_id")), request.get("redirect_uri")
         if client.check_redirect_uri(redirect_uri) and len(request.payload.datalist["redirect_uri"]) == 1:
             return None
         message = f"The redirect_uri {redirect_uri!r} is not in the list of allowed callback URLs."
-        return self._error_page(403, "Callback URL mismatch", message, client.redirect_uris)
+        write = "Where you started, write one of them as redirect_uri. To allow another one, start the issuer with"
+        advice = (write, "--callback-url URL")
+        allowed = client.redirect_uris
+        return self._error_page(403, "Callback URL mismatch", message, "Allowed callback URLs:", allowed, advice)
 
     def _user_of(self, request: Request, browser: str | None) -> User | None:
         """Return the user who is signed in, recently enough for *request*, or None."""
@@ -243,10 +248,20 @@ class Interaction:
         form_action = f"'self' {policy_source(redirect_uri)}" if redirect_uri else "'self'"
         client = self._server.query_client(pending.request.get("client_id"))
         data |= {"client": client, "state": state, "csrf": pending.csrf_token}
-        return page(PACKAGE, name, title, form_action=form_action, **data)
+        return page(PACKAGE, name, title, mood="question", form_action=form_action, **data)
 
-    def _error_page(self, status: int, title: str, message: str, redirect_uris: Sequence[str] = ()) -> HTTPResponse:
-        return page(PACKAGE, "error.html", title, status=status, message=message, redirect_uris=redirect_uris)
+    def _error_page(
+        self,
+        status: int,
+        title: str,
+        message: str,
+        allowed_are: str = "",
+        allowed: Sequence[str] = (),
+        advice: tuple[str, str] = ("", ""),
+    ) -> HTTPResponse:
+        data: dict[str, Any] = {"message": message, "allowed_are": allowed_are, "allowed": allowed}
+        data |= {"app": "Sign-in stopped", "advice": advice[0], "command": advice[1]}
+        return page(PACKAGE, "error.html", title, status=status, mood="failed", **data)
 
     def expired_page(self) -> HTTPResponse:
         """Return the page for a form that is too late, or from another browser."""

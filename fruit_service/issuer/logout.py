@@ -98,6 +98,7 @@ class Logout:
             PACKAGE,
             "logout.html",
             "Sign out",
+            mood="question",
             form_action=_form_action(checked.redirect_uri),
             user=user,
             question=question,
@@ -115,13 +116,13 @@ class Logout:
         if location:
             response = HTTPResponse("", 303, {**secure_headers(), "Location": location})
         else:
-            response = page(PACKAGE, "signed_out.html", "Signed out")
+            response = page(PACKAGE, "signed_out.html", "Signed out", mood="done")
         response.delete_cookie(self._interaction.cookie, path="/")
         return response
 
     def _refusal(self, message: str) -> HTTPResponse:
-        data: dict[str, Any] = {"eyebrow": "Sign-out stopped", "message": message, "redirect_uris": ()}
-        return page(PACKAGE, "error.html", "You are still signed in", status=400, **data)
+        data: dict[str, Any] = {"app": "Sign-out stopped", "message": message, "allowed": (), "advice": ""}
+        return page(PACKAGE, "error.html", "You are still signed in", status=400, mood="failed", **data)
 
 
 def _form_action(redirect_uri: str | None) -> str:

@@ -125,7 +125,7 @@ def authorization_response(
     if request.response_mode == "form_post":
         source = policy_source(redirect_uri)
         data: dict[str, Any] = {"redirect_uri": redirect_uri, "parameters": carried}
-        return page(PACKAGE, "form_post.html", "Going back", form_action=source, **data)
+        return page(PACKAGE, "form_post.html", "Returning", mood="waiting", form_action=source, **data)
     location = add_params_to_uri(redirect_uri, carried, fragment=request.response_mode == "fragment")
     # 303: the browser must not post the user's form again, to the client (RFC 9700, section 4.12).
     return HTTPResponse("", 303, {**secure_headers(), "Location": location})

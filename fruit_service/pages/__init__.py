@@ -7,21 +7,50 @@ from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
-from bottle import HTTPResponse, SimpleTemplate
+import bottle
+from bottle import HTTPError, HTTPResponse, SimpleTemplate
 
 PACKAGE = "fruit_service"
 
 CONTENT_TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
+TITLES = {400: "This request is not valid", 404: "There is nothing here", 405: "This address is for programs"}
+"""The heading of the page for an error, by its status."""
+
+
 def page(
-    package: str, name: str, title: str, *, status: int = 200, form_action: str = "'none'", **data: Any
+    package: str,
+    name: str,
+    title: str,
+    *,
+    status: int = 200,
+    mood: str = "plain",
+    form_action: str = "'none'",
+    **data: Any,
 ) -> HTTPResponse:
-    """Return the page *name* of *package* with *data*. Its forms may be sent to *form_action* only."""
+    """Return the page *name* of *package* with *data*. Its forms may be sent to *form_action* only.
+
+    *mood* is a class of the style sheet: `plain`, `question`, `waiting`, `done` or `failed`.
+    """
     content = _template(package, name).render(title=title, **data)
-    body = _template(package, "frame.html").render(title=title, content=content)
+    body = _template(package, "frame.html").render(title=title, mood=mood, content=content)
     headers = {**secure_headers(form_action), "Content-Type": "text/html; charset=utf-8"}
     return HTTPResponse(body, status, headers)
+
+
+def is_for_person() -> bool:
+    """Return whether a browser sent the request to show the answer: it names HTML, and programs do not."""
+    return "text/html" in bottle.request.environ.get("HTTP_ACCEPT", "")
+
+
+def page_of(error: HTTPError, package: str, message: str, **data: Any) -> str:
+    """Return the body of the page `error.html` of *package* for *error*, which gets the headers of that page."""
+    title = TITLES.get(error.status_code, "Something went wrong")
+    shown = page(package, "error.html", title, mood="failed", message=message, **data)
+    for name, value in shown.headers.items():
+        error.set_header(name, value)
+    return str(shown.body)
 
 
 def asset(name: str, package: str = PACKAGE) -> HTTPResponse:

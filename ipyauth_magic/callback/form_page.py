@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ..protocol.urls import origin_of
 from . import pages
 from .ports import bind_redirect_uri
-from .receiver import Answer, Request
+from .receiver import Answer, Request, refused
 from .server import Server
 
 
@@ -41,11 +41,11 @@ class FormPage:
     def answer(self, request: Request) -> Answer:
         """Return the page for the first request at its address, and a short refusal for any other."""
         if request.is_of_another_user:
-            return _refused(403, "This listener serves programs of its own user only.")
+            return refused(request, 403, "This listener serves programs of its own user only.")
         if request.host.lower() != self._origin.partition("://")[2]:
-            return _refused(400, "This listener serves one address only.")
+            return refused(request, 400, "This listener serves one address only.")
         if request.method != "GET" or request.target != self._path:
-            return _refused(404, "Nothing is served here.")
+            return refused(request, 404, "Nothing is served here.")
         try:
             page = self._pages.pop()
         except IndexError:
@@ -61,7 +61,3 @@ class FormPage:
         """Give the port back; an answer that has begun is sent to its end."""
         self._server.stop(0.0)
         self._server.join(2.0)
-
-
-def _refused(status: int, sentence: str) -> Answer:
-    return Answer(status, (*pages.COMMON_HEADERS, ("Content-Type", "text/plain; charset=utf-8")), sentence.encode())

@@ -24,7 +24,7 @@ SEALED = "application/octet-stream"
 _SIGNED_IN, _REFUSED = "signed-in", "refused"
 """Where a 303 leads to, beside the redirect URI."""
 
-ANOTHER_SIGN_IN = pages.not_ours("It belongs to another sign-in. Go on in the tab that your notebook opened last.")
+ANOTHER_SIGN_IN = pages.not_ours("It belongs to another sign-in. Continue in the tab that your notebook opened last.")
 
 _RESPONSE = frozenset({"code", "error", "access_token", "id_token", "refresh_token", "response", "state"})
 """Names of which a response has at least one (RFC 6749, 4.1.2 and 4.2.2; OpenID Connect Core, 3.2.2.5; JARM, 2.3)."""
@@ -40,6 +40,7 @@ class Request:
     Attributes:
         target: path and query, not decoded.
         is_navigation: a browser asks for a page that it will show.
+        takes_html: the request names HTML among what it takes, as a browser's does for a page.
         is_of_another_user: a program of another user of this machine sent it.
         stood_in: `query` or `fragment`, where the page or the Jupyter server found the response.
     """
@@ -50,6 +51,7 @@ class Request:
     origin: str | None = None
     fetch_site: str = "same-origin"
     is_navigation: bool = False
+    takes_html: bool = False
     content_type: str = ""
     is_of_another_user: bool = False
     stood_in: str = ""
@@ -127,23 +129,25 @@ class Receiver:
         """Return the answer to *request*."""
         path, _, query = request.target.partition("?")
         if request.is_of_another_user:
-            return _short(403, "This listener serves programs of its own user only.")
+            return refused(request, 403, "This listener serves programs of its own user only.")
         if self._hand_off is not None:
             return self._answer_jupyter(request, path, self._hand_off)
         if request.host.lower() != self.origin.partition("://")[2]:
-            return _short(400, "This listener serves one address only.")
+            return refused(request, 400, "This listener serves one address only.")
         if request.method == "GET" and path == self._short_path:
             return self._lead()
         for name, outcome in self._outcomes.items():
             if request.method == "GET" and any(_same_path(path, urljoin(own, name)) for own in self._paths):
                 return _page(outcome, "outcome.js", _status(outcome))
         if not any(_same_path(path, own) for own in self._paths):
-            return _short(404, "Nothing is served here.")
+            return refused(request, 404, "Nothing is served here.")
         if request.method == "GET":
             return self._answer_get(query)
         if request.method == "POST":
             return self._answer_post(request)
-        return Answer(405, (*pages.COMMON_HEADERS, ("Allow", "GET, POST")), b"")
+        answer = refused(request, 405, "This address takes GET and POST only.")
+        body = b"" if request.method == "HEAD" else answer.body
+        return replace(answer, headers=(*answer.headers, ("Allow", "GET, POST")), body=body)
 
     def lead_to(self, link: str) -> str:
         """Return an address of this listener that leads one browser to *link*, once.
@@ -177,7 +181,7 @@ class Receiver:
         is_sent_there = request.method == "POST" and path == HANDOVER_PATH
         form = hand_off.opened(request.body, about=request.stood_in.encode()) if is_sent_there else None
         if form is None:
-            return _short(403, "This listener takes responses from the Jupyter server only.")
+            return refused(request, 403, "This listener takes responses from the Jupyter server only.")
         outcome, is_ours = self._take_form(replace(request, body=form))
         sealed = hand_off.sealed(json.dumps(asdict(outcome)).encode(), about=request.body)
         return Answer(_status(outcome), (*pages.COMMON_HEADERS, ("Content-Type", SEALED)), sealed, is_ours)
@@ -198,9 +202,9 @@ class Receiver:
     def _answer_post(self, request: Request) -> Answer:
         is_relayed = request.origin == self.origin and request.fetch_site == "same-origin"
         if not is_relayed and not self._is_form_post(request):
-            return _short(403, "This listener takes responses from its own page only.")
+            return refused(request, 403, "This listener takes responses from its own page only.")
         if request.content_type.split(";")[0].strip().lower() != FORM:
-            return _short(415, "A response is a form.")
+            return refused(request, 415, "A response is a form.")
         outcome, is_ours = self._take_form(request)
         if is_relayed:
             return _json(outcome, is_ours)
@@ -235,6 +239,13 @@ class Receiver:
         if outcome is None:
             return pages.not_ours("This sign-in has ended already."), False
         return outcome, True
+
+
+def refused(request: Request, status: int, sentence: str) -> Answer:
+    """Return the answer that refuses *request*: a page for a person, and the bare *sentence* for a program."""
+    if not request.takes_html:
+        return _short(status, sentence)
+    return Answer(status, pages.headers(), pages.page(pages.refused(status, sentence)))
 
 
 def refusal(status: int) -> Answer:

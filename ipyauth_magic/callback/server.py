@@ -198,6 +198,7 @@ def _request(environ: dict[str, Any]) -> Request:
         origin=environ.get("HTTP_ORIGIN"),
         fetch_site=environ.get("HTTP_SEC_FETCH_SITE", "same-origin"),
         is_navigation=environ.get("HTTP_SEC_FETCH_DEST") == "document",
+        takes_html="text/html" in environ.get("HTTP_ACCEPT", ""),
         content_type=environ.get("CONTENT_TYPE", ""),
         is_of_another_user=environ[ANOTHER_USER],
         stood_in=environ.get(_variable(QUERY_HEADER), ""),

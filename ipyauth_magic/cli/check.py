@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace as Options
-from collections.abc import Iterable
 
-from ..protocol.capabilities import Capability, can_sign_in, capabilities, client_to_register
-from ..provider.provider import Provider
-from ..settings.line import line_parameters
-from ..settings.parameters import canonical_name
+from ..provider.check import findings, with_some_client
+from ..settings.line import line_parameters, profile_name
 from ..settings.params import ParamsAuth0
 from .output import FAILED, GOOD, say
-
-NO_CLIENT = "not-registered-yet"
-"""The client ID in place of one: nothing that this command requests has a client."""
-
-ANSWERS = {True: "yes", False: "no", None: "not said"}
 
 
 def check(options: Options) -> int:
@@ -27,19 +19,10 @@ def check(options: Options) -> int:
         BadOption, InvalidParams: the provider is not named, or a word cannot be used.
         ProviderError: the provider cannot be reached, or its documents cannot be used.
     """
-    given = line_parameters(options)
-    if "client_id" not in map(canonical_name, given):
-        given["client_id"] = NO_CLIENT
-    params = ParamsAuth0.from_magic(given, origin="the command line")
-    metadata = Provider.of(params.expected_issuer, params.discovery_url).metadata()
-    found = capabilities(metadata)
-    say(metadata.issuer)
-    for line in lines(found):
-        say(line)
-    say(client_to_register(metadata, params.redirect_uri))
-    return GOOD if can_sign_in(found) else FAILED
-
-
-def lines(found: Iterable[Capability]) -> list[str]:
-    """Return *found* as lines with columns."""
-    return [f"  {each.subject:<10}  {ANSWERS[each.works]:<8}  {each.sentence}" for each in found]
+    given, profile = with_some_client(line_parameters(options)), profile_name(options)
+    found = findings(ParamsAuth0.from_magic(given, origin="the command line", profile=profile))
+    say(found.issuer)
+    for subject, answer, sentence in found.rows():
+        say(f"  {subject:<10}  {answer:<8}  {sentence}")
+    say(found.registration)
+    return GOOD if found.can_sign_in else FAILED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreUnavailable
 from ..flows.token_source import TokenSource
 from ..protocol.flow import Grant
-from ..settings.line import BadOption, line_parameters, renewable, warnings_about
+from ..settings.line import BadOption, line_parameters, profile_name, renewable, warnings_about
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.opening import open_store
@@ -56,7 +56,7 @@ class Command:
         self.options = options
         self._arguments = arguments
         line = line_parameters(options)
-        self.params = ParamsAuth0.from_magic(line, origin="the command line")
+        self.params = ParamsAuth0.from_magic(line, origin="the command line", profile=profile_name(options))
         for warning in warnings_about(options, self.params.warnings):
             warn(warning)
 
@@ -64,8 +64,8 @@ class Command:
     def store(self) -> tuple[str, Store]:
         """The store's name, and the store: the one asked for, else a real keyring, else files."""
         is_attended = sys.stderr.isatty()
-        if self.options.store:
-            return self.options.store, open_store(self.options.store, warn, is_attended)
+        if self.params.store:
+            return self.params.store, open_store(self.params.store, warn, is_attended)
         try:
             return "keyring", open_store("keyring", warn, is_attended)
         except StoreUnavailable:
@@ -74,7 +74,7 @@ class Command:
     @cached_property
     def kept(self) -> TokenSource:
         """The tokens of an earlier sign-in, if there are any."""
-        grant = Grant.of(self.params.response_type, self.options.flow, renewable(self.options))
+        grant = Grant.of(self.params.response_type, self.params.flow, renewable(self.options))
         kept = TokenSource(self.params, grant, self.store[1])
         kept.adopt()
         return kept
@@ -86,7 +86,7 @@ class Command:
 
         options, store = self.options, self.store[1]
         asks, bind, paste = renewable(options), options.bind, options.paste
-        return Auth(self.params, flow=options.flow, store=store, renewable=asks, bind=bind, paste=paste)
+        return Auth(self.params, store=store, renewable=asks, bind=bind, paste=paste)
 
     @property
     def authenticator(self) -> Authenticator:
@@ -106,7 +106,7 @@ class Command:
         from ..display.view import card_of
 
         options, shown = self.options, panel()
-        self.authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
+        self.authenticator.authenticate(shown, None, not options.no_browser, options.force)
         shown.end(None if options.quiet else card_of(self.authenticator))
 
     def login_line(self) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OFFER_TIMEOUT = 300.0
-"""Seconds for which the link of a card or of the widget works."""
+"""Seconds for which the link of a card or of the widget works, and a sign-in waits unless the user says otherwise."""
 
 
 class Panel(Protocol):
@@ -84,7 +84,12 @@ class Authenticator:
         self._lock = threading.RLock()
 
     def authenticate(
-        self, panel: Panel, timeout: float, open_browser: bool = True, force: bool = False, renew: bool = False
+        self,
+        panel: Panel,
+        timeout: float | None = None,
+        open_browser: bool = True,
+        force: bool = False,
+        renew: bool = False,
     ) -> bool:
         """Get good tokens, and return whether the user was asked for them.
 
@@ -92,18 +97,19 @@ class Authenticator:
         2. Tokens that have ended are renewed by their refresh token.
         3. The user is asked, in a sign-in that all callers of this object share.
 
-        *renew* begins at 2, and *force* at 3.
+        *renew* begins at 2, and *force* at 3. *timeout* is in seconds; None is what the parameters say.
 
         Raises:
+            ValueError: *timeout* is not a number of seconds, above 0 and at most a day.
             SignInFailed: no token; its subclasses tell why.
             ProviderError: the provider cannot be reached.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        check_timeout(timeout)
+        seconds = self.time_to_wait(timeout)
         if not force and self.without_user(renew):
             return False
         try:
-            sign_in = self.begin(timeout, panel, open_browser, force, renew)
+            sign_in = self.begin(seconds, panel, open_browser, force, renew)
             if sign_in is None:
                 return False
             follow(sign_in, panel, open_browser)
@@ -112,6 +118,18 @@ class Authenticator:
                 begun.cancel(SignInCancelled("it was interrupted"))
             raise
         return True
+
+    def time_to_wait(self, timeout: float | None) -> float:
+        """Return *timeout*, or else the time of the parameters, or else 300 seconds.
+
+        Raises:
+            ValueError: *timeout* is not a number of seconds, above 0 and at most a day.
+        """
+        if timeout is None:
+            return float(self.params.timeout or OFFER_TIMEOUT)
+        if not 0 < timeout <= 24 * 3600:
+            raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
+        return timeout
 
     def without_user(self, renew: bool = False) -> bool:
         """Tell whether there are good tokens, or could be renewed ones, without the user.
@@ -279,16 +297,6 @@ def cancel_begun(beginning: Future[SignIn | None]) -> None:
     """Cancel the sign-in that *beginning*, which is done, has brought, if it has."""
     if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
         begun.cancel(SignInCancelled("it was interrupted"))
-
-
-def check_timeout(timeout: float) -> None:
-    """Check that *timeout* is a number of seconds.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if not 0 < timeout <= 24 * 3600:
-        raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
 
 
 def _may_paste(sign_in: SignIn) -> bool:

@@ -1,4 +1,4 @@
-"""What %%auth0 does: it takes the options and parameters, signs in, and binds the variables."""
+"""What %%auth0 and %%login do: they take the options and parameters, sign in, and bind the variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ from IPython.core.error import UsageError
 from ..auth import Auth, authenticator_of
 from ..display.panel import panel
 from ..display.view import card_of
-from ..settings.line import check_options, line_parameters, renewable, warnings_about
+from ..errors import InvalidParams, Problem
+from ..settings.line import line_of, option_problems, renewable, warnings_about
 from ..settings.params import ParamsAuth0
+from ..settings.template import template
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -29,29 +31,58 @@ _IPYTHON_NAMES = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open"})
 
 @dataclass(frozen=True)
 class Request:
-    """What a cell asks for: its options, and its parameters with those from elsewhere."""
+    """What a cell asks for: its options, and its parameters with those from elsewhere.
+
+    Attributes:
+        profile: the profile that it names.
+        to_save: what becomes a profile once the user is signed in.
+    """
 
     options: Options
     params: ParamsAuth0
+    profile: str | None = None
+    to_save: Mapping[str, str] | None = None
 
 
-def requested(options: Options, cell: str | None, configuration: Mapping[str, str]) -> Request:
-    """Return what a cell asks for, and print its warnings.
+def requested(
+    options: Options, cell: str | None, configuration: Mapping[str, str], default_flow: str | None = None
+) -> Request:
+    """Return what a cell asks for, and print its warnings; *default_flow* is the flow where no place says one.
 
     Raises:
-        UsageError: a name that a variable cannot have.
-        BadOption: an option that cannot be used as given.
-        InvalidParams: names every missing or bad parameter at once.
+        UsageError: there are no parameters at all; it has the lines to fill in.
+        BadOption: `--save` cannot be used as given.
+        InvalidParams: names every bad option and every missing or bad parameter at once.
     """
-    for option in ("token_name", "auth_name"):
-        _check_name(getattr(options, option), "--" + option.replace("_", "-"))
-    if options.token_name == options.auth_name:
-        raise UsageError("--token-name and --auth-name must be different names.")
-    check_options(options)
-    params = ParamsAuth0.from_magic(line_parameters(options), cell, configuration)
+    line = line_of(options)
+    problems = [*_name_problems(options), *option_problems(options), *line.problems]
+    try:
+        params = ParamsAuth0.from_magic(
+            line.parameters, cell, configuration, profile=line.profile, default_flow=default_flow, problems=problems
+        )
+    except InvalidParams as error:
+        if not error.is_bare:
+            raise
+        raise UsageError(template("%%login" if default_flow else "%%auth0")) from None
     for warning in warnings_about(options, params.warnings):
         print(f"Warning: {warning}", file=sys.stderr)
-    return Request(options, params)
+    if not getattr(options, "save", None):
+        return Request(options, params, line.profile)
+    from .login_magic import to_save
+
+    return Request(options, params, line.profile, to_save(options, cell))
+
+
+def _name_problems(options: Options) -> Iterator[Problem]:
+    """Return what is wrong with the names of the variables."""
+    for option in ("token_name", "auth_name"):
+        name, typed = getattr(options, option), "--" + option.replace("_", "-")
+        if not name.isidentifier() or keyword.iskeyword(name):
+            yield Problem(typed, "takes the name of a variable: letters, digits and `_`")
+        elif is_reserved(name):
+            yield Problem(typed, f"cannot be `{name}`, a name of Python's or IPython's own. Choose another")
+    if options.token_name == options.auth_name:
+        yield Problem("--token-name", "and `--auth-name` must be different names")
 
 
 def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticator]:
@@ -63,8 +94,6 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
     options = request.options
     auth = Auth(
         request.params,
-        flow=options.flow,
-        store=options.store or "memory",
         renewable=renewable(options),
         bind=options.bind,
         paste=options.paste,
@@ -75,24 +104,26 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
     return auth, authenticator
 
 
-def sign_in(auth: Auth, authenticator: Authenticator, options: Options, namespace: Namespace) -> None:
-    """Sign in with *auth* as *options* say, show the card, and bind the variables.
+def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespace: Namespace) -> None:
+    """Sign in with *auth* as *request* says, show the card, and bind the variables.
 
     Raises:
         IpyauthError: there is no token; the sentence tells why.
     """
-    shown = panel(owns_cell=True)
-    asked = authenticator.authenticate(shown, int(options.timeout), not options.no_browser, options.force)
+    shown, options = panel(owns_cell=True), request.options
+    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force)
     if asked or not options.quiet:
         shown.end(None if options.quiet else card_of(authenticator))
     namespace.bind(options.token_name, options.auth_name, auth)
+    if (name := request.profile) and name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
+        namespace.bind_profile(name, auth)
+    if request.to_save is not None:
+        from .login_magic import save
+
+        save(options, request.to_save)
 
 
-def _check_name(name: str, option: str) -> None:
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"{option} takes the name of a variable.")
-    reserved = (
-        name in _IPYTHON_NAMES or hasattr(builtins, name) or re.fullmatch(r"_+|_i+|_[ioId]h|_i?[0-9]+|__\w+__", name)
-    )
-    if reserved:
-        raise UsageError(f"{option}: {name} is a name of Python's or IPython's own; choose another.")
+def is_reserved(name: str) -> bool:
+    """Return whether *name* is one of Python's or IPython's own."""
+    own = re.fullmatch(r"_+|_i+|_[ioId]h|_i?[0-9]+|__\w+__", name)
+    return name in _IPYTHON_NAMES or hasattr(builtins, name) or own is not None

@@ -1,24 +1,21 @@
-"""%%auth0 and %token: their options, and what IPython loads and unloads with them.
+"""%%auth0, %%login, %token and %logout: their options, and what IPython loads and unloads with them.
 
 What is imported at the top costs every `%load_ext`; the rest is imported by the first call.
 """
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import TraitError, Unicode
+from traitlets import CUnicode, TraitError, Unicode
 
-from ..settings.options import AUTH0, TOKEN, Option
 from ..settings.parameters import PARAMETERS
+from .arguments import arguments, parsed
+from .usage_errors import usage_errors
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -29,18 +26,15 @@ if TYPE_CHECKING:
     from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def arguments(options: Sequence[Option]) -> Callable[[F], F]:
-    """Return the decorator that gives a magic its *options*."""
-
-    def decorate(magic: F) -> F:
-        for option in reversed(options):  # as decorators are applied: the lowest one first
-            magic = argument(*option.names, **option.for_argparse())(magic)
-        return magic
-
-    return decorate
+MAGICS = (
+    ("line", "auth0"),
+    ("cell", "auth0"),
+    ("line", "login"),
+    ("cell", "login"),
+    ("line", "token"),
+    ("line", "logout"),
+)
+"""What is registered, by its kind and its name."""
 
 
 @magics_class
@@ -48,7 +42,7 @@ class Auth0Magics(Magics):
     """The magics, and the parameters that IPython's configuration may set (`c.Auth0Magics.domain = ...`)."""
 
     locals().update(
-        (name, Unicode("", help=each.help).tag(config=True))
+        (name, (CUnicode if each.is_number else Unicode)("", help=each.help).tag(config=True))
         for name, each in PARAMETERS.items()
         if not each.is_passed_on and not each.is_group
     )
@@ -65,93 +59,97 @@ class Auth0Magics(Magics):
 
         return Namespace(self.shell)
 
-    @magic_arguments("%auth0")
-    @arguments(AUTH0)
     @line_cell_magic("auth0")
+    @arguments("%%auth0")
     def auth0(self, line: str, cell: str | None = None) -> None:
         """Sign in and put the access token in a variable.
 
-        The cell holds the parameters, as in a dotenv file::
+        The cell holds the parameters, as in a dotenv file:
 
-            %%auth0
+            %%auth0 --flow code
             domain=tenant.eu.auth0.com
             client_id=...
             audience=api/fruit
             scope=read:usual-fruit write:usual-fruit
 
-        `%auth0 -f FILE` on one line does the same without a cell.
+        Then call the API: `requests.get(url, auth=auth)`. `%auth0 -f FILE` on one
+        line does the same without a cell.
         """
         with usage_errors(self._interrupted):
-            from .auth0_magic import auth_for, requested, sign_in
+            if (options := parsed(self.auth0, line)) is not None:
+                self._sign_in(options, cell)
 
-            configuration = {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
-            request = requested(_parse(self.auth0, line), cell, configuration)
-            auth, self._latest = auth_for(request, self.namespace)
-            sign_in(auth, self._latest, request.options, self.namespace)
+    @line_cell_magic("login")
+    @arguments("%%login")
+    def login(self, line: str, cell: str | None = None) -> None:
+        """Sign in at any provider by a code, and put the access token in a variable.
+
+        The cell holds the parameters, as in a dotenv file:
+
+            %%login
+            issuer=https://issuer.example.com
+            client_id=...
+            scope=email
+
+        Then call the API: `requests.get(url, auth=auth)`. `%login NAME` on one line
+        takes the parameters of a profile, and `%%login --save NAME` keeps those of a
+        cell as one. `%logout` signs out.
+        """
+        with usage_errors(self._interrupted):
+            if (options := parsed(self.login, line)) is None:
+                return
+            from .login_magic import DEFAULT_FLOW, check
+
+            if options.check:
+                check(options, cell, self._configuration())
+            else:
+                self._sign_in(options, cell, DEFAULT_FLOW)
+
+    def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
+        from .auth0_magic import auth_for, requested, sign_in
+
+        request = requested(options, cell, self._configuration(), default_flow)
+        auth, self._latest = auth_for(request, self.namespace)
+        sign_in(auth, self._latest, request, self.namespace)
+
+    def _configuration(self) -> dict[str, str]:
+        return {name: value for name in self.trait_names(config=True) if (value := getattr(self, name))}
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
         has_begun = self._latest is not None and self._latest.sign_in is not None
         return "The sign-in was interrupted; the port is free again." if has_begun else "Interrupted."
 
-    @magic_arguments()
-    @arguments(TOKEN)
     @line_magic("token")
+    @arguments("%token")
     def token(self, line: str) -> dict[str, Any] | None:
         """Show the claims of the access token and of the ID token; checks nothing on the network."""
         with usage_errors(lambda: "Interrupted."):
+            if (options := parsed(self.token, line)) is None:
+                return None
             from .token_magic import token
 
-            return token(self.namespace, self._latest, _parse(self.token, line))
+            return token(self.namespace, self._latest, options)
 
+    @line_magic("logout")
+    @arguments("%logout")
+    def logout(self, line: str) -> None:
+        """Sign out: forget the tokens, revoke them, and end the provider's session.
 
-class KernelUsageError(UsageError):
-    """A `UsageError` that a kernel sends as an output of the kind `error`, with its sentence as the whole traceback.
+        For the latest sign-in, or for the one of a variable or a profile:
 
-    IPython prints exactly `UsageError` on standard error, and a kernel then sends no such output: the error of
-    papermill, for one, has no sentence.
-    """
+            %logout
+            %logout work
 
-    def _render_traceback_(self) -> list[str]:
-        return [f"UsageError: {self}"]
+        The variables with the token are taken away. The `Auth` stays, and can sign in
+        again.
+        """
+        with usage_errors(lambda: "Interrupted."):
+            if (options := parsed(self.logout, line)) is None:
+                return
+            from .login_magic import logout
 
-
-def _parse(magic: Any, line: str) -> Options:
-    """Return the options on *line*; IPython's own splitting breaks `scope="a b"` within its quotes."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""  # a path of Windows has backslashes
-    try:
-        words = list(lexer)
-    except ValueError:
-        raise UsageError("A quote is not closed.") from None
-    parser = magic.parser
-    parser.usage = parser.usage or parser.format_usage()[7:]  # else argparse makes it anew each time
-    options: Options = parser.parse_intermixed_args(words)
-    return options
-
-
-@contextmanager
-def usage_errors(interrupted: Callable[[], str]) -> Iterator[None]:
-    """Turn our errors and an interrupt into `UsageError`, which IPython shows as one line.
-
-    *interrupted* returns the sentence for an interrupt.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        message = interrupted()
-    except Exception as error:
-        from ..errors import IpyauthError
-        from ..settings.line import BadOption
-
-        if not isinstance(error, (IpyauthError, BadOption, UsageError)):
-            raise
-        message = str(error)
-    else:
-        return
-    from ..display.shell import current_shell
-
-    raise (KernelUsageError if getattr(current_shell(), "kernel", None) else UsageError)(message)
+            logout(self.namespace, options, self._configuration())
 
 
 def load(shell: InteractiveShell) -> None:
@@ -189,7 +187,7 @@ def unload(shell: InteractiveShell) -> None:
     matchers: list[Any] = getattr(shell.Completer, "custom_matchers", [])
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "__module__", "") != __name__]
     table: Mapping[str, dict[str, Callable[..., Any]]] = shell.magics_manager.magics
-    for kind, name in (("line", "auth0"), ("cell", "auth0"), ("line", "token")):
+    for kind, name in MAGICS:
         table[kind].pop(name, None)
     shell.magics_manager.registry.pop(Auth0Magics.__name__, None)
     for magics in [each for each in shell.configurables if type(each).__name__ == Auth0Magics.__name__]:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..auth import Auth
+    from ..flows.authenticator import Authenticator
 
 
 class Namespace:
@@ -21,11 +22,20 @@ class Namespace:
         self._shell = shell
         self._auths: dict[str, Auth] = {}
         self._bound: dict[str, object] = {}
+        self._profiles: set[str] = set()
 
     def bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
         """Put the access token of *auth*, and *auth* itself, in variables."""
         self._push({token_name: auth.access_token, auth_name: auth})
         self._auths.update({token_name: auth, auth_name: auth})
+
+    def bind_profile(self, name: str, auth: Auth) -> None:
+        """Put *auth*, of the profile called *name*, in a variable of that name too, if that is free."""
+        is_ours = name in self._profiles and self.find(name) is not None
+        if is_ours or name not in self._shell.user_ns:
+            self._push({name: auth})
+            self._auths[name] = auth
+            self._profiles.add(name)
 
     def rebind(self, auth: Auth) -> None:
         """Put the present access token of *auth* in the variables that hold an earlier one."""
@@ -33,10 +43,14 @@ class Namespace:
 
     def drop(self, auth: Auth | None = None) -> None:
         """Take away the variables of *auth*, or of all, except those that the user bound to another value."""
-        for name in self.names(auth):
-            del self._auths[name]
-            self._bound.pop(name, None)
-            self._shell.drop_by_id({name: self.value(name)})
+        self._take_away(self.names(auth))
+
+    def drop_tokens(self, authenticator: Authenticator | None) -> None:
+        """Take away the variables that hold a token of *authenticator*."""
+        from ..auth import authenticator_of
+
+        ours = [name for name in self.names() if authenticator_of(self._auths[name]) is authenticator]
+        self._take_away([name for name in ours if self.value(name) is not self._auths[name]])
 
     def named(self, name: str) -> Auth | None:
         """Return the `Auth` that *name* was bound for last, whatever the variable holds now."""
@@ -61,6 +75,12 @@ class Namespace:
     def known(self) -> list[str]:
         """Return every name that was bound and not taken away, for completion."""
         return list(self._auths)
+
+    def _take_away(self, names: list[str]) -> None:
+        for name in names:
+            del self._auths[name]
+            self._bound.pop(name, None)
+            self._shell.drop_by_id({name: self.value(name)})
 
     def _push(self, variables: dict[str, object]) -> None:
         """Bind *variables*; `%who` and `%whos` do not list them."""

@@ -157,8 +157,9 @@ def _auths(namespace: Namespace, authenticator: Authenticator) -> list[Auth]:
 
 def _config(authenticator: Authenticator) -> None:
     params, grant, routes = authenticator.params, authenticator.grant, authenticator.routes()
-    unused = () if grant.flow.needs_redirect else ("response_type", "response_mode", "redirect_uri")
-    rows = [("flow", grant.in_words)]
+    unused = {"flow"} | (set() if grant.flow.needs_redirect else {"response_type", "response_mode", "redirect_uri"})
+    origin = next((f"  ({row.origin})" for row in params.explain() if row.name == "flow"), "")
+    rows = [("flow", f"{grant.in_words}{origin}")]
     rows += [(row.name, f"{row.value}  ({row.origin})") for row in params.explain() if row.name not in unused]
     rows += [("route", f"{route.redirect_uri}: {route.reason}") for route in routes if len(routes) > 1]
     rows += _endpoints_elsewhere(params.expected_issuer)
@@ -184,7 +185,7 @@ def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
 def _renew(namespace: Namespace, authenticator: Authenticator) -> None:
     """Renew by the refresh token; without one, ask the user."""
     shown_on = panel(owns_cell=True)
-    if authenticator.authenticate(shown_on, timeout=300, renew=True):
+    if authenticator.authenticate(shown_on, renew=True):
         shown_on.end(card_of(authenticator))
     else:
         show(card_of(authenticator).bundle())

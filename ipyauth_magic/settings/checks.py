@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
+from ..protocol.flow import FLOWS
 from ..protocol.metadata import is_safe_url, issuer_at
 from ..protocol.tokens import ClientSecret
 from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
 from .extra import PREFIX, why_not
+from .nearest import did_you_mean, most_alike
+from .options import STORES
 from .parameters import KNOWN_VALUES
+from .pasted import words_in_list
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
@@ -23,11 +27,19 @@ _LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{
 _FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _NO_SCOPE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # RFC 6749, 3.3
 _NO_CLIENT_ID = re.compile(r"[^\x21-\x7e]")  # RFC 6749, A.1, without spaces
+_AUTH0_PATH = re.compile(r"authorize|oauth|userinfo|v2/|u/|login|\.well-known/|dbconnections|samlp|api/v2|activate")
+"""The beginnings of paths below an Auth0 domain: an address that a user copied from there."""
+
+_OPENING, _CLOSING = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u2039", "\u201c\u201d\u2018\u2019\u00bb\u203a"
+"""Typographic quotes."""
+
+PROMPTS = (*KNOWN_VALUES["prompt"], "create")  # OpenID Connect Core, 3.1.2.1; Initiating User Registration, 4.1
+_TOO_BIG = 10**18  # Python writes no number of over 4300 digits
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
 
 
 class BadValue(ValueError):
-    """A value that its parameter cannot take; the message is a sentence."""
+    """A value that its parameter cannot take; the message is a sentence without its subject."""
 
 
 def checked(name: str, value: object) -> str:
@@ -42,13 +54,13 @@ def checked(name: str, value: object) -> str:
         raise BadValue(sentence)
     given = as_text(value)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in given):
-        raise BadValue("must not contain line breaks or other control characters")
-    text = given.strip()
+        raise BadValue("must not contain line breaks or other control characters. Type the value again")
+    text = _without_quotes(given.strip())
     if given and not text:
-        raise BadValue("must not be blank")
+        raise BadValue("is blank. Give it a value, or leave the name out")
     # The name of a folder or file may hold such a sign, and is not typed by a person at the provider.
     if not name.startswith("dotenv_") and (sign := invisible_sign(text)):
-        raise BadValue(f"must not contain {sign}, which is not seen. Type the value again, or paste it as plain text")
+        raise BadValue(f"contains {sign}, which is not seen. Type the value again, or paste it as plain text")
     check = _CHECKS.get(name)
     return check(text) if check and text else text
 
@@ -63,16 +75,22 @@ def as_text(value: object) -> str:
         return value
     if isinstance(value, Unfilled):
         raise BadValue(
-            f"is not filled in with {value}. A value takes names from the lines above it, and AUTH0_* variables "
+            f"has {value}, which is not filled in. A value takes names from the lines above it, and AUTH0_* variables "
             "without secrets. Write the value itself"
         )
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_BIG:
         return str(value)
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
         words = list(value)
         if all(isinstance(word, str) for word in words):
             return " ".join(words)
     raise BadValue(f"must be text, not {type(value).__name__}")
+
+
+def _without_quotes(text: str) -> str:
+    """Return *text* without the typographic quotes around it, which a word processor or a web page makes of `"`."""
+    is_quoted = len(text) > 1 and text[0] in _OPENING and text[-1] in _CLOSING
+    return text[1:-1].strip() if is_quoted else text
 
 
 def _response_type(value: str) -> str:
@@ -81,25 +99,51 @@ def _response_type(value: str) -> str:
         return "token id_token"
     if words == ["code"]:
         return "code"
-    raise BadValue("must be `token id_token` (implicit) or `code` (authorization code + PKCE)")
+    near = did_you_mean(value, ("code", "token id_token", "id_token token"))
+    raise BadValue(f"must be `token id_token` (implicit) or `code` (authorization code + PKCE).{near}")
 
 
 def _response_mode(value: str) -> str:
     if value not in KNOWN_VALUES["response_mode"]:
-        raise BadValue("must be `fragment`, `form_post` or, with response_type=code, `query`")
+        near = did_you_mean(value, KNOWN_VALUES["response_mode"])
+        raise BadValue(f"must be `fragment`, `form_post` or, with response_type=code, `query`.{near}")
+    return value
+
+
+def _prompt(value: str) -> str:
+    # Providers have values of their own, so a value that is like none of the standard's goes through.
+    for word in value.split():
+        if word not in PROMPTS and (near := most_alike(word, PROMPTS, cutoff=0.8)):
+            raise BadValue(f"has `{plain(word, 60)}`, which no standard knows. Did you mean `{near}`?")
     return value
 
 
 def _domain(value: str) -> str:
-    if value.startswith(("http://", "https://")):
-        parts = _split(value)
-        if parts.hostname not in LOOPBACK_HOSTS:
-            raise BadValue("must be the bare domain, as `tenant.eu.auth0.com`; a scheme goes only with localhost")
+    value = value.rstrip(",;")
+    if not re.match(r"(?i)https?://", value):
+        return _bare_domain(value.removesuffix("/"))
+    parts = _split(value)
+    if parts.hostname in LOOPBACK_HOSTS:
         if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
             raise BadValue("must be `http://localhost:PORT` and nothing more, for an issuer on this machine")
         return f"http://{parts.netloc}"
+    host, path = parts.hostname or "", parts.path.strip("/")
+    if "@" in parts.netloc or parts.port is not None:
+        raise BadValue("must be a domain name, as `tenant.eu.auth0.com`, without user and port")
+    host = _bare_domain(host)
+    if parts.scheme == "http":
+        raise BadValue(f"must be reached by https, not http. Write `domain={host}`")
+    if path and not _AUTH0_PATH.match(path):
+        raise BadValue(
+            f"has a path, which is not Auth0's. Write `domain={host}` for Auth0, or "
+            f"`issuer=https://{host}/{plain(path, 200)}` for another provider"
+        )
+    return host
+
+
+def _bare_domain(value: str) -> str:
     if value.split(":")[0] in LOOPBACK_HOSTS:
-        raise BadValue(f"for an issuer on this machine, write `http://{plain(value, 100)}`")
+        raise BadValue(f"has no scheme. For an issuer on this machine, write `domain=http://{plain(value, 100)}`")
     if not _HOST_NAME.fullmatch(value) or len(value) > 253 or _is_address(value):
         raise BadValue("must be a domain name, as `tenant.eu.auth0.com`")
     return value.lower()
@@ -108,85 +152,120 @@ def _domain(value: str) -> str:
 def _issuer(value: str) -> str:
     if issuer_at(value) is not None:
         return _discovery_url(value)  # `resolve` takes it apart
+    if _HOST_NAME.fullmatch(value.partition("/")[0]) and "://" not in value:
+        raise BadValue(f"must begin with https://. Write `issuer=https://{plain(value, 200)}`")
     parts = _split(value)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
         raise BadValue("must begin with https:// (http:// only for localhost)")
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or value.endswith(("?", "#")):
-        raise BadValue("must be the issuer's URL, without user, query and fragment")
+    if not parts.hostname or "@" in parts.netloc:
+        raise BadValue("must be the issuer's URL, without a user in it")
     if not _PATH.fullmatch(parts.path):
-        raise BadValue("must be a URL")
+        raise BadValue("has a path with odd characters. Copy it from the provider's discovery document")
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        path = re.sub(r"/(authorize|oauth2/(v\d/)?authorize|(protocol/openid-connect/)?auth)$", "", parts.path)
+        raise BadValue(
+            "must have no query and no fragment. The provider's discovery document names it: probably "
+            f"`issuer={parts.scheme}://{parts.netloc}{plain(path, 200)}`"
+        )
     return value
 
 
 def _discovery_url(value: str) -> str:
     if not is_safe_url(value):
-        raise BadValue("must be the https address of a discovery document (http:// only for localhost)")
+        raise BadValue(
+            "must be the https address of a discovery document (http:// only for localhost). It mostly ends with "
+            "`/.well-known/openid-configuration`"
+        )
     return value
 
 
 def _client_id(value: str) -> str:
     if odd := _NO_CLIENT_ID.search(value):
         sign = named_sign(value, odd.start())
-        raise BadValue(f"must be the application's Client ID: letters, digits and signs, no spaces. It has {sign}")
+        raise BadValue(
+            f"has {sign}, and a Client ID has letters, digits and signs only. Copy it from your application's settings"
+        )
     return value
 
 
 def _client_secret(value: str) -> str:
     if not value.isascii():
-        raise BadValue("must be the application's secret: ASCII letters, digits and signs")
+        raise BadValue("must be ASCII letters, digits and signs. Copy it from your application's settings again")
     return ClientSecret(value)
 
 
 def _redirect_uris(value: str) -> str:
-    return " ".join(dict.fromkeys(_redirect_uri(uri) for uri in value.split()))
+    return " ".join(dict.fromkeys(_redirect_uri(uri.strip(",;")) for uri in words_in_list(value).split()))
 
 
 def _redirect_uri(uri: str) -> str:
     parts, shown = _split(uri), plain(uri, 200)
     if parts.scheme != ("http" if parts.hostname in LOOPBACK_HOSTS else "https"):
         raise BadValue(
-            f"`{shown}` must be an address of this machine, as `http://127.0.0.1:8765/callback/` (RFC 8252, 7.3), or "
-            "the https address of a JupyterHub or a proxy that leads to it"
+            f"has `{shown}`, which is not an address of this machine. Write `http://127.0.0.1:8765/callback/` (RFC "
+            "8252, 7.3), or the https address of a JupyterHub or a proxy that leads to it"
         )
     if not (_LOOPBACK_NETLOC if parts.scheme == "http" else _FAR_NETLOC).fullmatch(parts.netloc):
-        raise BadValue(f"`{shown}` must be written as `http://127.0.0.1:8765/callback/`, the port a number to 65535")
+        raise BadValue(
+            f"has `{shown}`, which is not written as `http://127.0.0.1:8765/callback/`, the port a number to 65535"
+        )
     if parts.query or parts.fragment or uri.endswith(("?", "#")):
-        raise BadValue(f"`{shown}` must not have a query or a fragment")
+        raise BadValue(
+            f"has `{shown}`. A redirect URI here has no query and no fragment: leave out what follows the path"
+        )
     segments = parts.path.split("/")
     odd = "//" in parts.path or {".", ".."} & set(segments) or re.search("%(?:[01]|2f|7f)", parts.path, re.IGNORECASE)
     if odd or not _PATH.fullmatch(parts.path):
-        raise BadValue(f"the path of `{shown}` must be plain, as `/callback/`")
+        raise BadValue(f"has `{shown}`, and its path is not plain. Write a path as `/callback/`")
     return uri
 
 
 def _scope(value: str, name: str = "scope") -> str:
+    value = words_in_list(value)
     words = value.split()
     # A comma within a scope is part of it (RFC 6749, 3.3).
-    if any(word != word.strip(",") for word in words):
-        raise BadValue(
-            "must have spaces between the scopes, and no commas. "
-            f"Write `{name}={plain(' '.join(value.replace(',', ' ').split()), 1000)}`"
-        )
+    bare = value.removeprefix("[").removesuffix("]")
+    if bare != value or any(word != word.strip(",;") for word in words):
+        right = plain(" ".join(re.sub(r"[,;\"']", " ", bare).split()), 1000)
+        raise BadValue(f"has commas or brackets among the scopes. Write `{name}={right}`")
     if odd := _NO_SCOPE.search(value):
         sign = named_sign(value, odd.start())
         raise BadValue(
-            "must be scopes separated by spaces, each of ASCII letters, digits and signs (RFC 6749, 3.3). "
-            f"It has {sign}"
+            f"has {sign}, and scopes have ASCII letters, digits and signs only (RFC 6749, 3.3). Write them with spaces "
+            "between them"
         )
     return " ".join(words)
 
 
 def _extra(value: str) -> str:
     raise BadValue(
-        "must have the name of a parameter after a dot, as `extra.kc_idp_hint=github`; in Python it is a dict, as "
+        "takes the name of a parameter after a dot, as `extra.kc_idp_hint=github`. In Python it is a dict, as "
         '`extra={"kc_idp_hint": "github"}`'
     )
 
 
 def _max_age(value: str) -> str:
     if not re.fullmatch(r"[0-9]{1,9}", value):
-        raise BadValue("must be a number of seconds")
+        raise BadValue("must be a whole number of seconds, in digits")
     return value
+
+
+def _one_of(value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        first = ", ".join(f"`{each}`" for each in choices[:-1])
+        raise BadValue(f"must be {first} or `{choices[-1]}`.{did_you_mean(value, choices)}")
+    return value
+
+
+def _timeout(value: str) -> str:
+    if not is_timeout(value):
+        raise BadValue("must be a whole number of seconds from 1 to 3600")
+    return value
+
+
+def is_timeout(value: str) -> bool:
+    """Return whether *value* is a time to wait for a sign-in, in seconds."""
+    return re.fullmatch(r"[0-9]{1,4}", value) is not None and 1 <= int(value) <= 3600
 
 
 def _split(url: str) -> SplitResult:
@@ -203,7 +282,7 @@ def _split(url: str) -> SplitResult:
             raise ValueError(url)
         return parts
     except ValueError as error:
-        raise BadValue("must be a URL; its port, if any, a number from 0 to 65535") from error
+        raise BadValue("must be a URL. Its port, if it has one, is a number from 0 to 65535") from error
 
 
 def _is_address(host: str) -> bool:
@@ -225,6 +304,10 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "redirect_uri": _redirect_uris,
     "scope": _scope,
     "default_scope": partial(_scope, name="default_scope"),
+    "flow": partial(_one_of, choices=tuple(FLOWS)),
+    "store": partial(_one_of, choices=STORES),
+    "timeout": _timeout,
     "extra": _extra,
     "max_age": _max_age,
+    "prompt": _prompt,
 }

@@ -9,14 +9,17 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 from ..text import plain
 from .client_file import client_in
-from .parameters import SECRETS
+from .nearest import most_alike
+from .parameters import SECRETS, canonical_name
+from .pasted import Mistake, assignment_in, is_list_item, mistake_in, object_in
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[^}:]{0,200})(?::-(?P<default>[^}]{0,2000}))?\}")
 
@@ -29,8 +32,11 @@ _LONG_BLANK = re.compile(r"[^\S\r\n]{256}")
 LIMIT = 64 * 1024
 """Bytes; a dotenv file has a few hundred."""
 
+FILES_COMPARED = 300
+"""Names of a folder that are compared with that of a missing file."""
+
 MISTAKES_TOLD = 10
-"""Lines with a mistake that are named; the others are counted."""
+"""Lines with a mistake whose advice is worked out; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +54,20 @@ class DotenvText:
     """The content of a dotenv text.
 
     Attributes:
-        variables: the values by name; None for a name without a value, `Unfilled` for one that cannot be used.
-        mistakes: a sentence for each of the first lines that are not an assignment, and one that counts the rest.
+        variables: the values by name; `Unfilled` for one that cannot be used.
+        mistakes: the lines that are not an assignment.
         repeated: names that are given more than once; the last value counts.
         is_open: it is a file that other users of this machine can read.
     """
 
-    variables: Mapping[str, str | Unfilled | None]
-    mistakes: tuple[str, ...]
+    variables: Mapping[str, object]
+    mistakes: tuple[Mistake, ...]
     repeated: tuple[str, ...]
     is_open: bool = False
 
 
 class UnreadableDotenv(ValueError):
-    """A dotenv file or text that cannot be read; the message is a sentence."""
+    """A dotenv file or text that cannot be read; the message is a sentence without its subject."""
 
 
 def read_dotenv(folder: str, name: str) -> DotenvText:
@@ -71,18 +77,24 @@ def read_dotenv(folder: str, name: str) -> DotenvText:
         UnreadableDotenv: the file is missing, not a regular file, over 64 KiB, not UTF-8, or JSON of another kind.
     """
     path = Path(os.path.expanduser(folder), os.path.expanduser(name))
-    (text, is_open), what = _read_text(path), f"`{plain(path, 1000)}`"
+    text, is_open = _read_text(path)
+    shown = plain(path, 1000)
     if not text.lstrip().startswith("{"):
-        return replace(parse_dotenv(text, what), is_open=is_open)
-    if (client := client_in(text)) is None:
+        try:
+            return replace(parse_dotenv(text), is_open=is_open)
+        except UnreadableDotenv as error:
+            raise UnreadableDotenv(f"names `{shown}`, which {error}") from None
+    variables = client_in(text) or object_in(text)
+    if not any(canonical_name(each) for each in variables or ()):
         raise UnreadableDotenv(
-            f"{what} is not a dotenv file. It is JSON, and has no client_id in a member `installed` or `web`"
+            f"names `{shown}`, which is JSON without a client_id, alone or in a member `installed` or `web`. Download "
+            "the client's file again, or write a dotenv file"
         )
-    return DotenvText(client, (), (), is_open)
+    return DotenvText(variables or {}, (), (), is_open)
 
 
-def parse_dotenv(text: str, what: str) -> DotenvText:
-    """Return the content of dotenv *text*, with `${NAME}` filled in; *what* names the text in the mistakes.
+def parse_dotenv(text: str) -> DotenvText:
+    """Return the content of dotenv *text*, with `${NAME}` filled in.
 
     Raises:
         UnreadableDotenv: the text is over 64 KiB, or one of its values grows to that, or it has 256 blanks in a row.
@@ -90,33 +102,27 @@ def parse_dotenv(text: str, what: str) -> DotenvText:
     from dotenv.parser import parse_stream
 
     if len(text) > LIMIT:
-        raise UnreadableDotenv(f"{what} has over 64 KiB, so it is not read")
+        raise UnreadableDotenv("has over 64 KiB, so it is not read")
     if _LONG_BLANK.search(text):
-        raise UnreadableDotenv(f"{what} has over 255 blanks in a row, so it is not read")
-    bindings = list(parse_stream(StringIO(text)))
-    mistakes = [
-        _line_in(binding.original.string, binding.original.line)
-        for binding in bindings
-        if binding.error or (binding.key is not None and binding.value is None)
-    ]
-    sound = {binding.key: binding.value for binding in bindings if binding.key is not None and not binding.error}
-    variables = _interpolated(sound, what) if "${" in text else sound
-    counts = Counter(binding.key for binding in bindings if binding.key is not None)
-    return DotenvText(variables, _told(mistakes, what), tuple(name for name, count in counts.items() if count > 1))
+        raise UnreadableDotenv("has over 255 blanks in a row, so it is not read")
+    pairs: list[tuple[str, str | None]] = []
+    mistakes: list[Mistake] = []
+    for binding in parse_stream(StringIO(text)):
+        line = binding.original.string
+        if not binding.error and (binding.key is None or binding.value is not None):
+            pairs += [(binding.key, binding.value)] if binding.key is not None else []
+        elif assignment := assignment_in(line.rstrip("\r\n")):
+            pairs.append(assignment)
+        elif not (mistakes and mistakes[-1].name and is_list_item(line)):
+            number = _line_in(line, binding.original.line)
+            mistakes.append(mistake_in(line, number) if len(mistakes) < MISTAKES_TOLD else Mistake(number, ""))
+    sound = dict(pairs)
+    variables = _interpolated(sound) if "${" in text else sound
+    counts = Counter(name for name, _ in pairs)
+    return DotenvText(variables, tuple(mistakes), tuple(name for name, count in counts.items() if count > 1))
 
 
-def _told(mistakes: Sequence[int], what: str) -> tuple[str, ...]:
-    """Return a sentence for each of the first lines of *mistakes*, and one that counts the rest."""
-    told = [
-        f"{what}, line {line}: write NAME=VALUE, with quotes around a value that holds quotes or a #"
-        for line in mistakes[:MISTAKES_TOLD]
-    ]
-    if (more := len(mistakes) - MISTAKES_TOLD) > 0:
-        told.append(f"{what}: {more} more lines are not NAME=VALUE")
-    return tuple(told)
-
-
-def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str | Unfilled | None]:
+def _interpolated(values: Mapping[str, str | None]) -> dict[str, str | Unfilled | None]:
     """Return *values* with `${NAME}` and `${NAME:-default}` filled in, from above in the text or from `AUTH0_*`.
 
     python-dotenv itself needs minutes for a value of many `${`, and gigabytes for values that repeat other values. It
@@ -126,7 +132,7 @@ def _interpolated(values: Mapping[str, str | None], what: str) -> dict[str, str 
     for name, value in values.items():
         each = None if value is None else _filled_in(value, filled, is_secret=name in SECRETS)
         if isinstance(each, str) and len(each) > LIMIT:
-            raise UnreadableDotenv(f"{what}: {plain(name, 60)} grows to over 64 KiB")
+            raise UnreadableDotenv(f"has a value that grows to over 64 KiB, that of {plain(name, 60)}")
         filled[name] = each
     return filled
 
@@ -164,22 +170,33 @@ def _read_text(path: Path) -> tuple[str, bool]:
         with open(path, "rb", opener=_open_without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise UnreadableDotenv(f"`{path}` is not a file")
+                raise UnreadableDotenv(f"names `{path}`, which is not a file")
             data = file.read(LIMIT + 1)
     except FileNotFoundError as error:
-        raise UnreadableDotenv(
-            f"there is no file `{path}`; the folder searched is `{path.parent.absolute()}`"
-        ) from error
+        raise UnreadableDotenv(_missing(path)) from error
     except IsADirectoryError as error:
-        raise UnreadableDotenv(f"`{path}` is a folder, not a file") from error
+        raise UnreadableDotenv(f"names `{path}`, which is a folder. Give the path of a file") from error
     except (OSError, ValueError) as error:
-        raise UnreadableDotenv(f"`{path}` cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableDotenv(f"names `{path}`, which cannot be read: {reason}") from error
     if len(data) > LIMIT:
-        raise UnreadableDotenv(f"`{path}` has over 64 KiB, so it is not read")
+        raise UnreadableDotenv(f"names `{path}`, which has over 64 KiB, so it is not read")
     try:
         return data.decode("utf-8-sig"), os.name == "posix" and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
     except UnicodeDecodeError as error:
-        raise UnreadableDotenv(f"`{path}` is not UTF-8 text") from error
+        raise UnreadableDotenv(f"names `{path}`, which is not UTF-8 text. Save it as UTF-8") from error
+
+
+def _missing(path: Path) -> str:
+    """Return the sentence for a file that is not there, with the name of one in its folder that is like it."""
+    sentence = f"names a file that is not there: `{path}`. The folder searched is `{path.parent.absolute()}`"
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, FILES_COMPARED)]
+    except OSError:
+        return sentence
+    near = most_alike(path.name, names)
+    return f"{sentence}, and has `{plain(near, 200)}`" if near else sentence
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -64,11 +64,11 @@ def why_not(name: str) -> str | None:
     Capitals make no difference: some servers do not compare them.
     """
     if not _NAME.fullmatch(name):
-        return "must have a name of ASCII letters, digits, `.`, `_` and `-` after `extra.` (RFC 6749, 8.2)"
+        return "needs a name of ASCII letters, digits, `.`, `_` and `-` after `extra.` (RFC 6749, 8.2)"
     small = name.lower()
     if small in _OF_THE_PROTOCOL or small in {each.lower() for each in SECRETS}:
         return "is a name that the protocol uses, so `extra` does not take it. Leave it out"
     own = next((each for each in (*FIELDS, *ALIASES) if each.lower() == small), None)
     if own is not None:
-        return f"is a parameter by its own name: write `{own}=...`"
+        return f"is a parameter by its own name. Write `{own}=...`"
     return None

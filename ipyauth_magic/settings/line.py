@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import Problem
 from ..protocol.flow import FLOWS
+from ..text import plain
 from .options import STORES
+from .parameters import canonical_name
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -15,26 +19,35 @@ if TYPE_CHECKING:
 CHOICES = {"flow": tuple(FLOWS), "store": STORES}
 """The values of the options that take one of a few."""
 
+BOTH = ("flow", "store", "timeout")
+"""The options that are parameters too; on one line the option prevails."""
+
+
+_OF_SEVERAL_WORDS = ("scope", "default_scope", "redirect_uri", "ui_locales", "acr_values")
+
 
 class BadOption(ValueError):
     """An option that cannot be used as given; `str` gives a sentence."""
 
 
 def check_options(options: Namespace) -> None:
-    """Check what argparse does not.
+    """Check what argparse does not; `flow`, `store` and `timeout` are checked with the parameters.
 
     Raises:
         BadOption: a value that an option does not take, or two options that contradict each other.
     """
-    if not re.fullmatch(r"[0-9]{1,4}", options.timeout) or not 1 <= int(options.timeout) <= 3600:
-        raise BadOption("--timeout takes a whole number of seconds from 1 to 3600.")
+    if problems := option_problems(options):
+        raise BadOption("\n".join(map(str, problems)))
+
+
+def option_problems(options: Namespace) -> list[Problem]:
+    """Return what is wrong with *options* beside those that are parameters too."""
+    problems = list(getattr(options, "problems", ()))
     if options.bind and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", options.bind):
-        raise BadOption("--bind takes the address of a network interface, as 0.0.0.0.")
-    for name, choices in CHOICES.items():
-        if getattr(options, name) not in (None, *choices):
-            raise BadOption(f"--{name} takes {' or '.join(choices)}.")
+        problems.append(Problem("--bind", "takes the address of a network interface, as `0.0.0.0`"))
     if options.renewable and options.no_renewable:
-        raise BadOption("--renewable and --no-renewable contradict each other.")
+        problems.append(Problem("--renewable", "and `--no-renewable` contradict each other. Give one of them"))
+    return problems
 
 
 def renewable(options: Namespace) -> bool | None:
@@ -42,28 +55,99 @@ def renewable(options: Namespace) -> bool | None:
     return True if options.renewable else False if options.no_renewable else None
 
 
+@dataclass(frozen=True)
+class Line:
+    """What a line says: its parameters, the name of a profile, and what is wrong with its words."""
+
+    parameters: Mapping[str, str]
+    profile: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def line_of(options: Namespace) -> Line:
+    """Return what the words and the options on a line say."""
+    parameters: dict[str, str] = {}
+    bare: list[str] = []
+    problems: list[Problem] = []
+    latest = None
+    for word in options.parameters:
+        name, _, value = word.partition("=")
+        if _is_assignment(word):
+            latest = name
+            if name in parameters:
+                problems.append(Problem(name[:60], "is given twice. Keep one of them"))
+            parameters[name] = value
+        elif latest in _OF_SEVERAL_WORDS and (parameters[latest].endswith(",") or ":" in word):
+            parameters[latest] += f" {word}"
+            problems = [each for each in problems if each.meant != latest]
+            right = " ".join(parameters[latest].replace(",", " ").split())
+            problems.append(
+                Problem(latest, f'has spaces, so it needs quotes. Write `{latest}="{right}"`', meant=latest)
+            )
+        else:
+            bare.append(word)
+    for problem in problems:
+        if problem.meant:
+            del parameters[problem.meant]  # one problem is enough
+    for option in ("dotenv_file", "dotenv_folder"):
+        if value := getattr(options, option):
+            if option in parameters:
+                problems.append(Problem(option, "is given twice. Keep one of them"))
+            parameters[option] = value
+    if options.flow:
+        parameters.pop("response_type", None)
+    chosen = {name: value for name in BOTH if (value := getattr(options, name)) is not None}
+    about_bare = _about_bare(bare)
+    profile = bare[0] if bare and not about_bare else None
+    return Line({**parameters, **chosen}, profile, (*problems, *about_bare))
+
+
+def _about_bare(words: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with *words* that are not KEY=VALUE; one of them may be the name of a profile."""
+    if not words:
+        return []
+    last = plain(words[-1], 60)
+    if canonical_name(words[-1]):
+        return [Problem(last, f"has no value. Write `{last}=...`", meant=canonical_name(words[-1]))]
+    if len(words) > 1:
+        sentence = f"is neither an option nor KEY=VALUE, and the profile is `{plain(words[0], 60)}`"
+        return [Problem(plain(each, 60), sentence) for each in words[1:]]
+    if words[0].endswith(".env") or ("://" not in words[0] and {"/", "\\"} & set(words[0])):
+        sentence = f"is neither an option nor KEY=VALUE. For a dotenv file, write `-f {last}`"
+        return [Problem(last, sentence, meant="dotenv_file")]
+    if "://" in words[0]:
+        sentence = "alone does not say where to sign in. Write `issuer=...` (or `domain=...`) and `client_id=...`"
+        return [Problem(last, sentence)]
+    return []
+
+
+def profile_name(options: Namespace) -> str | None:
+    """Return the word among *options* that is not KEY=VALUE: the name of a profile; None without one.
+
+    Raises:
+        BadOption: there are several such words, or it is an address or the name of a parameter.
+    """
+    return _sound(options).profile
+
+
 def line_parameters(options: Namespace) -> dict[str, str]:
     """Return the parameters among *options*: each KEY=VALUE, and the options that stand for one.
 
     Raises:
-        BadOption: a word is neither an option nor KEY=VALUE, or a parameter is given twice.
+        BadOption: a word cannot be used.
     """
-    parameters: dict[str, str] = {}
-    for word in options.parameters:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise BadOption(f"`{name[:60]}` is neither an option nor KEY=VALUE.")
-        if name in parameters:
-            raise BadOption(f"{name[:60]} is given twice.")
-        parameters[name] = value
-    for option in ("dotenv_file", "dotenv_folder"):
-        if value := getattr(options, option):
-            if option in parameters:
-                raise BadOption(f"{option} is given twice.")
-            parameters[option] = value
-    if options.flow and (response_type := FLOWS[options.flow].response_type):
-        parameters["response_type"] = response_type
-    return parameters
+    return dict(_sound(options).parameters)
+
+
+def _sound(options: Namespace) -> Line:
+    line = line_of(options)
+    if line.problems:
+        raise BadOption("\n".join(map(str, line.problems)))
+    return line
+
+
+def _is_assignment(word: str) -> bool:
+    return "=" in word and "://" not in word.partition("=")[0]
 
 
 def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[str]:

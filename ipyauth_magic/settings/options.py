@@ -56,9 +56,15 @@ _SIGN_IN = (
     Option(("-f", "--dotenv-file"), "dotenv file with some of the parameters", "FILE"),
     Option(("-d", "--dotenv-folder"), "folder of the dotenv file (default: .)", "FOLDER"),
     Option(("-t", "--token-name"), "variable for the access token", "NAME", default="token", only=MAGIC),
-    Option(("-a", "--auth-name"), "variable for the Auth", "NAME", default="auth", only=MAGIC),
+    Option(
+        ("-a", "--auth-name"),
+        "variable for the Auth, which holds the tokens and renews them",
+        "NAME",
+        default="auth",
+        only=MAGIC,
+    ),
     Option(("--flow",), "how to sign in: implicit, code or device; overrides response_type", "FLOW"),
-    Option(("--timeout",), "wait for the browser, 1 to 3600 (default: 300)", "SECONDS", default="300"),
+    Option(("--timeout",), "wait for the browser, 1 to 3600 (default: 300)", "SECONDS"),
     Option(("--no-browser",), "only show the link"),
     Option(("--paste",), "also ask for the URL at which the browser ended"),
     Option(("--bind",), "listen on another address than the redirect URI's (containers)", "ADDRESS"),
@@ -77,7 +83,7 @@ _SIGN_IN = (
         "sign in again even if a good token is there",
         command_help="login, token: sign in again even if a good token is there",
     ),
-    Option(("-q", "--quiet"), "show no card", command_help="print errors only"),
+    Option(("-q", "--quiet"), "show no card when done", command_help="print errors only"),
     Option(("--raw",), "token: print it on a terminal too", only=COMMAND),
     Option(
         ("--format",),
@@ -87,12 +93,14 @@ _SIGN_IN = (
     ),
     Option(
         ("parameters",),
-        "parameters, before those of the cell",
+        "parameters, before those of the cell; a word without = is the name of a profile",
         "KEY=VALUE",
         nargs="*",
         command_help="parameters, before those of the file",
     ),
 )
+
+HELP = Option(("-h", "--help"), "show this")
 
 AUTH0 = tuple(option for option in _SIGN_IN if option.only != COMMAND)
 """The options of `%%auth0`."""
@@ -110,3 +118,28 @@ TOKEN = (
     Option(("--list",), "list the sign-ins of this session"),
 )
 """The options of `%token`."""
+
+LOGIN = (
+    *AUTH0[:-1],
+    Option(("--save",), "keep what the line and the cell say as a profile, once signed in", "NAME"),
+    Option(("--check",), "sign in nowhere; show the parts of a sign-in that work at this provider"),
+    AUTH0[-1],
+)
+"""The options of `%%login`."""
+
+LOGOUT = (
+    Option(("name",), "variable given by -t or -a, or a profile (default: the latest sign-in)", "NAME", nargs="?"),
+    Option(("--no-browser",), "only show the link that ends the provider's session"),
+)
+"""The options of `%logout`."""
+
+MAGICS = {"auth0": AUTH0, "login": LOGIN, "token": TOKEN, "logout": LOGOUT}
+"""The options by the name of the magic."""
+
+GROUPS = {
+    "Where to": ("parameters", "--dotenv-file", "--dotenv-folder"),
+    "How": ("--flow", "--timeout", "--no-browser", "--paste", "--bind", "--force", "--check"),
+    "Keeping": ("--store", "--renewable", "--no-renewable", "--token-name", "--auth-name", "--save"),
+    "Showing": ("--quiet", "--help"),
+}
+"""The options of a sign-in in the help of a magic, by their last names."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar, dataclass_transform
 
+from .options import STORES
+
 C = TypeVar("C", bound=type)
 
 
@@ -22,6 +24,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         is_passed_on: sent to the provider as it is (OpenID Connect Core 3.1.2.1; Auth0's documentation).
         may_be_empty: an empty value means something, and does not stand for the default.
         is_group: a name after a dot follows, as in `extra.hd=example.com`.
+        is_number: a whole number, which may be given as one.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         is_passed_on: bool = False,
         may_be_empty: bool = False,
         is_group: bool = False,
+        is_number: bool = False,
     ) -> None:
         self.help = help
         self.default = default
@@ -41,6 +45,7 @@ class Parameter:  # a dataclass would cost each %load_ext half a millisecond, a 
         self.is_passed_on = is_passed_on
         self.may_be_empty = may_be_empty
         self.is_group = is_group
+        self.is_number = is_number
 
 
 def _parameter(help: str, **more: Any) -> Any:
@@ -48,9 +53,9 @@ def _parameter(help: str, **more: Any) -> Any:
     return Parameter(help, **more)
 
 
-def _passed_on(help: str, *known_values: str) -> Any:
+def _passed_on(help: str, *known_values: str, is_number: bool = False) -> Any:
     """Return a `Parameter` that goes to the provider as it is."""
-    return Parameter(help, known_values=known_values, is_passed_on=True)
+    return Parameter(help, known_values=known_values, is_passed_on=True, is_number=is_number)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -95,6 +100,12 @@ class Parameters:
         default="openid profile",
         may_be_empty=True,
     )
+    flow: str | None = _parameter(
+        "how to sign in: implicit, code or device; overrides a `response_type` that is given further down",
+        known_values=("code", "implicit", "device"),
+    )
+    store: str | None = _parameter("where tokens are kept", known_values=STORES)
+    timeout: str | None = _parameter("seconds to wait for the browser, 1 to 3600", is_number=True)
     extra: Any = _parameter(  # a Mapping[str, str]: typed so, it would refuse `ParamsAuth0(**texts)`
         "parameters of the authorization request that are the provider's own: `extra.NAME=value`, in Python "
         '`extra={"NAME": "value"}`',
@@ -108,7 +119,9 @@ class Parameters:
     organization: str | None = _passed_on("Auth0: the organization to sign in to")
     screen_hint: str | None = _passed_on("Auth0: the page to begin with", "signup")
     ui_locales: str | None = _passed_on("languages of the provider's pages, separated by spaces")
-    max_age: str | None = _passed_on("seconds since the last sign-in after which the user has to sign in again")
+    max_age: str | None = _passed_on(
+        "seconds since the last sign-in after which the user has to sign in again", is_number=True
+    )
     acr_values: str | None = _passed_on("classes of authentication to ask for, separated by spaces")
     resource: str | None = _passed_on("identifier of the API that the token is for (RFC 8707)")
 
@@ -137,8 +150,8 @@ SECRETS = frozenset({CLIENT_SECRET, "AUTH0_CLIENT_SECRET"})
 the parameters, because a notebook must not hold it: elsewhere it is refused by a sentence of its own."""
 
 
-_LONGEST_NAME = 60
-"""Characters of a name that are compared: a likeness to a longer one is none."""
+EVERYDAY_WORDS = frozenset({"flow", "store", "timeout"})
+"""Parameters whose names in capitals are mostly variables of other programs."""
 
 
 def canonical_name(name: str) -> str | None:
@@ -151,34 +164,9 @@ def canonical_name(name: str) -> str | None:
 
 def is_secret(name: str) -> bool:
     """Return whether *name* was meant to be that of the application's secret."""
-    return _in_small(name) in {_in_small(each) for each in SECRETS}
+    return in_small(name) in {in_small(each) for each in SECRETS}
 
 
-def nearest_name(name: str, cutoff: float = 0.0) -> str | None:
-    """Return the known name that is most like *name*, or None if their likeness is below *cutoff* (0 to 1)."""
-    import difflib
-
-    known = {each.lower(): each for each in (*FIELDS, *ALIASES, *sorted(SECRETS))}
-    near = difflib.get_close_matches(_in_small(name[:_LONGEST_NAME]), known, n=1, cutoff=cutoff)
-    return known[near[0]] if near else None
-
-
-def looks_misspelt(name: str) -> bool:
-    """Return whether *name*, which is unknown, was probably meant to be a parameter.
-
-    A known name with one more word, as `DB_CONNECTION`, is taken for another program's name.
-    """
-    # Swapped letters leave a likeness of 0.8. A lower bound of it spares difflib most of its work.
-    given, near = _in_small(name), _in_small(nearest_name(name, cutoff=0.6) or "")
-    if set(near.split("_")) < set(given.strip("_").split("_")):
-        return False
-    # difflib counts swapped letters as two mistakes, which is too many in a short name.
-    return nearest_name(name, cutoff=0.84) is not None or _has_neighbours_swapped(given, near)
-
-
-def _in_small(name: str) -> str:
+def in_small(name: str) -> str:
+    """Return *name* as names are compared: capitals and hyphens make no difference."""
     return name.lower().replace("-", "_")
-
-
-def _has_neighbours_swapped(given: str, known: str) -> bool:
-    return any(given == known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(len(known) - 1))

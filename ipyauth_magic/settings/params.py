@@ -5,20 +5,20 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..errors import InvalidParams, Problem
 from ..protocol import auth0
-from ..protocol.flow import Flow
+from ..protocol.flow import FLOWS, Flow
 from ..protocol.tokens import ClientSecret
 from ..text import encodable
 from .extra import PREFIX, Extra
 from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
-from .resolve import BY_DEFAULT, Resolved, default_response_mode, resolve
-from .sources import Source, collect
+from .resolve import Resolved, default_response_mode, resolve
+from .sources import BY_DEFAULT, Source, collect
 
 
 class IpyauthWarning(UserWarning):
@@ -62,6 +62,7 @@ class ParamsAuth0(Parameters):
     """
 
     client_secret: ClientSecret | None
+    timeout: str | None = field(compare=False)  # how long to wait makes no other sign-in
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
     typed: Mapping[str, str] = field(compare=False)
@@ -80,16 +81,21 @@ class ParamsAuth0(Parameters):
         cell: str | None = None,
         configuration: Mapping[str, str] | None = None,
         origin: str = "the magic's line",
+        profile: str | None = None,
+        default_flow: str | None = None,
+        problems: Sequence[Problem] = (),
     ) -> Self:
-        """Return the parameters of a magic's *line*, its *cell* and IPython's *configuration*.
+        """Return the parameters of a magic's *line*, its *cell*, a *profile* by its name and IPython's *configuration*.
 
         Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*.
+        *default_flow* is the flow where no place says one. *problems* of the options are told with the others.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
-        params._hold(resolve(collect(Source(origin, line), cell, configuration)))
+        readings = collect(Source(origin, line), cell, configuration, profile, default_flow)
+        params._hold(resolve(readings, problems))
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -143,6 +149,13 @@ class ParamsAuth0(Parameters):
             origins["response_mode"] = BY_DEFAULT
             changed._set({"response_mode": default_response_mode(response_type)})
         changed._set({"response_type": response_type, "_origins": origins})
+        return changed
+
+    def with_flow(self, flow: str, origin: str) -> Self:
+        """Return these parameters for *flow*, with a `response_type` and a `response_mode` that suit it."""
+        response_type = FLOWS[flow].response_type
+        changed = self.with_response_type(response_type, f"{origin}, by flow") if response_type else copy(self)
+        changed._set({"flow": flow, "_origins": {**changed._origins, "flow": origin}})
         return changed
 
     def check_flow(self, flow: Flow) -> None:

@@ -1,17 +1,19 @@
-"""Where parameters come from: keywords or a line, a cell, a dotenv file, the environment, IPython's configuration."""
+"""Where parameters come from: keywords or a line, a cell, a dotenv file, a profile, the environment, configuration."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import Problem
 from ..protocol.tokens import ClientSecret
 from ..text import invisible_sign, plain
 from .checks import BadValue, checked
-from .dotenv import UnreadableDotenv, parse_dotenv, read_dotenv
+from .dotenv import MISTAKES_TOLD, UnreadableDotenv, parse_dotenv, read_dotenv
 from .extra import spread
+from .nearest import looks_misspelt, nearest_name
+from .options import AUTH0
 from .parameters import (
     CLIENT_SECRET,
     DEFAULTS,
@@ -20,9 +22,14 @@ from .parameters import (
     SECRETS,
     canonical_name,
     is_secret,
-    looks_misspelt,
-    nearest_name,
 )
+from .pasted import Mistake, object_in
+
+OPTIONS = frozenset(name for option in AUTH0 for name in option.names)
+"""Names of the options of `%%auth0`, which a cell does not take."""
+
+BY_DEFAULT = "default"
+"""The origin of a value that the user did not give."""
 
 NAMES_TOLD = 10
 """Unknown names, of one place, that are named with what may have been meant; the others are counted."""
@@ -64,6 +71,8 @@ class Reading:
         problems: what makes an error.
         warnings: what the user should know in any case.
         hints: what the user should know where a problem names the parameter.
+        misspelt: names that are not read, each with the parameter that it was probably meant for.
+        is_unread: its text could not be read, so what is missing may stand there.
     """
 
     origin: str
@@ -71,19 +80,37 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
     hints: Mapping[str, str] = field(default_factory=dict)
+    misspelt: Mapping[str, str] = field(default_factory=dict)
+    is_unread: bool = False
 
 
-def collect(keywords: Source, cell: str | None = None, configuration: Mapping[str, str] | None = None) -> list[Reading]:
+def collect(
+    keywords: Source,
+    cell: str | None = None,
+    configuration: Mapping[str, str] | None = None,
+    profile: str | None = None,
+    default_flow: str | None = None,
+) -> list[Reading]:
     """Return what each source gives, in order of precedence.
 
-    The configuration may name the dotenv file; the values in that file go before all others of the configuration.
+    A profile or the configuration may name the dotenv file; the values in that file go before all others of theirs.
+
+    Raises:
+        InvalidParams: there is no such profile. Nothing else is looked at then: what is missing would stand there.
     """
+    named = _nothing("the profile") if profile is None else _read_profile(profile)
     line = read(keywords)
     body = _nothing("the cell") if cell is None else _read_cell(cell)
     environment = _read_environment()
     configured = read(Source("IPython configuration", configuration or {}))
-    file = _read_file([line, body, configured])
-    return [line, body, file, environment, configured]
+    file = _read_file([line, body, named, configured])
+    defaults = read(Source(BY_DEFAULT, {"flow": default_flow} if default_flow else {}))
+    return [line, body, file, named, environment, configured, defaults]
+
+
+def collect_typed(line: Mapping[str, str], cell: str | None) -> list[Reading]:
+    """Return what the user types in a notebook: what the *line* of a magic and its *cell* give."""
+    return [read(Source("the magic's line", line)), _nothing("the cell") if cell is None else _read_cell(cell)]
 
 
 def first_of_each(readings: Iterable[Reading]) -> dict[str, Given]:
@@ -112,9 +139,13 @@ def read(source: Source) -> Reading:
             names[name] = given_name
             given[name] = Given(value, source.origin if given_name == name else f"{source.origin}, as {given_name}")
         elif str(given[name].value) != str(value):
-            problems.append(Problem(name, f"is given twice, as {names[name]} and as {given_name}", source.origin))
+            sentence = f"is given twice, as {names[name]} and as {given_name}. Keep one of them"
+            problems.append(Problem(name, sentence, source.origin))
     if source.is_shared:
-        return Reading(source.origin, given, tuple(problems), *_about_ignored(unknown, source.origin))
+        compared = unknown[:NAMES_COMPARED]
+        hints, misspelt = _about_not_ours(compared, source.origin), _misspelt(compared)
+        warnings = _about_ignored(list(misspelt), source.origin)
+        return Reading(source.origin, given, tuple(problems), warnings, hints, misspelt)
     return Reading(source.origin, given, (*problems, *_refusals(unknown, source.origin)))
 
 
@@ -126,13 +157,24 @@ def _refusals(names: Sequence[str], origin: str) -> list[Problem]:
     return problems
 
 
-def _about_ignored(names: Sequence[str], origin: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return warnings and hints about *names*, which are not parameters, in a place that other programs read too."""
-    compared = names[:NAMES_COMPARED]
-    warnings = [f"{origin}: {warning}" for name in compared if (warning := _why_ignored(name))]
-    if len(warnings) > NAMES_TOLD:
-        warnings[NAMES_TOLD:] = [f"{origin}: {len(warnings) - NAMES_TOLD} more names look misspelt"]
-    return tuple(warnings), _about_not_ours(compared, origin)
+def _misspelt(names: Iterable[str]) -> dict[str, str]:
+    """Return those of *names* that look misspelt, each with the parameter that it was probably meant for."""
+    return {name: canonical_name(nearest_name(name) or "") or CLIENT_SECRET for name in filter(looks_misspelt, names)}
+
+
+def about_misspelt(name: str, origin: str) -> str:
+    """Return a warning about *name*, which is not read, and looks like a parameter."""
+    near, sign = nearest_name(name), invisible_sign(name)
+    why = f"It has {sign}, which is not seen. Write it as `{near}`." if sign else f"Did you mean `{near}`?"
+    return f"`{plain(name, 60)}` (from {origin}) is ignored. {why}"
+
+
+def _about_ignored(misspelt: Sequence[str], origin: str) -> tuple[str, ...]:
+    """Return warnings about *misspelt* names, in a place that other programs read too."""
+    warnings = [about_misspelt(name, origin) for name in misspelt[:NAMES_TOLD]]
+    if (more := len(misspelt) - NAMES_TOLD) > 0:
+        warnings.append(f"{more} more names (from {origin}) look misspelt.")
+    return tuple(warnings)
 
 
 def _about_not_ours(names: Iterable[str], origin: str) -> dict[str, str]:
@@ -140,7 +182,9 @@ def _about_not_ours(names: Iterable[str], origin: str) -> dict[str, str]:
     name = next((name for name in names if name in NOT_OURS), None)
     if name is None:
         return {}
-    sentence = f"{origin}: `{name}` is a name of other libraries and is not read; write its host name as `domain=...`"
+    sentence = (
+        f"`{name}` (from {origin}) is a name of other libraries, so it is not read. Write its host as `domain=...`."
+    )
     return {"domain": sentence}
 
 
@@ -150,27 +194,57 @@ def _read_environment() -> Reading:
     reading = read(Source("environment", {name: os.environ[name] for name in names}, may_hold_secret=True))
     hints = _about_not_ours(os.environ, "environment")
     others = [name for name in os.environ if name.startswith("AUTH0_") and name not in names]
-    for name in filter(looks_misspelt, others[:NAMES_COMPARED]):
-        near = str(nearest_name(name))
-        hints[canonical_name(near) or CLIENT_SECRET] = (
-            f"environment: `{plain(name, 60)}` is ignored; did you mean `{near}`?"
-        )
-    return replace(reading, hints=hints)
+    misspelt = _misspelt(others[:NAMES_COMPARED])
+    hints |= {parameter: about_misspelt(name, "environment") for name, parameter in misspelt.items()}
+    return replace(reading, hints=hints, misspelt=misspelt)
 
 
 def _nothing(origin: str, *problems: Problem) -> Reading:
-    return Reading(origin, {}, problems)
+    return Reading(origin, {}, problems, is_unread=bool(problems))
 
 
 def _read_cell(cell: str) -> Reading:
+    if cell.lstrip().startswith("{"):
+        return _read_object(cell)
     try:
-        text = parse_dotenv(cell, "the cell")
+        text = parse_dotenv(cell)
     except UnreadableDotenv as error:
-        return _nothing("the cell", Problem("cell", str(error)))
-    mistakes = [Problem("cell", mistake) for mistake in text.mistakes]
-    repeated = [Problem(plain(name, 60), "is given twice", "the cell") for name in text.repeated[:NAMES_TOLD]]
+        return _nothing("the cell", Problem("cell", f"The cell {error}"))
+    problems = [Problem("cell", f"The cell {sentence}", meant=meant) for sentence, meant in _mistakes(text.mistakes)]
+    for name in text.repeated[:NAMES_TOLD]:
+        problems.append(Problem(plain(name, 60), "is given twice. Keep one of the lines", "the cell"))
     reading = read(Source("the cell", text.variables))
-    return replace(reading, problems=(*mistakes, *repeated, *reading.problems))
+    return replace(reading, problems=(*problems, *reading.problems))
+
+
+def _read_object(cell: str) -> Reading:
+    """Return what a cell gives that begins as a JSON object does."""
+    if (members := object_in(cell)) is None:
+        sentence = "The cell begins as JSON does, and is not a JSON object. Write lines as `domain=tenant.eu.auth0.com`"
+        return _nothing("the cell", Problem("cell", sentence))
+    return read(Source("the cell", members))
+
+
+def _mistakes(mistakes: Sequence[Mistake]) -> Iterator[tuple[str, str | None]]:
+    """Return a sentence for each of *mistakes*, with the parameter that it was meant for; the last ones are counted."""
+    for each in mistakes[:MISTAKES_TOLD]:
+        yield f"has a mistake in line {each.line}. {each.advice}", each.name
+    if (more := len(mistakes) - MISTAKES_TOLD) > 0:
+        yield f"has {more} more lines that are not NAME=VALUE", None
+
+
+def _read_profile(name: str) -> Reading:
+    """Return what profile *name* gives."""
+    from .profiles import profile_values  # most sign-ins have none, and need not wait for a parser of TOML
+
+    origin, values = f"profile {plain(name, 60)}", profile_values(name)
+    sentence = (
+        "is not taken from a profile. Write `client_secret=...` into a dotenv file that you alone can read, and the "
+        "name of that file into the profile as `dotenv_file`"
+    )
+    problems = [Problem(plain(each, 60), sentence, origin) for each in values if "secret" in each.lower()]
+    reading = read(Source(origin, {each: value for each, value in values.items() if "secret" not in each.lower()}))
+    return replace(reading, problems=(*problems, *reading.problems))
 
 
 def _read_file(readings: Iterable[Reading]) -> Reading:
@@ -185,10 +259,11 @@ def _read_file(readings: Iterable[Reading]) -> Reading:
     except UnreadableDotenv as error:
         return _nothing(origin, Problem("dotenv_file", str(error), named["dotenv_file"].origin))
     reading = read(Source(origin, text.variables, is_shared=True, may_hold_secret=True))
-    warnings = [*text.mistakes, *reading.warnings]
+    warnings = [f"The {origin} {sentence}".removesuffix(".") + "." for sentence, _ in _mistakes(text.mistakes)]
+    warnings += reading.warnings
     if text.is_open and CLIENT_SECRET in reading.given:
         warnings.append(
-            f"{origin}: other users of this machine can read the client secret in it; run `chmod 600` on it"
+            f"Other users of this machine can read the client secret in the {origin}. Run `chmod 600` on it."
         )
     return replace(reading, warnings=tuple(warnings))
 
@@ -204,23 +279,18 @@ def _checked_or_empty(name: str, given: Given | None) -> str:
 def _refused(name: str, origin: str) -> Problem:
     """Return what is wrong with *name*, which is not a parameter, in a place for parameters only."""
     if is_secret(name):
-        return Problem(
-            name,
-            "is not taken here, because the notebook or its history would keep it. Put it into a dotenv file, or set "
-            "AUTH0_CLIENT_SECRET, and have the provider make a new one. An application that is Native or Single Page "
-            "at Auth0 needs none",
-            origin,
+        sentence = (
+            "is not taken here, because the notebook or its history would keep it. Have the provider make a new one, "
+            "and put that into a dotenv file as `client_secret`, or into AUTH0_CLIENT_SECRET. An application that is "
+            "Native or Single Page at Auth0 needs none"
         )
-    near, sign = nearest_name(name.partition("=")[0]), invisible_sign(name)
-    if sign:
-        return Problem(plain(name, 60), f"has {sign}, which is not seen; write it as `{near}`", origin)
-    return Problem(plain(name, 60), f"is not a parameter; did you mean `{near}`?", origin)
-
-
-def _why_ignored(name: str) -> str | None:
-    """Return what the user should know of *name*, which is not a parameter, in a file that other programs read too."""
-    if not looks_misspelt(name):
-        return None
-    if sign := invisible_sign(name):
-        return f"`{plain(name, 60)}` is ignored. It has {sign}, which is not seen; write it as `{nearest_name(name)}`."
-    return f"`{plain(name, 60)}` is ignored; did you mean `{nearest_name(name)}`?"
+        return Problem(name, sentence, origin, CLIENT_SECRET)
+    near, sign = nearest_name(name), invisible_sign(name)
+    meant = near and canonical_name(near)
+    if sign and near:
+        return Problem(plain(name, 60), f"has {sign}, which is not seen. Write it as `{near}`", origin, meant)
+    if near:
+        return Problem(plain(name, 60), f"is not a parameter. Did you mean `{near}`?", origin, meant)
+    if (option := f"--{name.replace('_', '-')}") in OPTIONS:
+        return Problem(name, f"is not a parameter. Write `{option}` on the magic's line", origin)
+    return Problem(plain(name, 60), "is not a parameter. One that only the provider knows is `extra.NAME`", origin)

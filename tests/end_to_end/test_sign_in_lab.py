@@ -177,7 +177,7 @@ def test_a_refusal_reads_the_same_in_cell_and_tab(notebook: Notebook, site: Site
     assert sentence.startswith("The provider refused the sign-in (access_denied")
     assert len(cell.text().splitlines()) == 1
     assert tab.get_by_role("heading").inner_text() == "The sign-in failed"
-    assert tab.locator("main p").inner_text() == sentence
+    assert tab.locator("main .message").inner_text() == sentence
     assert tab.url == site.redirect_uri
     assert tab.locator("html[data-closed]").count() == 0
     tab.screenshot(path=artefacts / "tab-failed.png")

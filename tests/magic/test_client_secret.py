@@ -115,7 +115,7 @@ def test_the_environments_may_be_filled_in(
     monkeypatch.setenv("AUTH0_API_TOKEN", "other")
     lines = ("domain=t.auth0.com", "client_id=c")
     assert in_file(*lines, "client_secret=${AUTH0_CLIENT_SECRET}").client_secret == SECRET
-    with pytest.raises(InvalidParams, match=r"client_secret: is not filled in with `\$\{AUTH0_API_TOKEN\}`"):
+    with pytest.raises(InvalidParams, match=r"`client_secret` .* has `\$\{AUTH0_API_TOKEN\}`, which is not filled in"):
         in_file(*lines, "client_secret=${AUTH0_API_TOKEN}")
 
 
@@ -128,7 +128,7 @@ def test_a_value_that_is_shown_is_not_filled_in_with_it(
     monkeypatch.setenv("AUTH0_CLIENT_SECRET", "hunter2")
     with pytest.raises(InvalidParams) as caught:
         in_file("B=1", given, f"A=${{{name}}}", "login_hint=${A}", "domain=t.auth0.com", "client_id=c")
-    assert "login_hint: is not filled in" in str(caught.value)
+    assert "`login_hint` (from file x.env) has `${" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
@@ -137,7 +137,7 @@ def test_a_file_that_others_can_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "x.env"
     path.write_text(f"domain=t.auth0.com\nclient_id=c\nclient_secret='{SECRET}'\n")
     path.chmod(0o644)
-    with pytest.warns(IpyauthWarning, match="other users of this machine can read the client secret") as caught:
+    with pytest.warns(IpyauthWarning, match="Other users of this machine can read the client secret") as caught:
         params = ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="x.env")
     assert params.client_secret == SECRET
     assert "hunter2" not in str([str(each.message) for each in caught])
@@ -174,7 +174,7 @@ def test_other_json_is_not_a_client_file(document: str, in_file: Callable[..., P
         in_file(document, name="x.json")
     assert "hunter2" not in str(caught.value)
     if document.startswith("{"):
-        assert "It is JSON, and has no client_id" in str(caught.value)
+        assert "is JSON without a client_id" in " ".join(str(caught.value).split())
 
 
 # Where it is sent, and that it is shown nowhere

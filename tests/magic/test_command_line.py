@@ -180,9 +180,12 @@ BAD_USAGE = {
     "format": (["token", "--format", "json"], "--format takes token or header."),
     "a word": (["login", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE."),
     "twice": (["login", "scope=a", "scope=b"], "scope is given twice."),
-    "an unknown parameter": (["login", "scoop=a"], "did you mean `scope`? (from the command line)"),
-    "a secret": (["login", "client_secret=hush"], "client_secret: is not taken"),
-    "parameters missing": (["status"], "client_id: is missing"),
+    "an unknown parameter": (
+        ["login", "scoop=a"],
+        "`scoop` (from the command line) is not a parameter. Did you mean `scope`?",
+    ),
+    "a secret": (["login", "client_secret=hush"], "is not taken here"),
+    "parameters missing": (["status"], "`client_id` is missing"),
     "no such file": (["token", "-f", "absent.env"], "absent.env"),
 }
 
@@ -360,8 +363,8 @@ def test_a_slip_in_the_file_is_told_with_what_is_missing(machine: Machine) -> No
     (machine.folder / "slip.env").write_text("domain=t.auth0.com\ncleint_id=abc\n")
     ran = machine.run("status", "-f", "slip.env")
     assert ran.returncode == 2
-    assert "client_id: is missing" in ran.stderr
-    assert "file slip.env: `cleint_id` is ignored; did you mean `client_id`?" in ran.stderr
+    assert "`client_id` is missing" in ran.stderr
+    assert "`cleint_id` (from file slip.env) is ignored." in ran.stderr
 
 
 def test_a_header_for_curl(machine: Machine) -> None:
@@ -499,6 +502,7 @@ def test_asking_who_it_is_loads_little(machine: Machine) -> None:
 def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
     """But for the names of variables; `--help` and docs/command-line.md tell each of them."""
     from ipyauth_magic.cli import parser
+    from ipyauth_magic.ipython.arguments import parser_of
     from ipyauth_magic.ipython.magics import Auth0Magics
 
     def options(parser: object) -> set[str]:
@@ -506,7 +510,7 @@ def test_the_options_are_those_of_the_magic(machine: Machine) -> None:
         return {name for name in found if name.startswith("--")} - {"--help"}
 
     own = options(parser())
-    magic = options(Auth0Magics.auth0.parser)  # type: ignore[attr-defined]
+    magic = options(parser_of(Auth0Magics.auth0))
     assert own - ON_COMMANDS_ONLY == magic - ON_MAGICS_ONLY
     helped = machine.run("--help")
     assert helped.returncode == 0

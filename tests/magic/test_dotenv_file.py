@@ -16,7 +16,7 @@ from ipyauth_magic.settings.dotenv import UnreadableDotenv, parse_dotenv, read_d
 
 def test_a_missing_file_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
     """python-dotenv would read it as an empty one."""
-    with pytest.raises(UnreadableDotenv, match=r"no file .*nope\.env.*folder searched"):
+    with pytest.raises(UnreadableDotenv, match=r"not there: .*nope\.env.*folder searched"):
         read_dotenv(str(tmp_path), "nope.env")
 
 
@@ -43,7 +43,7 @@ def test_a_large_file_is_an_error(tmp_path: Path) -> None:
 def test_other_bytes_than_utf8_are_an_error(tmp_path: Path) -> None:
     """The sentence names the file, not a codec's position."""
     (tmp_path / "x.env").write_bytes(b"domain=\xff\xfe")
-    with pytest.raises(UnreadableDotenv, match=r"x\.env` is not UTF-8"):
+    with pytest.raises(UnreadableDotenv, match=r"x\.env`, which is not UTF-8"):
         read_dotenv(str(tmp_path), "x.env")
 
 
@@ -62,15 +62,15 @@ def test_a_home_folder_may_be_short(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_parsing_says_nothing_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     """python-dotenv would log what it cannot read."""
-    assert parse_dotenv('a=1\n"\nb=2\n', "text").variables["a"] == "1"
+    assert parse_dotenv('a=1\n"\nb=2\n').variables["a"] == "1"
     assert caplog.records == []
 
 
 def test_the_error_reaches_the_user_as_a_problem(tmp_path: Path) -> None:
-    """With the other problems, at once."""
+    """With the others at once; what is missing may stand in the file, so it is not told."""
     with pytest.raises(InvalidParams) as caught:
-        ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="nope.env")
-    assert [problem.name for problem in caught.value.problems] == ["dotenv_file", "domain", "client_id"]
+        ParamsAuth0(dotenv_folder=str(tmp_path), dotenv_file="nope.env", scope="a, b")
+    assert [problem.name for problem in caught.value.problems] == ["dotenv_file", "scope"]
 
 
 def test_values_are_filled_in_from_above_or_from_auth0_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_values_are_filled_in_from_above_or_from_auth0_variables(monkeypatch: py
     monkeypatch.setenv("AUTH0_TENANT", "out")
     text = "A=1\nB=${A}-${AUTH0_TENANT}-${NOWHERE:-default}-${NOWHERE:-}-$A\nA2='${A}'\n"
     text += "AUTH0_TENANT=in\nC=${AUTH0_TENANT}\n"
-    assert parse_dotenv(text, "text").variables == {
+    assert parse_dotenv(text).variables == {
         "A": "1",
         "B": "1-out-default--$A",
         "A2": "1",
@@ -142,7 +142,7 @@ def test_a_small_text_costs_little(text: str) -> None:
     """Neither gigabytes nor a minute."""
     started = time.monotonic()
     with contextlib.suppress(UnreadableDotenv):
-        assert max(len(str(value or "")) for value in parse_dotenv(text, "text").variables.values()) <= 64 * 1024
+        assert max(len(str(value or "")) for value in parse_dotenv(text).variables.values()) <= 64 * 1024
     assert time.monotonic() - started < 10
 
 
@@ -170,4 +170,4 @@ def test_a_text_of_many_mistakes_is_a_short_error_at_once(kind: str, way: str, t
         params_of(text, way, tmp_path)
     assert time.process_time() - started < 2
     assert len(str(caught.value)) < 10_000
-    assert "client_id: is missing" in str(caught.value)
+    assert any(sentence in str(caught.value) for sentence in ("is missing", "is not read", "Did you mean `client_id`"))

@@ -325,6 +325,29 @@ def test_no_answer_is_kept(listener: Listener) -> None:
     assert [answer.headers.get("Cache-Control") for answer in answers] == ["no-store"] * len(answers)
 
 
+@pytest.mark.usefixtures("waiting")
+def test_a_person_is_refused_by_a_page(listener: Listener) -> None:
+    """It looks like the others and runs nothing. A program gets the bare sentence, and the same status and headers."""
+    html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    other, uri = urljoin(listener.redirect_uri, "/elsewhere"), listener.redirect_uri
+    requests: list[tuple[str, str, dict[str, str]]] = [
+        ("GET", other, {}),
+        ("GET", uri, {"Host": "evil.test"}),
+        ("POST", uri, {"Origin": "https://evil.test"}),
+        ("PUT", uri, {}),
+    ]
+    for method, url, headers in requests:
+        page, plain = (send(method, url, headers=headers | accept) for accept in (html, {}))
+        assert page.status == plain.status >= 400
+        assert page.headers.get("Allow") == plain.headers.get("Allow")
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "script-src 'none'" in page.headers["Content-Security-Policy"]
+        assert '<main class="failed"' in page.text
+        assert "follow the link in your notebook" in page.text
+        assert "<" not in plain.text
+    assert send("HEAD", uri, headers=html).body == b""
+
+
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
 def test_other_methods(listener: Listener, waiting: Waiting, method: str) -> None:
     """405 with Allow, and no CORS header ever; a HEAD takes no response."""

@@ -7,12 +7,14 @@ import sys
 
 HEAVY = (
     "requests urllib3 authlib joserfc cryptography bottle waitress dotenv jupyter_server anywidget ipywidgets "
-    "http.server http.client email webbrowser sqlalchemy"
+    "http.server http.client email webbrowser sqlalchemy platformdirs tomllib"
 )
 
 OWN = {
     "ipyauth_magic",
     "ipyauth_magic.ipython",
+    "ipyauth_magic.ipython.arguments",
+    "ipyauth_magic.ipython.usage_errors",
     "ipyauth_magic.ipython.magics",
     "ipyauth_magic.settings",
     "ipyauth_magic.settings.options",

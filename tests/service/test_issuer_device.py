@@ -259,7 +259,7 @@ def test_device_code_of_another_client_is_refused(issuer: LocalIssuer, browser: 
     """Also when it was allowed; it stays good for its own."""
     codes = ask_for_codes(issuer, client_id="other").json()
     browser.open(codes["verification_uri_complete"])
-    assert '<p class="eyebrow">other</p>' in shown(browser)
+    assert '<p class="app">other</p>' in shown(browser)
     browser.press("Confirm").press("Bob").press("Allow")
     assert refusal(poll(issuer, codes["device_code"])) == (403, "invalid_grant")
     assert poll(issuer, codes["device_code"], client_id="other").status_code == 200

@@ -8,6 +8,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from http import HTTPStatus
 from importlib.resources import files
 from string import Template
 
@@ -22,14 +23,19 @@ class Outcome:
 
 
 RELAY = Outcome("waiting", "Signing in…", "Passing the provider's response to your notebook.")
-DONE = Outcome("done", "You are signed in", "You can close this tab and go back to your notebook.")
+DONE = Outcome("done", "You are signed in", "Go back to your notebook.")
 SIGNING_OUT = Outcome("waiting", "Signing out…", "Asking the provider to end its session.")
-USED = Outcome("failed", "This address has been used", "It works once. Follow the link in your notebook.")
+USED = Outcome("failed", "This address has been used", "It works once. Follow the link in your notebook again.")
 
 
 def failed(message: str) -> Outcome:
     """Return the outcome of a failed sign-in. The cell shows the same sentence."""
     return Outcome("failed", "The sign-in failed", message)
+
+
+def refused(status: int, sentence: str) -> Outcome:
+    """Return the outcome for a person who opened an address of the listener that is not part of a sign-in."""
+    return Outcome("failed", HTTPStatus(status).phrase, f"{sentence}\nTo sign in, follow the link in your notebook.")
 
 
 def not_ours(message: str) -> Outcome:

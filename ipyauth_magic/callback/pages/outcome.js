@@ -2,4 +2,8 @@
 "use strict";
 
 history.replaceState(null, "", location.pathname);
-if (document.querySelector("main").className === "done") setTimeout(() => window.close(), 600);
+if (document.querySelector("main").className === "done") {
+  // A script can close only a tab that a script opened, or that has shown no other page.
+  if (window.opener || history.length === 1) document.querySelector(".closing").textContent = "This tab closes by itself.";
+  setTimeout(() => window.close(), 600);
+}

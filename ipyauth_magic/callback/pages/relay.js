@@ -8,7 +8,13 @@ function show({ outcome, title, message }) {
   main.className = outcome;
   document.title = title;
   main.querySelector("h1").textContent = title;
-  main.querySelector("p").textContent = message;
+  main.querySelector(".message").textContent = message;
+}
+
+// A script can close only a tab that a script opened, or that has shown no other page.
+function closeTab() {
+  if (window.opener || history.length === 1) main.querySelector(".closing").textContent = "This tab closes by itself.";
+  setTimeout(() => window.close(), 600);
 }
 
 // The token for Jupyter's XSRF check, from its cookie. A hub sets a new cookie at each login, also from another tab, so
@@ -62,8 +68,7 @@ async function relay(response, where) {
     });
     return;
   }
-  // A script can close only tabs that a script or a link opened. Other tabs keep showing the message.
-  if (main.className === "done") setTimeout(() => window.close(), 600);
+  if (main.className === "done") closeTab();
 }
 
 const fragment = location.hash.slice(1);

@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Unicode
+from traitlets import CUnicode, Unicode
 
 
 @magics_class
@@ -29,16 +29,25 @@ class EmptyMagics(Magics):
         config=True
     )
     default_scope = Unicode("", help="scopes that are added to `scope`; empty: plain OAuth 2.0").tag(config=True)
+    flow = Unicode("", help="how to sign in: implicit, code or device").tag(config=True)
+    store = Unicode("", help="where tokens are kept").tag(config=True)
+    timeout = CUnicode("", help="seconds to wait for the browser, 1 to 3600").tag(config=True)
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
 
-    @magic_arguments("%auth0")
+    @magic_arguments()
     @argument("-f", "--dotenv-file", metavar="FILE", help="dotenv file with some of the parameters")
     @argument("-d", "--dotenv-folder", metavar="FOLDER", help="folder of the dotenv file (default: .)")
-    @argument("-t", "--token-name", metavar="NAME", default="token", help="variable for the access token")
-    @argument("-a", "--auth-name", metavar="NAME", default="auth", help="variable for the Auth")
+    @argument("-t", "--token-name", metavar="NAME", help="variable for the access token", default="token")
+    @argument(
+        "-a",
+        "--auth-name",
+        metavar="NAME",
+        help="variable for the Auth, which holds the tokens and renews them",
+        default="auth",
+    )
     @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
-    @argument("--timeout", metavar="SECONDS", default="300", help="wait for the browser, 1 to 3600 (default: 300)")
+    @argument("--timeout", metavar="SECONDS", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
     @argument("--paste", action="store_true", help="also ask for the URL at which the browser ended")
     @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
@@ -55,14 +64,63 @@ class EmptyMagics(Magics):
     )
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
-    @argument("-q", "--quiet", action="store_true", help="show no card")
-    @argument("parameters", metavar="KEY=VALUE", nargs="*", help="parameters, before those of the cell")
+    @argument("-q", "--quiet", action="store_true", help="show no card when done")
+    @argument(
+        "parameters",
+        metavar="KEY=VALUE",
+        help="parameters, before those of the cell; a word without = is the name of a profile",
+        nargs="*",
+    )
     @line_cell_magic("auth0")
     def auth0(self, line: str, cell: str | None = None) -> None:
         """Do nothing."""
 
     @magic_arguments()
-    @argument("name", metavar="NAME", nargs="?", help="variable given by -t or -a (default: the latest sign-in)")
+    @argument("-f", "--dotenv-file", metavar="FILE", help="dotenv file with some of the parameters")
+    @argument("-d", "--dotenv-folder", metavar="FOLDER", help="folder of the dotenv file (default: .)")
+    @argument("-t", "--token-name", metavar="NAME", help="variable for the access token", default="token")
+    @argument(
+        "-a",
+        "--auth-name",
+        metavar="NAME",
+        help="variable for the Auth, which holds the tokens and renews them",
+        default="auth",
+    )
+    @argument("--flow", metavar="FLOW", help="how to sign in: implicit, code or device; overrides response_type")
+    @argument("--timeout", metavar="SECONDS", help="wait for the browser, 1 to 3600 (default: 300)")
+    @argument("--no-browser", action="store_true", help="only show the link")
+    @argument("--paste", action="store_true", help="also ask for the URL at which the browser ended")
+    @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
+    @argument(
+        "--store",
+        metavar="WHERE",
+        help="keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not "
+        "encrypted), none",
+    )
+    @argument(
+        "--renewable",
+        action="store_true",
+        help="ask for a refresh token in any case (default: where the provider knows offline_access)",
+    )
+    @argument("--no-renewable", action="store_true", help="ask for no refresh token")
+    @argument("--force", action="store_true", help="sign in again even if a good token is there")
+    @argument("-q", "--quiet", action="store_true", help="show no card when done")
+    @argument("--save", metavar="NAME", help="keep what the line and the cell say as a profile, once signed in")
+    @argument(
+        "--check", action="store_true", help="sign in nowhere; show the parts of a sign-in that work at this provider"
+    )
+    @argument(
+        "parameters",
+        metavar="KEY=VALUE",
+        help="parameters, before those of the cell; a word without = is the name of a profile",
+        nargs="*",
+    )
+    @line_cell_magic("login")
+    def login(self, line: str, cell: str | None = None) -> None:
+        """Do nothing."""
+
+    @magic_arguments()
+    @argument("name", metavar="NAME", help="variable given by -t or -a (default: the latest sign-in)", nargs="?")
     @argument("--json", action="store_true", help="return header, claims, id_claims, expires_at, expires_in and scope")
     @argument("--raw", action="store_true", help="print the token itself: the only command that shows it")
     @argument("--renew", action="store_true", help="renew now")
@@ -71,6 +129,15 @@ class EmptyMagics(Magics):
     @argument("--list", action="store_true", help="list the sign-ins of this session")
     @line_magic("token")
     def token(self, line: str) -> None:
+        """Do nothing."""
+
+    @magic_arguments()
+    @argument(
+        "name", metavar="NAME", help="variable given by -t or -a, or a profile (default: the latest sign-in)", nargs="?"
+    )
+    @argument("--no-browser", action="store_true", help="only show the link that ends the provider's session")
+    @line_magic("logout")
+    def logout(self, line: str) -> None:
         """Do nothing."""
 
 

@@ -1,0 +1,62 @@
+"""Errors of a sign-in that was started: the wait for its response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .base import IpyauthError
+
+
+class SignInFailed(IpyauthError):
+    """A sign-in was started and gave no token."""
+
+
+class PortTaken(SignInFailed):
+    """No port of the redirect URIs can be opened, mostly because another program uses it. `ports` lists them."""
+
+    def __init__(self, ports: Sequence[int], reason: str = "") -> None:
+        names = " and ".join(str(port) for port in ports)
+        port = f"Port {names} is" if len(ports) == 1 else f"Ports {names} are"
+        why = f" ({reason})" if reason else ""
+        jupyter = " Jupyter itself mostly uses 8888." if 8888 in ports else ""
+        super().__init__(
+            f"{port} in use or cannot be opened{why}, so the provider's response could not arrive.{jupyter} End the "
+            "program that uses it (another notebook may be waiting there), or give another redirect_uri that is listed "
+            "in the application's Allowed Callback URLs."
+        )
+        self.ports = tuple(ports)
+
+
+class NobodyCanAnswer(SignInFailed):
+    """No browser can be opened, and the notebook runs unattended, as under nbclient or papermill."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"You cannot sign in here: this notebook runs unattended and no browser can be opened ({reason}). "
+            "Run it where you can follow a link, or set BROWSER to the command of a browser."
+        )
+
+
+class SignInTimeout(SignInFailed):
+    """No response came in time: the user did not sign in, or the provider showed an error page.
+
+    `redirect_uri` is None in the device flow, which has none. *advice* is about scopes that the user did not write.
+    """
+
+    def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
+        super().__init__(
+            f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
+            "refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
+            f"{advice and ' '}{advice}\nThe exact redirect URI to register (at Auth0: Allowed Callback URLs):\n"
+            f"    {redirect_uri}"
+            if redirect_uri
+            else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."
+        )
+        self.redirect_uri = redirect_uri
+
+
+class SignInCancelled(SignInFailed):
+    """The user or the program ended the wait, by an interrupt, by `clear()` or by a shutdown of the kernel."""
+
+    def __init__(self, reason: str = "it was cancelled") -> None:
+        super().__init__(f"The sign-in did not finish: {reason}. Run the cell again to sign in.")

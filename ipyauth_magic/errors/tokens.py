@@ -1,0 +1,119 @@
+"""Errors about the tokens of a sign-in, and the places where they are kept or sent."""
+
+from __future__ import annotations
+
+from ..text import plain
+from .base import IpyauthError
+
+
+class NotSignedIn(IpyauthError):
+    """The caller needs a token or its claims, and there is no sign-in.
+
+    With *elsewhere*, there was one, and another notebook or program that shares the store has signed out.
+    """
+
+    def __init__(self, elsewhere: bool = False) -> None:
+        super().__init__(
+            "You were signed out by another notebook or program that shares these tokens. "
+            "Run the %%auth0 cell again, or call sign_in()."
+            if elsewhere
+            else "You are not signed in yet. Run a cell with %%auth0, or call sign_in()."
+        )
+
+
+class SignInNeeded(IpyauthError):
+    """The access token has expired, and only the user can get another.
+
+    With *in_child*, the caller is a forked process. Its parent has the refresh token, which only one of them may use.
+    """
+
+    def __init__(self, in_child: bool = False) -> None:
+        super().__init__(
+            "The access token has expired, and only the process that signed in renews it: this one was forked from it. "
+            'Pass `str(auth.access_token)` to each task, or sign in with store="file", which processes share.'
+            if in_child
+            else "The access token has expired and cannot be renewed. Run the %%auth0 cell again, or call sign_in()."
+        )
+
+
+class SignOutIncomplete(IpyauthError):
+    """The tokens are erased here, but a step at the provider failed.
+
+    `revocation` is the reason why the tokens were not revoked, `session` the reason why the session was not ended.
+    Each is None if that step did not fail.
+    """
+
+    def __init__(self, revocation: str | None, session: str | None) -> None:
+        sentences = ["The tokens are erased on this machine, but the sign-out is not complete."]
+        if revocation:
+            sentences.append(f"The provider did not revoke them: {revocation}")
+        if session:
+            sentences.append(f"The provider was not asked to end its session: {session}")
+        sentences.append("Sign out on the provider's own pages, or wait until the tokens and the session expire.")
+        super().__init__(" ".join(sentences))
+        self.revocation = revocation
+        self.session = session
+
+
+class StoreUnavailable(IpyauthError):
+    """The store that was chosen does not work here. `store` is its name."""
+
+    def __init__(self, store: str, reason: str, remedy: str = "") -> None:
+        others = "`--store memory`" if store == "file" else "`--store file` or `--store memory`"
+        choice = f"{remedy}, or choose {others}." if remedy else f"Choose {others}."
+        super().__init__(f"Tokens cannot be kept in the {store} store: {reason}. {choice}")
+        self.store = store
+
+
+class StoreBusy(IpyauthError):
+    """Another thread or process has held a store's lock for longer than any renewal takes."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Another notebook or thread has locked these tokens for {seconds:g} seconds. "
+            "Try again. If that does not help, end the process that hangs, or use `--store memory`."
+        )
+
+
+class InsecureApi(IpyauthError):
+    """A token would go to an API over a network without TLS (RFC 6750, 5.3). `origin` is that of the API."""
+
+    def __init__(self, origin: str) -> None:
+        shown = plain(origin, 200)
+        super().__init__(
+            f"The token is not sent to {shown}, because other machines on the network could read it there. Use the "
+            f'API\'s https address. If you trust the network, use `auth.session("{shown}", without_tls=True)` or '
+            "`auth.httpx(without_tls=True)`."
+        )
+        self.origin = origin
+
+
+class InsecureCluster(IpyauthError):
+    """A token would go to the workers of a cluster over a network without TLS. `address` is that of the connection."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The cluster's connection to {plain(address, 100)} has no TLS, so other machines on the network could "
+            "read or change the messages. Start the cluster with TLS (distributed.Security). If you trust the network, "
+            "use `auth.on_dask(client, without_tls=True)`."
+        )
+        self.address = address
+
+
+class NoTokenHere(IpyauthError):
+    """A worker of a cluster has no token, after *seconds* of waiting or for a *reason* that the notebook sent."""
+
+    def __init__(self, seconds: float | None = None, reason: str = "") -> None:
+        if reason:
+            sentence = f"The notebook sends this worker no token: {reason}"
+        elif seconds is not None:
+            sentence = (
+                f"The notebook sent no valid token within {seconds:g} seconds. Check the notebook: its kernel may have "
+                "stopped, or the provider cannot be reached."
+            )
+        else:
+            sentence = (
+                "There is no token here. Use this object on the workers of the cluster, within the block "
+                "`with auth.on_dask(client) as worker_auth:`. In the notebook, use `auth` itself."
+            )
+        super().__init__(sentence)
