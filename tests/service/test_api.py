@@ -116,7 +116,8 @@ def test_no_token_is_challenged_without_an_error(api: Api) -> None:
     """RFC 6750, section 3.1."""
     response = requests.get(f"{api.address}/api/fruit", timeout=5)
     assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="fruit"'
+    metadata = f"{api.address}/.well-known/oauth-protected-resource/api/fruit"
+    assert response.headers["WWW-Authenticate"] == f'Bearer realm="fruit", resource_metadata="{metadata}"'
     assert list(response.json()) == ["msg"]
 
 
