@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, shown_lines, signed_out_card, time_left, who
-from .errors import SignOutIncomplete
+from .errors import NotSignedIn
 from .flows import account
 from .flows.authenticator import Authenticator, cancel_begun, follow
+from .flows.one_process import OneProcess
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken
 from .settings.params import ParamsAuth0
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .clients import TokenSession, WorkerAuth
 
 
-class Auth:
+class Auth(OneProcess):
     """Signs a user in, and holds the tokens.
 
     `auth.access_token`, `requests.get(url, auth=auth)` and `auth.session()` give a token that is still good, or raise
@@ -94,7 +95,7 @@ class Auth:
         """
         shown = panel()
         if self._authenticator.authenticate(shown, timeout, open_browser, force):
-            shown.end(card_of(self._authenticator))
+            shown.end(card_of(self._authenticator, self._display.ready))
         return self
 
     async def sign_in_async(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
@@ -121,7 +122,7 @@ class Auth:
                 beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
                 await asyncio.wait({beginning})
                 raise
-        shown.end(card_of(authenticator))
+        shown.end(card_of(authenticator, self._display.ready))
         return self
 
     # The tokens
@@ -206,13 +207,16 @@ class Auth:
         """Forget the tokens as `clear` does, have them revoked (RFC 7009), and ask the provider to end its session.
 
         The session stands in the user's browser, so the provider is asked there (RP-Initiated Logout 1.0), and shows
-        there whether it has ended. If no browser opens, the link is shown.
+        there whether it has ended. If no browser opens, the link is shown. Without tokens, here or in the store, a line
+        says that there is nothing to sign out of.
 
         Raises:
-            NotSignedIn: there are no tokens, here or in the store.
             SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
         """
-        sign_out(self._authenticator, open_browser)
+        try:
+            sign_out(self._authenticator, open_browser)
+        except NotSignedIn:
+            show_text("You are not signed in, so there is nothing to sign out of.")
 
     # Calling APIs
 
@@ -296,29 +300,22 @@ class Auth:
     def __repr__(self) -> str:
         return f"<Auth: {who(self._authenticator)} at {self._authenticator.params.expected_issuer}>"
 
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
-            "An Auth holds a secret and is not pickled. Pass `str(auth.access_token)` to the other process, or use "
-            "threads, or on a Dask cluster `auth.on_dask(client)`."
-        )
-
     def _ipython_display_(self) -> None:
         self._display.show()
 
 
 def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
-    """Do what `Auth.sign_out` says, for *authenticator*."""
+    """Do what `Auth.sign_out` says, for *authenticator*.
+
+    Raises:
+        NotSignedIn: there are no tokens, here or in the store.
+        SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
+    """
     signed_out = account.sign_out(authenticator, open_browser)
     if signed_out.session is None:
         panel().end(signed_out_card(signed_out))
-    if signed_out.revocation or signed_out.session:
-        raise SignOutIncomplete(signed_out.revocation, signed_out.session)
+    if signed_out.incomplete:
+        raise signed_out.incomplete
 
 
 def authenticator_of(auth: Auth) -> Authenticator:

@@ -52,6 +52,11 @@ def encodable(text: str, stream: object) -> str:
         return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
+def counted(number: float, word: str) -> str:
+    """Return *number* with *word*, which gets an s unless the number is 1: `1 second`, `1.5 seconds`."""
+    return f"{number:g} {word}" if number == 1 else f"{number:g} {word}s"
+
+
 LINE = 88
 """Characters of a line that fits a notebook. JupyterLab breaks the words of a longer one in two."""
 

@@ -53,6 +53,13 @@ def test_a_copy_has_the_ports_and_replaces_nothing(tmp_path: Path) -> None:
     assert not re.search(":9400|:5000|:8765", text)
 
 
+def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    """It names the path, the reason and the next step."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=r"cannot be written to .*file.sign-in\.ipynb \(.*\)\. Name another folder\."):
+        demo.copied(tmp_path / "file", Ports())
+
+
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """With the extra that brings it."""
     monkeypatch.setattr(demo, "find_spec", lambda name: None)

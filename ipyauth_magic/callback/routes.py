@@ -111,6 +111,7 @@ class Route:
         through_server: the Jupyter server receives the response and passes it on.
         paste: the user is asked to paste the URL from the browser's address bar.
         advice: a sentence for the user with an alternative; may be empty.
+        is_advice_first: the response comes only if the user first does as `advice` says.
     """
 
     redirect_uri: str
@@ -120,6 +121,7 @@ class Route:
     through_server: bool = False
     paste: bool = False
     advice: str = ""
+    is_advice_first: bool = False
 
     @property
     def port(self) -> int | None:
@@ -281,7 +283,8 @@ def _by_listener(parts: SplitResult, environment: Environment, bind: str | None,
         reason = f"The kernel runs {environment.where}, so your browser cannot reach it at {parts.netloc}."
         return Route(redirect_uri, reason, redirect_uri, paste=True, advice=_elsewhere(environment))
     reason = "A browser on this machine sends it to the redirect URI, where this kernel listens."
-    return Route(redirect_uri, reason, redirect_uri, paste=paste, advice=_forward_line(parts, environment))
+    advice, is_far = _forward_line(parts, environment), environment.ssh is not None
+    return Route(redirect_uri, reason, redirect_uri, paste=paste, advice=advice, is_advice_first=is_far)
 
 
 def _elsewhere(environment: Environment) -> str:

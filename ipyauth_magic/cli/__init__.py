@@ -115,8 +115,10 @@ def _status(command: Command) -> int:
 
 
 def _logout(command: Command) -> int:
+    from ..auth import sign_out
+
     try:
-        command.auth.sign_out(open_browser=not command.options.no_browser)
+        sign_out(command.authenticator, not command.options.no_browser)
     except NotSignedIn:
         say("You are not signed in for this.")
         return FAILED

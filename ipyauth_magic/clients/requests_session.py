@@ -68,7 +68,9 @@ class TokenSession(requests.Session):
         super().rebuild_auth(prepared_request, response)
 
     def __getstate__(self) -> NoReturn:
-        raise TypeError("A session that sends a token is not copied or pickled; make one with auth.session().")
+        raise TypeError(
+            "A session that sends a token is not copied or pickled. Make one with `auth.session()` in each place."
+        )
 
 
 def _origin(url: str) -> Origin | None:

@@ -55,8 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(Path(temporary), options.folder, not options.no_browser)
     except KeyboardInterrupt:
         return 130
-    finally:
-        print("Stopped: JupyterLab, the fruit API and the local issuer.", flush=True)
 
 
 def _run(temporary: Path, folder: Path | None, browser: bool) -> int:
@@ -64,20 +62,31 @@ def _run(temporary: Path, folder: Path | None, browser: bool) -> int:
     notebook = copied(folder or temporary / "notebook", ports)
     kept = "A copy, which stays there." if folder else "A copy, removed at the end. To keep it, name a folder."
     print(SAID.format(ports=ports, notebook=notebook, kept=kept), flush=True)
-    with running([issuer(ports), api("fruit", ports.fruit, ports, temporary)], temporary):
-        opens = browser and has_display()
-        print(
-            READY.format(opened="Your browser opens the notebook" if opens else "Open the notebook by a link below"),
-            flush=True,
-        )
-        return run_jupyterlab(notebook.parent, notebook.name, ports.jupyter, opens)
+    opens = browser and has_display()
+    opened = "Your browser opens the notebook" if opens else "Open the notebook by a link below"
+    try:
+        with running([issuer(ports), api("fruit", ports.fruit, ports, temporary)], temporary):
+            print(READY.format(opened=opened), flush=True)
+            return run_jupyterlab(notebook.parent, notebook.name, ports.jupyter, opens)
+    finally:
+        print("Stopped: JupyterLab, the fruit API and the local issuer.", flush=True)
 
 
 def copied(folder: Path, ports: Ports) -> Path:
-    """Return the path of a new copy of the notebook in *folder*, with *ports*."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Return the path of a new copy of the notebook in *folder*, with *ports*.
+
+    Raises:
+        SystemExit: nothing can be written there.
+    """
+    text = ports.written_into((files(__package__) / NOTEBOOK).read_text(encoding="utf-8"))
     path = unused(folder.absolute(), Path(NOTEBOOK).stem, Path(NOTEBOOK).suffix)
-    path.write_text(ports.written_into((files(__package__) / NOTEBOOK).read_text(encoding="utf-8")), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(
+            f"The notebook cannot be written to {path} ({error.strerror}). Name another folder."
+        ) from error
     return path
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from ..errors import IpyauthError
+from ..errors import IpyauthError, NotSignedIn, SignInNeeded
 from ..flows.authenticator import Authenticator
-from .card import Card
+from .cards import ready
 from .guards import guard
 from .panel import Output, in_notebook, person_can_answer
 from .shell import current_shell
+from .traceback_masking import show_below
 from .view import card_of, view_of
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ class AuthDisplay:
         self._cards: list[Output] = []
         self._drawing = threading.RLock()
         authenticator.changed.connect(self._refresh)
+        _DISPLAYS.add(self)
         if (shell := current_shell()) is not None:
             guard(shell)
 
@@ -45,6 +50,22 @@ class AuthDisplay:
         self._authenticator.adopt()
         widget.show()
 
+    @property
+    def ready(self) -> str:
+        """The sentence about the user's variable that holds this display's `Auth`; empty while there is none."""
+        variables = getattr(current_shell(), "user_ns", {})
+        own = [name for name, value in list(variables.items()) if self._is_of(value) and not name.startswith("_")]
+        return ready(own[0]) if own else ""
+
+    def _is_of(self, value: object) -> bool:
+        # By the module first: other people's objects may do anything when they are asked for an attribute.
+        return type(value).__module__ == "ipyauth_magic.auth" and getattr(value, "_display", None) is self
+
+    def is_of(self, ours: object) -> bool:
+        """Tell whether *ours*, an object of this package, is a part of what is shown here."""
+        own = (self._authenticator, self._authenticator.source)
+        return any(ours is each or getattr(ours, "_authenticator", None) is each for each in own)
+
     def _refresh(self) -> None:
         """Bring all that was shown up to date; from any thread, and blocks no longer than a card is drawn."""
         if self._widget is not None:
@@ -52,7 +73,7 @@ class AuthDisplay:
         if self._cards and in_notebook():
             with self._drawing:  # else an earlier state, drawn by another thread, could be the last that is shown
                 is_over = (sign_in := self._authenticator.sign_in) is None or sign_in.progress.is_over
-                bundle = card_of(self._authenticator).bundle()
+                bundle = card_of(self._authenticator, self.ready).bundle()
                 for output in self._cards:
                     output.show(bundle)
                 if is_over:
@@ -82,12 +103,27 @@ class AuthDisplay:
             try:
                 sign_in = authenticator.offer()
             except IpyauthError as error:
-                rows = [("Provider", view.issuer), ("Scopes", view.scope)]
-                Output().show(Card("bad", "Not signed in", rows, note=str(error)).bundle())
+                Output().show(replace(view, error=str(error)).card().bundle())
                 return
             seconds = NOTEBOOK_WAIT if in_notebook() else TERMINAL_WAIT
             sign_in.pause(seconds, until=lambda: sign_in.progress.url is not None)
         output = Output()
         with self._drawing:
             self._cards.append(output)
-            output.show(card_of(authenticator).bundle())
+            output.show(card_of(authenticator, self.ready).bundle())
+
+
+_DISPLAYS: WeakSet[AuthDisplay] = WeakSet()
+
+
+def _offer_below(error: BaseException, ours: Iterator[object]) -> None:
+    """Show below *error* in a notebook, if it asks for a sign-in, what offers that; *ours* leads to whose it is."""
+    if not isinstance(error, (NotSignedIn, SignInNeeded)) or not in_notebook() or not person_can_answer():
+        return
+    displays = list(_DISPLAYS)
+    display = next((display for each in ours for display in displays if display.is_of(each)), None)
+    if display is not None:
+        display.show()
+
+
+show_below(_offer_below)

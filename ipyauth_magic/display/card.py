@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from ..text import plain
-from .qr import qr_image
+from .qr import GET_QR, lacks_segno, qr_image
 
 Row = tuple[str, str]
 
@@ -23,18 +24,30 @@ AS_IT_IS = "mathjax_ignore tex2jax_ignore"
 """The classes of an element in which MathJax 3 and 4 (JupyterLab, Notebook 7) and MathJax 2 (nbconvert, nbviewer) leave
 text as it is."""
 
-LINE = "rgba(128,128,128,0.45)"
-ACCENTS = {"good": "#388e3c", "waiting": "#1976d2", "bad": "#d32f2f", "still": "#8a8a8a"}
+LINE = "rgba(128,128,128,0.35)"
+ACCENTS = {"good": "#2e7d32", "waiting": "#1976d2", "bad": "#c62828", "still": "#757575", "warning": "#b26a00"}
+MARKS = {"good": "✓", "waiting": "…", "bad": "✕", "warning": "!"}
+"""The sign in a disc before a title, for eyes that tell no green from red."""
+
+WIDTH = "max-width:44em"
+QUIET = "opacity:0.8"
 LINK_STYLE = (
-    "display:inline-block;padding:6px 14px;border-radius:4px;background:#1565c0;color:#fff;"
+    "display:inline-block;padding:7px 16px;border-radius:6px;background:#1565c0;color:#fff;"
     "text-decoration:none;font-weight:600"
 )
-
+# One click selects the whole, in an untrusted notebook a double click a part of it.
+SELECTABLE = "user-select:all;-webkit-user-select:all"
 CODE_STYLE = (
     "font-family:monospace;font-size:2em;font-weight:600;letter-spacing:0.12em;line-height:1.6;"
-    "user-select:all;-webkit-user-select:all"  # one click selects the whole code, without the space between letters
+    f"overflow-wrap:break-word;overflow-wrap:anywhere;{SELECTABLE}"
 )
-QR_STYLE = "display:inline-block;vertical-align:top;margin:4px 0;border-radius:4px;background:#fff"
+QR_STYLE = "display:inline-block;vertical-align:top;margin:4px 0;border-radius:6px;background:#fff;max-width:100%"
+# The longhands with `inline` are for pages that are read from right to left. An untrusted notebook drops them.
+FRAME = (
+    f"box-sizing:border-box;border:1px solid {LINE};border-left:4px solid %(accent)s;"
+    f"border-inline-end:1px solid {LINE};border-inline-start:4px solid %(accent)s;border-radius:8px;"
+    f"padding:12px 16px;margin:4px 0;{WIDTH};line-height:1.5"
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +67,36 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Address:
+    """A sentence, and an address under it that one click selects."""
+
+    words: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Sentences that a notebook folds under *title*. A terminal cannot fold, so it shows them if *is_said*."""
+
+    title: str
+    sentences: Sequence[str]
+    is_said: bool = True
+
+
+@dataclass(frozen=True)
 class Card:
     """The content of a card. Each text may come from outside: it is escaped when it is rendered.
 
+    Text between backticks in `ready`, `note`, `hint` and `folded` is shown as code.
+
     Attributes:
-        mood: `good`, `waiting`, `bad` or `still`; sets the colour of the edge.
+        mood: `good`, `waiting`, `bad`, `warning` or `still`; sets the colour of the edge and the mark.
         note: a sentence under the rows.
         code: shown large, with a QR code of the link if segno is installed.
+        ready: a sentence about how to use the result.
+        hint: for a user who meets an error page.
+        folded: for a user who meets another problem.
+        warned: the labels of the rows that are a warning.
     """
 
     mood: str
@@ -69,24 +105,28 @@ class Card:
     link: Link | None = None
     note: str = ""
     code: Code | None = None
+    ready: str = ""
+    hint: Address | None = None
+    folded: Folded | None = None
+    warned: Collection[str] = ()
 
     def bundle(self) -> dict[str, str]:
         """Return the card as a MIME bundle for `display(..., raw=True)`."""
         return {"text/html": self.html(), "text/plain": self.text()}
 
     def html(self) -> str:
-        """Return the card as HTML."""
-        style = (
-            f"border:1px solid {LINE};border-left:4px solid {ACCENTS[self.mood]};border-radius:4px;"
-            "padding:10px 14px;margin:4px 0;max-width:46em;line-height:1.5"
+        """Return the card as HTML. A notebook that is not trusted keeps all of it but the roles."""
+        # Not `h3`: JupyterLab lists the headings of outputs in the table of contents.
+        title = (
+            f'<div role="heading" aria-level="3" dir="auto" style="font-weight:600">{mark(self.mood)}'
+            f"{escaped(self.title)}</div>"
         )
-        inner = f'<div style="font-weight:600">{escaped(self.title)}</div>'
-        inner += table(self.rows)
         link = _button(self.link) if self.link else ""
-        inner += _code(self.code, link, self.link) if self.code else link
-        if self.note:
-            inner += f'<div style="opacity:0.8;margin-top:4px">{escaped(self.note)}</div>'
-        return f'<div class="{AS_IT_IS}" style="{style}">{inner}</div>'
+        action = _code(self.code, link, self.link) if self.code else link
+        said = "".join(paragraph(each) for each in (self.ready, self.note) if each)
+        more = (_address(self.hint) if self.hint else "") + (_details(self.folded) if self.folded else "")
+        inner = title + table(self.rows, self.warned) + action + said + more
+        return f'<div role="status" class="{AS_IT_IS}" style="{FRAME % {"accent": ACCENTS[self.mood]}}">{inner}</div>'
 
     def text(self) -> str:
         """Return the card as text."""
@@ -95,11 +135,52 @@ class Card:
         lines += [f"  {label:<{width}}  {plain(value)}" for label, value in self.rows]
         if self.code:
             lines += [f"  Open {self.code.url} on any device, and enter", "", f"      {plain(self.code.text)}", ""]
+            lines += wrapped(GET_QR) if lacks_segno() else []
         if self.link:
             lines += [f"  {self.link.label}:", f"  {self.link.url}"]
-        if self.note:
-            lines.append(f"  {plain(self.note, 600)}")
+        lines += [line for each in (self.ready, self.note) for line in wrapped(each)]
+        if self.hint:
+            lines += [*wrapped(self.hint.words), f"      {plain(self.hint.text)}"]
+        if self.folded and self.folded.is_said:
+            lines += [line for each in self.folded.sentences for line in wrapped(each)]
         return "\n".join(lines)
+
+
+def wrapped(text: str) -> list[str]:
+    """Return *text* as lines for a terminal; a word that is longer than a line, as an address, stays whole."""
+    return [f"  {line}" for line in wrap(plain(text, 600), 84, break_long_words=False, break_on_hyphens=False)]
+
+
+def mark(mood: str) -> str:
+    """Return the mark of *mood* in a disc of its colour, as HTML; nothing where it has none."""
+    if mood not in MARKS:
+        return ""
+    ink = "#000" if mood == "warning" else "#fff"  # 4.5:1 on the disc (WCAG 2.2, 1.4.3)
+    style = (
+        f"display:inline-block;min-width:1.5em;height:1.5em;line-height:1.5;border-radius:1em;font-size:0.8em;"
+        f"font-weight:600;text-align:center;background:{ACCENTS[mood]};color:{ink}"
+    )
+    return f'<span aria-hidden="true" style="{style}">{MARKS[mood]}</span> '
+
+
+def prose(text: str) -> str:
+    """Return *text* for HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
+
+
+def paragraph(text: str) -> str:
+    """Return *text* as a quiet paragraph of a card."""
+    return f'<div dir="auto" style="{QUIET};margin-top:6px">{prose(text)}</div>'
+
+
+def bar(share: float, mood: str) -> str:
+    """Return a thin bar of which *share*, 0 to 1, is filled, as HTML. The words beside it say the same."""
+    # Not `progress`: an untrusted notebook keeps no colour for it, and front ends draw it as high as text.
+    filled = f"width:{100 * share:.1f}%;height:3px;border-radius:2px;background:{ACCENTS[mood]}"
+    return (
+        f'<div aria-hidden="true" style="{WIDTH};height:3px;border-radius:2px;background:{LINE}">'
+        f'<div style="{filled}"></div></div>'
+    )
 
 
 def _anchor(url: str, inner: str, style: str) -> str:
@@ -112,29 +193,54 @@ def _button(link: Link) -> str:
 
 def _code(code: Code, button: str, link: Link | None) -> str:
     """Return *code* with its page, above *button*. The QR code of *link* is beside them if there is room."""
-    where = _anchor(code.url, escaped(code.url), "text-decoration:underline")
+    where = _anchor(code.url, f"<bdi>{escaped(code.url)}</bdi>", "text-decoration:underline")
     words = (
-        f'<div>Open {where} on any device, and enter</div><div style="{CODE_STYLE}">{escaped(code.text)}</div>{button}'
+        f'<div style="overflow-wrap:break-word;overflow-wrap:anywhere">Open {where} on any device, and enter</div>'
+        f'<div dir="ltr" style="{CODE_STYLE}">{escaped(code.text)}</div>'
+        f'<div style="{QUIET};font-size:0.9em">Click to select.</div>{button}'
     )
     source, width = qr_image(link.url) if link else ("", 0)
     image = f'<img src="{source}" alt="QR code of the link" width="{width}" style="{QR_STYLE}">' if source else ""
-    return f'<div style="display:inline-block;vertical-align:top;margin:4px 28px 4px 0">{words}</div>{image}'
+    get = "" if source or not lacks_segno() else paragraph(GET_QR)
+    # No wider, so that the QR code has room beside it.
+    box = "display:inline-block;vertical-align:top;max-width:24em;margin:4px 28px 4px 0"
+    return f'<div style="{box}">{words}</div>{image}{get}'
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return *rows* as an HTML table with a header cell in each row."""
+def _address(address: Address) -> str:
+    return (
+        f'<div style="{QUIET};margin-top:6px">{prose(address.words)}</div>'
+        f'<div dir="ltr" style="font-family:monospace;overflow-wrap:break-word;overflow-wrap:anywhere;{SELECTABLE}">'
+        f"{escaped(address.text)}</div>"
+    )
+
+
+def _details(folded: Folded) -> str:
+    inner = "".join(paragraph(each) for each in folded.sentences)
+    summary = f'<summary style="cursor:pointer">{escaped(folded.title)}</summary>'
+    return f'<details style="margin-top:6px">{summary}{inner}</details>'
+
+
+def table(rows: Sequence[Row], warned: Collection[str] = ()) -> str:
+    """Return *rows* as an HTML table with a header cell in each row; a row with a label of *warned* has the mark."""
     if not rows:
         return ""
-    left = "text-align:left;vertical-align:top;padding:1px 16px 1px 0;white-space:nowrap"
-    head = f'style="{left};font-weight:normal;opacity:0.75"'
-    # An untrusted notebook keeps only `break-word`. `anywhere` also wraps a long word in a narrow table.
-    wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
-    cell = f'style="text-align:left;vertical-align:top;padding:1px 0;{wrap}"'
-    body = "".join(
-        f'<tr style="background:none"><th scope="row" {head}>{escaped(label)}</th><td {cell}>{escaped(value)}</td></tr>'
-        for label, value in rows
-    )
-    style = "border:none;margin:4px 0;border-collapse:collapse"
+    # Each property is first as an untrusted notebook keeps it, and then as it should be.
+    start = "text-align:left;text-align:start;vertical-align:top;background:none;border:none;line-height:1.5"
+    side = "padding:1px 16px 1px 0;padding-inline:0 16px"
+    head = f'style="{start};{side};white-space:nowrap;font-weight:normal;opacity:0.75"'
+    wrap_words = "overflow-wrap:break-word;overflow-wrap:anywhere"
+    cell = f"{start};padding:1px 0;{wrap_words}"
+    body = ""
+    for label, value in rows:
+        is_warned = label in warned
+        style = f"{cell};font-weight:600" if is_warned else cell
+        shown = f"{mark('warning') if is_warned else ''}<bdi>{escaped(value)}</bdi>"
+        body += (
+            f'<tr style="background:none"><th scope="row" {head}>{escaped(label)}</th>'
+            f'<td style="{style}">{shown}</td></tr>'
+        )
+    style = "border:none;margin:6px 0;border-collapse:collapse;font-size:100%"
     return f'<table class="{AS_IT_IS}" style="{style}"><tbody>{body}</tbody></table>'
 
 

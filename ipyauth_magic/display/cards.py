@@ -6,20 +6,35 @@ and make the URL impossible to select. Only the countdown beside it changes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from ..callback.routes import Route
+from ..flows import clock
 from ..protocol.flow import Flow
-from .card import Card, Code, Link, Row
+from .card import AS_IT_IS, QUIET, WIDTH, Address, Card, Code, Folded, Link, Row, bar, escaped, mark, prose
+
+OPEN = "Open the sign-in page"
+"""The label of the button that leads to the provider."""
 
 PASTE = (
-    "Follow the link and sign in. Then copy the address from your browser's address bar, even if the page shows an "
-    "error, and paste it when you are asked for it."
+    "Sign in on that page. Then copy the address from your browser's address bar, even if the page shows an error, and "
+    "paste it below."
 )
 
-NO_LIFETIME = "the provider does not tell; until an API refuses it"
+COMPARE = "If the page shows a code, compare it with this one. Once you have allowed it, this updates automatically."
+
+NO_LIFETIME = "not known: the token works until an API refuses it"
+
+HINT = (
+    "An error page at the provider? Check `client_id`, and register this exact address there "
+    "(at Auth0: Allowed Callback URLs):"
+)
+"""Stands before the redirect URI: a provider that does not know it never answers, and shows a page of its own."""
+
+NOT_GRANTED = "Not granted"
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 """OpenID Connect Core, 5.4 and 11."""
@@ -32,17 +47,32 @@ def waiting_card(
     why_no_browser: str | None,
     wants_browser: bool,
     route: Route | None,
+    audience: str | None = None,
 ) -> Card:
     """Return the card with the link *url*; with None, the card for the time before the provider's metadata is there."""
     if url is None:
-        return Card("waiting", "Sign in", note="Asking the provider for its address…")
+        return Card("waiting", "Sign in", _asked(audience, scope), note="Asking the provider for its address…")
     return Card(
         "waiting",
         f"Sign in at {urlsplit(url).netloc}",
-        rows=[("Scopes", scope), *_how_it_comes(route)],
-        link=Link("Open the sign-in page", url),
-        note=PASTE if route and route.paste else _what_happens(redirect_uri, why_no_browser, wants_browser),
+        _asked(audience, scope),
+        link=Link(OPEN, url),
+        note=_first_of_all(route, how_to_open(why_no_browser, wants_browser)),
+        hint=Address(HINT, redirect_uri) if redirect_uri else None,
+        folded=_getting_back(route) if route else None,
     )
+
+
+def how_to_open(why_no_browser: str | None, wants_browser: bool) -> str:
+    """Return the sentence about the tab that opens, or why none does; empty where none is to open."""
+    if why_no_browser:
+        return f'No browser tab opens: {why_no_browser}. Use "{OPEN}".'
+    return f'If no browser tab opens by itself, use "{OPEN}".' if wants_browser else ""
+
+
+def registration_hint(redirect_uri: str) -> str:
+    """Return the sentence for a user who met an error page at the provider; empty where no redirect URI is used."""
+    return f"{HINT} {redirect_uri}" if redirect_uri else ""
 
 
 def over_card(is_good: bool) -> Card:
@@ -51,15 +81,21 @@ def over_card(is_good: bool) -> Card:
     return Card("good" if is_good else "bad", title, note="Press Enter in the empty box to continue.")
 
 
-def device_card(user_code: str, verification_uri: str, verification_uri_complete: str | None, scope: str) -> Card:
+def device_card(
+    user_code: str,
+    verification_uri: str,
+    verification_uri_complete: str | None,
+    scope: str,
+    audience: str | None = None,
+) -> Card:
     """Return the card with the code for another device, and with a link that contains it if the provider gives one."""
     complete = verification_uri_complete
     return Card(
         "waiting",
         f"Sign in at {urlsplit(verification_uri).netloc}",
-        rows=[("Scopes", scope)],
+        _asked(audience, scope),
         link=Link("Open with the code filled in", complete) if complete else Link("Open the page", verification_uri),
-        note="If the page shows a code, compare it with this one. Once you have allowed it, this goes on by itself.",
+        note=COMPARE,
         code=Code(user_code, verification_uri),
     )
 
@@ -67,6 +103,16 @@ def device_card(user_code: str, verification_uri: str, verification_uri_complete
 def countdown_text(seconds: float) -> str:
     """Return the time left, for a notebook, which updates it each second."""
     return f"Waiting for the sign-in: {_clock(seconds)} left. Interrupt the kernel to stop."
+
+
+def countdown_html(seconds: float, share: float, refusal: str = "") -> str:
+    """Return the time left as a thin bar and text; *share* of it, 0 to 1, is left.
+
+    *refusal* says why a pasted address was not taken.
+    """
+    told = f'<div dir="auto" style="{WIDTH};margin-bottom:4px">{mark("bad")}{prose(refusal)}</div>' if refusal else ""
+    text = f'<div style="{QUIET};margin-top:2px">{escaped(countdown_text(seconds))}</div>'
+    return f'<div class="{AS_IT_IS}" style="margin:4px 0">{told}{bar(share, "waiting")}{text}</div>'
 
 
 def patience_text(seconds: float) -> str:
@@ -84,6 +130,7 @@ def signed_in_card(
     renewable: bool = False,
     account: Sequence[Row] = (),
     is_opaque: bool = True,
+    not_granted: str = "",
 ) -> Card:
     """Return the card of a successful sign-in. Its end is an absolute time, which stays true in a saved notebook.
 
@@ -97,21 +144,42 @@ def signed_in_card(
         renewable: the token is renewed by itself.
         account: rows that stand first: they tell the user from others of the same name.
         is_opaque: the access token is not a JWT.
+        not_granted: the scopes that were asked for and not granted.
     """
     no_api = "none: the access token is opaque" if is_opaque else "none was asked for"
-    until = f"{local_time(expires_at)} ({_left(left, renewable)})" if expires_at else NO_LIFETIME
     rows = [
         *account,
         ("Provider", issuer),
         ("API", audience or no_api),
-        ("Scopes", scope),
-        ("Valid until", until),
+        *scope_rows(scope, not_granted),
+        end_row(expires_at, left, renewable),
     ]
-    return Card("good", f"Signed in as {logged_as}", rows)
+    return Card("good", f"Signed in as {logged_as}", rows, warned=(NOT_GRANTED,))
 
 
-def scopes_in_words(granted: str, requested: str) -> str:
-    """Return the *granted* scopes, followed by the *requested* scopes that were not granted (RFC 6749, 3.3).
+def scope_rows(scope: str, not_granted: str = "") -> list[Row]:
+    """Return the rows of the scopes."""
+    return [("Scopes", scope or "none"), *([(NOT_GRANTED, not_granted)] if not_granted else [])]
+
+
+def end_row(expires_at: datetime | None, left: float, renewable: bool) -> Row:
+    """Return the row of a token's end, in *left* seconds or before now."""
+    if expires_at is None:
+        return "Expires", NO_LIFETIME
+    moment = time_of_day(expires_at)
+    if left <= 0:
+        return "Expired", f"{moment}, renewed when it is next used" if renewable else moment
+    return "Expires", f"{moment} ({about(left)}){', then renewed automatically' if renewable else ''}"
+
+
+def ready(auth_name: str, token_name: str = "") -> str:
+    """Return the sentence about the variables that a sign-in has bound."""
+    token = f" `{token_name}` is the access token." if token_name else ""
+    return f"`{auth_name}` is ready: `requests.get(url, auth={auth_name})`.{token}"
+
+
+def not_granted(granted: str, requested: str) -> str:
+    """Return the *requested* scopes that are not among the *granted* ones (RFC 6749, 3.3), separated by spaces.
 
     Scopes of OpenID Connect never count as not granted, because some providers grant them under other names.
     """
@@ -121,7 +189,7 @@ def scopes_in_words(granted: str, requested: str) -> str:
         for each in requested.split()
         if each not in _OPENID_SCOPES and _short_name(each) not in names and not (names and each.endswith("/.default"))
     ]
-    return f"{granted} (not granted: {' '.join(missing)})" if missing else granted
+    return " ".join(missing)
 
 
 def _short_name(scope: str) -> str:
@@ -149,34 +217,58 @@ def local_time(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()
 
 
+def time_of_day(moment: datetime) -> str:
+    """Return *moment* in the local time zone: `14:05`, with the date unless it is today.
+
+    The zone is named where it is probably not the user's: containers and hubs run on UTC, and some know no zone.
+    """
+    local, now = moment.astimezone(), clock.utc_now().astimezone()
+    day = "" if local.date() == now.date() else f"{local.day} {local:%b}"
+    year = "" if local.year == now.year else f" {local.year}"
+    name = local.tzname() or ""
+    is_named = not local.utcoffset() or not name.replace(" ", "").isalpha()
+    offset = local.strftime("%z")
+    zone = (name if name.isalpha() else f"UTC{offset[:3]}:{offset[3:5]}") if is_named else ""
+    return f"{day}{year}{day and ', '}{local:%H:%M}{zone and ' '}{zone}"
+
+
+def about(seconds: float) -> str:
+    """Return the time until then in one unit: `in 15 minutes`."""
+    units = (("second", 1, 60), ("minute", 60, 60), ("hour", 3600, 48), ("day", 86400, math.inf))
+    counted = ((max(1, round(seconds / length)), unit, most) for unit, length, most in units)
+    count, unit = next((count, unit) for count, unit, most in counted if count < most)
+    return f"in {count} {unit}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Return *seconds* as `HH:MM:SS`; `00:00:00` for a negative number."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
 
 
-def _left(left: float, renewable: bool) -> str:
-    if renewable:
-        return "then renewed by itself" if left > 0 else "it is renewed when it is used next"
-    return f"{duration(left)} left when shown"
-
-
 def _clock(seconds: float) -> str:
+    """Return *seconds* as `M:SS`."""
     minutes, rest = divmod(int(seconds + 0.5), 60)
     return f"{minutes}:{rest:02}"
 
 
-def _how_it_comes(route: Route | None) -> list[Row]:
-    """Return rows that explain *route*; none if the browser reaches the kernel directly."""
-    if route is None or (route.listen_at == route.redirect_uri and not (route.paste or route.bind or route.advice)):
-        return []
-    return [("Comes back", route.reason), *([("Or", route.advice)] if route.advice else [])]
+def _asked(audience: str | None, scope: str) -> list[Row]:
+    """Return the rows that say what the sign-in asks for."""
+    return [*([("API", audience)] if audience else []), *scope_rows(scope)]
 
 
-def _what_happens(redirect_uri: str, why_no_browser: str | None, wants_browser: bool) -> str:
-    back = f"The provider sends you back to {redirect_uri}"
-    if why_no_browser:
-        return f"Follow the link: {why_no_browser}. {back}"
-    if wants_browser:
-        return f"A browser tab opens by itself; if none does, follow the link. {back}"
-    return f"Follow the link. {back}"
+def _first_of_all(route: Route | None, opening: str) -> str:
+    """Return what the user does now: with the address that comes, before the sign-in, or about *opening* the page."""
+    if route and route.paste:
+        return PASTE
+    return f"{route.advice} {opening}".rstrip() if route and route.is_advice_first else opening
+
+
+def _getting_back(route: Route) -> Folded:
+    """Return how the response comes by *route*, and what helps if it does not."""
+    is_plain = route.listen_at == route.redirect_uri and not (route.paste or route.bind or route.advice)
+    otherwise = "If your browser cannot get back here, run the cell again with `--paste`, or with `--flow device`."
+    is_said = route.is_advice_first and not route.paste  # above, by `_first_of_all`
+    advice = "" if is_said else route.advice
+    sentences = (route.reason, advice or ("" if route.paste else otherwise))
+    return Folded("Trouble getting back?", tuple(filter(None, sentences)), is_said=not is_plain)

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from ..flows.sign_in import Progress, SignIn, State
 from ..text import encodable, plain
-from .card import AS_IT_IS, Card, escaped
-from .cards import countdown_text, over_card, patience_text
+from .card import Card, wrapped
+from .cards import countdown_html, countdown_text, how_to_open, over_card, patience_text
 from .interrupt import cancelled_by_interrupt
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
@@ -104,7 +104,7 @@ class NotebookPanel:
         if card != self._shown:
             self._show_anew(card)
         text = f"{self._refusal} {countdown_text(progress.seconds_left)}".strip()
-        html = f'<div class="{AS_IT_IS}" style="opacity:0.8">{escaped(text)}</div>'
+        html = countdown_html(progress.seconds_left, progress.share_left, self._refusal)
         self._countdown.show({"text/html": html, "text/plain": text})
 
     def ask(self, sign_in: SignIn) -> None:
@@ -206,7 +206,7 @@ class TextPanel:
             self._print("\n".join(filter(None, parts)))
             self._has_link = True
         elif reason and not self._has_reason:
-            self._print(f"  Follow the link: {reason}.")
+            self._print("\n".join(wrapped(how_to_open(reason, progress.wants_browser))))
         self._has_reason = bool(reason)
 
     def ask(self, sign_in: SignIn) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 LONGEST = 300
 """Longest link in characters. The code of a longer one is too fine for a camera in front of a screen."""
 
+GET_QR = "For a QR code, run `pip install 'ipyauth-magic[qr]'`."
+
 _SCALE = 8
 """Pixels of a module. The image is shown at half its size, so that it is sharp on a screen with double density."""
+
+
+def lacks_segno() -> bool:
+    """Tell whether there is no QR code because the extra is not installed."""
+    return find_spec("segno") is None
 
 
 def qr_image(url: str) -> tuple[str, int]:

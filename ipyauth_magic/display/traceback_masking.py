@@ -88,9 +88,28 @@ def _showtraceback(formatter: Any, original: Callable[..., Any]) -> Callable[...
         if not isinstance(value, BaseException):  # as in %tb: IPython takes the last error, which its formatter masks
             return original(exc_tuple, filename, tb_offset, *args, **kwargs)
         with masked(value, tb, _offset(formatter, tb_offset), _shows_variables(formatter)):
-            return original((etype, value, value.__traceback__), filename, tb_offset, *args, **kwargs)
+            result = original((etype, value, value.__traceback__), filename, tb_offset, *args, **kwargs)
+        for show in _BELOW:
+            show(value, _locals_of_ours(tb))
+        return result
 
     return showtraceback
+
+
+Below = Callable[[BaseException, Iterator[Any]], None]
+
+_BELOW: list[Below] = []
+
+
+def show_below(show: Below) -> None:
+    """Have *show* called once an error was shown, with it and each `self` of our frames, the innermost first."""
+    _BELOW.append(show)
+
+
+def _locals_of_ours(tb: TracebackType | None) -> Iterator[Any]:
+    for each in reversed(list(_frames(tb))):
+        if _is_ours(each.tb_frame) and "self" in each.tb_frame.f_locals:
+            yield each.tb_frame.f_locals["self"]
 
 
 def _offset(formatter: Any, tb_offset: int | None) -> int:

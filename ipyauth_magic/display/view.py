@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..flows import clock
 from ..flows.account import SignedOut
@@ -16,11 +17,21 @@ from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..text import plain
 from .card import Card, Link, Row
-from .cards import device_card, duration, scopes_in_words, signed_in_card, waiting_card
+from .cards import (
+    NOT_GRANTED,
+    device_card,
+    duration,
+    end_row,
+    not_granted,
+    scope_rows,
+    signed_in_card,
+    waiting_card,
+)
 from .claims import decode_unverified
 
 NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
 NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
+END = "End the session at the provider"
 LOOK = "See there whether the session has ended. If it has not, sign out on the provider's own pages."
 
 
@@ -29,7 +40,8 @@ class View:
     """What may be shown of a sign-in, and may stay in a saved notebook; no secret.
 
     Attributes:
-        scope: granted and, in brackets, what was asked for and not granted; before a sign-in what is asked for.
+        scope: what was granted; before a sign-in what is asked for.
+        not_granted: the scopes that were asked for and not granted.
         logged_as: the user's name; None before a sign-in.
         account: the provider's own name of the user, where it is another than `logged_as`, which users choose.
         user_before: the name of the user who signed in before, if that was another one; else empty.
@@ -45,6 +57,7 @@ class View:
     issuer: str
     audience: str | None
     scope: str
+    not_granted: str = ""
     logged_as: str | None = None
     account: str = ""
     user_before: str = ""
@@ -71,20 +84,39 @@ class View:
         """Words about the user who signed in before, if that was another one; else empty."""
         return f"another account: {self.user_before}" if self.user_before else ""
 
-    def card(self, more: tuple[Row, ...] = (), hint: str = "Run sign_in(), or the %%auth0 cell.") -> Card:
-        """Return the card; *more* rows stand below, and *hint* says how to sign in."""
-        account = self.account_rows
-        rows = (*account, ("Provider", self.issuer), ("Scopes", self.scope), *more)
-        if self.logged_as is None:
-            title = "Not signed in"
-        elif self.serves:
-            facts = (self.logged_as, self.issuer, self.audience, self.scope, self.expires_at)
-            card = signed_in_card(*facts, seconds_left(self.expires_at), self.is_renewable, account, self.is_opaque)
-            renewal = (("Renewal", self.renewal),) if self.renewal else ()
-            return replace(card, rows=(*card.rows, *renewal, *more), note=self.advice)
-        else:
+    def card(
+        self,
+        more: tuple[Row, ...] = (),
+        hint: str = "Run the cell that signs in, or call `auth.sign_in()`.",
+        ready: str = "",
+    ) -> Card:
+        """Return the card; *more* rows stand below, *hint* says how to sign in, and *ready* how to use the token."""
+        if self.logged_as is not None and self.serves:
+            return self._signed_in(more, ready)
+        api = (("API", self.audience),) if self.audience else ()
+        rows = [*self.account_rows, ("Provider", self.issuer), *api, *scope_rows(self.scope, self.not_granted)]
+        title = "Not signed in"
+        if self.logged_as is not None:
             title = f"The sign-in of {self.logged_as} has ended"
-        return Card("bad" if self.error else "still", title, rows, note=self.error or hint)
+            rows.append(end_row(self.expires_at, seconds_left(self.expires_at), self.is_renewable))
+        mood = "bad" if self.error else "still"
+        return Card(mood, title, (*rows, *more), note=self.error or hint, warned=(NOT_GRANTED,))
+
+    def _signed_in(self, more: tuple[Row, ...], ready: str) -> Card:
+        card = signed_in_card(
+            str(self.logged_as),
+            self.issuer,
+            self.audience,
+            self.scope,
+            self.expires_at,
+            seconds_left(self.expires_at),
+            self.is_renewable,
+            self.account_rows,
+            self.is_opaque,
+            self.not_granted,
+        )
+        renewal = (("Renewal", self.renewal),) if self.renewal else ()
+        return replace(card, rows=(*card.rows, *renewal, *more), note=self.advice, ready=ready)
 
     def state(self) -> dict[str, Any]:
         """Return the widget's state, as JSON types."""
@@ -92,6 +124,7 @@ class View:
             "issuer": self.issuer,
             "audience": plain(self.audience or ""),
             "scope": plain(self.scope, 600),
+            "not_granted": plain(self.not_granted, 600),
             "who": plain(self.logged_as or ""),
             "account": plain(self.account),
             "before": plain(self.last_time),
@@ -110,7 +143,8 @@ def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = ""
     before = LAST_USERS.before(Application.of(params), tokens)
     return replace(
         view,
-        scope=scopes_in_words(tokens.scope, params.scope),
+        scope=tokens.scope,
+        not_granted=not_granted(tokens.scope, params.scope),
         logged_as=tokens.logged_as,
         account=tokens.account if tokens.account != tokens.logged_as else "",
         user_before=before.name if before is not None else "",
@@ -147,36 +181,43 @@ def signed_in() -> list[Authenticator]:
     return [each for each in SESSION.signed_in() if each.source.tokens is not None]
 
 
-def card_of(authenticator: Authenticator) -> Card:
-    """Return the card of the state: the link of a sign-in under way, unless good tokens are there, else the view's."""
+def card_of(authenticator: Authenticator, ready: str = "") -> Card:
+    """Return the card of the state: the link of a sign-in under way, unless good tokens are there, else the view's.
+
+    *ready* says how to use the token.
+    """
     view, sign_in = view_of(authenticator), authenticator.sign_in
     if sign_in is not None and not sign_in.progress.is_over and not view.serves:
         return progress_card(sign_in.progress)
-    return view.card()
+    return view.card(ready=ready)
 
 
 def progress_card(progress: Progress) -> Card:
     """Return the card of a sign-in under way."""
     if (asked := progress.device) is not None:
-        return device_card(asked.user_code, asked.verification_uri, asked.verification_uri_complete, progress.scope)
+        codes = (asked.user_code, asked.verification_uri, asked.verification_uri_complete)
+        return device_card(*codes, progress.scope, progress.audience)
     browser = (progress.why_no_browser, progress.wants_browser)
-    return waiting_card(progress.url, progress.redirect_uri, progress.scope, *browser, progress.route)
+    what = (progress.url, progress.redirect_uri, progress.scope)
+    return waiting_card(*what, *browser, progress.route, progress.audience)
 
 
 def signed_out_card(signed_out: SignedOut) -> Card:
     """Return the card of a sign-out: what was done, and what the user is still to do."""
+    host = urlsplit(signed_out.issuer).netloc
     if signed_out.url is None:
         notes = [NO_SESSION_END]
     elif signed_out.why_not_opened is None:
-        notes = [f"A browser tab asks the provider to end its session. {LOOK}"]
+        notes = [f"A browser tab asks {host} to end its session. {LOOK}"]
     else:
-        notes = [f"Follow the link in the browser that you signed in with ({signed_out.why_not_opened}). {LOOK}"]
+        where = f"the browser that you signed in with ({signed_out.why_not_opened})"
+        notes = [f'To sign out of {host} as well, use "{END}" in {where}. {LOOK}']
     if signed_out.lacks_hint:
         notes.append("The provider demands more than this address has, mostly an ID token, so it may refuse.")
     if signed_out.is_refresh_token_alive:
         notes.append("The provider revokes no refresh tokens, so that of this sign-in stays valid there until it ends.")
     has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
-    link = Link("Ask the provider to end its session", str(signed_out.url)) if has_link else None
+    link = Link(END, str(signed_out.url)) if has_link else None
     return Card("still", "Signed out here", [("Provider", signed_out.issuer)], link, " ".join(notes))
 
 

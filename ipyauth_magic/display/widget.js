@@ -21,46 +21,71 @@ function render({ model, el }) {
   // What is shown
 
   function draw() {
+    const focused = page.root.contains(document.activeElement) ? document.activeElement : null;
     const state = model.get("state");
     const left = secondsLeft(state);
     const known = state.who !== "";
     const usable = known && (left > 0 || state.renewable);
-    const waiting = present.doing !== "";
-    setText(page.title, !usable && waiting ? "Signing in…" : titleOf(state, usable));
-    page.root.dataset.mood = usable ? "good" : waiting ? "waiting" : present.note ? "bad" : "still";
+    const busy = present.doing !== "";
+    const calm = usable && present.doing !== "waiting"; // a renewal takes a moment, and changes no colour
+    const mood = calm ? "good" : busy ? "waiting" : present.note ? "bad" : "still";
+    page.root.dataset.mood = mood;
+    setText(page.mark, MARKS[mood]);
+    setText(page.title, !usable && busy ? "Signing in…" : titleOf(state, usable));
     setText(page.provider, state.issuer);
-    setText(page.api, state.audience || (state.opaque ? "none: the access token is opaque" : "none was asked for"));
-    setText(page.scopes, state.scope);
+    tell(page.api, state.audience || (!known ? "" : state.opaque ? "none: the access token is opaque" : "none was asked for"));
+    setText(page.scopes, state.scope || "none");
+    tell(page.missing, state.not_granted ?? "");
     tell(page.account, state.account);
     tell(page.before, state.before);
     tell(page.renewal, state.renewal);
-    for (const times of page.times) times.hidden = !known;
-    if (known) {
-      page.until.dateTime = state.expires_at;
-      setText(page.until, state.expires_at ? localTime(state.expires_at) : "the provider does not tell");
-      setText(page.then, state.renewable ? (left > 0 ? ", then renewed by itself" : ", renewed when it is used next") : "");
-    }
-    setText(page.go, usable ? "Renew" : "Sign in");
-    disable(page.go, waiting);
-    disable(page.copy, !usable);
-    for (const button of [page.inspect, page.clear]) show(button, known, page.go);
-    show(page.copy, known && canCopy, page.go);
+    drawEnd(state, known, left);
+    drawButtons(state, known, usable, busy);
     if (!known) close();
     drawPending();
     drawNote();
     tick();
+    if (focused?.closest("[hidden]")) firstButton(page.root)?.focus();
+  }
+
+  function drawEnd(state, known, left) {
+    page.ends.hidden = !known;
+    const ended = left <= 0;
+    setText(page.end, ended ? "Expired" : "Expires");
+    page.until.dateTime = state.expires_at;
+    page.until.title = state.expires_at ? fullTime(state.expires_at) : "";
+    setText(page.until, state.expires_at ? timeOfDay(state.expires_at) : "not known: the token works until an API refuses it");
+    page.left.hidden = ended || !state.expires_at;
+    const then = ended ? ", renewed when it is next used" : ", then renewed automatically";
+    setText(page.then, state.renewable && state.expires_at ? then : "");
+  }
+
+  function drawButtons(state, known, usable, busy) {
+    page.actions.hidden = present.doing === "waiting";
+    page.go.hidden = usable;
+    page.copy.hidden = !usable || !canCopy;
+    page.renew.hidden = !usable;
+    for (const button of [page.inspect, page.out, page.clear]) button.hidden = !known;
+    setText(page.renew, state.renewable ? "Renew" : "Sign in again");
+    for (const button of [page.go, page.renew, page.out]) disable(button, busy);
   }
 
   function drawPending() {
     const { doing, url, code } = present;
     const waiting = doing === "waiting";
-    show(page.pending, waiting, page.go);
+    page.pending.hidden = page.countdown.hidden = !waiting;
+    page.leave.hidden = !present.end;
+    page.leave.href = safe(present.end ?? "");
+    tell(page.get, (waiting && present.get) || "");
+    tell(page.address, (waiting && present.address) || "");
+    setText(page.hint, (waiting && present.hint) || "");
     if (!waiting) return forget(page.link, page.place, page.image, page.code);
     page.link.href = safe(url);
     const withCode = url === present.page ? "Open the page" : "Open with the code filled in";
     setText(page.link, code ? withCode : blocked ? "Open the sign-in page" : "Open it again");
     page.link.className = code || blocked ? "ipyauth-button ipyauth-primary" : "ipyauth-button";
-    page.enter.hidden = page.code.hidden = !code;
+    page.device.hidden = !code;
+    page.copyCode.hidden = !code || !navigator.clipboard;
     if (code) {
       setText(page.code, code);
       setText(page.place, present.page);
@@ -72,16 +97,21 @@ function render({ model, el }) {
   }
 
   function drawNote() {
-    const told = present.note || said || DOING[present.doing + (blocked ? " blocked" : present.code ? " code" : "")] || "";
+    const doing = DOING[present.doing + (blocked ? " blocked" : present.code ? " code" : "")];
     page.note.toggleAttribute("data-bad", present.note !== "");
-    setText(page.note, told);
+    setText(page.note, present.note || said || doing || present.told || "");
   }
 
   function tick() {
+    if (present.doing === "waiting") {
+      const left = Math.max(0, (present.endsAt - performance.now()) / 1000);
+      setText(page.wait, `Waiting for the sign-in: ${clock(left)} left.`);
+      page.bar.style.width = `${Math.min(100, (100 * left) / present.whole).toFixed(1)}%`;
+    }
     const state = model.get("state");
-    if (state.who === "") return;
+    if (state.who === "" || !state.expires_at) return;
     const left = secondsLeft(state);
-    setText(page.time, state.expires_at ? duration(left) : "unknown");
+    setText(page.time, clock(left));
     if (left <= 0 && page.root.dataset.ended !== state.expires_at) {
       page.root.dataset.ended = state.expires_at;
       draw();
@@ -180,7 +210,8 @@ function render({ model, el }) {
     if (message.url !== present.url) blocked = false;
     if (message.open === view) open(message.url);
     if (present.doing === "renewing" && message.doing === "" && message.note === "") said = "Renewed.";
-    present = message;
+    // A length of time, not a moment: the clocks of kernel and browser need not agree.
+    present = { ...message, endsAt: performance.now() + 1000 * (message.left ?? 0), whole: message.whole || 1 };
     draw();
   }
 
@@ -190,9 +221,21 @@ function render({ model, el }) {
     if (!page.claims.hidden) ask("inspect");
   }
 
-  press(page.go, () => ask(page.go.textContent === "Renew" ? "renew" : "sign_in"));
+  async function copyCode() {
+    try {
+      await navigator.clipboard.writeText(present.code);
+      say("The code is on the clipboard.");
+    } catch {
+      say("The browser does not let the clipboard be written to. Click the code to select it.");
+    }
+  }
+
+  press(page.go, () => ask("sign_in"));
+  press(page.renew, () => ask("renew"));
   press(page.inspect, toggle);
+  press(page.out, () => ask("sign_out"));
   press(page.clear, () => ask("clear"));
+  press(page.copyCode, copyCode);
   press(page.stop, () => ask("stop"));
   press(page.copy, askForToken);
   model.on("msg:custom", receive);
@@ -208,12 +251,16 @@ function render({ model, el }) {
   };
 }
 
+// As MARKS of card.py has them.
+const MARKS = { good: "✓", waiting: "…", bad: "✕", still: "" };
+
 const DOING = {
   asking: "Asking the provider for its address…",
   renewing: "Renewing…",
-  waiting: "Sign in in the tab that has opened; this goes on by itself.",
-  "waiting blocked": "The browser kept the sign-in page from opening: follow the link.",
-  "waiting code": "If the page shows a code, compare it with this one. Once you have allowed it, this goes on by itself.",
+  leaving: "Signing out…",
+  waiting: "Finish signing in in the new tab. This page updates automatically.",
+  "waiting blocked": 'The browser kept the sign-in page from opening. Use "Open the sign-in page".',
+  "waiting code": "If the page shows a code, compare it with this one. Once you have allowed it, this updates automatically.",
 };
 
 function isAboutTheKernel(said) {
@@ -224,45 +271,77 @@ function isAboutTheKernel(said) {
 
 function build(el) {
   const page = {
-    title: make("p", { className: "ipyauth-title", role: "status" }),
+    mark: make("span", { className: "ipyauth-mark", ariaHidden: "true" }),
+    title: make("span"),
     account: make("dd"),
     before: make("dd"),
     provider: make("dd"),
     api: make("dd"),
     scopes: make("dd"),
+    missing: make("dd", { className: "ipyauth-missing" }),
     renewal: make("dd"),
+    end: make("dt"),
     until: make("time"),
     time: make("span", { className: "ipyauth-time", role: "timer" }),
-    then: make("span", { className: "ipyauth-quiet" }),
+    then: make("span"),
     go: button("Sign in", "ipyauth-primary"),
-    copy: button("Copy token"),
+    copy: button("Copy token", "ipyauth-primary"),
     inspect: button("Inspect"),
-    clear: button("Clear"),
+    out: button("Sign out"),
+    clear: button("Forget"),
+    renew: button("Renew", "ipyauth-small"),
+    leave: link("ipyauth-button"),
     note: make("p", { className: "ipyauth-note", role: "status" }),
-    code: make("p", { className: "ipyauth-code" }),
+    code: make("p", { className: "ipyauth-code", dir: "ltr" }),
     place: link(),
     link: link("ipyauth-button"),
-    image: make("img", { alt: "QR code of the link" }),
+    copyCode: button("Copy code"),
     stop: button("Stop"),
+    image: make("img", { alt: "QR code of the link" }),
+    get: make("span"),
+    bar: make("div"),
+    wait: make("span", { role: "timer" }),
+    hint: make("span"),
+    address: make("code", { className: "ipyauth-address", dir: "ltr" }),
     claims: make("div", { className: "ipyauth-claims", hidden: true }),
   };
-  page.enter = make("p", {}, "Open ", page.place, " on any device, and enter");
+  page.out.title = "Deletes the tokens here and in their store, has them revoked, and asks the provider to end its session.";
+  page.clear.title = "Deletes the tokens here and in their store. The provider is not told, so you stay signed in there.";
+  page.inspect.setAttribute("aria-expanded", "false");
+  page.leave.append("End the session at the provider");
+  page.left = make("span", {}, " (in ", page.time, ")");
+  page.ends = make("div", {}, page.end, make("dd", {}, page.until, page.left, page.then));
+  const [use, end] = [
+    [page.go, page.copy, page.inspect],
+    [page.out, page.clear, page.renew],
+  ].map((each) => make("div", { className: "ipyauth-buttons" }, ...each));
+  page.actions = make("div", { className: "ipyauth-actions" }, use, end);
+  page.device = make(
+    "div",
+    {},
+    make("p", {}, "Open ", page.place, " on any device, and enter"),
+    page.code,
+    make("p", { className: "ipyauth-select" }, "Click to select."),
+  );
   page.pending = make(
     "div",
     { className: "ipyauth-pending", hidden: true },
-    make("div", {}, page.enter, page.code, make("div", { className: "ipyauth-buttons" }, page.link, page.stop)),
+    make("div", {}, page.device, make("div", { className: "ipyauth-buttons" }, page.link, page.copyCode, page.stop)),
     page.image,
   );
-  page.times = [
-    row("Valid until", make("dd", {}, page.until)),
-    row("Time left", make("dd", {}, page.time, page.then)),
-  ];
-  page.inspect.setAttribute("aria-expanded", "false");
+  page.countdown = make(
+    "div",
+    { className: "ipyauth-countdown", hidden: true },
+    make("div", { className: "ipyauth-bar", ariaHidden: "true" }, page.bar),
+    page.wait,
+  );
+  page.missing.append(make("span", { className: "ipyauth-mark ipyauth-warning", ariaHidden: "true" }, "!"), " ");
+  page.missing = page.missing.appendChild(make("bdi"));
   page.root = make(
     "section",
     // The last two classes keep MathJax from what a provider's text has between dollar signs.
     { className: "ipyauth mathjax_ignore tex2jax_ignore", ariaLabel: "Sign-in" },
-    page.title,
+    make("p", { className: "ipyauth-title", role: "status", dir: "auto" }, page.mark, " ", page.title),
     make(
       "dl",
       { className: "ipyauth-facts" },
@@ -271,12 +350,17 @@ function build(el) {
       row("Provider", page.provider),
       row("API", page.api),
       row("Scopes", page.scopes),
-      ...page.times,
+      row("Not granted", page.missing.parentElement),
+      page.ends,
       row("Renewal", page.renewal),
     ),
-    make("div", { className: "ipyauth-buttons" }, page.go, page.copy, page.inspect, page.clear),
-    page.note,
+    page.actions,
     page.pending,
+    page.note,
+    make("div", { className: "ipyauth-buttons" }, page.leave),
+    page.countdown,
+    make("p", { className: "ipyauth-said" }, page.get),
+    make("div", { className: "ipyauth-said" }, page.hint, page.address),
     page.claims,
   );
   el.append(page.root);
@@ -318,9 +402,9 @@ function setText(element, text) {
   else element.append(text);
 }
 
-function tell(dd, text) {
-  dd.parentElement.hidden = !text;
-  setText(dd, text);
+function tell(element, text) {
+  (element.closest("dl > div") ?? element.parentElement).hidden = !text;
+  setText(element, text);
 }
 
 function disable(element, off) {
@@ -328,9 +412,8 @@ function disable(element, off) {
   element.setAttribute("aria-disabled", String(off));
 }
 
-function show(element, visible, next) {
-  if (!visible && element.contains(document.activeElement)) next.focus();
-  element.hidden = !visible;
+function firstButton(root) {
+  return [...root.querySelectorAll("button, a[href]")].find((each) => !each.closest("[hidden]"));
 }
 
 function forget(link, place, image, code) {
@@ -381,20 +464,24 @@ function secondsLeft(state) {
   return state.expires_at ? Math.max(0, (Date.parse(state.expires_at) - Date.now()) / 1000) : Infinity;
 }
 
-function duration(seconds) {
+function clock(seconds) {
   const whole = Math.ceil(seconds);
-  return [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
-    .map((each) => String(each).padStart(2, "0"))
-    .join(":");
+  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-function localTime(iso) {
-  const two = (number) => String(number).padStart(2, "0");
-  const at = new Date(iso);
-  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(at);
-  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
-  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
-  return `${day} ${time} ${zone.find((part) => part.type === "timeZoneName").value}`;
+// As time_of_day of cards.py writes it, in the zone of the browser, which is the user's.
+function timeOfDay(iso) {
+  const [at, now] = [new Date(iso), new Date()];
+  const time = [at.getHours(), at.getMinutes()].map((each) => String(each).padStart(2, "0")).join(":");
+  if (at.toDateString() === now.toDateString()) return time;
+  const day = `${at.getDate()} ${at.toLocaleString("en", { month: "short" })}`;
+  return `${day}${at.getFullYear() === now.getFullYear() ? "" : ` ${at.getFullYear()}`}, ${time}`;
+}
+
+function fullTime(iso) {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
 }
 
 function everySecond(work) {

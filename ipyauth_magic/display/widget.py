@@ -24,13 +24,16 @@ import traitlets
 from IPython.display import display
 
 from ..errors import IpyauthError
+from ..flows.account import sign_out
 from ..flows.authenticator import Authenticator
 from ..flows.sign_in import Progress, SignIn
 from ..protocol.sealing import seal
 from ..provider.threads import start_thread
+from .card import Card
+from .cards import HINT
 from .claims import sections_of
-from .qr import qr_image
-from .view import view_of
+from .qr import GET_QR, lacks_segno, qr_image
+from .view import signed_out_card, view_of
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -59,13 +62,24 @@ class ToView(TypedDict, total=False):
 
 
 class Present(TypedDict, total=False):
-    """A message to all views: what is going on now. `open` names the view that is to open the link."""
+    """A message to all views: what is going on now. `open` names the view that is to open the link.
+
+    `left` of the `whole` seconds remain. `end` is a link at which the provider's session ends. `address` is the
+    redirect URI, after the words of `hint`. `get` tells how to get a QR code.
+    """
 
     event: str
     doing: str
     note: str
+    told: str
+    end: str
     url: str
     open: str
+    left: float
+    whole: float
+    hint: str
+    address: str
+    get: str
     code: str
     page: str
     image: tuple[str, int]
@@ -86,11 +100,13 @@ class AuthWidget(anywidget.AnyWidget):
         self._turn = threading.RLock()
         self._doing = self._note = self._opener = ""
         self._dismissed: SignIn | None = None
+        self._left: Card | None = None
         self._actions: dict[str, Callable[[FromPage], None]] = {
             "hello": lambda asked: self.refresh(),
             "sign_in": self._sign_in,
             "renew": self._renew,
             "stop": lambda asked: authenticator.stop(),
+            "sign_out": self._sign_out,
             "clear": lambda asked: authenticator.leave(lambda source: source.clear()),
             "inspect": self._inspect,
             "copy": self._copy,
@@ -116,6 +132,8 @@ class AuthWidget(anywidget.AnyWidget):
         """Return what is going on; the link is to be opened once, by the view whose button was pressed."""
         sign_in = self._authenticator.sign_in
         present: Present = {"event": "present", "doing": self._doing, "note": self._note}
+        if (card := self._left) is not None:
+            present |= {"told": card.note, "end": card.link.url if card.link else ""}
         if sign_in is None or sign_in is self._dismissed:
             return present
         progress = sign_in.progress
@@ -124,7 +142,8 @@ class AuthWidget(anywidget.AnyWidget):
         if progress.url is None:
             return present | {"doing": "asking"}
         opener, self._opener = self._opener, ""
-        return present | {"doing": "waiting", "url": progress.url, "open": opener} | _device(progress)
+        waiting: Present = {"doing": "waiting", "url": progress.url, "open": opener}
+        return present | waiting | _time_left(progress) | (_device(progress) or _registration(progress))
 
     def _received(self, _: object, content: FromPage, buffers: object) -> None:
         """Answer a message from the page at once; runs in whichever thread the kernel has for it."""
@@ -151,7 +170,7 @@ class AuthWidget(anywidget.AnyWidget):
         with self._turn:
             sign_in = self._authenticator.sign_in
             self._dismissed = sign_in if sign_in is not None and sign_in.progress.is_over else None
-            self._note = ""
+            self._note, self._left = "", None
 
     def _now(self, doing: str = "", note: str = "") -> None:
         """Tell every view what is going on, and what failed."""
@@ -171,6 +190,14 @@ class AuthWidget(anywidget.AnyWidget):
     def _renew(self, asked: FromPage) -> None:
         self._sign_in(asked, renew=True)
 
+    def _sign_out(self, asked: FromPage) -> None:
+        """Sign out, and offer the link at which the provider's session ends where the kernel could not open it."""
+        self._now("leaving")
+        signed_out = sign_out(self._authenticator)
+        with self._turn:
+            self._left = signed_out_card(signed_out) if signed_out.session is None else None
+        self._now(note=str(signed_out.incomplete or ""))
+
     def _inspect(self, asked: FromPage) -> None:
         sections, note = sections_of(self._authenticator.source.current)
         self._tell({"event": "claims", "view": asked["view"], "sections": sections, "note": note})
@@ -184,9 +211,21 @@ class AuthWidget(anywidget.AnyWidget):
         self.send(message)
 
 
+def _time_left(progress: Progress) -> Present:
+    """Return the time that is left of the wait, and the whole."""
+    left, share = progress.seconds_left, progress.share_left
+    return {"left": left, "whole": left / share if share else left}
+
+
+def _registration(progress: Progress) -> Present:
+    """Return what to register where the provider shows an error page."""
+    return {"hint": HINT.replace("`", ""), "address": progress.redirect_uri} if progress.redirect_uri else {}
+
+
 def _device(progress: Progress) -> Present:
     """Return the code to enter on another device, where the sign-in is by one."""
     asked = progress.device
     if asked is None:
         return {}
-    return {"open": "", "code": asked.user_code, "page": asked.verification_uri, "image": qr_image(progress.url or "")}
+    codes: Present = {"open": "", "code": asked.user_code, "page": asked.verification_uri}
+    return codes | {"image": qr_image(progress.url or ""), "get": GET_QR.replace("`", "") if lacks_segno() else ""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..text import counted
 from .base import IpyauthError
 
 
@@ -21,8 +22,8 @@ class PortTaken(SignInFailed):
         jupyter = " Jupyter itself mostly uses 8888." if 8888 in ports else ""
         super().__init__(
             f"{port} in use or cannot be opened{why}, so the provider's response could not arrive.{jupyter} End the "
-            "program that uses it (another notebook may be waiting there), or give another redirect_uri that is listed "
-            "in the application's Allowed Callback URLs."
+            "program that uses it (another notebook may be waiting there), or give another `redirect_uri` that is "
+            "registered for the application (at Auth0: Allowed Callback URLs)."
         )
         self.ports = tuple(ports)
 
@@ -44,13 +45,14 @@ class SignInTimeout(SignInFailed):
     """
 
     def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
+        waited = counted(seconds, "second")
         super().__init__(
-            f"No response came within {seconds:g} seconds. If the provider showed an error page, read there what it "
-            "refused: the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
+            f"No response came within {waited}. If the provider showed an error page, read there what it refused: the "
+            "`client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
             f"{advice and ' '}{advice}\nThe exact redirect URI to register (at Auth0: Allowed Callback URLs):\n"
             f"    {redirect_uri}"
             if redirect_uri
-            else f"The code was not entered within {seconds:g} seconds. Run the cell again to get a new one."
+            else f"The code was not entered within {waited}. Run the cell again to get a new one."
         )
         self.redirect_uri = redirect_uri
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..text import plain
+from ..text import counted, plain
 from .base import IpyauthError
 
 
@@ -15,9 +15,9 @@ class NotSignedIn(IpyauthError):
     def __init__(self, elsewhere: bool = False) -> None:
         super().__init__(
             "You were signed out by another notebook or program that shares these tokens. "
-            "Run the %%auth0 cell again, or call sign_in()."
+            "Run the cell that signs in again, or call `auth.sign_in()`."
             if elsewhere
-            else "You are not signed in yet. Run a cell with %%auth0, or call sign_in()."
+            else "You are not signed in yet. Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`."
         )
 
 
@@ -29,10 +29,12 @@ class SignInNeeded(IpyauthError):
 
     def __init__(self, in_child: bool = False) -> None:
         super().__init__(
-            "The access token has expired, and only the process that signed in renews it: this one was forked from it. "
-            'Pass `str(auth.access_token)` to each task, or sign in with store="file", which processes share.'
+            "The access token has expired, and this process was forked from the one that signed in, which alone renews "
+            "it. For short work, pass `str(auth.access_token)` to each task. For long work, sign in with "
+            '`store="file"` (`--store file`), where processes share the tokens.'
             if in_child
-            else "The access token has expired and cannot be renewed. Run the %%auth0 cell again, or call sign_in()."
+            else "The access token has expired and cannot be renewed. Run the cell that signs in again, or call "
+            "`auth.sign_in()`."
         )
 
 
@@ -70,7 +72,7 @@ class StoreBusy(IpyauthError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"Another notebook or thread has locked these tokens for {seconds:g} seconds. "
+            f"Another notebook or thread has locked these tokens for {counted(seconds, 'second')}. "
             "Try again. If that does not help, end the process that hangs, or use `--store memory`."
         )
 
@@ -107,9 +109,10 @@ class NoTokenHere(IpyauthError):
         if reason:
             sentence = f"The notebook sends this worker no token: {reason}"
         elif seconds is not None:
+            waited = counted(seconds, "second")
             sentence = (
-                f"The notebook sent no valid token within {seconds:g} seconds. Check the notebook: its kernel may have "
-                "stopped, or the provider cannot be reached."
+                f"The notebook sent no valid token within {waited}. Check the notebook: its kernel may have stopped, "
+                "or the provider cannot be reached."
             )
         else:
             sentence = (

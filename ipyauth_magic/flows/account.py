@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from ..callback.browser import open_in_browser
 from ..callback.form_page import FormPage
 from ..callback.ports import PortInUse
-from ..errors import InvalidParams, IpyauthError, ProviderError, ProviderRefused
+from ..errors import InvalidParams, IpyauthError, ProviderError, ProviderRefused, SignOutIncomplete
 from ..protocol import auth0
 from ..protocol.tokens import TokenSet
 from ..provider.http import ask
@@ -53,6 +53,11 @@ class SignedOut:
     is_refresh_token_alive: bool
     revocation: str | None
     session: str | None
+
+    @property
+    def incomplete(self) -> SignOutIncomplete | None:
+        """The error that tells what could not be done at the provider, if anything."""
+        return SignOutIncomplete(self.revocation, self.session) if self.revocation or self.session else None
 
 
 def userinfo(authenticator: Authenticator) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ..protocol.flow import Flow, Grant
 from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..store import Store
+from .one_process import OneProcess
 from .response_sources import new_response_source, routes_here
 from .session import Session
 from .sign_in import Progress, SignIn
@@ -54,7 +55,7 @@ class Panel(Protocol):
         """Take the link away."""
 
 
-class Authenticator:
+class Authenticator(OneProcess):
     """The tokens for one set of parameters, and the sign-in that may bring them; thread-safe.
 
     Args:
@@ -252,7 +253,14 @@ class Authenticator:
                     SESSION.remember(self)
 
         try:
-            sign_in = SignIn(response_source, timeout, save=save, changed=self.changed.emit, unattended=unattended)
+            sign_in = SignIn(
+                response_source,
+                timeout,
+                save=save,
+                changed=self.changed.emit,
+                unattended=unattended,
+                audience=self.params.audience,
+            )
             SESSION.begin(sign_in, is_offer)
             self.sign_in = sign_in
         except BaseException:  # an interrupt, before anything else could give the port back

@@ -50,7 +50,9 @@ class Progress:
         device: the code for another device, in the device flow.
         wants_browser: a browser is to be opened.
         why_no_browser: the reason, if none could be opened.
-        ends_at: when the wait for the response ends, by `time.monotonic()`.
+        audience: the API that is asked for, if any.
+        begins_at: when the wait for the response began, by `time.monotonic()`.
+        ends_at: when it ends.
         code_ends_at: when the code for another device ends.
         error: why it failed.
     """
@@ -64,6 +66,8 @@ class Progress:
     device: DeviceAuthorization | None = field(default=None, repr=False)
     wants_browser: bool = False
     why_no_browser: str | None = None
+    audience: str | None = None
+    begins_at: float = 0.0
     ends_at: float = math.inf
     code_ends_at: float = math.inf
     error: BaseException | None = None
@@ -77,6 +81,12 @@ class Progress:
     def seconds_left(self) -> float:
         """Seconds until the wait ends by itself, or the code does."""
         return max(0.0, min(self.ends_at, self.code_ends_at) - time.monotonic())
+
+    @property
+    def share_left(self) -> float:
+        """The part of the wait that is left, 0 to 1."""
+        whole = min(self.ends_at, self.code_ends_at) - self.begins_at
+        return min(1.0, self.seconds_left / whole) if 0 < whole < math.inf else 1.0
 
 
 class ResponseSource(Protocol):
@@ -138,6 +148,7 @@ class SignIn:
         save: called with the tokens before anything is told of them; an error there fails the sign-in.
         changed: called from any thread when the progress has changed; it must not block.
         unattended: no person can follow a link, so a browser that does not open ends the sign-in.
+        audience: the API that is asked for, to be shown.
     """
 
     def __init__(
@@ -148,10 +159,15 @@ class SignIn:
         save: Callable[[TokenSet], None] = lambda tokens: None,
         changed: Callable[[], None] = lambda: None,
         unattended: bool = False,
+        audience: str | None = None,
     ) -> None:
         self.response_source = response_source
         self.progress = Progress(
-            State.WAITING, response_source.scope, response_source.redirect_uri, response_source.route
+            State.WAITING,
+            response_source.scope,
+            response_source.redirect_uri,
+            response_source.route,
+            audience=audience,
         )
         self.tokens: TokenSet | None = None
         self._save = save
@@ -263,11 +279,12 @@ class SignIn:
 
     def give_time(self, timeout: float, is_shared: bool = False) -> None:
         """Let the wait for the response end *timeout* seconds from now; not earlier than it did if it *is_shared*."""
-        ends_at = time.monotonic() + timeout
+        begins_at = time.monotonic()
+        ends_at = begins_at + timeout
         with self._lock:
             if self.progress.state is State.WAITING and not (is_shared and self.progress.ends_at > ends_at):
                 self._timeout = timeout
-                self.progress = replace(self.progress, ends_at=ends_at)
+                self.progress = replace(self.progress, begins_at=begins_at, ends_at=ends_at)
         self._waiting.wake()
 
     def _run(self) -> None:

@@ -30,6 +30,7 @@ from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
 from .kept import Kept
+from .one_process import OneProcess
 from .refresh import accept_refresh, request_refresh
 
 RETRY_AFTER = 5.0
@@ -39,7 +40,7 @@ _ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401
 """Refusals that end a refresh token (RFC 6749, 5.2); some providers leave the code out."""
 
 
-class TokenSource:
+class TokenSource(OneProcess):
     """The tokens of a sign-in for *params*; thread-safe, and shared by all processes that share *store*.
 
     Nothing here asks the user: where only the user can help, `SignInNeeded` is raised. Whatever locks the store runs in

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from ..auth import Auth, authenticator_of
+from ..display.cards import ready
 from ..display.panel import panel
 from ..display.view import card_of
 from ..errors import InvalidParams, Problem
@@ -113,7 +114,8 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
     shown, options = panel(owns_cell=True), request.options
     asked = authenticator.authenticate(shown, None, not options.no_browser, options.force)
     if asked or not options.quiet:
-        shown.end(None if options.quiet else card_of(authenticator))
+        names = ready(options.auth_name, options.token_name)
+        shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.bind(options.token_name, options.auth_name, auth)
     if (name := request.profile) and name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
         namespace.bind_profile(name, auth)

@@ -16,7 +16,7 @@ from ..errors import NotSignedIn
 from ..provider.check import findings, with_some_client
 from ..settings.line import BadOption, line_of, line_parameters, option_problems, profile_name
 from ..settings.params import ParamsAuth0
-from ..settings.profiles import check_savable, profile_names, save_profile, with_whole_paths
+from ..settings.profiles import check_savable, profile_names, save_profile, shown_path, with_whole_paths
 from ..settings.resolve import typed_values
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def save(options: Options, values: Mapping[str, str]) -> None:
     """
     path = save_profile(options.save, values, options.force)
     if not options.quiet:
-        print(f"Profile `{options.save}` is saved in {path}. `%login {options.save}` signs in with it.")
+        print(f"Profile `{options.save}` is saved in {shown_path(path)}. `%login {options.save}` signs in with it.")
 
 
 def logout(namespace: Namespace, options: Options, configuration: Mapping[str, str]) -> None:

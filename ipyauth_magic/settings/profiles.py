@@ -54,6 +54,14 @@ def place() -> Path:
     return user_config_path("ipyauth_magic", appauthor=False) / "profiles.toml"
 
 
+def shown_path(path: Path) -> str:
+    """Return *path* for people: `~` stands for the home, whose name need not be in a saved notebook."""
+    try:
+        return os.path.join("~", path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):
+        return str(path)
+
+
 def profile_names() -> list[str]:
     """Return the names for Tab; none where the file cannot be used."""
     try:
@@ -107,7 +115,7 @@ def save_profile(name: str, values: Mapping[str, str], replace: bool = False) ->
         try:
             _write(file.path, text)
         except (OSError, UnicodeEncodeError) as error:
-            raise InvalidParams([_problem(f"`{file.path}` cannot be written: {_reason(error)}")]) from error
+            raise InvalidParams([_problem(f"`{shown_path(file.path)}` cannot be written: {_reason(error)}")]) from error
     return file.path
 
 
@@ -134,9 +142,11 @@ def read_profiles() -> ProfileFile:
     except FileNotFoundError:
         return ProfileFile(path, "", {})
     except OSError as error:
-        raise InvalidParams([_problem(f"`{path}` cannot be read: {_reason(error)}. Check its permissions")]) from error
+        raise InvalidParams(
+            [_problem(f"`{shown_path(path)}` cannot be read: {_reason(error)}. Check its permissions")]
+        ) from error
     if len(data) > LIMIT:
-        raise InvalidParams([_problem(f"`{path}` has over 64 KiB, so it is not read")])
+        raise InvalidParams([_problem(f"`{shown_path(path)}` has over 64 KiB, so it is not read")])
     return _parsed(path, data)
 
 
@@ -145,13 +155,13 @@ def _parsed(path: Path, data: bytes) -> ProfileFile:
         text = data.decode("utf-8-sig")
         return ProfileFile(path, text, tomllib.loads(text))
     except UnicodeDecodeError as error:
-        raise InvalidParams([_problem(f"`{path}` is not UTF-8 text")]) from error
+        raise InvalidParams([_problem(f"`{shown_path(path)}` is not UTF-8 text")]) from error
     except (ValueError, RecursionError) as error:
         line = _WHERE.search(str(error))
         where = f", line {line['line']}" if line else ""
         sentence = (
-            f"`{path}`{where} is not TOML. Write a line `[NAME]` for each profile, and below it lines such as "
-            '`issuer = "https://issuer.example.com"`, with quotes around each text'
+            f"`{shown_path(path)}`{where} is not TOML. Write a line `[NAME]` for each profile, and below it lines such "
+            'as `issuer = "https://issuer.example.com"`, with quotes around each text'
         )
         # The message of tomllib may hold a piece of the line.
         raise InvalidParams([_problem(sentence)]) from None
@@ -163,13 +173,14 @@ def _check_trusted(path: Path, status: os.stat_result) -> None:
     So does ssh with its configuration. A link is followed, and the file at its end is checked.
     """
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidParams([_problem(f"`{path}` is not a file")])
+        raise InvalidParams([_problem(f"`{shown_path(path)}` is not a file")])
     if os.name != "posix":
         return
     if status.st_uid not in (0, os.geteuid()):
-        raise InvalidParams([_problem(f"`{path}` belongs to another user, so it is not read")])
+        raise InvalidParams([_problem(f"`{shown_path(path)}` belongs to another user, so it is not read")])
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise InvalidParams([_problem(f"Other users can change `{path}`, so it is not read. Run `chmod 600` on it")])
+        shown = shown_path(path)
+        raise InvalidParams([_problem(f"Other users can change `{shown}`, so it is not read. Run `chmod 600 {shown}`")])
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -190,12 +201,13 @@ def _unknown(name: str, file: ProfileFile) -> Problem:
     shown = plain(name, 60)
     if not file.names:
         save = f"%login --save {shown} issuer=... client_id=..."
-        sentence = f"There is no profile `{shown}`: `{file.path}` has none. Save one by `{save}`"
+        sentence = f"There is no profile `{shown}`: `{shown_path(file.path)}` has none. Save one by `{save}`"
         return Problem(f"profile {shown}", sentence)
     near = did_you_mean(name, file.names)
     known = plain(", ".join(file.names[:NAMES_TOLD]), 400)
     return Problem(
-        f"profile {shown}", f"There is no profile `{shown}` in `{file.path}`.{near} The profiles there: {known}"
+        f"profile {shown}",
+        f"There is no profile `{shown}` in `{shown_path(file.path)}`.{near} The profiles there: {known}",
     )
 
 
@@ -204,7 +216,7 @@ def _unknown(name: str, file: ProfileFile) -> Problem:
 
 def _changed(file: ProfileFile, name: str, values: Mapping[str, str], replace: bool) -> str:
     """Return the text of *file* with *values* as profile *name*, and everything else as it is."""
-    problem, shown = f"profile {plain(name, 60)}", f"`{file.path}`"
+    problem, shown = f"profile {plain(name, 60)}", f"`{shown_path(file.path)}`"
     if not _NAME.fullmatch(name) or canonical_name(name):
         sentence = (
             f"`{plain(name, 60)}` is not a name for a profile. Take letters, digits, `_` and `-`, and not the name of "

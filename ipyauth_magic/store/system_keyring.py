@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StoreUnavailable
 from ..provider.threads import run_in_thread
+from ..text import counted
 from .warning import Warn, issue_warning, warn_once
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SystemKeyring:
         try:
             return run_in_thread(ask, "ipyauth-keyring", self._limit)
         except TimeoutError:  # only of the wait: `_attempt` turns those of a backend into another error
-            raise KeyringFailed(f"no answer within {self._limit:g} seconds") from None
+            raise KeyringFailed(f"no answer within {counted(self._limit or 0, 'second')}") from None
         finally:
             notice.cancel()
 

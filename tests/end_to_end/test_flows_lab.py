@@ -78,7 +78,7 @@ def test_a_code_signs_in(notebook: Notebook, site: Site, artefacts: Path) -> Non
     tab = signed_in(notebook, cell)
     cell.wait_for_text("Signed in as alice").wait()
     assert not cell.failed()
-    assert "then renewed by itself" in cell.text()
+    assert "then renewed automatically" in cell.text()
     assert tab.url == site.redirect_uri
     assert "lychee" in fruits(notebook, site)
 

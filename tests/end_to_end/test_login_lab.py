@@ -24,7 +24,7 @@ def test_a_profile_is_saved_used_and_signed_out_of(notebook: Notebook, local_sit
     assert "(True, True)" in bound.text()
     unknown = notebook.run("%login wrok").wait()
     assert unknown.failed()
-    unknown.wait_for_text("did you mean `work`?")
+    unknown.wait_for_text("Did you mean `work`?")
 
     check = notebook.run(f"%login --check issuer={local_site.issuer}").wait()
     check.wait_for_text("What works at")

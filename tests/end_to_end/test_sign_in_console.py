@@ -42,7 +42,7 @@ def test_link_reason_and_end_are_seen(console: Console, slow_site: Site, artefac
     console.start(slow_site.line("--flow code"))
     console.wait_for("Asking the provider")
     link = console.wait_for(r"http://\S+authorize\S+").group()
-    console.wait_for("Follow the link: no (graphical )?browser was found")
+    console.wait_for("No browser tab opens: no (graphical )?browser was found")
     console.wait_for("Waiting for the sign-in")
     ScriptedBrowser().open(link)
     console.wait_for("Signed in as alice")
@@ -58,7 +58,7 @@ def test_the_code_for_another_device_is_seen(console: Console, slow_site: Site, 
     link = console.wait_for(r"http://\S+activate\?user_code=[A-Z]{4}-[A-Z]{4}\s").group().strip()
     console.wait_for("Waiting for the sign-in")
     assert requests.get(link, timeout=30).status_code == 200
-    console.wait_for("then renewed by itself")
+    console.wait_for("then renewed automatically")
     console.wait()
     (artefacts / "console-device.txt").write_text(console.transcript)
 

@@ -107,7 +107,7 @@ def test_without_any_browser_the_link_is_followed_elsewhere(terminal: Open, prom
     shell.start(prompt_site.cell())
     shell.wait_for("Open the sign-in page")
     link = shell.wait_for(r"http://\S+authorize\S+").group()
-    shell.wait_for(r"Follow the link: no (graphical )?browser was found")
+    shell.wait_for(r"No browser tab opens: no (graphical )?browser was found")
     answer = ScriptedBrowser().open(link)
     said = shell.wait()
     assert "Signed in as alice" in said
@@ -126,7 +126,7 @@ def test_a_device_code_is_entered_elsewhere(terminal: Open, prompt_site: Site, a
     assert prompt_site.redirect_uri not in shell.transcript.partition("Sign in at")[2]
     assert "browser was found" not in shell.transcript
     assert requests.get(link, timeout=30).status_code == 200
-    assert "then renewed by itself" in shell.wait()
+    assert "then renewed automatically" in shell.wait()
     config = shell.run("%token --config")
     assert "No response comes to this machine" in config
     (artefacts / "terminal.txt").write_text(shell.transcript)
@@ -137,7 +137,7 @@ def test_a_text_browser_counts_as_none(terminal: Open, prompt_site: Site, w3m: P
     shell = terminal(PATH=f"{w3m}:{os.environ['PATH']}")
     shell.start(prompt_site.line())
     link = shell.wait_for(r"http://\S+authorize\S+").group()
-    shell.wait_for("Follow the link: no graphical browser was found")
+    shell.wait_for("No browser tab opens: no graphical browser was found")
     ScriptedBrowser().open(link)
     assert "Signed in as alice" in shell.wait()
     assert not (w3m / "started").exists()

@@ -15,7 +15,7 @@ from tests.support.chromium import chromium
 from tests.support.hub import JupyterHub
 from tests.support.lab import Cell, Notebook
 from tests.support.ports import free_port
-from tests.support.signing_in_lab import token_of, waiting
+from tests.support.signing_in_lab import token_of, unfolded, waiting
 from tests.support.site import Site
 from tests.support.user_browser import STAY_OPEN, Person
 
@@ -89,7 +89,7 @@ def test_two_users_sign_in_at_once(
     """Through the one redirect URI, each with their own token; the Hub's log has neither code nor token."""
     cells = {name: notebook.run(site.cell(f"--force --flow {flow}")) for name, notebook in users(hers, his)}
     links = {name: waiting(cell) for name, cell in cells.items()}
-    assert all("JupyterHub leads your browser" in cell.text() for cell in cells.values())
+    assert all("JupyterHub leads your browser" in unfolded(cell) for cell in cells.values())
     assert all("response_mode=fragment" in link for link in links.values())
     for name, notebook in reversed(users(hers, his)):
         assert sign_in(notebook, cells[name], name) == f"{hub.server(name.lower())}/callback/"
@@ -165,7 +165,7 @@ def test_behind_jupyter_server_proxy(hub: JupyterHub, site: Site, hers: Notebook
     proxied = Site(site.provider, site.issuer, f"{hub.server('alice')}/proxy/{PROXIED_PORT}/callback/", site.api)
     cell = hers.run(proxied.cell("--force --flow code"))
     waiting(cell)
-    assert f"forwards the redirect URI to port {PROXIED_PORT}" in cell.text()
+    assert f"forwards the redirect URI to port {PROXIED_PORT}" in unfolded(cell)
     cell.screenshot(artefacts / "proxy-waiting.png")
     assert sign_in(hers, cell, "Alice") == proxied.redirect_uri
     assert "lychee" in hers.run(READ.format(api=site.api)).wait().text()
@@ -177,7 +177,7 @@ def test_a_redirect_uri_of_the_users_machine(site: Site, hers: Notebook, artefac
     lost = Site(site.provider, site.issuer, f"http://127.0.0.1:{free_port()}/callback/", site.api)
     cell = hers.run(lost.cell("--force --flow code"))
     waiting(cell)
-    assert "runs on a JupyterHub" in cell.text()
+    assert "runs on a JupyterHub" in unfolded(cell)
     assert "/hub/user-redirect/callback/" in cell.text()
     cell.locator.locator("input[type=password]").wait_for()
     cell.screenshot(artefacts / "wrong-redirect-uri.png")

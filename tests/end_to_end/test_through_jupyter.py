@@ -18,7 +18,7 @@ from tests.support.machine import NO_BROWSER
 from tests.support.notebook7 import Notebook7
 from tests.support.other_kernel import OtherKernel
 from tests.support.ports import free_port
-from tests.support.signing_in_lab import signed_in, token_of, waiting
+from tests.support.signing_in_lab import signed_in, token_of, unfolded, waiting
 from tests.support.site import Site
 from tests.support.user_browser import STAY_OPEN, Person
 from tests.support.web import serving
@@ -106,7 +106,7 @@ def test_jupyters_own_address_is_the_redirect_uri(
     """While Jupyter holds its port; the card says why, the API is read, and nothing of it stays anywhere."""
     cell = notebook.run(site.cell(f"--force --flow {flow}"))
     link = waiting(cell)
-    assert "the extension in it passes the response to this kernel" in cell.text()
+    assert "the extension in it passes the response to this kernel" in unfolded(cell)
     assert "response_mode=fragment" in link
     assert len(waits(server)) == 1
     cell.screenshot(artefacts / f"{server.module}-{flow}-waiting.png")
@@ -258,7 +258,7 @@ def test_where_the_extension_is_not_there_the_user_pastes(
     ):
         cell = notebook.run(site.cell())
         link = waiting(cell)
-        assert "ipyauth-magic[jupyter]" in cell.text()
+        assert "ipyauth-magic[jupyter]" in unfolded(cell)
         box = cell.locator.locator("input[type=password]")
         box.wait_for()
         cell.screenshot(artefacts / "paste-waiting.png")

@@ -87,8 +87,8 @@ class Widget:
 
     def seconds_left(self) -> int:
         """Return the time left."""
-        hours, minutes, seconds = map(int, self.root.get_by_role("timer").inner_text().split(":"))
-        return hours * 3600 + minutes * 60 + seconds
+        minutes, seconds = map(int, self.root.get_by_role("timer").inner_text().split(":"))
+        return minutes * 60 + seconds
 
     def focused(self) -> str:
         """Return the name of the button that has the keyboard's focus, or nothing."""
@@ -137,6 +137,9 @@ def test_a_user_signs_in_by_the_widget(notebook: Notebook, site: Site, artefacts
     for each in (first, second):
         each.says("Signing in…")
     both_themes(notebook, artefacts, waiting=second.cell)
+    expect(second.button("Sign in")).to_be_hidden()
+    expect(second.root.get_by_role("timer")).to_have_text(re.compile(r"Waiting for the sign-in: [45]:\d\d left\."))
+    assert site.redirect_uri in second.root.inner_text()
     asked = query_of(second.link("Open it again"))
     assert len(notebook.context.pages) == 2
     assert Person(tab).sign_in() == "done"
@@ -160,10 +163,9 @@ def test_time_runs_and_the_focus_stays(notebook: Notebook, local_site: Site, art
     assert Person(opened.value).sign_in() == "done"
     notebook.page.bring_to_front()
     live.says("Signed in as alice")
-    assert live.focused() == "Renew"
-    for name in ("Copy token", "Inspect"):
-        notebook.page.keyboard.press("Tab")
-        assert live.focused() == name
+    assert live.focused() == "Copy token"
+    notebook.page.keyboard.press("Tab")
+    assert live.focused() == "Inspect"
     live.cell.screenshot(artefacts / "focus.png")
     cells = len(notebook)
     box = live.root.bounding_box()
@@ -211,7 +213,7 @@ def test_copy_renew_and_clear(notebook: Notebook, local_site: Site, lab: Jupyter
     assert len(notebook.context.pages) == tabs
     assert_not_saved(notebook, token, token.split(".")[2], renewed, renewed.split(".")[2])
 
-    live.button("Clear").focus()
+    live.button("Forget").focus()
     notebook.page.keyboard.press("Enter")
     live.says("Not signed in")
     assert live.focused() == "Sign in"
@@ -259,7 +261,7 @@ def test_without_encryption_there_is_no_copy(notebook: Notebook, local_site: Sit
     try:
         live = widget(notebook, local_site)
         live.sign_in()
-        for name in ("Renew", "Inspect", "Clear"):
+        for name in ("Renew", "Inspect", "Sign out", "Forget"):
             expect(live.button(name)).to_be_visible()
         expect(live.button("Copy token")).to_be_hidden()
     finally:
@@ -329,11 +331,11 @@ def test_its_end_is_told(notebook: Notebook, brief_site: Site, artefacts: Path) 
     live = widget(notebook, brief_site, flow="implicit")
     live.press_and_open("Sign in")
     live.says("Signed in as alice")
-    live.button("Renew").focus()
+    live.button("Sign in again").focus()
     live.says("The sign-in of alice has ended")
-    assert live.seconds_left() == 0
+    assert re.fullmatch(r"\d\d:\d\d", live.fact("Expired"))
     assert live.focused() == "Sign in"
-    assert live.button("Copy token").get_attribute("aria-disabled") == "true"
+    expect(live.button("Copy token")).to_be_hidden()
     both_themes(notebook, artefacts, ended=live.cell)
     live.press_and_open("Sign in")
     notebook.page.bring_to_front()
@@ -359,7 +361,9 @@ def test_a_sign_in_survives_a_reload_and_can_be_stopped(notebook: Notebook, loca
     assert wait_until_free(local_site.port)
 
 
-def test_a_device_signs_in(notebook: Notebook, local_site: Site, browser: Browser, artefacts: Path) -> None:
+def test_a_device_signs_in(
+    notebook: Notebook, local_site: Site, lab: JupyterLab, browser: Browser, artefacts: Path
+) -> None:
     """The widget shows code, link and QR code, opens nothing by itself, and keeps none of them."""
     live = widget(notebook, local_site, flow="device")
     live.press("Sign in")
@@ -369,6 +373,10 @@ def test_a_device_signs_in(notebook: Notebook, local_site: Site, browser: Browse
     image = live.root.get_by_alt_text("QR code of the link")
     assert image.evaluate("image => image.complete && image.naturalWidth > 100")
     both_themes(notebook, artefacts, device=live.cell)
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
+    live.press("Copy code")
+    live.says("The code is on the clipboard.")
+    assert notebook.page.evaluate("navigator.clipboard.readText()") == user_code
     assert len(notebook.context.pages) == 1
     assert_not_saved(notebook, user_code, "iVBORw0KGgo")
     phone = browser.new_context(viewport={"width": 420, "height": 720})
@@ -380,6 +388,65 @@ def test_a_device_signs_in(notebook: Notebook, local_site: Site, browser: Browse
     expect(code).to_be_hidden()
     assert user_code not in notebook.page.content()
     assert_not_saved(notebook, user_code)
+
+
+def test_a_user_signs_out(notebook: Notebook, local_site: Site, artefacts: Path) -> None:
+    """The tokens are gone, and a link leads to where the provider's session ends, as the kernel has no browser."""
+    live = widget(notebook, local_site)
+    live.sign_in()
+    live.button("Sign out").focus()
+    notebook.page.keyboard.press("Enter")
+    live.says("To sign out of")
+    live.says("Not signed in")
+    assert live.focused() == "Sign in"
+    both_themes(notebook, artefacts, signed_out_here=live.cell)
+    tab = live.press_and_open("End the session at the provider", role="link")
+    assert "/v2/logout" in tab.url
+    assert "NotSignedIn" in notebook.run("a.access_token").wait().text()
+
+
+MEASURES = """root => {
+  const box = root.getBoundingClientRect();
+  const seen = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const { left, top, height } = range.getClientRects()[0];
+    const style = getComputedStyle(element);
+    const looks = [style.fontSize, style.fontFamily, style.fontWeight, style.opacity, style.color];
+    return [element.textContent, left - box.left, top - box.top, height, ...looks];
+  };
+  const all = (names) => [...root.querySelectorAll(names)].filter((each) => each.getClientRects().length);
+  const style = getComputedStyle(root);
+  const frame = [style.border, style.borderInlineStart, style.borderRadius, style.padding, style.margin];
+  return {
+    box: [box.left, box.width],
+    frame: [...frame, style.lineHeight, style.backgroundColor],
+    title: seen(all(".ipyauth-title, [role=heading]")[0]).slice(2),
+    labels: all("dt, th").map(seen),
+    values: all("dd, td").map(seen).map((each) => each.slice(1)),
+    mark: getComputedStyle(all("[aria-hidden=true]")[0]).backgroundColor,
+  };
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_card_and_widget_are_one_design(notebook: Notebook, local_site: Site, width: int) -> None:
+    """To the pixel: edges, the place, size and colour of each label and value."""
+    live = widget(notebook, local_site)
+    live.sign_in()
+    show = "from ipyauth_magic.display import panel, view\nfrom ipyauth_magic.auth import authenticator_of\n"
+    cell = notebook.run(show + "panel.show(view.card_of(authenticator_of(a)).bundle())").wait()
+    before = notebook.page.viewport_size
+    assert before is not None
+    notebook.page.keyboard.press("Control+b")  # the side bar leaves no room
+    notebook.page.set_viewport_size({"width": width, "height": 900})
+    try:
+        card = cell.locator.locator("div[role=status]").evaluate(MEASURES)
+        assert live.root.evaluate(MEASURES) == card
+        assert live.root.evaluate("root => root.scrollWidth <= root.clientWidth")
+    finally:
+        notebook.page.set_viewport_size(before)
+        notebook.page.keyboard.press("Control+b")
 
 
 def test_a_restarted_kernel_is_told(notebook: Notebook, local_site: Site, artefacts: Path) -> None:
@@ -397,14 +464,16 @@ def test_a_notebook_opened_again(
     """Its saved state says who it was and until when, and a button what to do; who trusts it not sees the card."""
     live = widget(notebook, local_site)
     live.sign_in()
-    facts = [live.fact(label) for label in ("Provider", "API", "Scopes", "Valid until")]
+    facts = [live.fact(label) for label in ("Provider", "API", "Scopes")]
+    until = live.root.locator("time").inner_text()
     Widget(notebook.run("a").wait())
     book = notebook.save()
     index = len(book.cells) - 2
     nbformat.write(book, lab.root / "trusted.ipynb")
     with lab.notebook(browser, "trusted.ipynb") as trusted:
         again = Widget(trusted.cell(index))
-        assert [again.fact(label) for label in ("Provider", "API", "Scopes", "Valid until")] == facts
+        assert [again.fact(label) for label in ("Provider", "API", "Scopes")] == facts
+        assert again.root.locator("time").inner_text() == until
         again.press("Renew")
         again.says("If no cell is running, run this one again.")
         again.cell.screenshot(artefacts / "trusted.png")
@@ -414,5 +483,5 @@ def test_a_notebook_opened_again(
         cell = untrusted.cell(index)
         cell.wait_for_text("Signed in as alice")
         assert cell.locator.locator(".ipyauth").count() == 0
-        assert "Valid until" in cell.text()
+        assert "Expires" in cell.text()
         cell.screenshot(artefacts / "untrusted.png")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import requests
+from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Bool, HasTraits
 
 from fruit_service.issuer.server import LocalIssuer
@@ -122,8 +123,12 @@ def test_no_part_of_a_token_shows(params: MakeParams, user_browser: ScriptedBrow
     token = str(a.access_token)
     for shown in (repr(a), repr(vars(a)), repr(copy.copy(a)), repr(tokens_of(a)), card_of(a).html(), card_of(a).text()):
         assert not any(part in shown for part in token.split("."))
-    with pytest.raises(TypeError, match=r"not pickled. Pass `str\(auth.access_token\)`.* threads.* `auth.on_dask"):
+    with pytest.raises(TypeError, match=r"not pickled.* `str\(auth.access_token\)`.* Threads.* `auth.on_dask"):
         pickle.dumps(a)
+    for part in (a.httpx(), authenticator_of(a).source, a.sign_in):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(part)
+        copy.deepcopy(part)
     with pytest.raises(TypeError, match="not copied or pickled"):
         pickle.dumps(a.session())
     assert copy.deepcopy(requests.Request("GET", "http://x", auth=a)).auth is a
@@ -473,6 +478,27 @@ def test_a_card_offers_the_sign_in_without_blocking(params: MakeParams, cards: C
     assert a.access_token
 
 
+def test_a_card_says_how_to_use_the_variable(
+    params: MakeParams, cards: Cards, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name that the user gave it; an `Auth` without one, and names of IPython's own, are no use."""
+    monkeypatch.setattr(auth_display, "current_shell", lambda: shell)
+
+    class Odd:
+        def __getattr__(self, name: str) -> None:
+            raise AssertionError("other people's objects are left alone")
+
+    a = Auth(params())
+    shell.user_ns |= {"odd": Odd(), "_1": a, "other": Auth(params(scope="email"))}
+    a._ipython_display_()
+    ScriptedBrowser().open(cards.link())
+    cards.wait_for("Signed in as alice")
+    assert "is ready" not in cards.shown[-1]["text/plain"]
+    shell.user_ns["fruit"] = a
+    a._ipython_display_()
+    cards.wait_for("`fruit` is ready: `requests.get(url, auth=fruit)`.")
+
+
 def test_sign_in_takes_the_cards_attempt_over(params: MakeParams, cards: Cards, user_browser: ScriptedBrowser) -> None:
     """One pending sign-in for each Auth: the same port, one tab."""
     a = Auth(params())
@@ -517,7 +543,9 @@ def test_a_port_held_by_another_program_stands_in_the_card(params: MakeParams, c
     port = free_port()
     with held("127.0.0.1", port):
         Auth(params(redirect_uri=f"http://127.0.0.1:{port}/"))._ipython_display_()
-        assert f"Port {port} is in use" in cards.shown[-1]["text/plain"]
+        text = cards.shown[-1]["text/plain"]
+        assert f"Port {port} is in use" in " ".join(text.split())
+        assert "API       api/fruit\n" in text
         with pytest.raises(PortTaken):
             Auth(params(redirect_uri=f"http://127.0.0.1:{port}/")).sign_in()
 
@@ -661,8 +689,8 @@ def test_a_better_flow_is_advised_once(
     first, second = Auth(params()).sign_in(), Auth(params(scope="read:exotic-fruit")).sign_in()
     told = {who: "--flow code" in card_of(who).text() for who in (code, first, second, first)}
     assert told == {code: False, first: True, second: False}
-    assert "then renewed by itself" in card_of(code).text()
-    assert "left when shown" in card_of(first).text()
+    assert "then renewed automatically" in card_of(code).text()
+    assert "then renewed" not in card_of(first).text()
 
 
 @pytest.mark.long

@@ -120,7 +120,7 @@ def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> Non
         issuer.issuer,
         "api/fruit",
         "read:usual-fruit",
-        "Valid until",
+        "Expires",
         "Renewable",
         "file",
     ):

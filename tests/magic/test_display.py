@@ -5,22 +5,31 @@ from __future__ import annotations
 import base64
 import re
 import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape, unescape
 
 import pytest
 import segno
 
 from ipyauth_magic.callback.routes import Environment, routes_to
-from ipyauth_magic.display.card import Card, Code, Link, table
+from ipyauth_magic.display import cards
+from ipyauth_magic.display.card import ACCENTS, MARKS, Address, Card, Code, Folded, Link, bar, table
 from ipyauth_magic.display.cards import (
+    about,
+    countdown_html,
     countdown_text,
     device_card,
     duration,
+    end_row,
+    not_granted,
+    ready,
+    registration_hint,
     route_of_response,
-    scopes_in_words,
     signed_in_card,
+    time_of_day,
     waiting_card,
 )
 from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
@@ -36,7 +45,18 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 def test_nothing_from_outside_reaches_html_unescaped() -> None:
     """Title, rows, link, note, and the tables of claims."""
     code = Code(HOSTILE, 'https://x.test/?a="<img')
-    card = Card("good", HOSTILE, [(HOSTILE, HOSTILE)], Link(HOSTILE, 'https://x.test/?a="<img'), HOSTILE)
+    link, more = Link(HOSTILE, 'https://x.test/?a="<img'), Folded(HOSTILE, (HOSTILE,))
+    card = Card(
+        "good",
+        HOSTILE,
+        [(HOSTILE, HOSTILE)],
+        link,
+        HOSTILE,
+        ready=f"`{HOSTILE}`",
+        hint=Address(HOSTILE, HOSTILE),
+        folded=more,
+        warned=[HOSTILE],
+    )
     view = token_view(card, [(HOSTILE, claim_rows({HOSTILE: HOSTILE, "list": [HOSTILE]}))], 30, 60)
     device = replace(card, code=code).html().replace('<img src="data:', "")
     for html in (card.html(), view["text/html"], device):
@@ -51,10 +71,13 @@ TEX = r"$\color{red}x$ $$y$$ \(z\) \[w\] \begin{align}v\end{align}"
 def test_no_front_end_finds_tex_in_it() -> None:
     """By its class for MathJax, of each version; and for KaTeX, which has no such class, by its elements."""
     code = Code(TEX, "https://x.test/")
-    card = Card("good", TEX, [(TEX, TEX)], Link(TEX, "https://x.test/"), TEX, code)
+    hint, more = Address(TEX, TEX), Folded(TEX, (TEX,))
+    link = Link(TEX, "https://x.test/")
+    card = Card("good", TEX, [(TEX, TEX)], link, TEX, code, f"`{TEX}`", hint, more, warned=[TEX])
     for html in (
         card.html(),
         token_view(card, [(TEX, claim_rows({TEX: TEX}))], 30, 60)["text/html"],
+        countdown_html(1, 1, TEX),
         table([("a", TEX)]),
     ):
         depth = 0
@@ -89,12 +112,96 @@ def test_a_waiting_card_tells_what_happens() -> None:
     text = waiting_card(*what, HERE).text()
     for part in ("x.test", "https://x.test/a", "openid read:x", "none was found", "http://127.0.0.1:1/cb"):
         assert part in text
+    assert "API     api/fruit\n" in waiting_card(*what, HERE, "api/fruit").text()
     assert HERE.reason not in text, "it is the rule"
     assert "https" not in waiting_card(None, "http://127.0.0.1:1/cb", "openid", None, True, None).text()
     [by_hand] = routes_to(["https://x.test/cb"], Environment())
-    text = waiting_card(*what, by_hand).text()
+    text = " ".join(waiting_card(*what, by_hand).text().split())
     for part in (by_hand.reason, "copy the address", "--flow device"):
         assert part in text
+
+
+def test_a_waiting_card_says_what_to_register() -> None:
+    """In a card and in a terminal, with an address that one click selects; it is what an interrupt says too."""
+    card = waiting_card("https://x.test/a", "http://127.0.0.1:1/cb", "openid", None, True, HERE)
+    assert re.search(r"user-select:all[^>]*>http://127\.0\.0\.1:1/cb</div>", card.html())
+    assert " ".join(card.text().split()).count(registration_hint("http://127.0.0.1:1/cb")) == 1
+    assert "register this exact address" in registration_hint("http://127.0.0.1:1/cb")
+    assert registration_hint("") == ""
+    assert device_card(*DEVICE).hint is None
+
+
+@pytest.mark.parametrize(
+    ("why_no_browser", "wants_browser", "said"),
+    [
+        (None, True, 'If no browser tab opens by itself, use "Open the sign-in page".'),
+        ("none was found", True, 'No browser tab opens: none was found. Use "Open the sign-in page".'),
+        (None, False, ""),
+    ],
+)
+def test_the_tab_and_the_button(why_no_browser: str | None, wants_browser: bool, said: str) -> None:
+    """It promises no tab that may not come, and names the button by its label."""
+    card = waiting_card("https://x.test/a", "http://127.0.0.1:1/cb", "openid", why_no_browser, wants_browser, HERE)
+    assert card.note == said
+    assert card.link is not None
+    assert card.link.label == "Open the sign-in page"
+
+
+def test_the_route_is_folded_away() -> None:
+    """A notebook shows it at a click; a terminal, which folds nothing, only where it is not the rule."""
+    what = ("https://x.test/a", "http://127.0.0.1:1/cb", "openid", None, True)
+    html = waiting_card(*what, HERE).html()
+    assert html.index("<a ") < html.index("register this exact") < html.index("<details") < html.index(HERE.reason)
+    assert "<details open" not in html
+    [container] = routes_to(["http://127.0.0.1:1/cb"], Environment(is_container=True))
+    card = waiting_card(*what, container)
+    assert container.advice in card.html().partition("<details")[2]
+    assert container.advice in " ".join(card.text().split())
+
+
+def test_a_line_for_ssh_is_not_folded_away() -> None:
+    """Without it no response comes, so it stands above."""
+    [far] = routes_to(["http://127.0.0.1:1/cb"], Environment(ssh="ada@192.0.2.7"))
+    html = waiting_card("https://x.test/a", "http://127.0.0.1:1/cb", "openid", None, True, far).html()
+    line = "<code>ssh -N -L 1:127.0.0.1:1 ada@192.0.2.7</code>"
+    assert line in html.partition("<details")[0]
+    assert html.count(line) == 1
+
+
+def test_lines_of_a_terminal_are_short() -> None:
+    """88 characters, but for an address, which must stay whole to be followed."""
+    address = "https://x.test/" + "a" * 200
+    what = (address, "http://127.0.0.1:1/cb", "openid", "no graphical browser was found on this machine", True)
+    [container] = routes_to(["http://127.0.0.1:1/cb"], Environment(is_container=True))
+    for card in (waiting_card(*what, container), device_card(*DEVICE)):
+        assert [line for line in card.text().splitlines() if len(line) > 88 and address not in line] == []
+
+
+@pytest.mark.parametrize("mood", ACCENTS)
+def test_a_mood_is_a_mark_beside_a_colour(mood: str) -> None:
+    """For eyes that tell no green from red; a screen reader reads the title alone, as a heading."""
+    html = Card(mood, "A title").html()
+    assert ACCENTS[mood] in html
+    assert 'role="status"' in html
+    assert re.search(r'role="heading" aria-level="3"[^>]*>(<span aria-hidden="true"[^>]*>.</span> )?A title<', html)
+    assert (MARKS.get(mood, "</span>") in html) == (mood in MARKS)
+
+
+def test_it_is_read_from_either_side() -> None:
+    """The edge is at the side where reading begins, and a name in Hebrew turns nothing but itself."""
+    html = Card("good", "Signed in as דנה", [("Account", "דנה")]).html()
+    assert re.search(r"border-left:4px solid #2e7d32;.*border-inline-start:4px solid #2e7d32", html)
+    assert "<bdi>דנה</bdi>" in html
+    assert 'dir="auto"' in html
+
+
+def test_a_bar_shows_its_share() -> None:
+    """In divs, which an untrusted notebook keeps; the words beside it say the same."""
+    assert "width:25.0%" in bar(0.25, "waiting")
+    html = countdown_html(75, 0.25)
+    assert "width:25.0%" in html
+    assert "1:15 left" in html
+    assert MARKS["bad"] in countdown_html(75, 0.25, "This is another address.")
 
 
 DEVICE = ("BCDF-GHJK", "https://x.test/activate", "https://x.test/activate?user_code=BCDF-GHJK&a=1", "openid read:x")
@@ -106,7 +213,7 @@ def test_a_device_card_shows_the_code_and_where_to_enter_it() -> None:
     html = card.html()
     for href in DEVICE[1:3]:
         assert f'<a href="{escape(href)}" target="_blank" rel="noopener"' in html
-    assert re.search(r'user-select:all[^>]*">BCDF-GHJK</div>', html)
+    assert re.search(r'user-select:all[^>]*">BCDF-GHJK</div><div[^>]*>Click to select\.</div>', html)
     assert f'<img src="{qr_image(DEVICE[2])[0]}" alt="QR code of the link"' in html
     for part in ("x.test", *DEVICE):
         assert part in card.text()
@@ -143,15 +250,22 @@ def test_without_segno_there_is_no_qr_code(monkeypatch: pytest.MonkeyPatch) -> N
     html = device_card(*DEVICE).html()
     assert "<img" not in html
     assert "BCDF-GHJK" in html
+    assert "<code>pip install &#x27;ipyauth-magic[qr]&#x27;</code>" in html
+    assert "pip install 'ipyauth-magic[qr]'" in device_card(*DEVICE).text()
     assert qr_text(DEVICE[2]) == ""
+
+
+def test_a_link_too_long_for_a_camera_asks_for_no_package() -> None:
+    """Segno is there, so installing it helps nothing."""
+    assert "pip install" not in device_card("A", "https://x.test/a", "https://x.test/" + "a" * 300, "openid").html()
 
 
 def test_a_renewable_sign_in_says_so() -> None:
     """In place of the time left, which would frighten, and which says nothing once it is renewed."""
     now = signed_in_card("alice", "https://x.test/", None, "openid", MOMENT, 61.5, renewable=True).text()
-    assert "(then renewed by itself)" in now
+    assert now.endswith(", then renewed automatically")
     ended = signed_in_card("alice", "https://x.test/", None, "openid", MOMENT, -1, renewable=True).text()
-    assert "renewed when it is used next" in ended
+    assert re.search("Expired +1 Jan.*, renewed when it is next used$", ended)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +287,7 @@ def test_the_route_of_the_response(flow: str, response_mode: str, said: str) -> 
 def test_a_signed_in_card_tells_who_what_and_until_when() -> None:
     """The scopes and the end among them."""
     text = signed_in_card("alice", "https://x.test/", None, "openid read:x", MOMENT, 61.5).text()
-    for part in ("alice", "https://x.test/", "opaque", "openid read:x", "2026-01-01", "00:01:01 left"):
+    for part in ("alice", "https://x.test/", "opaque", "openid read:x", "1 Jan", "(in 1 minute)"):
         assert part in text
 
 
@@ -206,8 +320,7 @@ def test_only_an_opaque_token_is_called_opaque(audience: str | None, is_opaque: 
 )
 def test_scopes_under_other_names(granted: str, requested: str, missing: str) -> None:
     """Some providers grant them under other names: in other letters, without the API's address, one for all."""
-    said = scopes_in_words(granted, requested)
-    assert said == (f"{granted} (not granted: {missing})" if missing else granted)
+    assert not_granted(granted, requested) == missing
 
 
 @pytest.mark.parametrize(
@@ -248,14 +361,91 @@ def test_plain_text_has_a_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("granted", "requested", "shown"),
+    ("granted", "requested", "missing"),
     [
-        ("openid a b", "openid a b", "openid a b"),
-        ("b a openid c", "openid a b", "b a openid c"),
-        ("openid a", "openid profile email a b c", "openid a (not granted: b c)"),
+        ("openid a b", "openid a b", ""),
+        ("b a openid c", "openid a b", ""),
+        ("openid a", "openid profile email a b c", "b c"),
         ("", "openid", ""),
     ],
 )
-def test_scopes_that_were_not_granted(granted: str, requested: str, shown: str) -> None:
-    """OpenID's own may come under other names."""
-    assert scopes_in_words(granted, requested) == shown
+def test_scopes_that_were_not_granted(granted: str, requested: str, missing: str) -> None:
+    """OpenID's own may come under other names; they stand in a row of their own, with a mark."""
+    assert not_granted(granted, requested) == missing
+    card = signed_in_card("alice", "https://x.test/", None, granted, MOMENT, 60, not_granted=missing)
+    assert dict(card.rows).get("Not granted", "") == missing
+    assert (f"background:{ACCENTS['warning']}" in card.html()) == bool(missing)
+
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Make it noon UTC on 1 July 2026; what it yields sets the kernel's time zone."""
+    monkeypatch.setattr(cards.clock, "utc_now", lambda: NOON)
+
+    def zone(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield zone
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("zone", "minutes", "said"),
+    [
+        ("Europe/Berlin", 15, "14:15"),
+        ("Europe/Berlin", 15 * 60, "2 Jul, 05:00"),
+        ("Europe/Berlin", 365 * 24 * 60, "1 Jul 2027, 14:00"),
+        ("UTC", 15, "12:15 UTC"),
+        ("America/Sao_Paulo", 15, "09:15 UTC-03:00"),
+    ],
+)
+def test_a_time_as_people_write_it(noon: Callable[[str], None], zone: str, minutes: int, said: str) -> None:
+    """With the date unless it is today, and with a zone that is probably not the user's, or that has no name."""
+    noon(zone)
+    assert time_of_day(NOON + timedelta(minutes=minutes)) == said
+
+
+@pytest.mark.parametrize(
+    ("left", "is_renewable", "row"),
+    [
+        (900, False, ("Expires", "14:15 (in 15 minutes)")),
+        (900, True, ("Expires", "14:15 (in 15 minutes), then renewed automatically")),
+        (-60, False, ("Expired", "13:59")),
+        (-60, True, ("Expired", "13:59, renewed when it is next used")),
+    ],
+)
+def test_the_end_of_a_token(noon: Callable[[str], None], left: int, is_renewable: bool, row: tuple[str, str]) -> None:
+    """In local time, and what happens then; what is over is called so."""
+    noon("Europe/Berlin")
+    assert end_row(NOON + timedelta(seconds=left), left, is_renewable) == row
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "in 1 second"),
+        (59.4, "in 59 seconds"),
+        (59.6, "in 1 minute"),
+        (899.2, "in 15 minutes"),
+        (3599, "in 1 hour"),
+        (86_400, "in 24 hours"),
+        (30 * 86_400, "in 30 days"),
+    ],
+)
+def test_a_length_of_time_in_one_unit(seconds: float, said: str) -> None:
+    """The nearest."""
+    assert about(seconds) == said
+
+
+def test_what_to_do_next_is_said_with_the_names_that_were_chosen() -> None:
+    """As code in a notebook, between backticks in a terminal."""
+    card = replace(Card("good", "Signed in as alice"), ready=ready("fruit", "fruit_token"))
+    assert "<code>requests.get(url, auth=fruit)</code>" in card.html()
+    assert "`fruit` is ready: `requests.get(url, auth=fruit)`. `fruit_token` is the access token." in " ".join(
+        card.text().split()
+    )

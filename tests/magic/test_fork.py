@@ -208,3 +208,26 @@ def _wait_for(path: Path) -> None:
         if path.exists():
             return
         tick.wait(0.01)
+
+
+def test_a_process_that_is_started_anew_takes_over_the_sign_in_of_a_file(own_issuer: LocalIssuer, run: Run) -> None:
+    """As the error about pickling says: by the same parameters, without a browser."""
+    first, second = (run("report(token=attempt())", store="file") for _ in range(2))
+    assert first["token"].startswith("eyJ")
+    assert first == second
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_an_auth_is_given_to_no_process(method: str, own_issuer: LocalIssuer, run: Run) -> None:
+    """The error says what to give instead; a fork alone copies it."""
+    report = run(
+        f"""
+try:
+    with multiprocessing.get_context({method!r}).Pool(1) as pool:
+        pool.map(str, [auth])
+except TypeError as error:
+    report(said=str(error))
+"""
+    )
+    assert "`str(auth.access_token)`" in report["said"]
+    assert 'store="file"' in report["said"]

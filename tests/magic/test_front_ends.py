@@ -62,7 +62,7 @@ def test_each_step_is_seen_in_both(first: Progress, front_ends: FrontEnds) -> No
     assert front_ends.seen() == ["Signed in as alice"]
     printed = "\n".join(front_ends.printed)
     assert printed.count("https://x.test/authorize") == 2
-    assert printed.count("Follow the link: no browser was found") == 1
+    assert printed.count("No browser tab opens: no browser was found") == 1
     assert printed.endswith("Signed in as alice")
 
 

@@ -63,6 +63,18 @@ class Kernel:
         """Run a cell to its end, and return the reply."""
         return self.reply(self.start(source))
 
+    def run_with_outputs(self, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run a cell to its end; return the reply, and what it shows: errors, cards and results."""
+        name, outputs = self.start(source), []
+        reply = self.reply(name)
+        while True:
+            message = self._client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") == name:
+                if message["msg_type"] in ("error", "display_data", "execute_result"):
+                    outputs.append(message["content"])
+                if message["content"].get("execution_state") == "idle":
+                    return reply, outputs
+
 
 @pytest.fixture
 def kernel(own_issuer: LocalIssuer, tmp_path: Path) -> Iterator[Kernel]:

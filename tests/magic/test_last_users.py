@@ -104,7 +104,7 @@ def test_magics_tell_it(make_auth: MakeAuth, own_issuer: LocalIssuer, shell: Int
     shell.user_ns["other"] = sign_in_as(own_issuer, make_auth(), sub="auth0|mallory")
     _, _, _, [shown] = run(shell, "%token other")
     text = shown.data["text/plain"]
-    assert "Account      auth0|mallory" in text
-    assert "Last time    another account: alice, auth0|alice" in text
+    assert "Account    auth0|mallory" in text
+    assert "Last time  another account: alice, auth0|alice" in text
     _, _, _, [listed] = run(shell, "%token --list")
     assert "alice, auth0|mallory" in listed.data["text/plain"]

@@ -17,7 +17,7 @@ from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.ipython.magics import MAGICS, Auth0Magics
 from ipyauth_magic.settings.options import GROUPS, LOGIN
 from ipyauth_magic.settings.params import IpyauthWarning
-from ipyauth_magic.settings.profiles import place
+from ipyauth_magic.settings.profiles import place, shown_path
 from ipyauth_magic.store.memory import NoStore
 from tests.magic.test_completion import HAS_MATCHERS, offered
 from tests.magic.test_magics import failure, run
@@ -164,7 +164,7 @@ def test_save_keeps_what_the_line_and_the_cell_say(
     cell = "%%login --save work --timeout 60\n" + "\n".join(f"{name}={value}" for name, value in where.items())
     result, printed, _, _ = run(shell, cell)
     assert result.success
-    assert f"Profile `work` is saved in {file}. `%login work` signs in with it." in printed
+    assert f"Profile `work` is saved in {shown_path(file)}. `%login work` signs in with it." in printed
     lines = "".join(f'{name} = "{value}"\n' for name, value in where.items())
     assert file.read_text().partition("\n")[2] == f"\n[work]\n{lines}timeout = 60\n"
     token = str(shell.user_ns["token"])
@@ -385,7 +385,7 @@ def test_mistakes_of_login_are_told_before_anything_opens(
         (lambda: login("https://api.example.com"), r'login\(issuer="https://...", client_id="..."\)'),
         (lambda: login(**where, store="disk"), "`store` .* must be"),
         (lambda: login(**where, timeout=0), "`timeout` .* must be"),
-        (lambda: login(**where, colour="red"), "colour: is not a parameter"),
+        (lambda: login(**where, colour="red"), "`colour` .* is not a parameter"),
     ]:
         with pytest.raises(InvalidParams, match=said):
             call()

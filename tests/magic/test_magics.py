@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -197,12 +198,20 @@ def test_an_api_that_is_not_known_points_at_the_audience(
     assert "Check `audience`" in message
 
 
+def test_the_card_says_what_to_do_next(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
+    """With the names of `-a` and `-t`."""
+    _, printed, _, _ = run(shell, cell("-a fruit -t fruit_token"))
+    said = "`fruit` is ready: `requests.get(url, auth=fruit)`. `fruit_token` is the access token."
+    assert said in " ".join(printed.split())
+
+
 def test_a_scope_that_was_not_granted_is_named(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
 ) -> None:
     """On the card, where it would be overlooked else."""
     _, printed, _, _ = run(shell, cell('scope="read:usual-fruits read:exotic-fruit"'))
-    assert "read:exotic-fruit (not granted: read:usual-fruits)" in printed
+    assert re.search(r"^  Scopes +(\S+ )*read:exotic-fruit$", printed, re.MULTILINE)
+    assert re.search(r"^  Not granted +read:usual-fruits$", printed, re.MULTILINE)
 
 
 def test_a_taken_port_is_one_line(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:

@@ -12,7 +12,14 @@ import pytest
 
 from ipyauth_magic.errors import InvalidParams
 from ipyauth_magic.settings.params import ParamsAuth0
-from ipyauth_magic.settings.profiles import check_savable, place, profile_names, save_profile, with_whole_paths
+from ipyauth_magic.settings.profiles import (
+    check_savable,
+    place,
+    profile_names,
+    save_profile,
+    shown_path,
+    with_whole_paths,
+)
 from ipyauth_magic.settings.resolve import typed_values
 
 WORK = """\
@@ -67,6 +74,12 @@ def refusal(profile: str, line: str = "") -> str:
 def test_the_file_is_in_the_folder_for_configuration(file: Path) -> None:
     """By the convention of each system."""
     assert (file.parent.name, file.name) == ("ipyauth_magic", "profiles.toml")
+
+
+def test_the_name_of_the_home_is_not_shown(file: Path, tmp_path: Path) -> None:
+    """It would stand in a saved notebook."""
+    assert shown_path(file) == f"~/{file.relative_to(tmp_path)}"
+    assert shown_path(Path("/etc/profiles.toml")) == "/etc/profiles.toml"
 
 
 def test_a_profile_has_any_parameter(file: Path) -> None:
@@ -142,7 +155,7 @@ def test_without_profiles_the_error_has_the_line_to_run(file: Path, text: str | 
     if text is not None:
         write(file, text)
     said = refusal("work")
-    assert str(file) in said
+    assert shown_path(file) in said
     assert "%login --save work issuer=... client_id=..." in said
 
 
@@ -162,7 +175,7 @@ def test_an_error_of_toml_has_the_line_and_what_to_write(file: Path, text: str) 
     """The file is named; none of its text is shown, because it may be a secret."""
     write(file, text)
     said = refusal("work")
-    assert f"`{file}`" in said
+    assert f"`{shown_path(file)}`" in said
     assert "is not TOML" in said
     assert "a.test" not in said
     assert profile_names() == []
@@ -216,7 +229,10 @@ def test_a_value_that_cannot_be_used_is_told_with_the_profile(file: Path, line: 
 def test_a_file_that_others_can_change_is_not_read(file: Path, mode: int) -> None:
     """It says where passwords are typed. The sentence has the command that mends it."""
     write(file, WORK, mode)
-    assert f"Other users can change `{file}`, so it is not read. Run `chmod 600` on it" in refusal("work")
+    assert (
+        f"Other users can change `{shown_path(file)}`, so it is not read. Run `chmod 600 {shown_path(file)}`"
+        in refusal("work")
+    )
     assert profile_names() == []
     with pytest.raises(InvalidParams, match="Other users can change"):
         save_profile("new", {"client_id": "c"})
@@ -248,10 +264,10 @@ def test_a_link_is_followed(file: Path, tmp_path: Path) -> None:
 def test_what_is_not_a_file_is_told(file: Path) -> None:
     """A folder, and a named pipe, which would wait."""
     file.mkdir(parents=True)
-    assert f"`{file}` cannot be read: Is a directory" in refusal("work")
+    assert f"`{shown_path(file)}` cannot be read: Is a directory" in refusal("work")
     file.rmdir()
     os.mkfifo(file)
-    assert f"`{file}` is not a file" in refusal("work")
+    assert f"`{shown_path(file)}` is not a file" in refusal("work")
     file.unlink()
     write(file, "#" * 70_000)
     assert "over 64 KiB" in refusal("work")
@@ -354,7 +370,9 @@ def test_a_folder_that_cannot_be_written_is_told(file: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(InvalidParams, match=re.escape(f"`{file}` cannot be written: No space left on device")):
+    with pytest.raises(
+        InvalidParams, match=re.escape(f"`{shown_path(file)}` cannot be written: No space left on device")
+    ):
         save_profile("new", {"client_id": "c"})
     assert file.read_text() == WORK
     assert os.listdir(file.parent) == [file.name]

@@ -52,7 +52,6 @@ ERRORS = {
     "auth.session('http://127.0.0.1:1/').get('/')  # mine": "You are not signed in",
     "httpx.get('http://127.0.0.1:1/', auth=auth.httpx(), trust_env=False)  # mine": "You are not signed in",
     "auth.userinfo()  # mine": "You are not signed in",
-    "auth.sign_out()  # mine": "You are not signed in",
     "list(map(lambda _: auth.access_token, [1]))  # mine": "You are not signed in",
 }
 

@@ -221,6 +221,7 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
         "issuer": params_of(a).expected_issuer,
         "audience": "api/fruit",
         "scope": a.scope,
+        "not_granted": "",
         "who": "alice",
         "account": "auth0|alice",
         "before": "",
@@ -365,6 +366,36 @@ def test_renew_without_a_refresh_token_is_a_sign_in(page: Page, make_auth: MakeA
     assert a.id_token == first
     ScriptedBrowser().open(page.link())
     until(lambda: a.id_token != first)
+
+
+def test_the_time_left_and_the_address_to_register_are_told(page: Page, make_auth: MakeAuth) -> None:
+    """By a message: neither would be true in a notebook that is opened again."""
+    a = make_auth()
+    shown = page.show(a)
+    page.press(shown, "sign_in")
+    told = page.wait_for("present", doing="waiting")
+    assert 0 < told["left"] <= told["whole"] <= 301
+    assert told["address"] == params_of(a).redirect_uris[0]
+    assert "register this exact address" in told["hint"]
+    assert told["address"] not in json.dumps([shown.get_state(), page.displayed], default=str)
+
+
+def test_sign_out_offers_the_link_that_ends_the_session(
+    page: Page, signed_in: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel opens no browser; the tokens are gone, and the next press takes the link away."""
+    monkeypatch.setattr("ipyauth_magic.flows.account.open_in_browser", lambda url, told: told("none was found"))
+    shown = page.show(signed_in)
+    page.press(shown, "sign_out")
+    page.wait_for("present", doing="leaving")
+    until(lambda: "/v2/logout?" in page.messages[-1].get("end", ""))
+    assert "To sign out of" in page.messages[-1]["told"]
+    assert shown.state["who"] == ""
+    with pytest.raises(NotSignedIn):
+        _ = signed_in.access_token
+    page.press(shown, "sign_in")
+    page.link()
+    assert "end" not in page.messages[-1]
 
 
 def test_stop_keeps_the_tokens(page: Page, make_auth: MakeAuth) -> None:

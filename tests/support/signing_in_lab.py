@@ -21,6 +21,12 @@ def waiting(cell: Cell) -> str:
     return link
 
 
+def unfolded(cell: Cell) -> str:
+    """Unfold what the waiting card of *cell* says about getting back, and return all of its text."""
+    cell.locator.get_by_text("Trouble getting back?").click()
+    return cell.text()
+
+
 def signed_in(notebook: Notebook, cell: Cell) -> Page:
     """Follow the link of *cell*, sign in as Alice, and return the tab with its last word."""
     tab = cell.open_link(LINK)
