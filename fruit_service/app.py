@@ -53,7 +53,7 @@ def routes(config: Config, store: FruitStore, keys: IssuerKeys) -> Bottle:
     _add_recipe(app)
     _add_metadata(app, resource)
     _add_health(app, store, keys)
-    _add_pages(app, config)
+    _add_pages(app, config, resource)
     return app
 
 
@@ -107,10 +107,11 @@ def _add_health(app: Bottle, store: FruitStore, keys: IssuerKeys) -> None:
         return _answer('{"msg": "ready"}')
 
 
-def _add_pages(app: Bottle, config: Config) -> None:
+def _add_pages(app: Bottle, config: Config, resource: ProtectedResource) -> None:
     @app.get("/")  # type: ignore[untyped-decorator]
     def index() -> HTTPResponse:
-        address = f"{bottle.request.urlparts.scheme}://{bottle.request.urlparts.netloc}/"
+        parts = bottle.request.urlparts
+        address = f"{resource.origin(_host()) or f'{parts.scheme}://{parts.netloc}'}/"
         rights = (READ, WRITE)
         return page(
             PACKAGE,

@@ -57,7 +57,8 @@ class DeviceCode:
     def request(self, issuer: str) -> Request:
         """Return the question to the user, as the request that the pages for sign-in and consent work on."""
         parameters = {"client_id": self.client_id, "audience": self.terms.audience, "user_code": self.user_code}
-        request = Request("GET", f"{issuer}activate", urlencode(parameters), {})
+        resources = [("resource", each) for each in self.terms.resources]
+        request = Request("GET", f"{issuer}activate", urlencode([*parameters.items(), *resources]), {})
         request.scope = self.scope
         return request
 

@@ -152,7 +152,8 @@ class Interaction:
         request = pending.request
         described = self._server.directory.scopes(request.audience)
         scopes = [(each, described[each]) for each in request.scope.split()]
-        data: dict[str, Any] = {"user": request.user, "scopes": scopes, "audience": request.audience}
+        audience = ", ".join(request.resources) or request.audience
+        data: dict[str, Any] = {"user": request.user, "scopes": scopes, "audience": audience}
         destination = urlsplit(request.get("redirect_uri")).netloc or "your device"
         return self.page("consent.html", "Allow access", pending, state, destination=destination, **data)
 

@@ -90,6 +90,14 @@ def test_unknown_resource_is_an_invalid_target(resource: str, request_of: dict[s
     assert answer["state"] == "st 1"
 
 
+def test_user_sees_the_url_of_the_api() -> None:
+    """On the page for consent, as the client named it."""
+    with LocalIssuer(port=0) as issuer:
+        browser = FormBrowser(issuer.issuer).open(authorize(issuer, CODE, audience="", resource=HERE)).press("Alice")
+        assert browser.page is not None
+        assert f"<code>{HERE}</code>" in browser.page.text
+
+
 def test_audience_and_resources_name_one_api(issuer: LocalIssuer) -> None:
     """Two URLs of one API are one API; another API is refused."""
     again = HERE.replace("127.0.0.1", "localhost")

@@ -109,6 +109,7 @@ def test_public_url_is_what_clients_are_told(host: str, issuer: LocalIssuer) -> 
     with running_service(issuer.issuer, public_url="https://fruit.test") as address:
         assert named_metadata(ask(f"{address}/api/fruit", host=host)) == f"https://fruit.test{METADATA}"
         assert ask(address + METADATA, host=host).json()["resource"] == "https://fruit.test/api/fruit"
+        assert "https://fruit.test/api/fruit" in ask(f"{address}/", host=host).text
 
 
 def test_recipe_needs_a_sign_in_in_two_steps(address: str, issuer: LocalIssuer) -> None:
