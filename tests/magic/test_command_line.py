@@ -125,7 +125,7 @@ BAD_USAGE = {
     "flow": (["login", "--flow", "password"], "must be `implicit`, `code` or `device`."),
     "store": (["login", "--store", "cloud"], "must be `memory`, `keyring`, `file` or `none`."),
     "timeout": (["login", "--timeout", "0"], "must be a whole number of seconds from 1 to 3600."),
-    "bind": (["login", "--bind", "here"], "`--bind` takes the address of a network interface, as `0.0.0.0`."),
+    "bind": (["login", "--bind", "here"], "`--bind` takes the address of a network interface"),
     "contradiction": (["login", "--renewable", "--no-renewable"], "contradict each other"),
     "raw": (["login", "--raw"], "--raw is an option of token."),
     "format of another command": (["login", "--format", "header"], "--format is an option of token."),
