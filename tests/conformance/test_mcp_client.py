@@ -6,6 +6,7 @@ server and an authorization server, runs the client, and judges what the client 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -43,14 +44,16 @@ PASSED = (
     "offline-access-not-supported",
 )
 
-NOT_PASSED = {
-    "2025-03-26-oauth-metadata-backcompat": "no resource metadata: the server's older revision",
-    "2025-03-26-oauth-endpoint-fallback": "no metadata at all: addresses would be guessed",
-    "client-credentials-jwt": "a grant without a user",
-    "client-credentials-basic": "a grant without a user",
-    "cross-app-access-complete-flow": "a grant that exchanges tokens of another provider",
-}
-"""Scenarios that the client is not for, and why. docs/conformance.md has the whole reasons."""
+NOT_PASSED = (
+    "2025-03-26-oauth-metadata-backcompat",
+    "2025-03-26-oauth-endpoint-fallback",
+    "client-credentials-jwt",
+    "client-credentials-basic",
+    "cross-app-access-complete-flow",
+)
+"""docs/conformance.md has the reasons."""
+
+PAGE = ROOT / "docs" / "conformance.md"
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +92,14 @@ def test_each_scenario_is_known(node: Node, tmp_path: Path) -> None:
     """A newer suite may have more of them: each is passed, or the documentation says why not."""
     listed = conformance(node, "list", "--client", folder=tmp_path).stdout
     assert sorted(re.findall(r"- auth/(\S+)", listed)) == sorted([*PASSED, *NOT_PASSED])
+
+
+def test_documentation_has_each_scenario() -> None:
+    """With its outcome, and with the release of the suite."""
+    page = PAGE.read_text(encoding="utf-8")
+    found = {}
+    for names, _, outcome in re.findall(r"^\| (`.*?) \| (.*?) \| (.*) \|$", page, re.MULTILINE):
+        found |= dict.fromkeys(re.findall(r"`([^`]+)`", names), outcome.partition(":")[0])
+    assert found == dict.fromkeys(PASSED, "passed") | dict.fromkeys(NOT_PASSED, "not passed")
+    locked = json.loads((FOLDER / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert f"release {locked['node_modules/@modelcontextprotocol/conformance']['version']}" in page
