@@ -21,6 +21,7 @@ from ..errors import (
     StoreUnavailable,
 )
 from ..protocol.flow import Grant
+from ..protocol.step_up import Refusal
 from ..protocol.token_response import TokenResponse
 from ..protocol.tokens import OneProcess, TokenSet
 from ..provider.provider import Provider
@@ -59,6 +60,7 @@ class TokenSource(OneProcess):
 
     Attributes:
         place: the store outside this process, to be tried out before the user signs in; None where it is another one.
+        refused: called, from any thread, when an API has refused a good token for what it lacks; it must not block.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class TokenSource(OneProcess):
         self.place = self._kept.place
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now
+        self.refused: Callable[[Refusal], None] = lambda refusal: None
 
     @property
     def tokens(self) -> TokenSet | None:
