@@ -46,6 +46,9 @@ class StepUp:
         return tuple(each for each in self.scope.split() if each not in granted)
 
 
+NOTHING_MORE = StepUp()
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An API's refusal of a good token that is not enough.
@@ -57,6 +60,11 @@ class Refusal:
 
     wants: StepUp
     is_about_user: bool = False
+
+
+def gains_nothing(before: str, after: str) -> bool:
+    """Tell whether the granted scopes *after* a step-up were all granted *before*."""
+    return set(after.split()) <= set(before.split())
 
 
 def refusal_of(status: int, www_authenticate: str) -> Refusal | None:
