@@ -55,37 +55,32 @@ class _Noted:
     was_enough: bool
 
 
-class _Notes:
-    """The refusals of the cell that runs, from any thread; they are told when it is over, below its error."""
+_NOTED: dict[tuple[int, Refusal], _Noted] = {}
+"""The refusals of the cell that runs, from any thread. They are told when it is over, below its error."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._noted: dict[tuple[int, Refusal], _Noted] = {}
-
-    def add(self, noted: _Noted, shell: Any) -> None:
-        with self._lock:
-            if not self._noted:
-                shell.events.register("post_run_cell", self._tell)
-            if len(self._noted) < MOST:
-                self._noted.setdefault((id(noted.authenticator), noted.refusal), noted)
-
-    def _tell(self, result: Any) -> None:
-        with self._lock:
-            noted = list(self._noted.values())
-            self._noted.clear()
-            current_shell().events.unregister("post_run_cell", self._tell)
-        for line in lines_about(noted):
-            _show(line)
-
-
-_NOTES = _Notes()
+_LOCK = threading.Lock()
 
 
 def note(authenticator: Authenticator, names: Callable[[], Sequence[str]], refusal: Refusal) -> None:
     """Have a line shown below the cell that runs; *names* returns the variables of *authenticator*'s `Auth`."""
-    if (shell := current_shell()) is not None:
-        was_enough = bool(refusal.wants) and authenticator.serves(refusal.wants)
-        _NOTES.add(_Noted(authenticator, names, refusal, was_enough), shell)
+    if (shell := current_shell()) is None:
+        return
+    was_enough = bool(refusal.wants) and authenticator.serves(refusal.wants)
+    noted = _Noted(authenticator, names, refusal, was_enough)
+    with _LOCK:
+        shell.events.register("post_run_cell", _tell)  # once: it is not registered twice
+        if len(_NOTED) < MOST:
+            _NOTED.setdefault((id(authenticator), refusal), noted)
+
+
+def _tell(result: Any) -> None:
+    """Show the lines about the cell that has run."""
+    with _LOCK:
+        noted = list(_NOTED.values())
+        _NOTED.clear()
+        current_shell().events.unregister("post_run_cell", _tell)
+    for line in lines_about(noted):
+        _show(line)
 
 
 def lines_about(noted: Iterable[_Noted]) -> list[Line]:

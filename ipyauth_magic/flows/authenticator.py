@@ -193,7 +193,7 @@ class Authenticator(OneProcess):
         routes = self.routes()
         if (place := self.source.place) is not None:
             place.warn_if_it_fails()
-        if more and self.sign_in is not None and self._asking != self._params_for(more):
+        if more and not ((begun := self.sign_in) is None or begun.progress.is_over) and self._asking != self._for(more):
             self.stop("another sign-in took its place")
         SESSION.release_ports(routes, but_for=self.sign_in)
         with self._lock:
@@ -267,7 +267,7 @@ class Authenticator(OneProcess):
         unattended: bool = False,
         more: StepUp = NOTHING_MORE,
     ) -> SignIn:
-        self._asking = self._params_for(more)
+        self._asking = self._for(more)
         response_source = new_response_source(self._asking, self.grant, routes, self._store)
 
         def save(tokens: TokenSet) -> None:
@@ -293,20 +293,18 @@ class Authenticator(OneProcess):
         return sign_in
 
     def _save(self, tokens: TokenSet, more: StepUp) -> None:
-        """Save *tokens* of a sign-in for *more*, unless it brought nothing of that.
-
-        Raises:
-            NothingGranted: it brought nothing, and the tokens that are here are good.
-        """
+        """Save *tokens*; raise `NothingGranted` if they bring nothing of *more*, and those that are here are good."""
         missing, before = more.missing_from(tokens.scope), self.source.tokens
         self.not_granted = self.not_granted.union(missing).difference(tokens.scope.split())
         if missing and before is not None and self.source.is_good and gains_nothing(before.scope, tokens.scope):
             raise NothingGranted(missing)
+        asked = self._for(replace(more, max_age=""))  # with the scopes of before
         self.source.save(tokens)
-        self.asked = self._params_for(replace(more, max_age=""))
+        self.asked = asked
         SESSION.remember(self)
 
-    def _params_for(self, more: StepUp) -> ParamsAuth0:
+    def _for(self, more: StepUp) -> ParamsAuth0:
+        """Return what a sign-in for *more* asks for."""
         tokens = self.source.tokens
         return with_more(self.asked, more, tokens.scope if tokens else "") if more else self.asked
 
