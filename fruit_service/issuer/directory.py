@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
+
+from ..keys import LOOPBACK_HOSTS
 
 CALLBACK_URLS = (
     "http://127.0.0.1:8765/callback/",
@@ -71,6 +74,21 @@ class Api:
     identifier: str
     scopes: Mapping[str, str]
 
+    def is_at(self, resource: str) -> bool:
+        """Return whether *resource* is the URL of this API (RFC 8707, section 2).
+
+        It is `/IDENTIFIER` at any port of this machine, so that the issuer need not know where its APIs run, or the
+        identifier itself, if that is a URL.
+        """
+        try:
+            parts = urlsplit(resource)
+        except ValueError:
+            return False
+        if resource == self.identifier:
+            return bool(parts.scheme and parts.netloc) and "#" not in resource
+        here = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS and "@" not in parts.netloc
+        return here and resource == f"http://{parts.netloc}/{self.identifier}"
+
 
 FRUIT_API = Api(
     "api/fruit",
@@ -95,6 +113,8 @@ class Client(ClientMixin):
     logout_urls: tuple[str, ...] = LOGOUT_URLS
     response_types: frozenset[str] = field(default=frozenset({"code", "id_token token"}))
     grant_types: frozenset[str] = field(default=frozenset(GRANT_TYPES))
+    is_registered: bool = False
+    """Whether the application has registered itself, so that its name is its own choice."""
 
     @property
     def client_metadata(self) -> dict[str, Any]:
@@ -157,6 +177,10 @@ class Directory:
     def find_client(self, client_id: str) -> Client | None:
         """Return the client with this identifier, or None."""
         return next((each for each in self.clients if each.client_id == client_id), None)
+
+    def find_api(self, resource: str) -> Api | None:
+        """Return the API at this URL, or None."""
+        return next((api for api in self.apis if api.is_at(resource)), None)
 
     def knows(self, audience: str) -> bool:
         """Return whether *audience* is an API, or empty."""

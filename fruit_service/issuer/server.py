@@ -14,6 +14,7 @@ from .grants import authorization_server
 from .interaction import Interaction
 from .signing import Keys, Signer
 from .switches import Switches
+from .terms import Terms
 
 
 class LocalIssuer:
@@ -88,9 +89,14 @@ class LocalIssuer:
         """The redirect URIs of its client."""
         return self._directory.client.redirect_uris
 
-    def access_token(self, scope: str, user: str = "alice") -> str:
-        """Return an access token for the API without a sign-in, for tests of an API."""
-        return self._signer.access_token(self._directory.users[user], self.client_id, scope, self.audience)
+    def access_token(self, scope: str, user: str = "alice", acr: str | None = None, age: int = 0) -> str:
+        """Return an access token for the API without a sign-in, for tests of an API.
+
+        With *acr* it also says that the user signed in *age* seconds ago, in that way.
+        """
+        auth_time = int(self.switches.now()) - age if acr else None
+        terms = Terms(self.audience, auth_time=auth_time, acr=acr)
+        return self._signer.access_token(self._directory.users[user], self.client_id, scope, terms)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return *claims* as a JWT, signed with the issuer's key, for tests. The claims are not checked."""
