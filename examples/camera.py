@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from examples import pictures
 from examples.demo import LINK, copy_examples, services
@@ -26,7 +26,7 @@ from tests.support.user_browser import STAY_OPEN, Person
 WIDTH = 900
 """CSS pixels of JupyterLab's window, in which a page of the documentation still shows letters at their own size."""
 
-TAB = {"width": 620, "height": 700}
+TAB: ViewportSize = {"width": 620, "height": 700}
 """The window of the provider's pages."""
 
 
@@ -65,13 +65,16 @@ def laboratory(scheme: str) -> Iterator[JupyterLab]:
 @contextmanager
 def opened(lab: JupyterLab, cells: Sequence[str], scheme: str, height: int) -> Iterator[Notebook]:
     """Open a notebook with *cells* in the colours of *scheme*, without the file browser."""
-    with chromium() as browser:
-        look = {"device_scale_factor": SCALE, "color_scheme": scheme}
-        with lab.notebook(browser, sources=cells, size=(1280, height), **look) as notebook:
-            notebook.context.add_init_script(STAY_OPEN)
-            notebook.page.keyboard.press("Control+b")
-            notebook.page.set_viewport_size({"width": WIDTH, "height": height})  # not before: its toolbar would not fit
-            yield notebook
+    with (
+        chromium() as browser,
+        lab.notebook(
+            browser, sources=cells, size=(1280, height), device_scale_factor=SCALE, color_scheme=scheme
+        ) as notebook,
+    ):
+        notebook.context.add_init_script(STAY_OPEN)
+        notebook.page.keyboard.press("Control+b")
+        notebook.page.set_viewport_size({"width": WIDTH, "height": height})  # not before: its toolbar would not fit
+        yield notebook
 
 
 def scenes(notebook: Notebook, scheme: str, folder: Path) -> Iterator[Scene]:

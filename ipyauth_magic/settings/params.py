@@ -205,16 +205,11 @@ class ParamsAuth0(Parameters):
 
     def explain(self) -> Explanation:
         """Return each parameter that is set, with its value and its origin; it prints as a table. It hides a secret."""
-        shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in self._values())
+        shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in _values(self))
         return Explanation(Explained(name, value, self._origins[name]) for name, value in shown)
 
-    def _values(self) -> Iterator[tuple[str, str]]:
-        for name in self._origins:
-            is_extra = name.startswith(PREFIX)
-            yield name, self.extra[name.removeprefix(PREFIX)] if is_extra else getattr(self, name)
-
     def __repr__(self) -> str:
-        shown = [f"{name}={value!r}" for name, value in self._values() if not name.startswith(PREFIX)]
+        shown = [f"{name}={value!r}" for name, value in _values(self) if not name.startswith(PREFIX)]
         if self.extra:
             shown.append(f"extra={self.extra!r}")
         return f"ParamsAuth0({', '.join(shown)})"
@@ -224,6 +219,12 @@ class ParamsAuth0(Parameters):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
+
+
+def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
+    for name in params._origins:
+        is_extra = name.startswith(PREFIX)
+        yield name, params.extra[name.removeprefix(PREFIX)] if is_extra else getattr(params, name)
 
 
 def values_to_keep(params: ParamsAuth0) -> dict[str, str]:

@@ -50,7 +50,7 @@ def resolve(readings: Sequence[Reading], found: Sequence[Problem] = ()) -> Resol
     for name, given in _without_the_lower_one(readings).items():
         try:
             if (text := checked(name, given.value)) or _may_be_empty(name):
-                values[name] = Value(text, given.origin)
+                values[name] = Value(text, _origin(name, text, given))
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
     problems += _discovery_url_without_issuer(values, _named(problems))
@@ -78,6 +78,12 @@ def typed_values(line: Mapping[str, str], cell: str | None) -> dict[str, str]:
     given = _without_the_lower_one(collect_typed(line, cell))
     values = {name: checked(name, each.value) for name, each in given.items()}
     return {name: text for name, text in values.items() if text or _may_be_empty(name)}
+
+
+def _origin(name: str, text: str, given: Given) -> str:
+    """Return where a value comes from; of an address that became a domain, that it did."""
+    is_shortened = name == "domain" and "//" in str(given.value) and "//" not in text
+    return f"{given.origin}, of its address" if is_shortened else given.origin
 
 
 def _may_be_empty(name: str) -> bool:
