@@ -249,6 +249,7 @@ class Auth(OneProcess):
             SignInNeeded: the token has ended, and only the user can get another.
             ProviderError: the token has ended, and the provider cannot be reached.
             InsecureApi: *request* goes to another machine over plain http.
+            OtherOrigin: *request* goes to another origin than the API by whose address the user signed in.
         """
         if request is None:
             return self.access_token
@@ -262,11 +263,13 @@ class Auth(OneProcess):
         place of `v1`. A path with a slash before it begins at the host.
 
         Args:
-            base_url: an https URL, or an http one of this machine.
+            base_url: an https URL, or an http one of this machine. By default the address of the API, if that was
+                what the user signed in by.
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
             ValueError: *base_url* is not an http or https URL.
+            OtherOrigin: *base_url* is of another origin than the API by whose address the user signed in.
             InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
         """
         return clients.session(self._authenticator.source, base_url, without_tls)

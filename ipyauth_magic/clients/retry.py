@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..display.traceback_masking import guard_tracebacks
-from ..errors import InsecureApi, IpyauthError
+from ..errors import InsecureApi, IpyauthError, OtherOrigin
 from ..protocol.step_up import Refusal, is_invalid_token, refusal_of
 from ..protocol.tokens import AccessToken, AuthorizationHeader
 from ..protocol.urls import is_clear_text, origin_of
@@ -30,6 +30,10 @@ Tokens = TypeVar("Tokens", bound=HasAccessToken, covariant=True)
 
 class TokenProvider(Protocol[Tokens]):
     """A source of tokens, for any thread. `get` and `renew_refused` may wait for the network; none asks the user."""
+
+    @property
+    def api(self) -> str | None:
+        """The address of the API whose origin alone gets the tokens; None if they are for no origin."""
 
     def get(self) -> Tokens:
         """Return tokens that are still good.
@@ -79,6 +83,16 @@ def check_transport(url: str, without_tls: bool) -> None:
         raise InsecureApi(origin_of(url))
 
 
+def check_origin(url: str, api: str | None) -> None:
+    """Check that the token for *api*, an address, may go to *url*; None is a token for any origin.
+
+    Raises:
+        OtherOrigin: it may not.
+    """
+    if api is not None and origin_of(url) != origin_of(api):
+        raise OtherOrigin(origin_of(url), origin_of(api))
+
+
 @dataclass(frozen=True)
 class Bearer:
     """How the tokens of *provider* go onto requests (RFC 6750, 2.1).
@@ -104,10 +118,12 @@ class Bearer:
 
         Raises:
             InsecureApi: the request crosses a network without TLS.
+            OtherOrigin: the request goes to another origin than the API's by whose address the user signed in.
             IpyauthError: there is no good token.
         """
         guard_tracebacks()
         check_transport(url, self.without_tls)
+        check_origin(url, self.provider.api)
         sent = AccessToken(token) if token is not None else self.provider.get().access_token
         answer = yield self.header.bearer(sent)
         if answer.may_be_repeated and answer.refuses_token:

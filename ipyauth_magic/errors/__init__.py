@@ -12,6 +12,7 @@
     ├── StoreUnavailable         the store that was chosen does not work here
     ├── StoreBusy                another thread or process holds the lock of the store
     ├── InsecureApi              the URL of an API has no TLS
+    ├── OtherOrigin              the URL is of another API than the one by whose address the user signed in
     ├── InsecureCluster          the connection to a cluster has no TLS
     ├── NoTokenHere              on a worker of a cluster: the notebook sent no token, or the `with` block has ended
     └── SignInFailed             a sign-in was started and gave no token
@@ -45,6 +46,7 @@ from .tokens import (
     InsecureCluster,
     NoTokenHere,
     NotSignedIn,
+    OtherOrigin,
     SignInNeeded,
     SignOutIncomplete,
     StoreBusy,
@@ -63,6 +65,7 @@ __all__ = [
     "NobodyCanAnswer",
     "NotSignedIn",
     "NothingGranted",
+    "OtherOrigin",
     "OutOfTime",
     "PortTaken",
     "Problem",

@@ -18,8 +18,8 @@ from ..display.panel import panel
 from ..display.view import card_of
 from ..errors import InvalidParams, Problem
 from ..protocol.step_up import NOTHING_MORE, StepUp
-from ..settings.line import line_of, option_problems, renewable, warnings_about
-from ..settings.params import ParamsAuth0
+from ..settings.line import line_of, no_address, option_problems, renewable, warnings_about
+from ..settings.params import Found, ParamsAuth0
 from ..settings.template import template
 
 if TYPE_CHECKING:
@@ -49,9 +49,15 @@ class Request:
 
 
 def requested(
-    options: Options, cell: str | None, configuration: Mapping[str, str], default_flow: str | None = None
+    options: Options,
+    cell: str | None,
+    configuration: Mapping[str, str],
+    default_flow: str | None = None,
+    found: Found | None = None,
 ) -> Request:
     """Return what a cell asks for, and print its warnings; *default_flow* is the flow where no place says one.
+
+    *found* is what an API says whose address is on the line.
 
     Raises:
         UsageError: there are no parameters at all; it has the lines to fill in.
@@ -60,9 +66,17 @@ def requested(
     """
     line = line_of(options)
     problems = [*_name_problems(options), *option_problems(options), *line.problems]
+    if line.address and found is None:
+        problems.append(no_address())
     try:
         params = ParamsAuth0.from_magic(
-            line.parameters, cell, configuration, profile=line.profile, default_flow=default_flow, problems=problems
+            line.parameters,
+            cell,
+            configuration,
+            profile=line.profile,
+            default_flow=default_flow,
+            problems=problems,
+            found=found,
         )
     except InvalidParams as error:
         if not error.is_bare:
@@ -79,7 +93,9 @@ def requested(
 
 def _name_problems(options: Options) -> Iterator[Problem]:
     """Return what is wrong with the names of the variables."""
-    for option in ("token_name", "auth_name"):
+    for option in ("token_name", "auth_name", "api_name"):
+        if not hasattr(options, option):
+            continue
         name, typed = getattr(options, option), "--" + option.replace("_", "-")
         if not name.isidentifier() or keyword.iskeyword(name):
             yield Problem(typed, "takes the name of a variable: letters, digits and `_`")
@@ -120,6 +136,8 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
         names = ready(options.auth_name, options.token_name)
         shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.bind(options.token_name, options.auth_name, auth)
+    if request.params.api is not None:
+        namespace.bind_session(options.api_name, auth)
     if (name := request.profile) and name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
         namespace.bind_profile(name, auth)
     if request.to_save is not None:

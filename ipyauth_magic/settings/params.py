@@ -60,6 +60,19 @@ class Explanation(tuple[Explained, ...]):
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
 
 
+@dataclass(frozen=True)
+class Found:
+    """What an API and its authorization server say about themselves, as parameters.
+
+    Attributes:
+        api: the API's address, whose origin alone gets the token.
+        values: the parameters, by name.
+    """
+
+    api: str
+    values: Mapping[str, object] = field(repr=False)
+
+
 # Here and not beside the list: a dataclass takes half a millisecond, which %load_ext can do without.
 dataclass(frozen=True, init=False, repr=False)(Parameters)
 
@@ -80,6 +93,7 @@ class ParamsAuth0(Parameters):
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
     typed: Mapping[str, str] = field(compare=False)
+    api: str | None
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -99,20 +113,23 @@ class ParamsAuth0(Parameters):
         default_flow: str | None = None,
         problems: Sequence[Problem] = (),
         below: str = "IPython configuration",
+        found: Found | None = None,
     ) -> Self:
         """Return the parameters of a magic's *line*, its *cell*, a *profile* by its name and IPython's *configuration*.
 
         Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*,
         and *below* what they call *configuration*. *default_flow* is the flow where no place says one. *problems* of
-        the options are told with the others.
+        the options are told with the others. *found* is what an API says whose address was given.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
         lowest = Source(below, configuration or {})
-        readings = collect(Source(origin, line), cell, lowest, profile, default_flow)
+        said = None if found is None else found.values
+        readings = collect(Source(origin, line), cell, lowest, profile, default_flow, said)
         params._hold(resolve(readings, problems))
+        params._set({"api": found and found.api})
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -121,7 +138,7 @@ class ParamsAuth0(Parameters):
         values = {**{name: text for name, text in texts.items() if not name.startswith(PREFIX)}, "extra": extra}
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
-        self._set({"_origins": origins, "typed": resolved.typed})
+        self._set({"_origins": origins, "typed": resolved.typed, "api": None})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
