@@ -42,7 +42,8 @@ def step_of(options: Options, cell: str | None, namespace: Namespace) -> Step | 
     """
     line = line_of(options)
     own = {name: value for name, value in line.parameters.items() if name in _OF_USER}
-    is_alone = not line.profile and not line.address and not (cell or "").strip() and set(line.parameters) <= {*own, "timeout"}
+    is_of_its_own = line.profile or line.address or (cell or "").strip()
+    is_alone = not is_of_its_own and set(line.parameters) <= {*own, "timeout"}
     if not is_alone or not (own or line.added):
         return None
     if (auth := _named(options.auth_name, namespace, bool(line.added))) is None:
