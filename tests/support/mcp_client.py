@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -66,13 +67,15 @@ def scope_of(answer: httpx2.Response) -> str:
 def given() -> dict[str, Any]:
     """Return the parameters of `login()` that do not come from the server.
 
-    Scenarios run side by side, so each has a redirect URI of its own.
+    Tests run side by side, so each has a redirect URI of its own.
     """
     parameters: dict[str, Any] = {"redirect_uri": f"http://127.0.0.1:{free_port()}/callback/", "store": "memory"}
     registered = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
     if "client_id" in registered:
-        parameters["client_id"] = registered["client_id"]
-        os.environ["AUTH0_CLIENT_SECRET"] = registered["client_secret"]
+        file = Path("registered.env")
+        file.touch(0o600)
+        file.write_text("".join(f"{name}={registered[name]}\n" for name in ("client_id", "client_secret")))
+        parameters["dotenv_file"] = str(file)
     elif os.environ.get("MCP_CONFORMANCE_SCENARIO") == "auth/basic-cimd":
         parameters["client_id"] = "https://conformance-test.local/client-metadata.json"
     return parameters
