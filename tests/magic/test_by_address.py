@@ -54,7 +54,8 @@ def test_the_address_is_enough(
     """The scope is that of the 401; `resource` goes to both endpoints; what opens is named before."""
     auth = login(api.url, redirect_uri=redirect_uri)
     host = api.origin.removeprefix("http://")
-    assert f"{host} names {host} as its authorization server, and asks for read:items." in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{host} names {host} as its authorization server, and asks for read:items." in said
     link = query_of(user_browser.opened[0])
     assert (link["scope"], link["resource"], link["code_challenge_method"]) == ("read:items", f"{api.origin}/v1", "S256")
     assert api.to("/token")[0].form["resource"] == f"{api.origin}/v1"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
 
 METADATA = "/.well-known/oauth-protected-resource/v1"
 SERVER = "/.well-known/oauth-authorization-server"
@@ -95,7 +95,7 @@ class DescribedApi:
         form = sent.form
         if form["client_id"] not in self.clients and not form["client_id"].startswith("https://"):
             return 400, {}, b"unknown client"
-        code = json.dumps([form.get("scope", ""), form["client_id"]])
+        code = quote(json.dumps([form.get("scope", ""), form["client_id"]]))
         more = urlencode({"code": code, "state": form["state"], "iss": str(self.server["issuer"])})
         return 302, {"Location": f"{form['redirect_uri']}?{more}"}, b""
 
@@ -109,10 +109,10 @@ class DescribedApi:
         is_known = client_id in self.clients or client_id.startswith("https://")
         if not is_known or self.clients.get(client_id) != form.get("client_secret"):
             return as_json(401, {"error": "invalid_client"})
-        scope, _ = json.loads(form.get("code") or form["refresh_token"])
+        scope, _ = json.loads(unquote(form.get("code") or form["refresh_token"]))
         token = secrets.token_urlsafe(8)
         self.tokens[token] = scope
-        refresh = json.dumps([scope, client_id])
+        refresh = quote(json.dumps([scope, client_id]))
         more = {"expires_in": self.lifetime, "refresh_token": refresh, "scope": scope}
         return as_json(200, {"access_token": token, "token_type": "Bearer", **more})
 
