@@ -183,8 +183,10 @@ class Interaction:
         if client.check_redirect_uri(redirect_uri) and len(request.payload.datalist["redirect_uri"]) == 1:
             return None
         message = f"The redirect_uri {redirect_uri!r} is not in the list of allowed callback URLs."
-        write = "Where you started, write one of them as redirect_uri. To allow another one, start the issuer with"
-        advice = (write, "--callback-url URL")
+        write = "Where you started, write one of them as redirect_uri. To allow another one,"
+        advice = (f"{write} start the issuer with", "--callback-url URL")
+        if client.is_registered:
+            advice = (f"{write} register again at", "/oidc/register")
         allowed = client.redirect_uris
         return self._error_page(403, "Callback URL mismatch", message, "Allowed callback URLs:", allowed, advice)
 

@@ -46,7 +46,7 @@ def _identifier(resource: str, directory: Directory) -> str:
     api = directory.find_api(resource)
     if api is None:
         raise InvalidTargetError(
-            "This issuer has no API with this resource. It is http://127.0.0.1:PORT/IDENTIFIER, with any port, "
-            "or the identifier of an API, if that is a URL."
+            "This issuer has no API with this resource. Start it with --resource IDENTIFIER=URL, "
+            "or ask for http://127.0.0.1:PORT/IDENTIFIER."
         )
     return api.identifier

@@ -189,6 +189,17 @@ def test_consent_to_one_client_is_not_that_to_another(issuer: LocalIssuer) -> No
     assert browser.open(f"{url}&prompt=none").parameters["error"] == "consent_required"
 
 
+def test_other_redirect_uri_stops_at_the_issuer(issuer: LocalIssuer) -> None:
+    """With another way out than the issuer's own option, which is for its own client."""
+    client_id = register(issuer, GOOD).json()["client_id"]
+    page = (
+        FormBrowser(issuer.issuer).open(authorize(issuer, CODE, client_id=client_id, redirect_uri=f"{CALLBACK}x")).page
+    )
+    assert page is not None
+    assert (page.status_code, CALLBACK in page.text, "/oidc/register" in page.text) == (403, True, True)
+    assert "--callback-url" not in page.text
+
+
 def test_registered_client_has_no_implicit_grant(issuer: LocalIssuer) -> None:
     """RFC 9700, section 2.1.2."""
     client_id = register(issuer, GOOD).json()["client_id"]

@@ -27,12 +27,14 @@ from .running import running_service
 
 HERE = "http://127.0.0.1:5000/api/fruit"
 NAMED = "https://market.example/api"
+TOLD = {"http://127.0.0.1:5001/api/fruit": "api/market", "https://fruit.example/v1": "api/fruit"}
 
 
 @pytest.fixture
 def issuer() -> Iterator[LocalIssuer]:
-    """An issuer where alice has always just allowed everything, with an API whose identifier is a URL."""
-    with LocalIssuer(port=0, auto_approve="alice", other_apis={"api/market": 10, NAMED: 10}) as running:
+    """An issuer where alice has always just allowed everything, with some APIs, of which one is named by a URL."""
+    apis = {"api/market": 10, NAMED: 10}
+    with LocalIssuer(port=0, auto_approve="alice", other_apis=apis, resources=TOLD) as running:
         yield running
 
 
@@ -56,10 +58,13 @@ def audience(issuer: LocalIssuer, token: str) -> Any:
         ("http://[::1]/api/fruit", "api/fruit"),
         ("http://127.0.0.1:5001/api/market", "api/market"),
         (NAMED, NAMED),
+        ("http://127.0.0.1:5001/api/fruit", "api/market"),
+        ("http://localhost:5001/api/fruit", "api/market"),
+        ("https://fruit.example/v1", "api/fruit"),
     ],
 )
 def test_resource_is_the_api_at_that_address(resource: str, identifier: str, issuer: LocalIssuer) -> None:
-    """At any port of this machine; its scopes are granted, and the token names the API both ways."""
+    """At any port of this machine, or where the issuer was told; the token names the API both ways."""
     token = exchange(issuer, by_resource(issuer, resource)["code"], resource=resource).json()["access_token"]
     assert audience(issuer, token) == list(dict.fromkeys([identifier, resource]))
     assert "read:usual-fruit" in claims(issuer, token)["scope"]
