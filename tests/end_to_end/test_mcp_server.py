@@ -23,8 +23,10 @@ LIFETIME = 20
 
 async def call(url: str, auth: Auth) -> str:
     """Return what the tool of the server at *url* answers."""
-    http_client = httpx2.AsyncClient(auth=auth.httpx(), timeout=30, trust_env=False)
-    async with Client(streamable_http_client(url, http_client=http_client)) as client:
+    async with (
+        httpx2.AsyncClient(auth=auth.httpx(), timeout=30, trust_env=False) as http_client,
+        Client(streamable_http_client(url, http_client=http_client)) as client,
+    ):
         answer = await client.call_tool("fruits", {})
     [content] = answer.content
     return str(content.text)
