@@ -113,7 +113,9 @@ def tokens(
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
-    response = TokenResponse.from_document(granted.document, requested_scope(params, grant, provider.metadata(with_keys=False)))
+    response = TokenResponse.from_document(
+        granted.document, requested_scope(params, grant, provider.metadata(with_keys=False))
+    )
     if response.id_token is None and (params.max_age or params.acr_values or params.organization):
         raise no_id_token()
     if response.id_token is None or not params.wants_id_token:

@@ -113,9 +113,7 @@ def _no_metadata(url: str, status: int, addresses: tuple[str, ...]) -> ProviderE
             f"at {tried}. Give the address to which it leads."
         )
     if status == 429 or status >= 500:
-        return ProviderUnreachable(
-            f"The API is busy (it answered {status} at {url}). Try again in a moment."
-        )
+        return ProviderUnreachable(f"The API is busy (it answered {status} at {url}). Try again in a moment.")
     return ProviderError(
         f"The API at {url} does not say where to sign in: it answered {status} without a token, and has "
         f"no metadata at {tried} (RFC 9728). Ask its operator, and write `%login issuer=... client_id=...`."

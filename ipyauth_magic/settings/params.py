@@ -129,7 +129,8 @@ class ParamsAuth0(Parameters):
         said = None if found is None else found.values
         readings = collect(Source(origin, line), cell, lowest, profile, default_flow, said)
         params._hold(resolve(readings, problems))
-        params._set({"api": found and found.api})
+        if found is not None:
+            params._hold_found(found)
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -139,6 +140,12 @@ class ParamsAuth0(Parameters):
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
         self._set({"_origins": origins, "typed": resolved.typed, "api": None})
+
+    def _hold_found(self, found: Found) -> None:
+        self._set({"api": found.api})
+        secret = found.values.get(CLIENT_SECRET)
+        if secret is not None and secret == self.client_secret:
+            self._set({CLIENT_SECRET: secret})  # it knows how it is to be sent
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -57,7 +58,11 @@ def test_the_address_is_enough(
     said = " ".join(capsys.readouterr().err.split())
     assert f"{host} names {host} as its authorization server, and asks for read:items." in said
     link = query_of(user_browser.opened[0])
-    assert (link["scope"], link["resource"], link["code_challenge_method"]) == ("read:items", f"{api.origin}/v1", "S256")
+    assert (link["scope"], link["resource"], link["code_challenge_method"]) == (
+        "read:items",
+        f"{api.origin}/v1",
+        "S256",
+    )
     assert api.to("/token")[0].form["resource"] == f"{api.origin}/v1"
     assert requests.get(api.url, auth=auth, timeout=10).json() == {"scope": "read:items"}
     assert auth.session().get("").json() == {"scope": "read:items"}
@@ -138,7 +143,7 @@ def test_the_scope(
     redirect_uri: str,
 ) -> None:
     """What the 401 names, else all that the API has, else none; `openid` only of an OpenID provider."""
-    api.challenge = {"scope": challenge} if challenge else {}
+    api.challenge = {**api.challenge, "scope": challenge}
     api.resource["scopes_supported"] = supported
     auth = login(api.url, redirect_uri=redirect_uri)
     assert query_of(user_browser.opened[0]).get("scope") == asked
@@ -188,9 +193,7 @@ def test_where_the_servers_metadata_are(
     assert login(api.url, redirect_uri=redirect_uri).scope == "read:items"
 
 
-def test_the_first_server_that_can_be_used(
-    api: DescribedApi, user_browser: ScriptedBrowser, redirect_uri: str
-) -> None:
+def test_the_first_server_that_can_be_used(api: DescribedApi, user_browser: ScriptedBrowser, redirect_uri: str) -> None:
     """One with a slash too many is the same server; one that is not there is passed over."""
     api.resource["authorization_servers"] = ["http://other.example", f"{api.origin}/nothing", f"{api.origin}/"]
     assert login(api.url, redirect_uri=redirect_uri).scope == "read:items"
@@ -425,14 +428,18 @@ def test_an_answer_that_drips_is_cut(
     """A byte at a time is no way to hold a kernel; the head of the first answer is enough for us."""
     monkeypatch.setattr("ipyauth_magic.provider.http.LIMIT", 1.0)
 
+    pace = threading.Event()
+
     def drip() -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
-        while True:
+        for _ in range(600):  # half a minute
+            pace.wait(0.05)
             yield b" "
 
     api.answers[METADATA] = drip
     with pytest.raises(ProviderError, match=r"The API's answer at .* (takes too long|is larger)"):
         login(api.url, redirect_uri=redirect_uri)
+    pace.set()
     assert user_browser.opened == []
 
 

@@ -98,9 +98,7 @@ def test_no_token_over_plain_http(without_tls: bool, cache: TokenCache, monkeypa
     assert auth(here).headers["Authorization"] == "Bearer mine"
 
 
-def test_the_token_goes_to_the_origin_of_its_api_only(
-    cache: TokenCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_token_goes_to_the_origin_of_its_api_only(cache: TokenCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the user signed in by an API's address; a worker knows it, because the auth object is pickled with it."""
     fill(cache, Message(1, AccessToken("secret-token"), 60))
     monkeypatch.setitem(worker_module._caches, "block", cache)

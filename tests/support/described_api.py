@@ -1,4 +1,4 @@
-"""An API that says where to sign in, and the authorization server that it names, on one port; a test may spoil either."""
+"""An API that says where to sign in, and the authorization server that it names, on one port. A test may spoil both."""
 
 from __future__ import annotations
 
