@@ -5,12 +5,13 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import requests
 
 from ipyauth_magic import login
-from ipyauth_magic.store import memory
+from ipyauth_magic.store import memory, registrations
 from tests.service.running import running_service
 from tests.support.auths import source_of, tokens_of
 from tests.support.provider import OidcProvider
@@ -29,8 +30,11 @@ def alice(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provid
     browser.join()
 
 
-def test_api_of_oidc_provider(redirect_uri: str, alice: ProviderBrowser) -> None:
+def test_api_of_oidc_provider(
+    redirect_uri: str, alice: ProviderBrowser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The provider registers the client once; the token is for that API, and so is the next one."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with OidcProvider([]) as provider, running_service(provider.issuer, leeway=0) as api:
         url = f"{api}/api/fruit"
         # This provider gives a refresh token only after a consent (OpenID Connect Core, 11).
@@ -48,6 +52,8 @@ def test_api_of_oidc_provider(redirect_uri: str, alice: ProviderBrowser) -> None
         assert (renewed.status_code, renewed.json()["token_info"]["sub"]) == (200, "alice")
         assert auth.access_token != tokens.access_token
 
+        # As in the next kernel.
         memory.SESSION.forget_all()
+        registrations._made.clear()
         login(url, redirect_uri=redirect_uri, store="memory", prompt="consent")
         assert query_of(alice.opened[1])["client_id"] == asked["client_id"]

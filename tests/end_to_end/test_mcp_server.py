@@ -34,6 +34,7 @@ async def call(url: str, auth: Auth) -> str:
 
 def test_server_of_the_sdk(redirect_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its address is enough: a user signs in with Chromium, and the tool answers, after the token's end too."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     browser = UserBrowser(tmp_path / "browser")
     monkeypatch.setenv("BROWSER", browser.command.removesuffix(" &"))  # a thread of ours waits for its end
     with LocalIssuer(0, [], LIFETIME) as issuer, mcp_server(issuer.issuer) as (url, verifier):
