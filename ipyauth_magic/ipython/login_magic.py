@@ -13,10 +13,9 @@ from ..display.card import Card
 from ..display.panel import show
 from ..display.view import signed_in
 from ..errors import NotSignedIn
-from ..provider.check import findings, with_some_client
-from ..provider.protected_resource import find_api, find_server
+from ..provider.check import findings, server_named_by, with_some_client
 from ..settings.line import BadOption, line_of, line_parameters, option_problems, profile_name
-from ..settings.params import Found, ParamsAuth0
+from ..settings.params import ParamsAuth0
 from ..settings.profiles import check_savable, profile_names, save_profile, shown_path, with_whole_paths
 from ..settings.resolve import typed_values
 
@@ -41,7 +40,7 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
         raise BadOption("--check signs in nowhere, so there is nothing to save. Leave --save out.")
     line = line_of(options)
     given, problems = with_some_client(line.parameters), [*option_problems(options), *line.problems, *line.about_added]
-    said = _said_by_api(line.address) if line.address and not problems else None
+    said = server_named_by(line.address) if line.address and not problems else None
     found = findings(
         ParamsAuth0.from_magic(
             given, cell, configuration, profile=line.profile, default_flow=DEFAULT_FLOW, problems=problems, found=said
@@ -50,11 +49,6 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
     rows = [(subject, f"{answer}: {sentence}") for subject, answer, sentence in found.rows()]
     mood = "good" if found.can_sign_in else "bad"
     show(Card(mood, f"What works at {found.issuer}", rows, note=found.registration).bundle())
-
-
-def _said_by_api(address: str) -> Found:
-    """Return which server the API at *address* names."""
-    return Found(address, {"issuer": find_server(find_api(address)).issuer})
 
 
 def to_save(options: Options, cell: str | None) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
@@ -94,8 +94,12 @@ class Provider:
         with self._asking():
             if with_keys and not self.is_ready:
                 self._metadata = self._load()
-            elif self._metadata is None or (not with_keys and self._clock() - self._described_at >= KEPT_FOR):
-                self._metadata = self._describe_again()
+            elif self._metadata is None:
+                self._metadata = self._describe()
+            elif not with_keys and self._clock() - self._described_at >= KEPT_FOR:
+                self._described_at = self._clock() - KEPT_FOR + RETRY_AFTER
+                with suppress(ProviderUnreachable):  # old metadata mostly still work
+                    self._metadata = self._describe()
             return self._metadata
 
     @contextmanager
@@ -119,16 +123,6 @@ class Provider:
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
             return self._metadata  # old metadata mostly still works; if not, the next request fails with its reason
         return metadata
-
-    def _describe_again(self) -> ProviderMetadata:
-        """Return new metadata, or the old ones while the provider cannot be reached."""
-        try:
-            return self._describe()
-        except ProviderUnreachable:
-            if self._metadata is None:
-                raise
-            self._described_at = self._clock() - KEPT_FOR + RETRY_AFTER
-            return self._metadata
 
     def _describe(self) -> ProviderMetadata:
         metadata = fetch_metadata(self.issuer, self._discovery_url)

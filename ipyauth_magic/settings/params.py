@@ -130,7 +130,7 @@ class ParamsAuth0(Parameters):
         readings = collect(Source(origin, line), cell, lowest, profile, default_flow, said)
         params._hold(resolve(readings, problems))
         if found is not None:
-            params._hold_found(found)
+            _hold_found(params, found)
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -140,12 +140,6 @@ class ParamsAuth0(Parameters):
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
         self._set({"_origins": origins, "typed": resolved.typed, "api": None})
-
-    def _hold_found(self, found: Found) -> None:
-        self._set({"api": found.api})
-        secret = found.values.get(CLIENT_SECRET)
-        if secret is not None and secret == self.client_secret:
-            self._set({CLIENT_SECRET: secret})  # it knows how it is to be sent
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -257,6 +251,14 @@ def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
     for name in params._origins:
         is_extra = name.startswith(PREFIX)
         yield name, params.extra[name.removeprefix(PREFIX)] if is_extra else getattr(params, name)
+
+
+def _hold_found(params: ParamsAuth0, found: Found) -> None:
+    """Let *params* be for the API of *found*."""
+    params._set({"api": found.api})
+    secret = found.values.get(CLIENT_SECRET)
+    if secret is not None and secret == params.client_secret:
+        params._set({CLIENT_SECRET: secret})  # it knows how it is to be sent
 
 
 def values_to_keep(params: ParamsAuth0) -> dict[str, str]:
