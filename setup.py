@@ -20,7 +20,7 @@ def description() -> str:
     repository = config["metadata"]["url"]
     readme = (here / "README.md").read_text(encoding="utf-8")
     relative = r"\((?![a-z]+:|#)([^)]+)\)"
-    readme = re.sub(rf"(!\[[^\]]*\]){relative}", rf"\1({repository}/raw/HEAD/\2)", readme)
+    readme = re.sub(r'\b(src|srcset)="(?![a-z]+:)([^"]+)"', rf'\1="{repository}/raw/HEAD/\2"', readme)
     return re.sub(rf"\]{relative}", rf"]({repository}/blob/HEAD/\1)", readme)
 
 

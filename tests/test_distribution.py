@@ -213,12 +213,15 @@ def test_what_the_package_says_of_itself(metadata: Metadata) -> None:
 def test_the_readme_leads_somewhere_where_there_are_no_files(metadata: Metadata) -> None:
     """Each link of the description is whole; what it names, picture or page, is in the repository."""
     assert metadata.description_content_type == "text/markdown"
-    links = re.findall(r"\]\(([^)]+)\)", metadata.description or "")
+    description = metadata.description or ""
+    pictures = re.findall(r'\bsrc(?:set)?="([^"]+)"', description)
+    links = re.findall(r"\]\(([^)]+)\)", description) + pictures
     repository = setup_cfg()["metadata"]["url"]
     ours = [link.removeprefix(repository).partition("/HEAD/") for link in links if link.startswith(repository)]
     assert [link for link in links if not re.match(r"https?://|#", link)] == []
     assert [path for _, _, path in ours if not (ROOT / path.partition("#")[0]).is_file()] == []
-    assert {kind for kind, _, path in ours if path.endswith(".png")} == {"/raw"}
+    assert [picture for picture in pictures if not picture.startswith(f"{repository}/raw/")] == []
+    assert len(pictures) == 2
 
 
 def test_the_changelog_tells_of_this_version() -> None:

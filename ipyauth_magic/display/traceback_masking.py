@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import IpyauthError
 from ..protocol.tokens import AuthorizationHeader, HeaderBytes, RequestBody
+from ..text import in_lines
 from .shell import current_shell
 
 _OURS = __name__.partition(".")[0]
@@ -78,9 +79,17 @@ def _structured_traceback(formatter: Any, original: Callable[..., Any]) -> Calla
         if not isinstance(value, BaseException) or isinstance(tb, tuple):
             return original(etype, value, tb, tb_offset, *args, **kwargs)
         with masked(value, tb, _offset(formatter, tb_offset), _shows_variables(formatter)):
-            return original(etype, value, value.__traceback__, tb_offset, *args, **kwargs)
+            lines = original(etype, value, value.__traceback__, tb_offset, *args, **kwargs)
+        return _fitting(lines, value) if _is_our_error(value) and isinstance(lines, list) else lines
 
     return structured_traceback
+
+
+def _fitting(lines: list[Any], error: BaseException) -> list[Any]:
+    """Return *lines* of a traceback with the sentence of *error* in lines that fit a notebook."""
+    name = f"{type(error).__name__}: "
+    sentence = in_lines(f"{name}{error}").removeprefix(name)
+    return [line.replace(str(error), sentence) if isinstance(line, str) else line for line in lines]
 
 
 def _showtraceback(formatter: Any, original: Callable[..., Any]) -> Callable[..., Any]:

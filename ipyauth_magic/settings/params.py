@@ -190,16 +190,11 @@ class ParamsAuth0(Parameters):
 
     def explain(self) -> Explanation:
         """Return each parameter that is set, with its value and its origin; it prints as a table. It hides a secret."""
-        shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in self._values())
+        shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in _values(self))
         return Explanation(Explained(name, value, self._origins[name]) for name, value in shown)
 
-    def _values(self) -> Iterator[tuple[str, str]]:
-        for name in self._origins:
-            is_extra = name.startswith(PREFIX)
-            yield name, self.extra[name.removeprefix(PREFIX)] if is_extra else getattr(self, name)
-
     def __repr__(self) -> str:
-        shown = [f"{name}={value!r}" for name, value in self._values() if not name.startswith(PREFIX)]
+        shown = [f"{name}={value!r}" for name, value in _values(self) if not name.startswith(PREFIX)]
         if self.extra:
             shown.append(f"extra={self.extra!r}")
         return f"ParamsAuth0({', '.join(shown)})"
@@ -232,6 +227,12 @@ def more_scopes(add_scope: str | None, name: str = "add_scope") -> StepUp:
         return StepUp(scope=checked("scope", add_scope)) if add_scope else NOTHING_MORE
     except BadValue as error:
         raise InvalidParams([Problem(name, str(error).replace("`scope=", f"`{name}="))]) from None
+
+
+def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
+    for name in params._origins:
+        is_extra = name.startswith(PREFIX)
+        yield name, params.extra[name.removeprefix(PREFIX)] if is_extra else getattr(params, name)
 
 
 def values_to_keep(params: ParamsAuth0) -> dict[str, str]:

@@ -10,7 +10,15 @@ from ..protocol.flow import FLOWS, flow_of
 from ..protocol.metadata import issuer_at
 from .checks import BadValue, as_text, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
-from .sources import BY_DEFAULT, Given, Reading, about_misspelt, collect_typed, first_of_each
+from .sources import (
+    BY_DEFAULT,
+    Given,
+    Reading,
+    about_misspelt,
+    collect_typed,
+    first_of_each,
+    values_lost_to_file,
+)
 from .template import is_bare
 
 
@@ -50,7 +58,7 @@ def resolve(readings: Sequence[Reading], found: Sequence[Problem] = ()) -> Resol
     for name, given in _without_the_lower_one(readings).items():
         try:
             if (text := checked(name, given.value)) or _may_be_empty(name):
-                values[name] = Value(text, given.origin)
+                values[name] = Value(text, _origin(name, text, given))
         except BadValue as error:
             problems.append(Problem(name, str(error), given.origin))
     problems += _discovery_url_without_issuer(values, _named(problems))
@@ -74,10 +82,26 @@ def resolve(readings: Sequence[Reading], found: Sequence[Problem] = ()) -> Resol
 
 
 def typed_values(line: Mapping[str, str], cell: str | None) -> dict[str, str]:
-    """Return what the *line* of a magic and its *cell* say, as texts; `resolve` has found no problem in them."""
-    given = _without_the_lower_one(collect_typed(line, cell))
+    """Return what the *line* of a magic and its *cell* say, as texts; `resolve` has found no problem in them.
+
+    Raises:
+        InvalidParams: a dotenv file that they name says otherwise, which would prevail over them in a profile.
+    """
+    readings = collect_typed(line, cell)
+    if lost := values_lost_to_file(readings):
+        sentence = (
+            "is also in the dotenv file, with another value, which prevails over a profile. Leave it out of one of them"
+        )
+        raise InvalidParams([Problem(name, sentence, origin) for name, origin in lost])
+    given = _without_the_lower_one(readings)
     values = {name: checked(name, each.value) for name, each in given.items()}
     return {name: text for name, text in values.items() if text or _may_be_empty(name)}
+
+
+def _origin(name: str, text: str, given: Given) -> str:
+    """Return where a value comes from; of an address that became a domain, that it did."""
+    is_shortened = name == "domain" and "//" in str(given.value) and "//" not in text
+    return f"{given.origin}, of its address" if is_shortened else given.origin
 
 
 def _may_be_empty(name: str) -> bool:

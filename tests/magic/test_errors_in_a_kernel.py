@@ -28,6 +28,7 @@ def test_an_error_that_asks_for_a_sign_in_has_the_button_below_it(cell: str, ker
     error, card = outputs[0], outputs[1]
     shown = "\n".join(error["traceback"])
     assert "# mine" in shown
+    assert max(map(len, shown.splitlines()[-2:])) <= 100  # with the codes of its colours
     assert "ipyauth_magic/" not in shown
     assert "/authorize?" in str(card["data"]) or "application/vnd.jupyter.widget-view+json" in card["data"]
 

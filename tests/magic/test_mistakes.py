@@ -48,6 +48,14 @@ def test_other_ways_to_write_the_same(slip: str, way: str, tmp_path: Path) -> No
     assert params.warnings == ()
 
 
+def test_a_domain_that_was_taken_out_of_an_address_says_so() -> None:
+    """Where each value with its origin is shown."""
+    params = ParamsAuth0.from_magic({}, "domain=https://t.eu.auth0.com/\nclient_id=abc\n")
+    assert [(row.value, row.origin) for row in params.explain() if row.name == "domain"] == [
+        ("t.eu.auth0.com", "the cell, of its address")
+    ]
+
+
 TOLD = {
     "a space for the sign": ("domain t.eu.auth0.com\nclient_id=abc", ["Write `domain=t.eu.auth0.com`."]),
     "a misspelt name in YAML": ("domian: t.eu.auth0.com\nclient_id=abc", ["Write `domain=t.eu.auth0.com`."]),

@@ -165,7 +165,7 @@ def test_an_answer_after_a_renewal_counts(
     own_issuer: LocalIssuer, make_auth: Callable[..., Auth], shell: InteractiveShell, api: Web
 ) -> None:
     """The first answer says `invalid_token`, the second one that the scope is not enough."""
-    shell.user_ns["auth"] = auth = make_auth(renewable=True).sign_in()
+    shell.user_ns["auth"] = make_auth(renewable=True).sign_in()
     second = scope_refusal(WIDE)
     api.answers["/"] = (401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}, b"{}")
     own_issuer.switches.watch = lambda path: api.answers.update({"/": second})
