@@ -1,6 +1,7 @@
 """Takes every picture of the documentation, light and dark, in a real JupyterLab and a real Chromium.
 
-`python -m examples.camera` writes them to docs/images, with the digests of what they show (`examples/pictures.py`).
+`python -m examples.camera` writes them to docs/images, with the digests of what they show (`examples/pictures.py`), and
+the example notebooks with their outputs to docs/executed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Page, ViewportSize
 
 from examples import pictures
-from examples.demo import LINK, copy_examples, services
+from examples.demo import LINK, NOTEBOOKS, code_cells, copy_examples, played, run, services
 from examples.movie import Scene, write_movie
-from examples.pictures import DARK, GALLERY, IMAGES, LIGHT, MOVIE, SCALE, STORY
+from examples.pictures import DARK, EXECUTED, GALLERY, IMAGES, LIGHT, MOVIE, SCALE, STORY
 from ipyauth_magic.demo.services import Ports
 from tests.support.chromium import chromium
 from tests.support.lab import Cell, JupyterLab, Notebook
@@ -45,6 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with opened(lab, GALLERY, scheme, height=1400) as notebook:
                 take_gallery(notebook, scheme, folder)
     pictures.record(folder)
+    for name in NOTEBOOKS:
+        nbformat.write(executed(name), EXECUTED / name)
+
+
+def executed(name: str) -> nbformat.NotebookNode:
+    """Return example notebook *name* with its outputs, run as a user runs it."""
+    with tempfile.TemporaryDirectory() as taken, played(name, size=(1100, 900)) as notebook:
+        well = [run(cell, number, Path(taken)) for number, cell in code_cells(notebook)]
+        if not all(well):
+            raise SystemExit(f"A cell of {name} failed.")
+        return notebook.save()
 
 
 @contextmanager

@@ -64,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def services(folder: Path, ports: Ports) -> Iterator[None]:
     """Run the local issuer and the two APIs, with fresh fruits, until the end of the block."""
+    market = f"api/market=http://127.0.0.1:{ports.market}/api/fruit"
     started = [
-        issuer(ports, {"api/market": MARKET_LIFETIME}),
+        issuer(ports, {"api/market": MARKET_LIFETIME}, "--resource", market),
         api("fruit", ports.fruit, ports, folder),
         api("market", ports.market, ports, folder, "--leeway", "0"),
     ]

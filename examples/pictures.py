@@ -13,6 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
+EXECUTED = ROOT / "docs" / "executed"
+"""The example notebooks with their outputs."""
+
 RECORD = "sources.json"
 """Of each picture its own digest, and those of its sources."""
 

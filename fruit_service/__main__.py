@@ -29,6 +29,7 @@ OPTIONS: Mapping[str, str] = {
     "leeway": "seconds by which clocks may differ (default 60)",
     "token-profile": "auth0 or rfc9068 (default auth0)",
     "algorithms": "accepted signatures, of RS256 and ES256 (default RS256)",
+    "public-url": "URL of this service for its clients, without a path (default: that of the request, on this machine)",
 }
 """The options that have a `FRUIT_*` variable and dotenv key."""
 

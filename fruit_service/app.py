@@ -17,14 +17,18 @@ from .access_token import AccessToken
 from .baskets import READ, STARTING_LISTS, WRITE, allowed, checked, readable
 from .bearer import Bearer
 from .config import Config
-from .errors import BadRequest, BodyTooLarge, NotJson, RequestError
+from .errors import BadRequest, BodyTooLarge, NotJson, RequestError, UnknownAddress
 from .keys import IssuerKeys
 from .pages import PACKAGE, asset, is_for_person, page, page_of
 from .request_log import WSGI, RequestLog, Write, to_stderr
+from .resource import API, METADATA, ProtectedResource
 from .serving import MAX_BODY
+from .sign_in import MULTI_FACTOR, RequiredSignIn
 from .store import FruitStore
 from .verified_tokens import VerifiedTokens
 
+RECIPE = ("Cut two usual fruits and an exotic one.", "Add lime and a pinch of salt.", "Wait for ten minutes.")
+RECIPE_SIGN_IN = RequiredSignIn(MULTI_FACTOR, max_age=300)
 HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -41,17 +45,20 @@ def create_app(config: Config, store: FruitStore, keys: IssuerKeys, write_log: W
 def routes(config: Config, store: FruitStore, keys: IssuerKeys) -> Bottle:
     """Return the routes, with the plugins for authorization and errors."""
     app = Bottle()
+    resource = ProtectedResource(config.issuer, config.public_url)
     app.default_error_handler = _error
-    app.install(_answers)
-    app.install(Bearer(VerifiedTokens(config.rules, keys.find, keys.holds)))
+    app.install(_answers(resource))
+    app.install(Bearer(VerifiedTokens(config.rules, keys.find, keys.holds), config.leeway))
     _add_api(app, store)
+    _add_recipe(app)
+    _add_metadata(app, resource)
     _add_health(app, store, keys)
-    _add_pages(app, config)
+    _add_pages(app, config, resource)
     return app
 
 
 def _add_api(app: Bottle, store: FruitStore) -> None:
-    @app.get("/api/fruit", scopes=tuple(READ))  # type: ignore[untyped-decorator]
+    @app.get(API, scopes=tuple(READ))  # type: ignore[untyped-decorator]
     def read(access_token: AccessToken) -> bytes:
         baskets = readable(access_token.scopes)
         # Most requests come here. The fruits and the claims are JSON texts already, computed once.
@@ -59,7 +66,7 @@ def _add_api(app: Bottle, store: FruitStore) -> None:
         msg = f"Fruits that you may see: {' and '.join(baskets)}."
         return _answer(f'{{"msg": "{msg}", "fruits": {fruits}, "token_info": {access_token.json}}}')
 
-    @app.post("/api/fruit", scopes=tuple(WRITE))  # type: ignore[untyped-decorator]
+    @app.post(API, scopes=tuple(WRITE))  # type: ignore[untyped-decorator]
     def write(access_token: AccessToken) -> bytes:
         fruits = checked(_json_body())
         baskets = allowed(access_token.scopes, WRITE)
@@ -70,6 +77,22 @@ def _add_api(app: Bottle, store: FruitStore) -> None:
             msg += f" Your token's scopes do not allow adding to: {' and '.join(refused)}."
         said = json.dumps({"msg": msg, "fruits_added": added, "fruits_refused": refused})
         return _answer(f'{said[:-1]}, "token_info": {access_token.json}}}')
+
+
+def _add_recipe(app: Bottle) -> None:
+    @app.get(f"{API}/recipe", scopes=tuple(READ), sign_in=RECIPE_SIGN_IN)  # type: ignore[untyped-decorator]
+    def recipe(access_token: AccessToken) -> bytes:
+        said = json.dumps({"msg": "The recipe of the fruit salad.", "recipe": RECIPE})
+        return _answer(f'{said[:-1]}, "token_info": {access_token.json}}}')
+
+
+def _add_metadata(app: Bottle, resource: ProtectedResource) -> None:
+    @app.get(METADATA)  # type: ignore[untyped-decorator]
+    def metadata() -> bytes:
+        origin = resource.origin(_host())
+        if not origin:
+            raise UnknownAddress
+        return _answer(json.dumps(resource.metadata(origin)))
 
 
 def _add_health(app: Bottle, store: FruitStore, keys: IssuerKeys) -> None:
@@ -84,10 +107,11 @@ def _add_health(app: Bottle, store: FruitStore, keys: IssuerKeys) -> None:
         return _answer('{"msg": "ready"}')
 
 
-def _add_pages(app: Bottle, config: Config) -> None:
+def _add_pages(app: Bottle, config: Config, resource: ProtectedResource) -> None:
     @app.get("/")  # type: ignore[untyped-decorator]
     def index() -> HTTPResponse:
-        address = f"{bottle.request.urlparts.scheme}://{bottle.request.urlparts.netloc}/"
+        parts = bottle.request.urlparts
+        address = f"{resource.origin(_host()) or f'{parts.scheme}://{parts.netloc}'}/"
         rights = (READ, WRITE)
         return page(
             PACKAGE,
@@ -151,17 +175,32 @@ def _check_host() -> None:
         raise HTTPError(400, "Send one Host header.")
 
 
-def _answers(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Bottle plugin: check the Host header, and turn a `RequestError` into its answer."""
+def _host() -> str:
+    host: str = bottle.request.environ.get("HTTP_HOST", "")
+    return host
 
-    def answering(**arguments: Any) -> Any:
-        _check_host()  # not in a hook, which would take more time than the check itself
-        try:
-            return callback(**arguments)
-        except RequestError as error:
-            return _answer(f'{{"msg": {json.dumps(error.msg)}}}', error.status, error.headers)
 
-    return answering
+def _answers(resource: ProtectedResource) -> Callable[..., Any]:
+    """Return a Bottle plugin: it checks the Host header, and turns a `RequestError` into its answer."""
+
+    def plugin(callback: Callable[..., Any]) -> Callable[..., Any]:
+        def answering(**arguments: Any) -> Any:
+            _check_host()  # not in a hook, which would take more time than the check itself
+            try:
+                return callback(**arguments)
+            except RequestError as error:
+                headers = _with_metadata_url(error.headers, resource)
+                return _answer(f'{{"msg": {json.dumps(error.msg)}}}', error.status, headers)
+
+        return answering
+
+    return plugin
+
+
+def _with_metadata_url(headers: Mapping[str, str], resource: ProtectedResource) -> Mapping[str, str]:
+    """Return *headers*, whose challenge, if there is one, says where the metadata are (RFC 9728, section 5.1)."""
+    challenge, url = headers.get("WWW-Authenticate"), resource.metadata_url(_host())
+    return {**headers, "WWW-Authenticate": f'{challenge}, resource_metadata="{url}"'} if challenge and url else headers
 
 
 def _error(error: HTTPError) -> str:

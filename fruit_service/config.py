@@ -22,6 +22,8 @@ FLAGS = ("1", "true", "yes", "on", "0", "false", "no", "off")
 MAX_DOTENV = 64 * 1024
 """Largest dotenv file in bytes. python-dotenv takes a minute for a few megabytes."""
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -37,6 +39,8 @@ class Config:
     token_profile: str = "auth0"
     algorithms: tuple[str, ...] = ("RS256",)
     metrics: bool = False
+    public_url: str = ""
+    """The URL, without a path, at which clients reach the service. Empty: its Host header, on this machine only."""
 
     @property
     def rules(self) -> Rules:
@@ -57,6 +61,7 @@ class Config:
             leeway=values.number("LEEWAY", cls.leeway, 0, 300),
             token_profile=values.choice("TOKEN_PROFILE", cls.token_profile, tuple(TYPES)),
             algorithms=values.choices("ALGORITHMS", cls.algorithms, ALGORITHMS),
+            public_url=values.public_url(),
             metrics=values.choice("METRICS", "0", tuple(FLAGS)) in FLAGS[:4],
         )
 
@@ -94,6 +99,13 @@ class _Values:
         if not is_safe(issuer):
             raise BadConfig("FRUIT_ISSUER must be an https URL, or an http one on this machine.")
         return issuer
+
+    def public_url(self) -> str:
+        url = self.text("PUBLIC_URL", "").rstrip("/")
+        # It stands in a header. A path would need routes of its own: `/.well-known/` is at the root (RFC 9728, 3.1).
+        if url and not (is_safe(url) and _ORIGIN.fullmatch(url)):
+            raise BadConfig("FRUIT_PUBLIC_URL must be an https URL without a path, or an http one on this machine.")
+        return url
 
 
 def dotenv(path: str | os.PathLike[str]) -> dict[str, str | None]:

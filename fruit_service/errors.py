@@ -8,6 +8,8 @@ FruitError
     ├── MissingToken         401 without an error code (RFC 6750, section 3.1)
     ├── InvalidToken         401 invalid_token
     ├── InsufficientScope    403 insufficient_scope, with the scope that is needed
+    ├── InsufficientSignIn   401 insufficient_user_authentication, with the sign-in that is needed (RFC 9470)
+    ├── UnknownAddress       404
     ├── BasketFull           409
     ├── BodyTooLarge         413
     ├── NotJson              415
@@ -83,6 +85,27 @@ class InsufficientScope(RequestError):
     def __init__(self, scope: str) -> None:
         reason = f"This needs the scope {scope}. Sign in again and request it."
         super().__init__(reason, _challenge(error="insufficient_scope", error_description=reason, scope=scope))
+
+
+class InsufficientSignIn(RequestError):
+    """The token is valid, but its user signed in in another way, or too long ago (RFC 9470, section 3)."""
+
+    status = 401
+
+    def __init__(self, acr_values: str, max_age: int) -> None:
+        reason = f"This needs a sign-in in two steps, at most {max_age} seconds ago. Sign in again and request it."
+        error = "insufficient_user_authentication"
+        challenge = _challenge(error=error, error_description=reason, acr_values=acr_values, max_age=str(max_age))
+        super().__init__(reason, challenge)
+
+
+class UnknownAddress(RequestError):
+    """The service does not know the URL at which its clients reach it."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("This service does not know its own URL. Its operator sets FRUIT_PUBLIC_URL.")
 
 
 class BasketFull(RequestError):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ..errors import FruitError
+from ..errors import BadConfig, FruitError
 from ..options import number
 from ..serving import until_signal, wait
-from .directory import CALLBACK_URLS
+from .directory import ABSOLUTE, CALLBACK_URLS, FRUIT_API
 from .server import LocalIssuer
 
 LIFETIME = number(1, 86_400)
@@ -22,13 +22,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with until_signal():
         try:
             callback_urls = options.callback_url or CALLBACK_URLS
-            with LocalIssuer(options.port, callback_urls, options.lifetime, other_apis=dict(options.api)) as issuer:
+            apis, resources = dict(options.api), dict(options.resource)
+            _check_apis(resources, apis)
+            with LocalIssuer(
+                options.port, callback_urls, options.lifetime, other_apis=apis, resources=resources
+            ) as issuer:
                 print(f"Local issuer (for demonstration only): {issuer.issuer}", flush=True)
                 wait()
         except FruitError as error:
             print(error, file=sys.stderr)
             return 2
     return 0
+
+
+def _check_apis(resources: Mapping[str, str], apis: Mapping[str, int]) -> None:
+    for identifier in resources.values():
+        if identifier not in (FRUIT_API.identifier, *apis):
+            raise BadConfig(f"--resource names the API {identifier}. Add it: --api {identifier}=SECONDS.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IDENTIFIER=SECONDS",
         help="another API with the same scopes, and the lifetime of its access tokens; may be repeated",
     )
+    parser.add_argument(
+        "--resource",
+        type=_resource,
+        action="append",
+        default=[],
+        metavar="IDENTIFIER=URL",
+        help="the URL of an API, if it is not http://127.0.0.1:PORT/IDENTIFIER; may be repeated",
+    )
     return parser
 
 
@@ -57,6 +75,14 @@ def _api(text: str) -> tuple[str, int]:
     if not identifier:
         raise argparse.ArgumentTypeError(f"{text!r} is not IDENTIFIER=SECONDS")
     return identifier, LIFETIME(seconds)
+
+
+def _resource(text: str) -> tuple[str, str]:
+    """Return the URL of an API and the API's identifier from *text*."""
+    identifier, _, url = text.partition("=")
+    if not (identifier and ABSOLUTE.fullmatch(url)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not IDENTIFIER=URL")
+    return url, identifier
 
 
 if __name__ == "__main__":

@@ -14,15 +14,17 @@ from ..bearer import bearer_token
 from ..errors import BodyTooLarge, InsufficientScope, InvalidToken, RequestError
 from ..pages import TITLES, asset, is_for_person, page, page_of, secure_headers
 from ..serving import MAX_BODY
+from ..sign_in import MULTI_FACTOR
 from .activation import Activation
 from .authorization_server import LocalAuthorizationServer
 from .directory import GRANT_TYPES, OPENID_SCOPES
 from .interaction import Interaction
 from .logout import Logout
 from .messages import PACKAGE, Request
+from .registration import Registration
 from .signing import ALGORITHM
 
-CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]
+CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "nonce", "at_hash"]
 USER_CLAIMS = ["nickname", "name", "email", "email_verified"]
 
 
@@ -34,6 +36,7 @@ class Endpoints:
         self._interaction = interaction
         self._activation = Activation(server, interaction)
         self._logout = Logout(server, interaction)
+        self._registration = Registration(server.switches)
         self._issuer = server.signer.issuer
         port = self._issuer.rstrip("/").rpartition(":")[2]
         self._hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
@@ -51,10 +54,13 @@ class Endpoints:
         return [
             (["GET"], "/", self._index),
             (["GET"], "/.well-known/openid-configuration", self._metadata),
+            (["GET"], "/.well-known/oauth-authorization-server", self._metadata),
             (["GET"], "/.well-known/jwks.json", self._jwks),
             (["GET", "POST"], "/authorize", self._authorize),
             (["GET"], "/u/login", lambda: self._interaction.sign_in_page(*self._page_key())),
             (["POST"], "/u/login", lambda: self._interaction.sign_in(*self._page_key(), self._form())),
+            (["GET"], "/u/step", lambda: self._interaction.second_step_page(*self._page_key())),
+            (["POST"], "/u/step", lambda: self._interaction.second_step(*self._page_key(), self._form())),
             (["GET"], "/u/consent", lambda: self._interaction.consent_page(*self._page_key())),
             (["POST"], "/u/consent", lambda: self._interaction.consent(*self._page_key(), self._form())),
             (["POST"], "/oauth/token", self._token),
@@ -63,6 +69,7 @@ class Endpoints:
             (["GET"], "/u/activate", lambda: self._activation.confirmation_page(*self._page_key())),
             (["POST"], "/u/activate", lambda: self._activation.confirm(*self._page_key(), self._form())),
             (["POST"], "/oauth/revoke", self._revoke),
+            (["POST"], "/oidc/register", self._register),
             (["GET"], "/v2/logout", lambda: self._logout.auth0(self._oauth_request(), self._browser())),
             (["GET", "POST"], "/oidc/logout", lambda: self._logout.oidc(self._oauth_request(), self._browser())),
             (["POST"], "/u/logout", lambda: self._logout.confirm(self._form(), self._browser())),
@@ -76,7 +83,8 @@ class Endpoints:
         return page(PACKAGE, "index.html", "Ready", issuer=self._issuer, directory=self._server.directory)
 
     def _metadata(self) -> HTTPResponse:
-        """Return the metadata (OpenID Connect Discovery, section 3)."""
+        """Return the metadata (OpenID Connect Discovery, section 3; RFC 8414, section 2)."""
+        registration = {"registration_endpoint": f"{self._issuer}oidc/register"}
         return _json(
             {
                 "issuer": self._issuer,
@@ -96,7 +104,9 @@ class Endpoints:
                 "token_endpoint_auth_methods_supported": ["none"],
                 "code_challenge_methods_supported": ["S256"],
                 "authorization_response_iss_parameter_supported": self._server.switches.names_issuer,
+                "acr_values_supported": [MULTI_FACTOR],
                 "claims_supported": [*CLAIMS, *USER_CLAIMS],
+                **(registration if self._server.switches.allow_registration else {}),
             }
         )
 
@@ -114,6 +124,10 @@ class Endpoints:
 
     def _revoke(self) -> HTTPResponse:
         return self._server.create_endpoint_response("revocation", self._oauth_request())
+
+    def _register(self) -> HTTPResponse:
+        status, body = self._registration.answer(bottle.request.content_type, _body())
+        return _json(body, status)
 
     def _activate(self) -> HTTPResponse:
         return self._activation.code_page(self._oauth_request().get("user_code"), self._browser())
@@ -165,8 +179,8 @@ def _body() -> str:
     return body.decode("utf-8", "replace")
 
 
-def _json(body: Any) -> HTTPResponse:
-    return HTTPResponse(json.dumps(body), 200, {**secure_headers(), "Content-Type": "application/json"})
+def _json(body: Any, status: int = 200) -> HTTPResponse:
+    return HTTPResponse(json.dumps(body), status, {**secure_headers(), "Content-Type": "application/json"})
 
 
 def _answering_errors(endpoint: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:

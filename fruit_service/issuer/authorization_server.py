@@ -15,27 +15,36 @@ from authlib.oidc.core import AuthorizationCodeMixin
 from bottle import HTTPResponse
 
 from ..pages import secure_headers
+from ..sign_in import MULTI_FACTOR
 from .device_codes import DeviceCodes
 from .directory import GRANT_TYPES, Directory, User
 from .messages import Request, authorization_response
 from .refresh_tokens import OFFLINE_ACCESS, RefreshTokens
+from .registration import find_registered
+from .resources import audience_of, with_resources_of
 from .signing import Signer
 from .switches import Switches
+from .terms import Terms
 from .ttl import TtlMap
+
+
+class UnmetAuthenticationRequirementsError(OAuth2Error):
+    """The user cannot sign in as requested (RFC 9470, section 5)."""
+
+    error = "unmet_authentication_requirements"
 
 
 @dataclass(frozen=True)
 class AuthorizationCode(AuthorizationCodeMixin):
-    """The grant behind a code: user, client, scope, audience, and the challenge that its verifier must meet."""
+    """The grant behind a code: user, client, scope, terms, and the challenge that its verifier must meet."""
 
     client_id: str
     redirect_uri: str
     user: User
     scope: str
     requested_scope: str
-    audience: str
+    terms: Terms
     nonce: str
-    auth_time: int | None
     code_challenge: str
     code_challenge_method: str
     family: str = field(default_factory=secrets.token_urlsafe, repr=False)
@@ -50,9 +59,8 @@ class AuthorizationCode(AuthorizationCodeMixin):
             user=request.user,
             scope=request.scope,
             requested_scope=request.get("scope"),
-            audience=request.audience,
+            terms=request.terms,
             nonce=request.get("nonce"),
-            auth_time=request.auth_time if request.get("max_age") else None,
             code_challenge=request.get("code_challenge"),
             code_challenge_method=request.get("code_challenge_method"),
         )
@@ -70,8 +78,12 @@ class AuthorizationCode(AuthorizationCodeMixin):
         return self.nonce
 
     def get_auth_time(self) -> int | None:
-        """Return when the user signed in, if the request had a `max_age`."""
-        return self.auth_time
+        """Return when the user signed in, if the tokens say it."""
+        return self.terms.auth_time
+
+    def get_acr(self) -> str:
+        """Return the class of the sign-in, or an empty text."""
+        return self.terms.acr or ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ class LocalAuthorizationServer(AuthorizationServer):
 
     def query_client(self, client_id: str) -> Any:
         """Return the client of that identifier."""
-        return self.directory.find_client(client_id)
+        return self.directory.find_client(client_id) or find_registered(client_id)
 
     def validated_grant(self, request: Request, user: User | None) -> Any:
         """Return the grant of an authorization request that is in order. The caller has checked its destination."""
@@ -127,13 +139,14 @@ class LocalAuthorizationServer(AuthorizationServer):
             raise error
         return super().get_authorization_grant(request)
 
-    def issue(self, request: Request, user: User, scope: str, audience: str) -> dict[str, Any]:
+    def issue(self, request: Request, user: User, scope: str, granted: Terms) -> dict[str, Any]:
         """Return the token response's parameters for *user* (RFC 6749, section 5.1)."""
-        token = self.signer.access_token(user, request.get("client_id"), scope, audience)
+        terms = with_resources_of(request, granted, self.directory)
+        token = self.signer.access_token(user, request.get("client_id"), scope, terms)
         return {
             "access_token": token,
             "token_type": "Bearer",
-            "expires_in": self.switches.lifetime_for(audience),
+            "expires_in": self.switches.lifetime_for(terms.audience),
             "scope": scope,
         }
 
@@ -143,13 +156,25 @@ class LocalAuthorizationServer(AuthorizationServer):
         self.issued.put(token["access_token"], issued, token["expires_in"])
 
     def granted_scope(self, request: Request, can_be_offline: bool) -> str:
-        """Return the part of the scope of *request* that its audience knows, where there is such an API."""
+        """Return the part of the scope of *request* that its API knows. The request's `audience` becomes that API."""
+        request.audience = audience_of(request, self.directory)
         if not self.directory.knows(request.audience):
             raise AccessDeniedError(f"Service not found: {_printable(request.audience)}", status_code=403)
         can_be_offline = can_be_offline and self.switches.allow_offline_access
         scopes = (request.payload.scope or "").split()
         asked = [each for each in dict.fromkeys(scopes) if can_be_offline or each != OFFLINE_ACCESS]
         return self.directory.grantable(asked, request.audience)
+
+    def check_acr_values(self, request: Request) -> None:
+        """Refuse an authorization request for classes of sign-in that are not here (RFC 9470, section 5)."""
+        asked = request.acr_values if self.switches.honours_acr_values else []
+        if asked and MULTI_FACTOR not in asked:
+            raise UnmetAuthenticationRequirementsError("This issuer has no sign-in of the requested acr_values.")
+
+    def acr_for(self, request: Request) -> str | None:
+        """Return the class of sign-in that *request* needs, or None."""
+        is_asked = self.switches.honours_acr_values and MULTI_FACTOR in request.acr_values
+        return MULTI_FACTOR if is_asked else None
 
     def create_token_response(self, request: Any = None) -> HTTPResponse:
         """Return the answer to a token request."""

@@ -18,6 +18,7 @@ from .authorization_server import LocalAuthorizationServer
 from .device_codes import DEFAULT_INTERVAL, DeviceCode
 from .directory import User
 from .messages import without_equal_scope
+from .terms import Terms
 
 AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
     AuthorizationPendingError: (403, "User has yet to authorize device code."),
@@ -47,7 +48,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
             client_id=request.get("client_id"),
             requested_scope=request.get("scope"),
             scope=scope,
-            audience=request.audience,
+            terms=Terms(request.audience, request.resources),
             interval=DEFAULT_INTERVAL if data["interval"] is None else data["interval"],
             ends=switches.elapsed() + data["expires_in"],
             clock=switches.elapsed,
@@ -107,8 +108,8 @@ class DeviceGrant(DeviceCodeGrant):
         code = self.server.devices.take(self.request.credential.device_code)
         if code is None:
             raise _invalid_device_code()
-        token = self.server.issue(self.request, user, scope, code.audience)
-        return {**token, **self.server.refresh_tokens.begin(code.client_id, user, scope, code.audience)}
+        token = self.server.issue(self.request, user, scope, code.terms)
+        return {**token, **self.server.refresh_tokens.begin(code.client_id, user, scope, code.terms)}
 
     def create_token_response(self) -> Any:
         """Return the token response."""

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from .directory import User
 from .messages import Request
 from .switches import Switches
+from .terms import Terms
 from .ttl import TtlMap
 
 DEFAULT_INTERVAL = 5
@@ -29,7 +30,7 @@ class DeviceCode:
     client_id: str
     requested_scope: str
     scope: str
-    audience: str
+    terms: Terms
     interval: float
     ends: float
     clock: Callable[[], float] = field(repr=False)
@@ -55,8 +56,9 @@ class DeviceCode:
 
     def request(self, issuer: str) -> Request:
         """Return the question to the user, as the request that the pages for sign-in and consent work on."""
-        parameters = {"client_id": self.client_id, "audience": self.audience, "user_code": self.user_code}
-        request = Request("GET", f"{issuer}activate", urlencode(parameters), {})
+        parameters = {"client_id": self.client_id, "audience": self.terms.audience, "user_code": self.user_code}
+        resources = [("resource", each) for each in self.terms.resources]
+        request = Request("GET", f"{issuer}activate", urlencode([*parameters.items(), *resources]), {})
         request.scope = self.scope
         return request
 

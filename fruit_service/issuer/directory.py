@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -29,6 +30,15 @@ OPENID_SCOPES = MappingProxyType(
     }
 )
 """The meaning of each scope of OpenID Connect Core (5.4, 11), for the consent page."""
+
+
+ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s#]+")
+"""An absolute URI without a fragment, with a host."""
+
+
+def one_name(url: str) -> str:
+    """Return *url* with one name of this machine in place of any other, for a comparison."""
+    return re.sub(r"^http://(?:localhost|\[::1\])(?=[:/])", "http://127.0.0.1", url)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,16 @@ class Api:
     identifier: str
     scopes: Mapping[str, str]
 
+    def is_at(self, resource: str) -> bool:
+        """Return whether *resource* is the URL of this API, where the issuer was not told another one.
+
+        It is `/IDENTIFIER` at any port of this machine, so that the issuer need not know where its APIs run, or the
+        identifier itself, if that is a URL.
+        """
+        here = rf"http://127\.0\.0\.1(?::[0-9]{{1,5}})?/{re.escape(self.identifier)}"
+        is_own = resource == self.identifier and ABSOLUTE.fullmatch(resource) is not None
+        return is_own or re.fullmatch(here, one_name(resource)) is not None
+
 
 FRUIT_API = Api(
     "api/fruit",
@@ -95,6 +115,8 @@ class Client(ClientMixin):
     logout_urls: tuple[str, ...] = LOGOUT_URLS
     response_types: frozenset[str] = field(default=frozenset({"code", "id_token token"}))
     grant_types: frozenset[str] = field(default=frozenset(GRANT_TYPES))
+    is_registered: bool = False
+    """Whether the application has registered itself, so that its name is its own choice."""
 
     @property
     def client_metadata(self) -> dict[str, Any]:
@@ -143,6 +165,8 @@ class Directory:
     users: Mapping[str, User] = field(default_factory=lambda: USERS)
     other_clients: tuple[Client, ...] = ()
     other_apis: tuple[Api, ...] = ()
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """The identifiers of APIs by their URLs, with `one_name`."""
 
     @property
     def apis(self) -> tuple[Api, ...]:
@@ -157,6 +181,11 @@ class Directory:
     def find_client(self, client_id: str) -> Client | None:
         """Return the client with this identifier, or None."""
         return next((each for each in self.clients if each.client_id == client_id), None)
+
+    def find_api(self, resource: str) -> Api | None:
+        """Return the API at this URL, or None (RFC 8707, section 2)."""
+        told = self.resources.get(one_name(resource))
+        return next((api for api in self.apis if (api.identifier == told if told else api.is_at(resource))), None)
 
     def knows(self, audience: str) -> bool:
         """Return whether *audience* is an API, or empty."""

@@ -21,6 +21,7 @@ from .messages import authorization_response, without_equal_scope
 from .refresh import RefreshGrant
 from .revocation import RevocationEndpoint
 from .signing import Signer
+from .terms import Terms
 
 CODE_LIFETIME = 60
 """Lifetime of an authorization code in seconds (RFC 6749, section 4.1.2: at most ten minutes)."""
@@ -50,6 +51,7 @@ class _AuthorizationEndpoint:
         redirect_uri: str = super().validate_authorization_request()  # type: ignore[misc]
         try:
             self.request.check_response_mode()
+            self.server.check_acr_values(self.request)
             self.request.scope = self.server.granted_scope(self.request, self.gives_refresh_tokens)
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
@@ -82,8 +84,14 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
         return self.server.signer
 
     def auth_time(self, request: Any) -> int | None:
-        """Return the time of the user's sign-in, if the request had a `max_age`."""
-        return request.auth_time if request.get("max_age") else None
+        """Return the time of the user's sign-in, if the tokens say it."""
+        terms: Terms = request.terms
+        return terms.auth_time
+
+    def acr(self, request: Any) -> str | None:
+        """Return the class of the user's sign-in."""
+        terms: Terms = request.terms
+        return terms.acr
 
     def granted(self) -> Mapping[str, Any]:
         """Return the tokens."""
@@ -92,7 +100,7 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
 
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
         """Return an access token for the audience of the request."""
-        return self.server.issue(self.request, user, scope, self.request.audience)
+        return self.server.issue(self.request, user, scope, self.request.terms)
 
 
 class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
@@ -110,10 +118,8 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
         """Return an access token for the audience of the code, and a refresh token if allowed."""
         code = self.request.authorization_code
-        token = self.server.issue(self.request, user, scope, code.audience)
-        first = self.server.refresh_tokens.begin(
-            code.client_id, user, scope, code.audience, code.auth_time, code.family
-        )
+        token = self.server.issue(self.request, user, scope, code.terms)
+        first = self.server.refresh_tokens.begin(code.client_id, user, scope, code.terms, code.family)
         return {**token, **first}
 
     def save_authorization_code(self, code: str, request: Any) -> None:

@@ -9,6 +9,7 @@ from joserfc.jwk import KeySet
 
 from .directory import User
 from .signing import Signer
+from .terms import Terms
 
 ID_TOKEN_LIFETIME = 36_000
 """In seconds, Auth0's default. It is not the lifetime of the session."""
@@ -35,10 +36,16 @@ class IdTokens:
         now = int(self.signer.switches.now())
         claims = {"iss": self.signer.issuer, "aud": request.get("client_id"), "iat": now}
         auth_time = self.auth_time(request)
-        return {**claims, "exp": now + ID_TOKEN_LIFETIME, **({"auth_time": auth_time} if auth_time else {})}
+        acr = self.acr(request)
+        claims |= {"exp": now + ID_TOKEN_LIFETIME, **({"auth_time": auth_time} if auth_time else {})}
+        return claims | ({"acr": acr} if acr else {})
 
     def auth_time(self, request: Any) -> int | None:
         """Return the time of the user's sign-in in seconds since 1970, or None if the request did not ask for it."""
+        return None
+
+    def acr(self, request: Any) -> str | None:
+        """Return the class of the user's sign-in, or None if the claims have it from another place, or not at all."""
         return None
 
     def resolve_client_private_key(self, client: Any) -> KeySet:
@@ -89,5 +96,10 @@ class IdTokenWithRefreshToken(IdTokenWithDeviceCode):
 
     def auth_time(self, request: Any) -> int | None:
         """Return the time of the user's sign-in, if the first ID token contained it."""
-        auth_time: int | None = request.refresh_token.auth_time
-        return auth_time
+        terms: Terms = request.refresh_token.terms
+        return terms.auth_time
+
+    def acr(self, request: Any) -> str | None:
+        """Return the class of the user's sign-in, which a refresh does not change."""
+        terms: Terms = request.refresh_token.terms
+        return terms.acr

@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import OAuth2Error
-from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
+from authlib.oidc.core.errors import ConsentRequiredError, InteractionRequiredError, LoginRequiredError
 from bottle import HTTPResponse
 
 from ..pages import page, policy_source, secure_headers
+from ..sign_in import MULTI_FACTOR
 from .authorization_server import LocalAuthorizationServer
 from .directory import User
 from .messages import PACKAGE, Request
@@ -35,6 +37,7 @@ class Session:
 
     user: User
     auth_time: int
+    acr: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Interaction:
         self._skip_consent = skip_consent
         self._sessions: TtlMap[Session] = TtlMap(server.switches.elapsed)
         self._pending: TtlMap[Pending] = TtlMap(server.switches.elapsed)
-        self._consents: set[tuple[str, str, str]] = set()
+        self._consents: set[tuple[str, str, str, str]] = set()
 
     def authorize(self, request: Request, browser: str | None) -> HTTPResponse:
         """Return the response to an authorization request, or the first page that it needs."""
@@ -114,12 +117,32 @@ class Interaction:
         if not pending or not user:
             return self.expired_page()
         self.forget(state)
+        return self._signed_in(pending, Session(user, int(self._server.switches.now())))
+
+    def _signed_in(self, pending: Pending, session: Session) -> HTTPResponse:
         # A new cookie with each sign-in, so that a cookie planted before is worthless (session fixation).
         pending = replace(pending, browser=secrets.token_urlsafe(), csrf_token=secrets.token_urlsafe())
-        session = Session(user, int(self._server.switches.now()))
         self._sessions.put(pending.browser, session, SESSION_LIFETIME)
-        pending.request.user, pending.request.auth_time = user, session.auth_time
+        pending.request.user = session.user
+        pending.request.auth_time, pending.request.acr = session.auth_time, session.acr
         return self.next_step(replace(pending, prompt=None))
+
+    def second_step_page(self, state: str, browser: str | None) -> HTTPResponse:
+        """Return the page for the second step of a sign-in."""
+        pending = self.waiting(state, browser)
+        if not pending or not pending.request.user:
+            return self.expired_page()
+        return self.page("second_step.html", "One more step", pending, state, user=pending.request.user)
+
+    def second_step(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
+        """Add the second step to the browser's session, and return the next page, or deny."""
+        pending, session = self.waiting(state, browser, form), self._sessions.get(browser)
+        if not pending or not session or form.get("decision") not in ("confirm", "cancel"):
+            return self.expired_page()
+        self.forget(state)
+        if form["decision"] == "cancel":
+            return self.respond(pending, None)
+        return self._signed_in(pending, replace(session, acr=MULTI_FACTOR))
 
     def consent_page(self, state: str, browser: str | None) -> HTTPResponse:
         """Return the page with the scopes that the client requests."""
@@ -129,9 +152,10 @@ class Interaction:
         request = pending.request
         described = self._server.directory.scopes(request.audience)
         scopes = [(each, described[each]) for each in request.scope.split()]
-        return self.page(
-            "consent.html", "Allow access", pending, state, user=request.user, scopes=scopes, audience=request.audience
-        )
+        audience = ", ".join(request.resources) or request.audience
+        data: dict[str, Any] = {"user": request.user, "scopes": scopes, "audience": audience}
+        destination = urlsplit(request.get("redirect_uri")).netloc or "your device"
+        return self.page("consent.html", "Allow access", pending, state, destination=destination, **data)
 
     def consent(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
         """Return the response to the authorization request, by the user's decision."""
@@ -159,8 +183,10 @@ class Interaction:
         if client.check_redirect_uri(redirect_uri) and len(request.payload.datalist["redirect_uri"]) == 1:
             return None
         message = f"The redirect_uri {redirect_uri!r} is not in the list of allowed callback URLs."
-        write = "Where you started, write one of them as redirect_uri. To allow another one, start the issuer with"
-        advice = (write, "--callback-url URL")
+        write = "Where you started, write one of them as redirect_uri. To allow another one,"
+        advice = (f"{write} start the issuer with", "--callback-url URL")
+        if client.is_registered:
+            advice = (f"{write} register again at", "/oidc/register")
         allowed = client.redirect_uris
         return self._error_page(403, "Callback URL mismatch", message, "Allowed callback URLs:", allowed, advice)
 
@@ -168,10 +194,10 @@ class Interaction:
         """Return the user who is signed in, recently enough for *request*, or None."""
         session = self._sessions.get(browser)
         if self._auto_approve:
-            session = Session(self._auto_approve, int(self._server.switches.now()))
+            session = Session(self._auto_approve, int(self._server.switches.now()), self._server.acr_for(request))
         if session is None:
             return None
-        request.auth_time = session.auth_time
+        request.auth_time, request.acr = session.auth_time, session.acr
         max_age = request.get("max_age")
         # A float has no limit of digits.
         too_old = max_age.isdecimal() and self._server.switches.now() - session.auth_time > float(max_age)
@@ -186,6 +212,10 @@ class Interaction:
             if silent:
                 raise LoginRequiredError()
             return self.ask(pending, "u/login")
+        if self._server.acr_for(request) not in (None, request.acr):
+            if silent:
+                raise InteractionRequiredError()
+            return self.ask(pending, "u/step")
         if self._needs_consent(request):
             if silent:
                 raise ConsentRequiredError()
@@ -197,8 +227,10 @@ class Interaction:
             return True
         return not self._skip_consent and not self._asked(request) <= self._consents
 
-    def _asked(self, request: Request) -> set[tuple[str, str, str]]:
-        return {(request.user.sub, request.audience, scope) for scope in request.scope.split()}
+    def _asked(self, request: Request) -> set[tuple[str, str, str, str]]:
+        # By client: one that has registered itself must not profit from what the user has allowed another.
+        asker = (request.get("client_id"), request.user.sub, request.audience)
+        return {(*asker, scope) for scope in request.scope.split()}
 
     def ask(self, pending: Pending, path: str) -> HTTPResponse:
         """Return a redirect to the page at *path*. It finds the request by `state`, as Auth0's pages do."""

@@ -14,6 +14,7 @@ from bottle import HTTPResponse
 
 from ..errors import BadRequest
 from ..pages import page, policy_source, secure_headers
+from .terms import Terms
 
 PACKAGE = __package__ or ""
 MAX_PARAMETERS = 100
@@ -55,10 +56,15 @@ class Request(OAuth2Request):
     """The authorization of the refresh token in a token request."""
     auth_time: int = 0
     """Time of the user's sign-in, in seconds since 1970."""
+    acr: str | None = None
+    """The class of the user's sign-in, or None for one without a second step."""
+    audience: str
+    """The identifier of the API for the access token, or empty. At first it is the parameter of that name."""
 
     def __init__(self, method: str, uri: str, encoded: str, headers: Mapping[str, str]) -> None:
         super().__init__(method, uri, headers=headers)
         self.payload = Parameters(encoded)
+        self.audience = self.get("audience")
 
     @property
     def args(self) -> dict[str, str | None]:
@@ -75,9 +81,20 @@ class Request(OAuth2Request):
         return self.payload.data.get(name, "")
 
     @property
-    def audience(self) -> str:
-        """The identifier of the API for the access token, or empty."""
-        return self.get("audience")
+    def resources(self) -> tuple[str, ...]:
+        """The URLs of the API for the access token (RFC 8707, section 2)."""
+        return tuple(dict.fromkeys(each for each in self.payload.datalist.get("resource", ()) if each))
+
+    @property
+    def acr_values(self) -> list[str]:
+        """The requested classes of sign-in (OpenID Connect Core, section 3.1.2.1)."""
+        return self.get("acr_values").split()
+
+    @property
+    def terms(self) -> Terms:
+        """The terms of the tokens, once the user has signed in."""
+        auth_time = self.auth_time if self.get("max_age") or self.acr else None
+        return Terms(self.audience, self.resources, auth_time, self.acr)
 
     @property
     def prompts(self) -> list[str]:
@@ -102,8 +119,8 @@ class Request(OAuth2Request):
             raise InvalidRequestError("This response_mode is not supported for this response_type.")
 
     def check_no_repetition(self) -> None:
-        """Refuse a repeated parameter (RFC 6749, section 3.2)."""
-        if any(len(values) > 1 for values in self.payload.datalist.values()):
+        """Refuse a repeated parameter (RFC 6749, section 3.2), but for `resource` (RFC 8707, section 2)."""
+        if any(len(values) > 1 for name, values in self.payload.datalist.items() if name != "resource"):
             raise InvalidRequestError("Send each parameter once.")
 
     def _allowed_response_modes(self) -> set[str]:

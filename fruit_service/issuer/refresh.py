@@ -35,7 +35,7 @@ class RefreshGrant(RefreshTokenGrant):
     def issue_token(self, user: User, refresh_token: Any) -> dict[str, Any]:
         """Return the tokens, with the next refresh token."""
         scope = self.request.client.get_allowed_scope(self.request.payload.scope) or refresh_token.scope
-        token = self.server.issue(self.request, user, scope, refresh_token.audience)
+        token = self.server.issue(self.request, user, scope, refresh_token.terms)
         if not self.server.switches.rotate_refresh_tokens:
             return token
         following = self.server.refresh_tokens.rotate(self.request.get("refresh_token"))

@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import TokenMixin
 
 from .directory import Client, User
 from .switches import Switches
+from .terms import Terms
 from .ttl import TtlMap
 
 OFFLINE_ACCESS = "offline_access"
@@ -24,8 +25,7 @@ class RefreshToken(TokenMixin):
     client_id: str
     user: User
     scope: str
-    audience: str
-    auth_time: int | None
+    terms: Terms
     ends: float
     """By the clock that measures; the last of a family ends when the first would have."""
 
@@ -48,21 +48,13 @@ class RefreshTokens:
         self._used: TtlMap[float] = TtlMap(switches.elapsed, limit)
         self._ended: TtlMap[bool] = TtlMap(switches.elapsed, limit)
 
-    def begin(
-        self,
-        client_id: str,
-        user: User,
-        scope: str,
-        audience: str,
-        auth_time: int | None = None,
-        family: str | None = None,
-    ) -> dict[str, str]:
+    def begin(self, client_id: str, user: User, scope: str, terms: Terms, family: str | None = None) -> dict[str, str]:
         """Return `refresh_token` for a token response, the first of its family; nothing without `offline_access`."""
         if OFFLINE_ACCESS not in scope.split():
             return {}
         ends = self._switches.elapsed() + self._switches.refresh_token_lifetime
         family = family or secrets.token_urlsafe()
-        return {"refresh_token": self.issue(RefreshToken(family, client_id, user, scope, audience, auth_time, ends))}
+        return {"refresh_token": self.issue(RefreshToken(family, client_id, user, scope, terms, ends))}
 
     def issue(self, stands_for: RefreshToken) -> str:
         """Return a new token, in the form of Auth0's."""

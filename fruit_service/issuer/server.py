@@ -9,11 +9,12 @@ from typing import Any
 
 from ..serving import LOOPBACK, Server, listen
 from .app import Endpoints
-from .directory import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory
+from .directory import CALLBACK_URLS, FRUIT_API, LOGOUT_URLS, Client, Directory, one_name
 from .grants import authorization_server
 from .interaction import Interaction
 from .signing import Keys, Signer
 from .switches import Switches
+from .terms import Terms
 
 
 class LocalIssuer:
@@ -30,6 +31,8 @@ class LocalIssuer:
         logout_urls: redirect URIs after a logout (Auth0: Allowed Logout URLs).
         other_apis: identifiers of further APIs with the same scopes, each with the lifetime of its access tokens in
             seconds (Auth0: Token Expiration of an API).
+        resources: identifiers of APIs by their URLs (RFC 8707). Without an entry, an API is at `/IDENTIFIER` of any
+            port of this machine.
 
     Attributes:
         issuer: its issuer identifier, which is its URL.
@@ -47,6 +50,7 @@ class LocalIssuer:
         other_clients: Sequence[str] = (),
         logout_urls: Sequence[str] = LOGOUT_URLS,
         other_apis: Mapping[str, int] = MappingProxyType({}),
+        resources: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._sockets = listen(LOOPBACK, port)
         self.port: int = self._sockets[0].getsockname()[1]
@@ -54,7 +58,8 @@ class LocalIssuer:
         client = Client(redirect_uris=tuple(callback_urls), logout_urls=tuple(logout_urls))
         others = tuple(replace(client, client_id=each, name=each) for each in other_clients)
         apis = tuple(replace(FRUIT_API, identifier=each) for each in other_apis)
-        self._directory = Directory(client, other_clients=others, other_apis=apis)
+        urls = {one_name(url): identifier for url, identifier in resources.items()}
+        self._directory = Directory(client, other_clients=others, other_apis=apis, resources=urls)
         self.switches = Switches(access_token_lifetime=lifetime, api_lifetimes=dict(other_apis))
         self._signer = Signer(self.issuer, self.switches)
         server = authorization_server(self._directory, self._signer)
@@ -88,9 +93,14 @@ class LocalIssuer:
         """The redirect URIs of its client."""
         return self._directory.client.redirect_uris
 
-    def access_token(self, scope: str, user: str = "alice") -> str:
-        """Return an access token for the API without a sign-in, for tests of an API."""
-        return self._signer.access_token(self._directory.users[user], self.client_id, scope, self.audience)
+    def access_token(self, scope: str, user: str = "alice", acr: str | None = None, age: int = 0) -> str:
+        """Return an access token for the API without a sign-in, for tests of an API.
+
+        With *acr* it also says that the user signed in *age* seconds ago, in that way.
+        """
+        auth_time = int(self.switches.now()) - age if acr else None
+        terms = Terms(self.audience, auth_time=auth_time, acr=acr)
+        return self._signer.access_token(self._directory.users[user], self.client_id, scope, terms)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return *claims* as a JWT, signed with the issuer's key, for tests. The claims are not checked."""

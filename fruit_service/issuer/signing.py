@@ -15,6 +15,7 @@ from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from .directory import User
 from .switches import Draft, Switches
+from .terms import Terms
 
 ALGORITHM = "RS256"
 
@@ -100,19 +101,25 @@ class Signer:
         published = self.keys.published
         return {"keys": [{**key.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for key in published]}
 
-    def access_token(self, user: User, client_id: str, scope: str, audience: str) -> str:
-        """Return an access token for *audience*, or an opaque one if it is empty."""
-        if not audience:
+    def access_token(self, user: User, client_id: str, scope: str, terms: Terms) -> str:
+        """Return an access token for the API of *terms*, or an opaque one if there is none."""
+        if not terms.audience:
             return secrets.token_urlsafe(24)
         now = int(self.switches.now())
+        audiences = list(dict.fromkeys((terms.audience, *terms.resources)))
+        if "openid" in scope.split(" "):
+            audiences.append(self.issuer + "userinfo")
+        # RFC 9470, section 6.2
+        sign_in = {"auth_time": terms.auth_time, "acr": terms.acr}
         claims = {
             "iss": self.issuer,
             "sub": user.sub,
-            "aud": [audience, self.issuer + "userinfo"] if "openid" in scope.split(" ") else audience,
+            "aud": audiences if len(audiences) > 1 else terms.audience,
             "iat": now,
-            "exp": now + self.switches.lifetime_for(audience),
+            "exp": now + self.switches.lifetime_for(terms.audience),
             "azp": client_id,
             "scope": scope,
+            **{name: value for name, value in sign_in.items() if value is not None},
         }
         return self.sign(claims)
 

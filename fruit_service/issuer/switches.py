@@ -44,6 +44,9 @@ class Switches:
         allow_offline_access: Auth0's setting of an API.
         rotate_refresh_tokens: Auth0's setting of an application.
         reuse_leeway: seconds for which a used refresh token stays valid; Auth0's setting of an application.
+        allow_registration: whether applications can register themselves (RFC 7591), and the metadata say so.
+        honours_acr_values: whether a request for a sign-in in two steps gets one, and for another class an error (RFC
+            9470, section 5). Otherwise `acr_values` is ignored, as providers may (OpenID Connect Core, 5.5.1.1).
         names_issuer: whether authorization responses have `iss`, and the metadata promise it (RFC 9207).
         tamper: changes each ID token before its signature.
         watch: called with the path of each request before its answer, in one of the two worker threads. It may record
@@ -60,6 +63,8 @@ class Switches:
     allow_offline_access: bool = True
     rotate_refresh_tokens: bool = True
     reuse_leeway: float = 0
+    allow_registration: bool = True
+    honours_acr_values: bool = True
     names_issuer: bool = True
     tamper: Callable[[Draft], None] | None = None
     watch: Callable[[str], None] | None = None

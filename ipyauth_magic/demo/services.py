@@ -112,14 +112,14 @@ class Service:
                     time.sleep(0.05)
 
 
-def issuer(ports: Ports, other_apis: Mapping[str, int] = MappingProxyType({})) -> Service:
+def issuer(ports: Ports, other_apis: Mapping[str, int] = MappingProxyType({}), *options: str) -> Service:
     """Return the local issuer. It knows *other_apis* too, each with the lifetime of its access tokens in seconds."""
     command = ["fruit_service.issuer", "--port", str(ports.issuer), "--lifetime", str(LIFETIME)]
     for name, lifetime in other_apis.items():
         command += ["--api", f"{name}={lifetime}"]
     for url in ports.callback_urls:
         command += ["--callback-url", url]
-    return Service("issuer", command, f"http://localhost:{ports.issuer}/.well-known/openid-configuration")
+    return Service("issuer", [*command, *options], f"http://localhost:{ports.issuer}/.well-known/openid-configuration")
 
 
 def api(name: str, port: int, ports: Ports, folder: Path, *options: str) -> Service:

@@ -18,6 +18,7 @@
     └── SignInFailed             a sign-in was started and gave no token
         ├── PortTaken            no port of the redirect URIs is free
         ├── NobodyCanAnswer      no browser can be opened, and the notebook runs unattended
+        ├── NothingGranted       further scopes were asked for, and the provider granted none of them
         ├── SignInTimeout        no response came in time
         ├── SignInCancelled      the user or the program ended the wait
         ├── ProviderRefused      the provider answered with an error
@@ -39,7 +40,7 @@ from .provider import (
     ProviderUnreachable,
     UnknownKey,
 )
-from .sign_in import NobodyCanAnswer, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
+from .sign_in import NobodyCanAnswer, NothingGranted, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
 from .tokens import (
     InsecureApi,
     InsecureCluster,
@@ -63,6 +64,7 @@ __all__ = [
     "NoTokenHere",
     "NobodyCanAnswer",
     "NotSignedIn",
+    "NothingGranted",
     "OtherOrigin",
     "OutOfTime",
     "PortTaken",

@@ -17,6 +17,7 @@ from ..display.cards import ready
 from ..display.panel import panel
 from ..display.view import card_of
 from ..errors import InvalidParams, Problem
+from ..protocol.step_up import NOTHING_MORE, StepUp
 from ..settings.line import line_of, no_address, option_problems, renewable, warnings_about
 from ..settings.params import Found, ParamsAuth0
 from ..settings.template import template
@@ -37,12 +38,14 @@ class Request:
     Attributes:
         profile: the profile that it names.
         to_save: what becomes a profile once the user is signed in.
+        more: scopes with a plus before them, which are asked for even if a good token is there.
     """
 
     options: Options
     params: ParamsAuth0
     profile: str | None = None
     to_save: Mapping[str, str] | None = None
+    more: StepUp = NOTHING_MORE
 
 
 def requested(
@@ -82,7 +85,7 @@ def requested(
     for warning in warnings_about(options, params.warnings):
         print(f"Warning: {warning}", file=sys.stderr)
     if not getattr(options, "save", None):
-        return Request(options, params, line.profile)
+        return Request(options, params, line.profile, more=StepUp(line.added))
     from .login_magic import to_save
 
     return Request(options, params, line.profile, to_save(options, cell))
@@ -128,7 +131,7 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
         IpyauthError: there is no token; the sentence tells why.
     """
     shown, options = panel(owns_cell=True), request.options
-    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force)
+    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force, more=request.more)
     if asked or not options.quiet:
         names = ready(options.auth_name, options.token_name)
         shown.end(None if options.quiet else card_of(authenticator, names))

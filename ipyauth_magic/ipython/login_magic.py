@@ -39,7 +39,7 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
     if options.save:
         raise BadOption("--check signs in nowhere, so there is nothing to save. Leave --save out.")
     line = line_of(options)
-    given, problems = with_some_client(line.parameters), [*option_problems(options), *line.problems]
+    given, problems = with_some_client(line.parameters), [*option_problems(options), *line.problems, *line.about_added]
     said = server_named_by(line.address) if line.address and not problems else None
     found = findings(
         ParamsAuth0.from_magic(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable
 from ..protocol.registration import (
@@ -20,6 +20,9 @@ from .http import Question, answer_to
 if TYPE_CHECKING:
     from ..protocol.metadata import ProviderMetadata
 
+
+_OTHER_METADATA = "invalid_client_metadata"
+"""What a server answers that does not register an application with the metadata asked for (section 3.2.2)."""
 
 _is_missing: list[bool] = []
 """Whether the client ID metadata document is not there; empty before this process has looked."""
@@ -48,6 +51,22 @@ def register(metadata: ProviderMetadata, redirect_uris: Sequence[str], scope: st
         ProviderUnreachable: no answer came, or the server is busy.
         ProviderError: it registers nothing, or its answer cannot be used.
     """
+    status, document = _answer(metadata, redirect_uris, scope)
+    if scope and document.get("error") == _OTHER_METADATA:
+        # Some servers know no scopes of their APIs here. Without `scope`, they allow what they allow any (section 2).
+        scope = ""
+        status, document = _answer(metadata, redirect_uris, scope)
+    if status not in (200, 201):
+        raise refused_registration(status, document)
+    return registration_in(document, scope)
+
+
+def _answer(metadata: ProviderMetadata, redirect_uris: Sequence[str], scope: str) -> tuple[int, dict[str, Any]]:
+    """Return the status of the answer to one request, and its members; none if it is not a JSON object.
+
+    Raises:
+        ProviderUnreachable: no answer came, or the server is busy.
+    """
     endpoint = metadata.endpoint("registration_endpoint")
     body = RequestBody(json.dumps(registration_request(metadata, redirect_uris, scope)))
     answer = answer_to(Question("POST", endpoint, body, "application/json"))
@@ -56,9 +75,6 @@ def register(metadata: ProviderMetadata, redirect_uris: Sequence[str], scope: st
             f"The provider is busy (it answered {answer.status} at {endpoint}). Try again in a moment."
         )
     try:
-        document = answer.json_object()
+        return answer.status, answer.json_object()
     except ProviderError:
-        document = {}
-    if answer.status not in (200, 201):
-        raise refused_registration(answer.status, document)
-    return registration_in(document, scope)
+        return answer.status, {}

@@ -11,6 +11,7 @@ from ..errors import Problem
 from ..protocol.flow import FLOWS
 from ..protocol.protected_resource import why_not_an_api
 from ..text import plain
+from .checks import BadValue, checked
 from .options import STORES
 from .parameters import canonical_name
 
@@ -58,12 +59,23 @@ def renewable(options: Namespace) -> bool | None:
 
 @dataclass(frozen=True)
 class Line:
-    """What a line says: its parameters, the name of a profile, an API's address, and what is wrong with its words."""
+    """What a line says: its parameters, a profile, an API's address, what is wrong with its words, and further scopes.
+
+    Attributes:
+        added: the scopes of its words with a plus before them, separated by spaces.
+    """
 
     parameters: Mapping[str, str]
     profile: str | None = None
     address: str | None = None
     problems: tuple[Problem, ...] = ()
+    added: str = ""
+
+    @property
+    def about_added(self) -> tuple[Problem, ...]:
+        """What is wrong where no sign-in is there to be added to."""
+        sentence = 'adds to a sign-in in a notebook. Here, write all scopes, as `scope="..."`'
+        return tuple(Problem(f"+{plain(each, 60)}", sentence) for each in self.added.split()[:1])
 
 
 def line_of(options: Namespace) -> Line:
@@ -72,7 +84,10 @@ def line_of(options: Namespace) -> Line:
     bare: list[str] = []
     problems: list[Problem] = []
     latest = None
+    plus = [word for word in options.parameters if word.startswith("+")]
     for word in options.parameters:
+        if word in plus:
+            continue
         name, _, value = word.partition("=")
         if _is_assignment(word):
             latest = name
@@ -103,7 +118,19 @@ def line_of(options: Namespace) -> Line:
     others = [word for word in bare if word is not address]
     about_bare = [*_about_address(address), *_about_bare(others)]
     profile = others[0] if others and not about_bare else None
-    return Line({**parameters, **chosen}, profile, address, (*problems, *about_bare))
+    added = " ".join(_added(word, problems) for word in plus)
+    return Line({**parameters, **chosen}, profile, address, (*problems, *about_bare), added)
+
+
+def _added(word: str, problems: list[Problem]) -> str:
+    """Return the scopes of *word*, which begins with a plus; what is wrong with them is added to *problems*."""
+    try:
+        if scope := checked("scope", word[1:]):
+            return scope
+        problems.append(Problem("+", "needs a scope right behind it, as `+read:items`"))
+    except BadValue as error:
+        problems.append(Problem(plain(word, 60), str(error).replace("`scope=", "`+")))
+    return ""
 
 
 def _about_address(address: str | None) -> list[Problem]:
@@ -148,7 +175,7 @@ def line_parameters(options: Namespace) -> dict[str, str]:
 
 def _sound(options: Namespace) -> Line:
     line = line_of(options)
-    problems = line.problems or ([no_address()] if line.address else [])
+    problems = [*line.problems, *line.about_added] or ([no_address()] if line.address else [])
     if problems:
         raise BadOption("\n".join(map(str, problems)))
     return line

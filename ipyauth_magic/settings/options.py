@@ -92,7 +92,7 @@ _SIGN_IN = (
     ),
     Option(
         ("parameters",),
-        "parameters, before those of the cell; a word without = is the name of a profile",
+        "parameters, before those of the cell; a word without = is the name of a profile; +SCOPE adds a scope",
         "KEY=VALUE",
         nargs="*",
         command_help="parameters, before those of the file; a word without = is the name of a profile",
@@ -124,7 +124,8 @@ LOGIN = (
     Option(("--check",), "sign in nowhere; show the parts of a sign-in that work at this provider"),
     Option(
         ("parameters",),
-        "parameters, before those of the cell; a word without = is the address of an API, or the name of a profile",
+        "parameters, before those of the cell; a word without = is the address of an API, or the name of a profile; "
+        "+SCOPE adds a scope",
         "KEY=VALUE",
         nargs="*",
     ),

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from ..errors import InvalidParams, Problem
 from ..markup import Table
 from ..protocol import auth0
-from ..protocol.flow import FLOWS, Flow
+from ..protocol.flow import FLOWS, OFFLINE_ACCESS, Flow
+from ..protocol.step_up import NOTHING_MORE, StepUp
 from ..protocol.tokens import ClientSecret
 from ..text import encodable
+from .checks import BadValue, checked
 from .extra import PREFIX, Extra
 from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import Resolved, default_response_mode, resolve
@@ -220,6 +222,29 @@ class ParamsAuth0(Parameters):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
+
+
+def with_more(params: ParamsAuth0, more: StepUp, granted: str = "") -> ParamsAuth0:
+    """Return *params* with what *more* asks for beside them, and with the scopes *granted* so far."""
+    kept = [each for each in granted.split() if each != OFFLINE_ACCESS]  # the grant adds that by itself
+    scope = " ".join(dict.fromkeys([*params.scope.split(), *kept, *more.scope.split()]))
+    wanted = {"scope": scope, "acr_values": more.acr_values, "max_age": more.max_age}
+    new = {name: value for name, value in wanted.items() if value and value != getattr(params, name)}
+    changed = copy(params)
+    changed._set({**new, "_origins": {**params._origins, **dict.fromkeys(new, "added since")}})
+    return changed
+
+
+def more_scopes(add_scope: str | None, name: str = "add_scope") -> StepUp:
+    """Return the step-up to the scopes *add_scope*, which the user gave under *name*; to nothing for None.
+
+    Raises:
+        InvalidParams: they are not scopes.
+    """
+    try:
+        return StepUp(scope=checked("scope", add_scope)) if add_scope else NOTHING_MORE
+    except BadValue as error:
+        raise InvalidParams([Problem(name, str(error).replace("`scope=", f"`{name}="))]) from None
 
 
 def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,15 @@ from ..protocol.flow import FLOWS, flow_of
 from ..protocol.metadata import issuer_at
 from .checks import BadValue, as_text, checked
 from .parameters import DEFAULTS, FIELDS, PARAMETERS
-from .sources import BY_DEFAULT, Given, Reading, about_misspelt, collect_typed, first_of_each
+from .sources import (
+    BY_DEFAULT,
+    Given,
+    Reading,
+    about_misspelt,
+    collect_typed,
+    first_of_each,
+    values_lost_to_file,
+)
 from .template import is_bare
 
 
@@ -74,8 +82,18 @@ def resolve(readings: Sequence[Reading], found: Sequence[Problem] = ()) -> Resol
 
 
 def typed_values(line: Mapping[str, str], cell: str | None) -> dict[str, str]:
-    """Return what the *line* of a magic and its *cell* say, as texts; `resolve` has found no problem in them."""
-    given = _without_the_lower_one(collect_typed(line, cell))
+    """Return what the *line* of a magic and its *cell* say, as texts; `resolve` has found no problem in them.
+
+    Raises:
+        InvalidParams: a dotenv file that they name says otherwise, which would prevail over them in a profile.
+    """
+    readings = collect_typed(line, cell)
+    if lost := values_lost_to_file(readings):
+        sentence = (
+            "is also in the dotenv file, with another value, which prevails over a profile. Leave it out of one of them"
+        )
+        raise InvalidParams([Problem(name, sentence, origin) for name, origin in lost])
+    given = _without_the_lower_one(readings)
     values = {name: checked(name, each.value) for name, each in given.items()}
     return {name: text for name, text in values.items() if text or _may_be_empty(name)}
 

@@ -135,6 +135,13 @@ def collect_typed(line: Mapping[str, str], cell: str | None) -> list[Reading]:
     return [read(Source("the magic's line", line)), _nothing("the cell") if cell is None else _read_cell(cell)]
 
 
+def values_lost_to_file(readings: Sequence[Reading]) -> list[tuple[str, str]]:
+    """Return which values of *readings* differ from those of the dotenv file that they name, with their origins."""
+    typed, file = first_of_each(readings), _read_file(readings)
+    differing = [name for name in typed.keys() & file.given if str(typed[name].value) != str(file.given[name].value)]
+    return [(name, typed[name].origin) for name in sorted(differing)]
+
+
 def first_of_each(readings: Iterable[Reading]) -> dict[str, Given]:
     """Return the first value of each parameter in *readings*."""
     first: dict[str, Given] = {}

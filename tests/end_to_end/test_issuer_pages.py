@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page
 
 from fruit_service.issuer.server import LocalIssuer
-from tests.service.oauth_requests import ask_for_codes, poll
+from fruit_service.sign_in import MULTI_FACTOR
+from tests.service.oauth_requests import CODE, ask_for_codes, authorize, poll
 from tests.support.chromium import chromium
 from tests.support.user_browser import Person
 
@@ -39,6 +40,18 @@ def test_person_enters_the_code(issuer: LocalIssuer, page: Page, decision: str, 
     page.get_by_text(codes["user_code"]).wait_for()
     assert Person(page, "Bob", decision).sign_in() == outcome
     assert poll(issuer, codes["device_code"]).status_code == status
+
+
+def test_person_takes_the_second_step(page: Page) -> None:
+    """After the sign-in; the last form may lead to the client."""
+    with (
+        LocalIssuer(port=0) as client,
+        LocalIssuer(port=0, callback_urls=(client.issuer,), skip_consent=True) as issuer,
+    ):
+        page.goto(authorize(issuer, CODE, redirect_uri=client.issuer, acr_values=MULTI_FACTOR))
+        page.get_by_role("button", name="Alice", exact=True).click()
+        page.get_by_role("button", name="Confirm").click()
+        page.wait_for_url(f"{client.issuer}?code=*")
 
 
 def test_person_signs_out_and_goes_back(page: Page) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from fruit_service.baskets import STARTING_LISTS
 from fruit_service.errors import InvalidToken
 from fruit_service.issuer.directory import CALLBACK_URLS, LOGOUT_URLS
 from fruit_service.issuer.server import LocalIssuer
+from fruit_service.sign_in import MULTI_FACTOR
 from ipyauth_magic.errors import InvalidIdToken
 from ipyauth_magic.protocol.id_token import Expected, verify_id_token
 from ipyauth_magic.protocol.signing_keys import import_keys
@@ -254,7 +256,8 @@ def api_requests(address: str, issuer: LocalIssuer) -> list[Draft]:
     fruits, evil = b'{"usual":["plum"],"exotic":["mango"]}', b'{"usual":["mallory"],"exotic":["mallory"]}'
     return [
         *(get(host, path) for path in ("/", "/healthz", "/readyz", "/openapi.json", "/pages/style.css", "/api/fruit")),
-        *(get(host, "/api/fruit", each) for each in (*good, *bad)),
+        *(get(host, path, each) for path in ("/api/fruit", "/api/fruit/recipe") for each in (*good, *bad)),
+        get(host, "/.well-known/oauth-protected-resource/api/fruit"),
         *(post(host, "/api/fruit", fruits, "application/json", each) for each in (*good, *good)),
         *(post(host, "/api/fruit", evil, "application/json", each) for each in bad),
     ]
@@ -282,6 +285,10 @@ def test_api(in_full: bool, capfd: pytest.CaptureFixture[str]) -> None:
     assert captured.out + captured.err == ""
 
 
+REGISTRATION = b'{"client_name":"a","redirect_uris":["http://127.0.0.1:8765/callback/"],"grant_types":["implicit"]}'
+REGISTERED = "registered." + urlsafe_b64encode(b'["a","http://127.0.0.1:8765/callback/"]').rstrip(b"=").decode()
+
+
 def issuer_requests(issuer: LocalIssuer, fixtures: Fixtures) -> list[Draft]:
     """Return requests to each endpoint, of a browser where no user is signed in, and of a client without a grant."""
     host, client = host_of(issuer.issuer), f"client_id={issuer.client_id}"
@@ -299,6 +306,7 @@ def issuer_requests(issuer: LocalIssuer, fixtures: Fixtures) -> list[Draft]:
         "/oauth/device/code": [f"{client}&scope=openid&audience={issuer.audience}"],
         "/oauth/revoke": [f"{client}&token=x&token_type_hint=refresh_token"],
         "/u/login?state=x": ["user=alice&csrf=x"],
+        "/u/step?state=x": ["decision=confirm&csrf=x"],
         "/u/consent?state=x": ["decision=allow&csrf=x"],
         "/u/activate?state=x": ["decision=confirm&csrf=x"],
         "/u/logout": ["question=x"],
@@ -307,6 +315,7 @@ def issuer_requests(issuer: LocalIssuer, fixtures: Fixtures) -> list[Draft]:
         "/oidc/logout": [f"{client}&id_token_hint={hint}" for hint in hints],
     }
     targets = ["/", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/u/login?state=x", "/userinfo"]
+    targets += ["/.well-known/oauth-authorization-server", "/u/step?state=x"]
     targets += ["/u/consent?state=x", "/u/activate?state=x", "/activate?user_code=BCDF-GHJK", "/pages/icon.svg"]
     targets += [f"/authorize?{query}" for query in forms["/authorize"] * 3]
     targets += [f"/v2/logout?{client}&returnTo={quote(LOGOUT_URLS[0])}"]
@@ -315,14 +324,18 @@ def issuer_requests(issuer: LocalIssuer, fixtures: Fixtures) -> list[Draft]:
         *(get(host, target, cookie) for target in targets * 3),
         *(get(host, "/userinfo", (b"Authorization", f"Bearer {hint}".encode())) for hint in hints[:3]),
         *(post(host, target, form.encode(), FORM, cookie) for target, each in forms.items() for form in each),
+        *(post(host, "/oidc/register", REGISTRATION, "application/json") for _ in range(3)),
     ]
 
 
 def authorizations(issuer: LocalIssuer) -> list[str]:
     """Return authorization requests of each kind, with the parameters that are rarely sent."""
-    rare = {"max_age": "5", "prompt": "login", "login_hint": "bob", "ui_locales": "de", "acr_values": "1"}
+    rare = {"max_age": "5", "prompt": "login", "login_hint": "bob", "ui_locales": "de", "acr_values": MULTI_FACTOR}
+    rare["resource"] = "http://127.0.0.1:5000/api/fruit"
     requested = (IMPLICIT, CODE, {**CODE, "prompt": "none"}, {**IMPLICIT, "response_mode": "form_post"})
-    return [authorize(issuer, each) for each in (*requested, {**CODE, **rare}, {**IMPLICIT, **rare})]
+    made_up = {"client_id": REGISTERED, "redirect_uri": CALLBACK_URLS[0]}
+    asked = (*requested, {**CODE, **rare}, {**IMPLICIT, **rare}, {**CODE, **made_up})
+    return [authorize(issuer, each) for each in asked]
 
 
 def granted_requests(issuer: LocalIssuer) -> list[Draft]:

@@ -247,6 +247,20 @@ def test_an_application_is_registered_once(
     assert len(api.to("/register")) == 2
 
 
+def test_a_server_may_register_no_application_with_scopes_of_its_apis(
+    api: DescribedApi, user_browser: ScriptedBrowser, redirect_uri: str
+) -> None:
+    """It is asked once more, without `scope`; the sign-in still asks for the scopes. Any other refusal is told."""
+    api.refuses = "scope"
+    auth = login(api.url, redirect_uri=redirect_uri)
+    assert ["scope" in json.loads(sent.body) for sent in api.to("/register")] == [True, False]
+    assert auth.scope == "read:items"
+    new_process()
+    api.refuses = "redirect_uris"
+    with pytest.raises(ProviderError, match="invalid_client_metadata: not with redirect_uris"):
+        login(api.url, redirect_uri=f"{redirect_uri}other/")
+
+
 def test_the_store_none_leaves_no_file(
     api: DescribedApi, user_browser: ScriptedBrowser, redirect_uri: str, home: Path
 ) -> None:

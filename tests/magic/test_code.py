@@ -246,6 +246,7 @@ def test_what_is_asked_of_the_sign_in_is_compared(
     response_type: str, asked: dict[str, str], claim: str, own_issuer: LocalIssuer, sign_in: SignIn
 ) -> None:
     """With the claims of the ID token: another one, or none, is refused."""
+    own_issuer.switches.honours_acr_values = False
     params = params_of(own_issuer, issuer=own_issuer.issuer, response_type=response_type, **asked)
     for said in ({}, {claim: "org_b"}):
         own_issuer.switches.tamper = lambda draft, said=said: draft.claims.update(said)  # type: ignore[misc]

@@ -396,3 +396,13 @@ def test_only_what_is_typed_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "scope": "a b",
         "default_scope": "",
     }
+
+
+def test_a_value_that_the_dotenv_file_would_override_is_not_saved(tmp_path: Path) -> None:
+    """The profile would sign in with the file's, and its user believes that it has their own."""
+    (tmp_path / "demo.env").write_text("scope=read:usual-fruit\nclient_id=c\n")
+    line = {"dotenv_file": "demo.env", "dotenv_folder": str(tmp_path), "client_id": "c"}
+    assert typed_values(line, None)["client_id"] == "c"
+    with pytest.raises(InvalidParams, match=r"`scope` \(from the cell\) is also in the dotenv file") as caught:
+        typed_values(line, "scope=write:usual-fruit")
+    assert [problem.name for problem in caught.value.problems] == ["scope"]

@@ -229,13 +229,13 @@ def test_a_refresh_is_for_the_same_resource(
         issuer=own_issuer.issuer,
         client_id=own_issuer.client_id,
         redirect_uri=own_issuer.callback_urls[0],
-        resource="https://fruit.example/",
+        resource="http://127.0.0.1:5000/api/fruit",
     )
     auth = Auth(params, flow="code").sign_in()
     end_tokens(auth)
     assert auth.access_token
     assert [form["grant_type"] for form in sent] == ["authorization_code", "refresh_token"]
-    assert [form["resource"] for form in sent] == ["https://fruit.example/"] * 2
+    assert [form["resource"] for form in sent] == ["http://127.0.0.1:5000/api/fruit"] * 2
 
 
 def test_a_clock_that_steps_back_costs_no_refresh_token(

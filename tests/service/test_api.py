@@ -116,7 +116,8 @@ def test_no_token_is_challenged_without_an_error(api: Api) -> None:
     """RFC 6750, section 3.1."""
     response = requests.get(f"{api.address}/api/fruit", timeout=5)
     assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="fruit"'
+    metadata = f"{api.address}/.well-known/oauth-protected-resource/api/fruit"
+    assert response.headers["WWW-Authenticate"] == f'Bearer realm="fruit", resource_metadata="{metadata}"'
     assert list(response.json()) == ["msg"]
 
 
@@ -298,7 +299,7 @@ def test_page_for_people(api: Api) -> None:
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     words = [api.issuer.issuer, "read:usual-fruit", "read:exotic-fruit", "write:usual-fruit", "write:exotic-fruit"]
     words += [name for names in STARTING.values() for name in names]
-    words += ["Get a token", "%%login", "auth=auth"]
+    words += ["Get a token", "%%login", "auth=auth", f"%login {api.address}/api/fruit"]
     assert [word for word in words if word not in response.text] == []
     assert requests.get(f"{api.address}/pages/style.css", timeout=5).headers["Content-Type"].startswith("text/css")
 

@@ -58,6 +58,13 @@ def test_algorithms_are_a_list(text: str) -> None:
         ("ALGORITHMS", "RS256 HS256"),
         ("ALGORITHMS", ","),
         ("METRICS", "perhaps"),
+        ("PUBLIC_URL", "http://fruit.test"),
+        ("PUBLIC_URL", "fruit.test"),
+        ("PUBLIC_URL", "https://fruit.test/api"),
+        ("PUBLIC_URL", "https://fruit.test?x"),
+        ("PUBLIC_URL", 'https://fruit.test", error="x'),
+        ("PUBLIC_URL", "https://fruit.test\nx"),
+        ("PUBLIC_URL", "https://user@fruit.test"),
     ],
 )
 def test_wrong_value_is_named(name: str, value: str) -> None:
@@ -70,6 +77,13 @@ def test_wrong_value_is_named(name: str, value: str) -> None:
 def test_metrics_are_a_switch(text: str, on: bool) -> None:
     """Off where nothing is said."""
     assert Config.of(ISSUER, {"FRUIT_METRICS": text}).metrics is on
+
+
+@pytest.mark.parametrize("text", ["https://fruit.test", "https://fruit.test/"])
+def test_public_url_has_no_path(text: str) -> None:
+    """A slash at its end is none."""
+    assert Config.of(ISSUER, {"FRUIT_PUBLIC_URL": text}).public_url == "https://fruit.test"
+    assert Config.of(ISSUER).public_url == ""
 
 
 def test_dotenv_file(tmp_path: Path) -> None:

@@ -365,8 +365,9 @@ def test_userinfo_has_the_claims_of_the_scope(quick: LocalIssuer) -> None:
 
 
 def test_discovery_names_what_is_there(quick: LocalIssuer) -> None:
-    """OpenID Connect Discovery, section 3: the issuer is the one asked, and each endpoint answers."""
+    """OpenID Connect Discovery, section 3: the issuer is the one asked, and each endpoint answers; RFC 8414 too."""
     metadata = requests.get(f"{quick.issuer}.well-known/openid-configuration", timeout=5).json()
+    assert requests.get(f"{quick.issuer}.well-known/oauth-authorization-server", timeout=5).json() == metadata
     assert metadata["issuer"] == quick.issuer
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     endpoints = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
@@ -376,6 +377,7 @@ def test_discovery_names_what_is_there(quick: LocalIssuer) -> None:
         "token_endpoint": 405,
         "device_authorization_endpoint": 405,
         "revocation_endpoint": 405,
+        "registration_endpoint": 405,
         "end_session_endpoint": 200,
         "userinfo_endpoint": 401,
         "jwks_uri": 200,

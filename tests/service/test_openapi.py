@@ -15,6 +15,7 @@ from fruit_service.baskets import READ, WRITE
 from fruit_service.config import Config
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.keys import IssuerKeys
+from fruit_service.sign_in import MULTI_FACTOR
 from fruit_service.store import FruitStore
 
 from .running import running_service
@@ -28,7 +29,7 @@ DESCRIPTION = schemathesis.openapi.from_dict(json.loads(openapi()))
 def service() -> Iterator[tuple[str, str]]:
     """The address of a running service, and a token that may do everything."""
     with LocalIssuer(port=0, lifetime=3600) as issuer, running_service(issuer.issuer) as address:
-        yield address, issuer.access_token(" ".join([*READ, *WRITE]))
+        yield address, issuer.access_token(" ".join([*READ, *WRITE]), acr=MULTI_FACTOR)
 
 
 def test_routes_are_those_of_the_description() -> None:
@@ -43,9 +44,13 @@ def test_routes_are_those_of_the_description() -> None:
 
 def test_scopes_are_those_of_the_routes() -> None:
     """As the security of each operation names them."""
-    operations = json.loads(openapi())["paths"]["/api/fruit"]
-    for method, rights in (("get", READ), ("post", WRITE)):
-        assert [scope for each in operations[method]["security"] for scope in each["bearer"]] == list(rights)
+    paths = json.loads(openapi())["paths"]
+    for path, method, rights in (
+        ("/api/fruit", "get", READ),
+        ("/api/fruit", "post", WRITE),
+        ("/api/fruit/recipe", "get", READ),
+    ):
+        assert [scope for each in paths[path][method]["security"] for scope in each["bearer"]] == list(rights)
 
 
 def test_description_is_served(service: tuple[str, str]) -> None:
@@ -76,6 +81,8 @@ def as_described(name: str) -> Callable[..., None]:
 drawn: list[str] = []
 test_fruits_are_read_as_described = as_described("GET /api/fruit")
 test_fruits_are_added_as_described = as_described("POST /api/fruit")
+test_the_recipe_is_as_described = as_described("GET /api/fruit/recipe")
+test_the_metadata_are_as_described = as_described("GET /.well-known/oauth-protected-resource/api/fruit")
 test_life_is_told_as_described = as_described("GET /healthz")
 test_readiness_is_told_as_described = as_described("GET /readyz")
 test_the_description_is_as_described = as_described("GET /openapi.json")

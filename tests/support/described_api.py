@@ -41,6 +41,7 @@ class DescribedApi:
         answers: what is sent in place of all that, by path.
         clients: the secret of each application that the server knows; None for one without.
         registered: what is added to the answer of a registration.
+        refuses: a member of a client's metadata with which no client is registered.
         lifetime: of an access token, in seconds.
     """
 
@@ -52,6 +53,7 @@ class DescribedApi:
     answers: dict[str, Answer | Callable[[], Iterator[bytes]]] = field(default_factory=dict)
     clients: dict[str, str | None] = field(default_factory=dict)
     registered: dict[str, object] = field(default_factory=dict)
+    refuses: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     lifetime: int = 3600
 
@@ -86,6 +88,8 @@ class DescribedApi:
 
     def _register(self, sent: Sent) -> Answer:
         asked, client_id = json.loads(sent.body), f"client-{len(self.clients) + 1}"
+        if self.refuses in asked:
+            return as_json(400, {"error": "invalid_client_metadata", "error_description": f"not with {self.refuses}"})
         secret = self.registered.get("client_secret")
         self.clients[client_id] = secret if isinstance(secret, str) else None
         more = {"client_id": client_id, "registration_access_token": "registration-secret"}

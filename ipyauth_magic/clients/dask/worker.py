@@ -14,6 +14,7 @@ from distributed import WorkerPlugin
 from joserfc.jwk import ECKey, OctKey
 
 from ...errors import NoTokenHere
+from ...protocol.step_up import Refusal
 from ...protocol.tokens import AccessToken, AuthorizationHeader
 from ..requests_auth import RequestsAuth
 from .message import Message, open_secret
@@ -94,6 +95,9 @@ class _CacheOf:
 
     def renew_refused(self, access_token: str) -> CachedToken:
         return self._cache().renew_refused(access_token)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Do nothing: the task has the API's answer, and no cell is here."""
 
     def _cache(self) -> TokenCache:
         cache = _caches.get(self.name)
