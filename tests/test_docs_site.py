@@ -70,7 +70,7 @@ def test_nothing_is_fetched_from_anybody_else(site: Path) -> None:
         for address in _Page(text).fetched:
             assert not re.match(r"(\w+:)?//", address), f"{page}: {address}"
             if page.name != "404.html":  # it may be served for any address, so its own begin with a slash
-                assert (page.parent / address.partition("?")[0]).exists(), f"{page}: {address}"
+                assert (page.parent / re.split("[?#]", address)[0]).exists(), f"{page}: {address}"
             seen += 1
         assert 'class="mermaid"' not in text, "the theme would fetch its script"
     assert seen > 50

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import anyio.to_thread
 
-from ..protocol.tokens import AccessToken, AuthorizationHeader
+from ..protocol.tokens import AccessToken, AuthorizationHeader, OneProcess
 from .requests_auth import RequestsAuth
 from .retry import Answer, HasAccessToken, TokenProvider
 
@@ -26,7 +26,7 @@ class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
         """The tokens as they are, good or not."""
 
 
-class TokenAuth(RequestsAuth):
+class TokenAuth(OneProcess, RequestsAuth):
     """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
 
     It serves httpx and httpx2, with their asynchronous clients too, and `requests`. Each of them takes the header off a

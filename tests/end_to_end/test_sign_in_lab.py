@@ -158,7 +158,7 @@ def test_the_end_of_the_kernel_takes_the_link_away(
         cell = notebook.run(GUIDE if what == "card" else local_site.cell())
         asked = query_of(waiting(cell))
         notebook.shut_down_kernel()
-        cell.wait_until(lambda: cell.link().count() == 0)
+        cell.wait_until(lambda: cell.link(LINK).count() == 0)
         assert wait_until_free(local_site.port)
         assert "Waiting" not in cell.text()
         saved = str(notebook.save())
@@ -175,10 +175,10 @@ def test_a_refusal_reads_the_same_in_cell_and_tab(notebook: Notebook, site: Site
     notebook.page.bring_to_front()
     cell.wait()
     assert cell.failed()
-    kind, _, sentence = cell.text().partition(": ")
+    kind, _, sentence = " ".join(cell.text().split()).partition(": ")
     assert kind == "UsageError"
     assert sentence.startswith("The provider refused the sign-in (access_denied")
-    assert len(cell.text().splitlines()) == 1
+    assert max(map(len, cell.text().splitlines())) <= 88
     assert tab.get_by_role("heading").inner_text() == "The sign-in failed"
     assert tab.locator("main .message").inner_text() == sentence
     assert tab.url == site.redirect_uri

@@ -78,7 +78,7 @@ def test_without_a_browser_the_cell_fails_soon(prompt_site: Site, environ: dict[
     assert [output.output_type for output in failed] == ["error"], "what papermill and its like report"
     assert failed[0].evalue.startswith(NOBODY)
     assert "set BROWSER to the command of a browser" in failed[0].evalue
-    assert failed[0].traceback == [f"UsageError: {failed[0].evalue}"]
+    assert " ".join(map(str.strip, failed[0].traceback)) == f"UsageError: {failed[0].evalue}"
     assert len(failed[0].evalue.splitlines()) == 1
     assert seconds(book.cells[1]) < MAGIC_DEADLINE
     assert text(book.cells[2]) == "NobodyCanAnswer\n"
@@ -91,7 +91,7 @@ def test_nbconvert_stops_at_the_cell(prompt_site: Site, environ: dict[str, str],
     began = time.monotonic()
     run = nbconvert(tmp_path / "book.ipynb", environ)
     assert run.returncode != 0
-    assert NOBODY in run.stderr
+    assert NOBODY in " ".join(run.stderr.split())
     assert "ipyauth_magic/ipython/magics.py" not in run.stderr
     assert not (tmp_path / "done.ipynb").exists()
     assert time.monotonic() - began < 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,10 @@ def test_a_cell_says_how(shell: InteractiveShell, cell: Callable[..., str], user
         assert shell.run_cell(cell("", "flow=code", "timeout=30")).success
         shell.run_cell("%token --config")
     assert authenticator_of(shell.user_ns["auth"]).grant.flow.name == "code"
-    text = " ".join(captured.outputs[-1].data["text/plain"].split())
-    assert "flow code, with a refresh token if the provider gives one (the cell)" in text
+    text = captured.outputs[-1].data["text/plain"]
+    assert re.findall(r"^ *flow .*$", text, re.MULTILINE) == re.findall(
+        r"^ *flow +code, .* the cell *$", text, re.MULTILINE
+    )
     assert text.count("flow ") == 1
     with capture_output():
         assert shell.run_cell(cell("flow=device --flow implicit")).success

@@ -112,7 +112,10 @@ class ScriptedBrowser:
         parts = urlsplit(callback)
         held = socket.create_connection((str(parts.hostname), parts.port or 80)) if self.idle_socket else None
         try:
-            page = send("GET", callback)
+            try:
+                page = send("GET", callback)
+            except ConnectionResetError as error:  # it ended meanwhile
+                raise TooLate from error
             self.answers.append(page)
             # After a response in a query, the browser is not needed any more.
             with contextlib.suppress(*([ConnectionError] if parts.query else [])):
