@@ -11,16 +11,18 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
-from .errors import NotSignedIn
+from .errors import NotSignedIn, SignInCancelled
 from .flows import account
-from .flows.authenticator import Authenticator, cancel_begun, follow
+from .flows.authenticator import Authenticator, follow
 from .protocol.flow import FLOWS, Grant
 from .protocol.tokens import AccessToken, IdToken, OneProcess
-from .settings.params import ParamsAuth0
+from .settings.params import ParamsAuth0, more_scopes
 from .store import Store
 from .store.opening import open_store
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from distributed import Client
 
     from .clients import TokenAuth, TokenSession, WorkerAuth
@@ -74,7 +76,9 @@ class Auth(OneProcess):
         self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
         self._display = AuthDisplay(self._authenticator)
 
-    def sign_in(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
+    def sign_in(
+        self, timeout: float | None = None, open_browser: bool = True, force: bool = False, add_scope: str | None = None
+    ) -> Self:
         """Sign in and return this `Auth`; a token that is still good is kept, without a browser.
 
         One that has ended is renewed by its refresh token. Where that fails, as with a store that is busy or an answer
@@ -85,43 +89,48 @@ class Auth(OneProcess):
             timeout: seconds to wait for the browser; by default what the parameters say, else 300.
             open_browser: open one; if not, only the link is shown.
             force: sign in again even if there is a good token.
+            add_scope: further scopes, separated by spaces. Where the token lacks one, the user is asked for it, beside
+                the scopes of before. The token of before is kept until there is one for more.
 
         Raises:
+            InvalidParams: *add_scope* is not a list of scopes.
             SignInFailed: no token; its subclasses tell why.
             ProviderError: the provider cannot be reached, also where the tokens only had to be renewed: asking the
                 user needs it too.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        shown, authenticator = panel(), self._authenticator
+        shown, authenticator, more = panel(), self._authenticator, more_scopes(add_scope)
         try:
-            if authenticator.authenticate(shown, timeout, open_browser, force):
+            if authenticator.authenticate(shown, timeout, open_browser, force, more=more):
                 shown.end(card_of(authenticator, self._display.ready))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(authenticator)) from None
         return self
 
-    async def sign_in_async(self, timeout: float | None = None, open_browser: bool = True, force: bool = False) -> Self:
+    async def sign_in_async(
+        self, timeout: float | None = None, open_browser: bool = True, force: bool = False, add_scope: str | None = None
+    ) -> Self:
         """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in.
 
         Raises:
             SignInCancelled: the user interrupted the kernel.
-            SignInFailed, ProviderError: as `sign_in` does.
+            InvalidParams, SignInFailed, ProviderError: as `sign_in` does.
         """
         import asyncio
 
-        shown, authenticator = panel(), self._authenticator
+        shown, authenticator, more = panel(), self._authenticator, more_scopes(add_scope)
         seconds = authenticator.time_to_wait(timeout)
         with shown.interruptible(lambda: error_page_hint(authenticator)):
-            if not force and await asyncio.to_thread(authenticator.without_user):
+            if not force and await asyncio.to_thread(authenticator.without_user) and authenticator.serves(more):
                 return self
-            begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force)
+            begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force, more=more)
             beginning = asyncio.ensure_future(begin)
             try:
                 if (sign_in := await asyncio.shield(beginning)) is None:
                     return self
                 await asyncio.to_thread(follow, sign_in, shown, open_browser)
             except asyncio.CancelledError:
-                beginning.add_done_callback(cancel_begun)  # also if the task is cancelled again while it waits here
+                beginning.add_done_callback(_cancel_begun)  # also if the task is cancelled again while it waits here
                 await asyncio.wait({beginning})
                 raise
         shown.end(card_of(authenticator, self._display.ready))
@@ -240,6 +249,7 @@ class Auth(OneProcess):
             SignInNeeded: the token has ended, and only the user can get another.
             ProviderError: the token has ended, and the provider cannot be reached.
             InsecureApi: *request* goes to another machine over plain http.
+            OtherOrigin: *request* goes to another origin than the API by whose address the user signed in.
         """
         if request is None:
             return self.access_token
@@ -253,11 +263,13 @@ class Auth(OneProcess):
         place of `v1`. A path with a slash before it begins at the host.
 
         Args:
-            base_url: an https URL, or an http one of this machine.
+            base_url: an https URL, or an http one of this machine. By default the address of the API, if that was
+                what the user signed in by.
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
             ValueError: *base_url* is not an http or https URL.
+            OtherOrigin: *base_url* is of another origin than the API by whose address the user signed in.
             InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
         """
         return clients.session(self._authenticator.source, base_url, without_tls)
@@ -325,3 +337,9 @@ def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
 def authenticator_of(auth: Auth) -> Authenticator:
     """Return what the magics and the command line need of *auth* beyond its contract."""
     return auth._authenticator
+
+
+def _cancel_begun(beginning: Future[Any]) -> None:
+    """Cancel the sign-in that *beginning*, which is done, has brought, if it has."""
+    if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
+        begun.cancel(SignInCancelled("it was interrupted"))

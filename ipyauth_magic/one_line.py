@@ -6,16 +6,20 @@ The file is not called login.py: a module of that name would take the place of t
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .auth import Auth
+from .auth import Auth, authenticator_of
+from .display.panel import introduce
 from .errors import InvalidParams, Problem
-from .settings.params import IpyauthWarning, ParamsAuth0
+from .flows.by_address import ByAddress, Introduction
+from .protocol.protected_resource import why_not_an_api
+from .settings.params import Found, IpyauthWarning, ParamsAuth0
 from .store import Store
 
 
 def login(
-    profile: str | None = None,
+    where: str | None = None,
     /,
     *,
     store: str | Store | None = None,
@@ -24,41 +28,71 @@ def login(
     paste: bool = False,
     open_browser: bool = True,
     force: bool = False,
+    challenge: str | None = None,
     **parameters: Any,
 ) -> Auth:
-    """Sign in, and return the `Auth`: `login("work")`, or `login(issuer="https://...", client_id="...")`.
+    """Sign in, and return the `Auth`: `login("https://api.example.com")`, `login("work")`, or `login(issuer="...")`.
 
     A token that is still good is kept, without a browser; one that has ended is renewed. The flow is `code` where
     neither *parameters* nor any other place says one.
 
     Args:
-        profile: the name of a profile; *parameters* go before its values.
+        where: the address of an API, which says where to sign in, or the name of a profile. *parameters* go before
+            what either says.
         store: where tokens are kept, or a `Store` of your own.
         renewable: True asks for a refresh token in any case, False never; None where the provider can give one.
         bind: another address to listen on than the redirect URI's.
         paste: ask also for the URL at which the browser ended.
         open_browser: open one; if not, only the link is shown.
         force: sign in again even if there is a good token.
+        challenge: the `WWW-Authenticate` header of a 401 of the API, if you have one. By default the API is asked for
+            it, by a GET without a token, which an API that takes only other methods answers without the header.
         parameters: those of `ParamsAuth0`, as `domain`, `scope`, `flow` and `timeout`.
 
     Raises:
         InvalidParams: names every missing or bad parameter at once, or the profile that is not there.
         StoreUnavailable: there is no such store here.
         SignInFailed: there is no token; its subclasses tell why.
-        ProviderError: the provider cannot be reached.
+        ProviderError: the provider or the API cannot be reached, or what it says about itself cannot be used.
         KeyboardInterrupt: the user interrupted; the port is free again.
     """
-    if profile is not None and "://" in profile:
-        sentence = (
-            "is missing: an API's address alone does not say where to sign in. Write "
-            '`login(issuer="https://...", client_id="...")`, or `domain=` for Auth0'
-        )
-        raise InvalidParams([Problem("issuer", sentence)])
     if isinstance(store, str):
         parameters["store"] = store
-    params = ParamsAuth0.from_magic(parameters, origin="keyword", profile=profile, default_flow="code")
-    for warning in params.warnings:
-        warnings.warn(warning, IpyauthWarning, stacklevel=2)
     own_store = None if isinstance(store, str) else store
-    auth = Auth(params, store=own_store, renewable=renewable, bind=bind, paste=paste)
-    return auth.sign_in(open_browser=open_browser, force=force)
+
+    def signed_in(params: ParamsAuth0, before_asking: Callable[[], None] = lambda: None) -> Auth:
+        auth = Auth(params, store=own_store, renewable=renewable, bind=bind, paste=paste)
+        if force or not authenticator_of(auth).without_user():
+            before_asking()
+        return auth.sign_in(open_browser=open_browser, force=force)
+
+    if where is not None and "://" in where:
+        by_address = _by_address(where, parameters, challenge)
+        _warn(by_address.given)
+        return by_address.sign_in(lambda params: signed_in(params, by_address.introduce))
+    params = ParamsAuth0.from_magic(parameters, origin="keyword", profile=where, default_flow="code")
+    _warn(params)
+    return signed_in(params)
+
+
+def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None) -> ByAddress:
+    """Return the sign-in by the address *url* of an API.
+
+    Raises:
+        InvalidParams: that is not such an address, or a parameter cannot be used.
+    """
+    if sentence := why_not_an_api(url):
+        raise InvalidParams([Problem("the address", f"The address {sentence}")])
+
+    def make(found: Found) -> ParamsAuth0:
+        return ParamsAuth0.from_magic(parameters, origin="keyword", default_flow="code", found=found)
+
+    def show(told: Introduction) -> None:
+        introduce(told.api, told.server, told.scope)
+
+    return ByAddress(url, make, show, challenge)
+
+
+def _warn(params: ParamsAuth0) -> None:
+    for warning in params.warnings:
+        warnings.warn(warning, IpyauthWarning, stacklevel=3)

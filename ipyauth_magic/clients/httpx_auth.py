@@ -44,26 +44,32 @@ class TokenAuth(OneProcess, RequestsAuth):
     def auth_flow(self, request: Any, token: AccessToken | None = None) -> Generator[Any, Any]:
         """Send *request* with *token*, by default the provider's, and perhaps once more."""
         flow = self._bearer.flow(str(request.url), token)
-        response = yield _with_header(request, next(flow))
-        if self._may_be_repeated(request, response):
-            answer = Answer(response.status_code, response.headers.get("WWW-Authenticate", ""))
-            with suppress(StopIteration):
-                yield _with_header(request, flow.send(answer))
+        header: AuthorizationHeader | None = next(flow)
+        while header is not None:
+            response = yield _with_header(request, header)
+            header = self._next_header(flow, request, response)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Send *request* with the token, and perhaps once more; each step that may wait runs in a thread."""
         token = self._ready.current.access_token if self._ready.is_good else None
         flow = self.auth_flow(request, token)
-        response = yield next(flow) if token is not None else await anyio.to_thread.run_sync(next, flow)
-        if response.status_code == 401:
-            again = await anyio.to_thread.run_sync(_next_request, flow, response)
-            if again is not None:
-                yield again
+        sent = next(flow) if token is not None else await anyio.to_thread.run_sync(next, flow)
+        while sent is not None:
+            response = yield sent
+            if response.status_code not in (401, 403):  # no thread for an answer that says nothing of the token
+                return
+            sent = await anyio.to_thread.run_sync(_next_request, flow, response)
 
-    def _may_be_repeated(self, request: Any, response: Any) -> bool:
-        """Tell whether the request carried the token to the end, and whether its body is still there."""
-        carried = response.request.headers.get("Authorization") == request.headers["Authorization"]
-        return carried and isinstance(request.stream, self._kept_bodies)
+    def _next_header(
+        self, flow: Generator[AuthorizationHeader, Answer], request: Any, response: Any
+    ) -> AuthorizationHeader | None:
+        """Return the header that *flow* sends after *response*, or None."""
+        if response.request.headers.get("Authorization") != request.headers["Authorization"]:
+            return None  # a redirect led to another origin, without the token
+        said = response.headers.get("WWW-Authenticate", "")
+        with suppress(StopIteration):
+            return flow.send(Answer(response.status_code, said, isinstance(request.stream, self._kept_bodies)))
+        return None
 
 
 def token_auth(provider: ReadyProvider, without_tls: bool = False) -> TokenAuth:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..protocol.tokens import AuthorizationHeader
@@ -58,16 +60,13 @@ class RequestsAuth:
         sent = response.request.headers.get("Authorization")
         if not isinstance(sent, AuthorizationHeader):
             return response  # a redirect led to another origin, without the token
-        body = response.request.body
-        if body is not None and not isinstance(body, (str, bytes)):
-            return response  # a stream has been read, and may not be there again
         flow = self._bearer.flow(str(response.request.url), sent.removeprefix("Bearer "))
         next(flow)
-        try:
-            header = flow.send(Answer(response.status_code, response.headers.get("WWW-Authenticate", "")))
-        except StopIteration:
+        if (header := _next_header(flow, response)) is None:
             return response
-        return _sent_again(response, header, kwargs)
+        again = _sent_again(response, header, kwargs)
+        _next_header(flow, again)
+        return again
 
     def __copy__(self) -> Self:
         return self
@@ -75,6 +74,18 @@ class RequestsAuth:
     def __deepcopy__(self, memo: object) -> Self:
         # A prepared request is copied by caches, and its hooks with it.
         return self
+
+
+def _next_header(
+    flow: Generator[AuthorizationHeader, Answer], response: requests.Response
+) -> AuthorizationHeader | None:
+    """Return the header that *flow* sends after *response*, or None."""
+    # A stream has been read, and may not be there again.
+    may_be_repeated = isinstance(response.request.body, (str, bytes, type(None)))
+    said = Answer(response.status_code, response.headers.get("WWW-Authenticate", ""), may_be_repeated)
+    with suppress(StopIteration):
+        return flow.send(said)
+    return None
 
 
 def _sent_again(response: requests.Response, header: AuthorizationHeader, options: dict[str, Any]) -> requests.Response:

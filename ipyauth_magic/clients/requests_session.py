@@ -10,7 +10,7 @@ import requests
 
 from ..protocol.urls import is_of_this_machine
 from .requests_auth import RequestsAuth
-from .retry import HasAccessToken, TokenProvider, check_transport
+from .retry import HasAccessToken, TokenProvider, check_origin, check_transport
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port (RFC 6454, section 4)."""
@@ -21,8 +21,11 @@ class TokenSession(requests.Session):
 
     A redirect to another origin goes there without the token. URLs may be relative to *base_url*.
 
+    Without *base_url*, tokens that are for one API only go to that.
+
     Raises:
         ValueError: *base_url* is no http(s) URL.
+        OtherOrigin: it is of another origin than that API.
         InsecureApi: it is plain http to another machine, and *without_tls* does not allow that. Without a *base_url*,
             the first request raises this.
     """
@@ -31,6 +34,7 @@ class TokenSession(requests.Session):
         self, provider: TokenProvider[HasAccessToken], base_url: str | None = None, without_tls: bool = False
     ) -> None:
         super().__init__()
+        base_url = provider.api if base_url is None else base_url
         self._token_auth = RequestsAuth(provider, without_tls=without_tls)
         self._base_url = base_url
         self._origin = _origin(base_url) if base_url else None
@@ -38,6 +42,7 @@ class TokenSession(requests.Session):
             raise ValueError("base_url must begin with https:// or http://")
         if base_url:
             check_transport(base_url, without_tls)
+            check_origin(base_url, provider.api)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Return *request* prepared, with the token if it goes to the session's origin and brings no other auth."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -14,6 +15,7 @@ from .cards import ready
 from .guards import guard
 from .panel import Output, in_notebook, person_can_answer
 from .shell import current_shell
+from .step_up import note
 from .traceback_masking import show_below
 from .view import card_of, view_of
 
@@ -38,6 +40,7 @@ class AuthDisplay:
         self._cards: list[Output] = []
         self._drawing = threading.RLock()
         authenticator.changed.connect(self._refresh)
+        authenticator.source.refused = partial(note, authenticator, self._names)
         _DISPLAYS.add(self)
         if (shell := current_shell()) is not None:
             guard(shell)
@@ -53,9 +56,12 @@ class AuthDisplay:
     @property
     def ready(self) -> str:
         """The sentence about the user's variable that holds this display's `Auth`; empty while there is none."""
+        return ready(own[0]) if (own := self._names()) else ""
+
+    def _names(self) -> list[str]:
+        """Return the user's variables that hold this display's `Auth`."""
         variables = getattr(current_shell(), "user_ns", {})
-        own = [name for name, value in list(variables.items()) if self._is_of(value) and not name.startswith("_")]
-        return ready(own[0]) if own else ""
+        return [name for name, value in list(variables.items()) if self._is_of(value) and not name.startswith("_")]
 
     def _is_of(self, value: object) -> bool:
         # By the module first: other people's objects may do anything when they are asked for an attribute.

@@ -233,6 +233,12 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
+def introduction_card(api: str, server: str, scope: str) -> Card:
+    """Return the card that names the hosts of an *api* and of its *server*, before anything opens."""
+    asked = ("Asks for", scope) if scope else ("Asks for", "no scope by name")
+    return Card("still", f"{api} names {server} as its authorization server", [asked])
+
+
 def _asked(audience: str | None, scope: str) -> list[Row]:
     """Return the rows that say what the sign-in asks for."""
     return [*([("API", audience)] if audience else []), *scope_rows(scope)]

@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
+from textwrap import wrap
 from typing import Protocol
 
 from ..flows.sign_in import Progress, SignIn, State
 from ..text import encodable, plain
 from .card import Card, wrapped
-from .cards import countdown_html, countdown_text, how_to_open, over_card, patience_text
+from .cards import countdown_html, countdown_text, how_to_open, introduction_card, over_card, patience_text
 from .interrupt import cancelled_by_interrupt
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
@@ -72,6 +73,21 @@ def show(bundle: dict[str, str]) -> None:
     from IPython.display import display
 
     display(printable(bundle), raw=True)
+
+
+def introduce(api: str, server: str, scope: str) -> Callable[[], None]:
+    """Name the hosts of an *api* and of its *server* before a sign-in, and return what takes that away again.
+
+    A notebook shows a card, in an output of its own above that of the sign-in. In a terminal it is a line, which stays.
+    """
+    card = introduction_card(api, server, scope)
+    if in_notebook():
+        output = Output()
+        output.show(card.bundle())
+        return output.empty
+    asked = f", and asks for {scope}" if scope else ""
+    TextPanel().say(f"{card.title}{asked}.")
+    return lambda: None
 
 
 def printable(bundle: dict[str, str]) -> dict[str, str]:
@@ -244,6 +260,10 @@ class TextPanel:
         """Show *card*."""
         if card is not None:
             self._print(self._text(card))
+
+    def say(self, sentence: str) -> None:
+        """Print *sentence* on lines of its own."""
+        self._print("\n".join(wrap(plain(sentence, 600), 88, break_long_words=False, break_on_hyphens=False)))
 
     def interruptible(self, hint: Callable[[], str]) -> AbstractContextManager[None]:
         """Return a context without an effect: asyncio itself ends the task of a script (`asyncio.run`)."""

@@ -167,7 +167,7 @@ def view_of(authenticator: Authenticator) -> View:
     failure = sign_in.progress.error if sign_in is not None else None
     flow = authenticator.grant.flow
     advice = flow.advice if tokens is not None and flow.advice and SESSION.may_advise(authenticator) else ""
-    view = view_of_tokens(authenticator.params, tokens, str(failure) if failure else "", advice)
+    view = view_of_tokens(authenticator.asked, tokens, str(failure) if failure else "", advice)
     return view if tokens is None or view.is_renewable else replace(view, renewal=_no_renewal(authenticator))
 
 
@@ -250,7 +250,7 @@ def error_page_hint(authenticator: Authenticator) -> str:
 def shown_lines(authenticator: Authenticator) -> str:
     """Return the lines of `Auth.show`: name, parameters, user, time left, end and scopes; no secret."""
     tokens = authenticator.source.tokens
-    rows = [("name", "auth0"), ("params", _listed(authenticator.params))]
+    rows = [("name", "auth0"), ("params", _listed(authenticator.asked))]
     if tokens is None:
         rows += [(name, "") for name in ("logged_as", "time_to_exp", "expires_at", "scope")]
     else:

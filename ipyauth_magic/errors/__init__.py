@@ -12,11 +12,13 @@
     ├── StoreUnavailable         the store that was chosen does not work here
     ├── StoreBusy                another thread or process holds the lock of the store
     ├── InsecureApi              the URL of an API has no TLS
+    ├── OtherOrigin              the URL is of another API than the one by whose address the user signed in
     ├── InsecureCluster          the connection to a cluster has no TLS
     ├── NoTokenHere              on a worker of a cluster: the notebook sent no token, or the `with` block has ended
     └── SignInFailed             a sign-in was started and gave no token
         ├── PortTaken            no port of the redirect URIs is free
         ├── NobodyCanAnswer      no browser can be opened, and the notebook runs unattended
+        ├── NothingGranted       further scopes were asked for, and the provider granted none of them
         ├── SignInTimeout        no response came in time
         ├── SignInCancelled      the user or the program ended the wait
         ├── ProviderRefused      the provider answered with an error
@@ -38,12 +40,13 @@ from .provider import (
     ProviderUnreachable,
     UnknownKey,
 )
-from .sign_in import NobodyCanAnswer, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
+from .sign_in import NobodyCanAnswer, NothingGranted, PortTaken, SignInCancelled, SignInFailed, SignInTimeout
 from .tokens import (
     InsecureApi,
     InsecureCluster,
     NoTokenHere,
     NotSignedIn,
+    OtherOrigin,
     SignInNeeded,
     SignOutIncomplete,
     StoreBusy,
@@ -61,6 +64,8 @@ __all__ = [
     "NoTokenHere",
     "NobodyCanAnswer",
     "NotSignedIn",
+    "NothingGranted",
+    "OtherOrigin",
     "OutOfTime",
     "PortTaken",
     "Problem",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..text import counted
+from ..text import counted, plain
 from .base import IpyauthError
 
 
@@ -36,6 +36,21 @@ class NobodyCanAnswer(SignInFailed):
             f"You cannot sign in here: this notebook runs unattended and no browser can be opened ({reason}). "
             "Run it where you can follow a link, or set BROWSER to the command of a browser."
         )
+
+
+class NothingGranted(SignInFailed):
+    """The user signed in for further scopes, and the provider granted none of them. The earlier token is kept.
+
+    `scopes` are those that were asked for and not granted.
+    """
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        names = ", ".join(f"`{plain(each, 80)}`" for each in scopes)
+        super().__init__(
+            f"You signed in, and the provider did not grant {names}. Your earlier token is kept. Whoever runs the API "
+            "can say who may have that scope."
+        )
+        self.scopes = tuple(scopes)
 
 
 class SignInTimeout(SignInFailed):

@@ -90,6 +90,22 @@ class InsecureApi(IpyauthError):
         self.origin = origin
 
 
+class OtherOrigin(IpyauthError):
+    """A token would go to another API than the one by whose address the user signed in. `origin` is that of the other.
+
+    `api` is the origin that gets the token.
+    """
+
+    def __init__(self, origin: str, api: str) -> None:
+        shown = plain(origin, 200)
+        super().__init__(
+            f"The token is for {plain(api, 200)}, so it is not sent to {shown}. Send that request without `auth`, or "
+            f"sign in there: `%login {shown}`."
+        )
+        self.origin = origin
+        self.api = api
+
+
 class InsecureCluster(IpyauthError):
     """A token would go to the workers of a cluster over a network without TLS. `address` is that of the connection."""
 

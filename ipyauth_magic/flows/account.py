@@ -111,7 +111,7 @@ def revoke(params: ParamsAuth0, provider: Provider, tokens: TokenSet) -> bool:
 
     Return False, without a failure, if the provider revokes nothing, or nothing of this kind (2.2.1).
     """
-    if "revocation_endpoint" not in provider.metadata().optional_endpoints:
+    if "revocation_endpoint" not in provider.metadata(with_keys=False).optional_endpoints:
         return False
     hint = "access_token" if tokens.refresh_token is None else "refresh_token"
     token = tokens.refresh_token or tokens.access_token
@@ -132,7 +132,7 @@ def end_session_endpoint(params: ParamsAuth0, provider: Provider) -> str | None:
     """
     if params.domain:
         return auth0.logout_endpoint(params.expected_issuer)
-    return provider.metadata().optional_endpoints.get("end_session_endpoint")
+    return provider.metadata(with_keys=False).optional_endpoints.get("end_session_endpoint")
 
 
 def _with_client_id(endpoint: str, params: ParamsAuth0) -> str:

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
-from ..callback.browser import why_no_browser
 from ..callback.routes import Route
 from ..errors import (
     InvalidIdToken,
     InvalidResponse,
     IpyauthError,
-    NobodyCanAnswer,
+    NothingGranted,
     NotSignedIn,
     OutOfTime,
     SignInCancelled,
     SignInNeeded,
     StoreBusy,
 )
-from ..protocol.flow import Flow, Grant
+from ..protocol.flow import Grant
+from ..protocol.step_up import NOTHING_MORE, StepUp, gains_nothing
 from ..protocol.tokens import OneProcess, TokenSet
-from ..settings.params import ParamsAuth0
+from ..settings.params import ParamsAuth0, with_more
 from ..store import Store
-from .response_sources import new_response_source, routes_here
+from .response_sources import check_unattended, new_response_source, routes_here
 from .session import Session
 from .sign_in import Progress, SignIn
 from .signal import Signal
 from .token_source import TokenSource
-
-if TYPE_CHECKING:
-    from asyncio import Future
 
 T = TypeVar("T")
 
@@ -65,6 +63,8 @@ class Authenticator(OneProcess):
         paste: ask also for the URL at which the browser ended.
 
     Attributes:
+        asked: the parameters with what was added since by a step-up: what the next sign-in asks for.
+        not_granted: scopes that a step-up asked for in vain.
         request: all of these arguments; two equal ones sign in for the same, in the same way.
         changed: emitted, from any thread, when tokens or sign-in are others.
         source: the tokens, here and in their store.
@@ -74,7 +74,8 @@ class Authenticator(OneProcess):
     def __init__(
         self, params: ParamsAuth0, grant: Grant, store: Store, bind: str | None = None, paste: bool = False
     ) -> None:
-        self.params = params
+        self.params = self.asked = self._asking = params
+        self.not_granted: frozenset[str] = frozenset()
         self.grant = grant
         self._store = store
         self.request = (params, grant, store, bind, paste)
@@ -90,6 +91,7 @@ class Authenticator(OneProcess):
         open_browser: bool = True,
         force: bool = False,
         renew: bool = False,
+        more: StepUp = NOTHING_MORE,
     ) -> bool:
         """Get good tokens, and return whether the user was asked for them.
 
@@ -97,7 +99,8 @@ class Authenticator(OneProcess):
         2. Tokens that have ended are renewed by their refresh token.
         3. The user is asked, in a sign-in that all callers of this object share.
 
-        *renew* begins at 2, and *force* at 3. *timeout* is in seconds; None is what the parameters say.
+        *renew* begins at 2, and *force* at 3. *timeout* is in seconds; None is what the parameters say. *more* is what
+        the tokens are to be for beside the parameters: those without it do not serve, and are kept until others come.
 
         Raises:
             ValueError: *timeout* is not a number of seconds, above 0 and at most a day.
@@ -106,10 +109,10 @@ class Authenticator(OneProcess):
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
         seconds = self.time_to_wait(timeout)
-        if not force and self.without_user(renew):
+        if not force and self.without_user(renew) and self.serves(more):
             return False
         try:
-            sign_in = self.begin(seconds, panel, open_browser, force, renew)
+            sign_in = self.begin(seconds, panel, open_browser, force, renew, more)
             if sign_in is None:
                 return False
             follow(sign_in, panel, open_browser)
@@ -155,6 +158,11 @@ class Authenticator(OneProcess):
         SESSION.remember(self)
         return True
 
+    def serves(self, more: StepUp) -> bool:
+        """Tell whether there are tokens here that are for *more* too."""
+        tokens = self.source.tokens
+        return tokens is not None and more.is_met_by(tokens.scope)
+
     def adopt(self) -> bool:
         """Tell whether there are good tokens, here or of an equal sign-in, which then serve here too."""
         if self.source.is_good:
@@ -165,9 +173,17 @@ class Authenticator(OneProcess):
         return True
 
     def begin(
-        self, timeout: float, panel: Panel, open_browser: bool = True, force: bool = False, renew: bool = False
+        self,
+        timeout: float,
+        panel: Panel,
+        open_browser: bool = True,
+        force: bool = False,
+        renew: bool = False,
+        more: StepUp = NOTHING_MORE,
     ) -> SignIn | None:
         """Return the sign-in under way, with this caller's time, or a new one; None where good tokens have come.
+
+        One under way that does not ask for *more* is ended.
 
         Raises:
             PortTaken: no redirect URI's port is free.
@@ -177,6 +193,8 @@ class Authenticator(OneProcess):
         routes = self.routes()
         if (place := self.source.place) is not None:
             place.warn_if_it_fails()
+        if more and not ((begun := self.sign_in) is None or begun.progress.is_over) and self._asking != self._for(more):
+            self.stop("another sign-in took its place")
         SESSION.release_ports(routes, but_for=self.sign_in)
         with self._lock:
             sign_in = self.sign_in
@@ -184,12 +202,12 @@ class Authenticator(OneProcess):
                 sign_in.give_time(timeout, is_shared=not SESSION.take_over(sign_in))
                 return sign_in
             # In this order: a sign-in saves its tokens before it is over, so one of the two looks finds them.
-            if not force and not renew and self.adopt():
+            if not force and not renew and self.adopt() and self.serves(more):
                 return None
             is_attended = panel.can_be_answered()
             if not is_attended:
-                _check_unattended(self.grant.flow, open_browser)
-            return self._new(timeout, routes, unattended=not is_attended)
+                check_unattended(self.grant.flow, open_browser)
+            return self._new(timeout, routes, unattended=not is_attended, more=more)
 
     def offer(self) -> SignIn:
         """Begin a sign-in whose link the user may follow or not, unless one is under way; no caller waits for it.
@@ -220,6 +238,7 @@ class Authenticator(OneProcess):
         """Leave the session, end a sign-in under way, and return what *forget* does with the tokens."""
         with self._lock:
             SESSION.forget(self)
+            self.asked, self.not_granted = self.params, frozenset()
             sign_in, self.sign_in = self.sign_in, None
         if sign_in is not None:
             sign_in.cancel(SignInCancelled("it was cleared"))
@@ -240,16 +259,22 @@ class Authenticator(OneProcess):
         return routes_here(params, grant, bind, paste)
 
     def _new(
-        self, timeout: float, routes: tuple[Route, ...], *, is_offer: bool = False, unattended: bool = False
+        self,
+        timeout: float,
+        routes: tuple[Route, ...],
+        *,
+        is_offer: bool = False,
+        unattended: bool = False,
+        more: StepUp = NOTHING_MORE,
     ) -> SignIn:
-        response_source = new_response_source(self.params, self.grant, routes, self._store)
+        self._asking = self._for(more)
+        response_source = new_response_source(self._asking, self.grant, routes, self._store)
 
         def save(tokens: TokenSet) -> None:
             # `begin`, `stop` and `leave` wait for a save that has begun, so that cleared tokens do not come back.
             with self._lock:
                 if self.sign_in is sign_in:  # else it was stopped, or the tokens were cleared
-                    self.source.save(tokens)
-                    SESSION.remember(self)
+                    self._save(tokens, more)
 
         try:
             sign_in = SignIn(
@@ -266,6 +291,22 @@ class Authenticator(OneProcess):
             response_source.close(linger=False)
             raise
         return sign_in
+
+    def _save(self, tokens: TokenSet, more: StepUp) -> None:
+        """Save *tokens*; raise `NothingGranted` if they bring nothing of *more*, and those that are here are good."""
+        missing, before = more.missing_from(tokens.scope), self.source.tokens
+        self.not_granted = self.not_granted.union(missing).difference(tokens.scope.split())
+        if missing and before is not None and self.source.is_good and gains_nothing(before.scope, tokens.scope):
+            raise NothingGranted(missing)
+        asked = self._for(replace(more, max_age=""))  # with the scopes of before
+        self.source.save(tokens)
+        self.asked = asked
+        SESSION.remember(self)
+
+    def _for(self, more: StepUp) -> ParamsAuth0:
+        """Return what a sign-in for *more* asks for."""
+        tokens = self.source.tokens
+        return with_more(self.asked, more, tokens.scope if tokens else "") if more else self.asked
 
     def _tokens_changed(self) -> None:
         if self.source.tokens is None:
@@ -300,18 +341,6 @@ def follow(sign_in: SignIn, panel: Panel, open_browser: bool) -> TokenSet:
         raise
 
 
-def cancel_begun(beginning: Future[SignIn | None]) -> None:
-    """Cancel the sign-in that *beginning*, which is done, has brought, if it has."""
-    if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
-        begun.cancel(SignInCancelled("it was interrupted"))
-
-
 def _may_paste(sign_in: SignIn) -> bool:
     route = sign_in.progress.route
     return route is not None and route.paste and threading.current_thread() is threading.main_thread()
-
-
-def _check_unattended(flow: Flow, open_browser: bool) -> None:
-    reason = flow.needs_person or (why_no_browser() if open_browser else "open_browser is off")
-    if reason:
-        raise NobodyCanAnswer(reason)

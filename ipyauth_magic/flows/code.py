@@ -24,7 +24,7 @@ def tokens(
         SignInFailed: the provider refused, or a response cannot be trusted.
         ProviderError: the provider cannot be reached, or describes itself wrongly.
     """
-    metadata = provider.metadata()
+    metadata = provider.metadata(with_keys=request.wants_id_token)
     iss_promised = metadata.authorization_response_iss_parameter_supported
     code = request.validate_code(parameters, iss_promised=iss_promised)
     asked_at = now()

@@ -54,13 +54,13 @@ def begin(params: ParamsAuth0, grant: Grant, provider: Provider) -> Polling:
         SignInFailed: the provider refused, or its answer cannot be trusted.
         ProviderError: the provider cannot be reached, or does not offer this grant.
     """
-    metadata = provider.metadata()
+    metadata = provider.metadata(with_keys=params.wants_id_token)
     if params.wants_id_token:
         metadata.check_id_token()
     verifier = new_code_verifier()
     form = {
         "client_id": params.client_id,
-        "scope": requested_scope(params, grant, metadata),
+        **({"scope": scope} if (scope := requested_scope(params, grant, metadata)) else {}),
         "code_challenge": code_challenge(verifier),
         "code_challenge_method": "S256",
         **dict(params.passed_on),
@@ -113,7 +113,9 @@ def tokens(
         SignInFailed: the response cannot be trusted.
         ProviderError: the keys for the verification cannot be had.
     """
-    response = TokenResponse.from_document(granted.document, requested_scope(params, grant, provider.metadata()))
+    response = TokenResponse.from_document(
+        granted.document, requested_scope(params, grant, provider.metadata(with_keys=False))
+    )
     if response.id_token is None and (params.max_age or params.acr_values or params.organization):
         raise no_id_token()
     if response.id_token is None or not params.wants_id_token:

@@ -37,7 +37,7 @@ class DevicePoll:
 
     def start(self, sign_in: SignIn) -> None:
         """Ask for a code, and poll until the user has entered it."""
-        self.scope = requested_scope(self._params, self._grant, self._provider.metadata())
+        self.scope = requested_scope(self._params, self._grant, self._provider.metadata(with_keys=False))
         first = begin(self._params, self._grant, self._provider)
         self.is_accepted = True
         polling: Polling | Granted = first

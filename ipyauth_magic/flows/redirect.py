@@ -122,7 +122,7 @@ class Redirect:
         """Check the provider's metadata, which may have to be loaded, and the redirect URI against the request."""
         assert self._request is not None
         assert self._endpoint is not None
-        metadata = self._provider.metadata(with_keys)
+        metadata = self._provider.metadata(with_keys and self._request.wants_id_token)
         check_metadata(metadata, self._request, self._endpoint)
         if not metadata.authorization_response_iss_parameter_supported:
             check_redirect_uri(self.route.redirect_uri)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ..callback.browser import why_no_browser
 from ..callback.environment import this_environment
 from ..callback.routes import Route, routes_to
-from ..protocol.flow import Grant
+from ..errors import NobodyCanAnswer
+from ..protocol.flow import Flow, Grant
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.redirect_uris import RedirectUris
@@ -25,6 +27,17 @@ def routes_here(params: ParamsAuth0, grant: Grant, bind: str | None = None, past
     if not grant.flow.needs_redirect:
         return ()
     return routes_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
+
+
+def check_unattended(flow: Flow, open_browser: bool) -> None:
+    """Check that a response may come although no person can follow a link.
+
+    Raises:
+        NobodyCanAnswer: no browser can be opened, or *flow* needs a person.
+    """
+    reason = flow.needs_person or (why_no_browser() if open_browser else "open_browser is off")
+    if reason:
+        raise NobodyCanAnswer(reason)
 
 
 def new_response_source(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..errors import (
     InvalidIdToken,
@@ -58,7 +59,10 @@ class TokenSource(OneProcess):
         now: the time.
 
     Attributes:
+        api: the address of the API whose origin alone gets the tokens; None if they are for no origin.
         place: the store outside this process, to be tried out before the user signs in; None where it is another one.
+        refused: called with a `Refusal`, from any thread, when an API wants more than the token allows; it must not
+            block.
     """
 
     def __init__(
@@ -72,8 +76,10 @@ class TokenSource(OneProcess):
         noted = {**values_to_keep(params), **grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
         self._kept = Kept(store, store_key(params, grant.store_name), params, noted, changed)
         self.place = self._kept.place
+        self.api = params.api
         self._renewal = _Renewal(params, self._kept, now)
         self._now = now
+        self.refused: Callable[[Any], None] = lambda refusal: None
 
     @property
     def tokens(self) -> TokenSet | None:

@@ -77,7 +77,7 @@ def parser_of(magic: Any) -> MagicArgumentParser:
 def usage(name: str, options: Iterable[Option]) -> str:
     """Return the line that shows what stands where."""
     words = [
-        "[NAME] [KEY=VALUE ...]" if each.metavar == "KEY=VALUE" else f"[{each.metavar}]"
+        "[NAME] [KEY=VALUE ...] [+SCOPE ...]" if each.metavar == "KEY=VALUE" else f"[{each.metavar}]"
         for each in options
         if each.nargs
     ]

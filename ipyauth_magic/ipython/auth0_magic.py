@@ -17,8 +17,9 @@ from ..display.cards import ready
 from ..display.panel import panel
 from ..display.view import card_of
 from ..errors import InvalidParams, Problem
-from ..settings.line import line_of, option_problems, renewable, warnings_about
-from ..settings.params import ParamsAuth0
+from ..protocol.step_up import NOTHING_MORE, StepUp
+from ..settings.line import line_of, no_address, option_problems, renewable, warnings_about
+from ..settings.params import Found, ParamsAuth0
 from ..settings.template import template
 
 if TYPE_CHECKING:
@@ -37,18 +38,26 @@ class Request:
     Attributes:
         profile: the profile that it names.
         to_save: what becomes a profile once the user is signed in.
+        more: scopes with a plus before them, which are asked for even if a good token is there.
     """
 
     options: Options
     params: ParamsAuth0
     profile: str | None = None
     to_save: Mapping[str, str] | None = None
+    more: StepUp = NOTHING_MORE
 
 
 def requested(
-    options: Options, cell: str | None, configuration: Mapping[str, str], default_flow: str | None = None
+    options: Options,
+    cell: str | None,
+    configuration: Mapping[str, str],
+    default_flow: str | None = None,
+    found: Found | None = None,
 ) -> Request:
     """Return what a cell asks for, and print its warnings; *default_flow* is the flow where no place says one.
+
+    *found* is what an API says whose address is on the line.
 
     Raises:
         UsageError: there are no parameters at all; it has the lines to fill in.
@@ -57,9 +66,17 @@ def requested(
     """
     line = line_of(options)
     problems = [*_name_problems(options), *option_problems(options), *line.problems]
+    if line.address and found is None:
+        problems.append(no_address())
     try:
         params = ParamsAuth0.from_magic(
-            line.parameters, cell, configuration, profile=line.profile, default_flow=default_flow, problems=problems
+            line.parameters,
+            cell,
+            configuration,
+            profile=line.profile,
+            default_flow=default_flow,
+            problems=problems,
+            found=found,
         )
     except InvalidParams as error:
         if not error.is_bare:
@@ -68,7 +85,7 @@ def requested(
     for warning in warnings_about(options, params.warnings):
         print(f"Warning: {warning}", file=sys.stderr)
     if not getattr(options, "save", None):
-        return Request(options, params, line.profile)
+        return Request(options, params, line.profile, more=StepUp(line.added))
     from .login_magic import to_save
 
     return Request(options, params, line.profile, to_save(options, cell))
@@ -76,7 +93,9 @@ def requested(
 
 def _name_problems(options: Options) -> Iterator[Problem]:
     """Return what is wrong with the names of the variables."""
-    for option in ("token_name", "auth_name"):
+    for option in ("token_name", "auth_name", "api_name"):
+        if not hasattr(options, option):
+            continue
         name, typed = getattr(options, option), "--" + option.replace("_", "-")
         if not name.isidentifier() or keyword.iskeyword(name):
             yield Problem(typed, "takes the name of a variable: letters, digits and `_`")
@@ -112,11 +131,13 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
         IpyauthError: there is no token; the sentence tells why.
     """
     shown, options = panel(owns_cell=True), request.options
-    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force)
+    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force, more=request.more)
     if asked or not options.quiet:
         names = ready(options.auth_name, options.token_name)
         shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.bind(options.token_name, options.auth_name, auth)
+    if request.params.api is not None:
+        namespace.bind_session(options.api_name, auth)
     if (name := request.profile) and name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
         namespace.bind_profile(name, auth)
     if request.to_save is not None:

@@ -13,7 +13,7 @@ from ..display.card import Card
 from ..display.panel import show
 from ..display.view import signed_in
 from ..errors import NotSignedIn
-from ..provider.check import findings, with_some_client
+from ..provider.check import findings, server_named_by, with_some_client
 from ..settings.line import BadOption, line_of, line_parameters, option_problems, profile_name
 from ..settings.params import ParamsAuth0
 from ..settings.profiles import check_savable, profile_names, save_profile, shown_path, with_whole_paths
@@ -39,10 +39,11 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
     if options.save:
         raise BadOption("--check signs in nowhere, so there is nothing to save. Leave --save out.")
     line = line_of(options)
-    given, problems = with_some_client(line.parameters), [*option_problems(options), *line.problems]
+    given, problems = with_some_client(line.parameters), [*option_problems(options), *line.problems, *line.about_added]
+    said = server_named_by(line.address) if line.address and not problems else None
     found = findings(
         ParamsAuth0.from_magic(
-            given, cell, configuration, profile=line.profile, default_flow=DEFAULT_FLOW, problems=problems
+            given, cell, configuration, profile=line.profile, default_flow=DEFAULT_FLOW, problems=problems, found=said
         )
     )
     rows = [(subject, f"{answer}: {sentence}") for subject, answer, sentence in found.rows()]
@@ -57,6 +58,8 @@ def to_save(options: Options, cell: str | None) -> Mapping[str, str]:
         BadOption: the line names another profile, whose values would be lost.
         InvalidParams: the profile cannot be saved under this name.
     """
+    if line_of(options).address:
+        raise BadOption("--save keeps parameters, and not the address of an API. Leave --save out.")
     if (other := profile_name(options)) is not None:
         shown = other[:60]
         raise BadOption(

@@ -87,7 +87,12 @@ class Auth0Magics(Magics):
     def login(self, line: str, cell: str | None = None) -> None:
         """Sign in at any provider by a code, and put the access token in a variable.
 
-        The cell holds the parameters, as in a dotenv file:
+        For an API that says where to sign in, its address is enough:
+
+            %login https://api.example.com/v1
+
+        Then `api` is a session for it: `api.get("/v1/items")`. For any other, the cell
+        holds the parameters, as in a dotenv file:
 
             %%login
             issuer=https://issuer.example.com
@@ -101,16 +106,27 @@ class Auth0Magics(Magics):
         with usage_errors(self._interrupted):
             if (options := parsed(self.login, line)) is None:
                 return
+            from .address_magic import names_api, sign_in_by_address
             from .login_magic import DEFAULT_FLOW, check
 
             if options.check:
                 check(options, cell, self._configuration())
+            elif names_api(options):
+                sign_in_by_address(options, cell, self._configuration(), self.namespace, self._note)
             else:
                 self._sign_in(options, cell, DEFAULT_FLOW)
 
+    def _note(self, authenticator: Authenticator) -> None:
+        self._latest = authenticator
+
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
         from .auth0_magic import auth_for, requested, sign_in
+        from .step_up import step_of, take
 
+        if (step := step_of(options, cell, self.namespace)) is not None:
+            self._latest = step.authenticator
+            take(step, options, self.namespace)
+            return
         request = requested(options, cell, self._configuration(), default_flow)
         auth, self._latest = auth_for(request, self.namespace)
         sign_in(auth, self._latest, request, self.namespace)

@@ -29,6 +29,11 @@ class Namespace:
         self._push({token_name: auth.access_token, auth_name: auth})
         self._auths.update({token_name: auth, auth_name: auth})
 
+    def bind_session(self, name: str, auth: Auth) -> None:
+        """Put a session of *auth*, for the one API that gets its token, in a variable."""
+        self._push({name: auth.session()})
+        self._auths[name] = auth
+
     def bind_profile(self, name: str, auth: Auth) -> None:
         """Put *auth*, of the profile called *name*, in a variable of that name too, if that is free."""
         is_ours = name in self._profiles and self.find(name) is not None
@@ -39,7 +44,7 @@ class Namespace:
 
     def rebind(self, auth: Auth) -> None:
         """Put the present access token of *auth* in the variables that hold an earlier one."""
-        self._push({name: auth.access_token for name in self.names(auth) if self.value(name) is not auth})
+        self._push({name: auth.access_token for name in self.names(auth) if isinstance(self.value(name), str)})
 
     def drop(self, auth: Auth | None = None) -> None:
         """Take away the variables of *auth*, or of all, except those that the user bound to another value."""

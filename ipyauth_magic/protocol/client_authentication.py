@@ -24,6 +24,8 @@ def authenticated(
     """
     if client_secret is None:
         return form, None
+    if client_secret.method:
+        methods = (client_secret.method,)
     # In the body first: servers disagree on the encoding of a header's secret (2.3.1), and not on that of a form.
     if "client_secret_post" in methods:
         return {**form, "client_secret": client_secret}, None

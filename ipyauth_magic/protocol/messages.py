@@ -59,7 +59,7 @@ class AuthorizationRequest:
             ("response_mode", self.response_mode),
             ("client_id", self.client_id),
             ("redirect_uri", self.redirect_uri),
-            ("scope", self.scope),
+            *([("scope", self.scope)] if self.scope else []),
             ("state", self.state),
             *([("nonce", self.nonce)] if self.wants_id_token else []),
             *(

@@ -19,8 +19,9 @@ OPTIONAL_ENDPOINTS = (
     "revocation_endpoint",
     "userinfo_endpoint",
     "end_session_endpoint",
+    "registration_endpoint",
 )
-"""Endpoints that only some grants and calls need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1)."""
+"""Endpoints that only some grants and calls need (RFC 8414, 2; RFC 8628, 4; RP-Initiated Logout, 2.1; RFC 7591, 3)."""
 
 OPENID_DOCUMENT = "/.well-known/openid-configuration"
 """Below the issuer's path (Discovery, 4.1)."""
@@ -54,6 +55,7 @@ class ProviderMetadata:
     code_challenge_methods_supported: tuple[str, ...] = ()
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
+    client_id_metadata_document_supported: bool = False
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], issuer: str, address: str | None = None) -> ProviderMetadata:
@@ -81,6 +83,7 @@ class ProviderMetadata:
             authorization_response_iss_parameter_supported=(
                 document.get("authorization_response_iss_parameter_supported") is True
             ),
+            client_id_metadata_document_supported=document.get("client_id_metadata_document_supported") is True,
         )
 
     def endpoints_elsewhere(self) -> Iterator[tuple[str, str]]:
@@ -142,10 +145,12 @@ def discovery_url(issuer: str) -> str:
     return issuer.removesuffix("/") + OPENID_DOCUMENT
 
 
-def oauth_metadata_url(issuer: str) -> str:
-    """Return the URL of the metadata of *issuer* where it has no OpenID Connect (RFC 8414, 3.1)."""
+def oauth_metadata_urls(issuer: str) -> tuple[str, ...]:
+    """Return the URLs of the metadata of *issuer* where `discovery_url` has none (RFC 8414, 3.1 and 5)."""
     parts = urlsplit(issuer)
-    return parts._replace(path=OAUTH_DOCUMENT + parts.path.removesuffix("/")).geturl()
+    path = parts.path.removesuffix("/")
+    documents = (OAUTH_DOCUMENT, OPENID_DOCUMENT) if path else (OAUTH_DOCUMENT,)
+    return tuple(parts._replace(path=document + path).geturl() for document in documents)
 
 
 def issuer_at(address: str) -> str | None:

@@ -96,9 +96,20 @@ class RefreshToken(Masked):
 
 
 class ClientSecret(Masked):
-    """A client secret (RFC 6749, 2.3.1): a `str` whose `repr` is masked."""
+    """A client secret (RFC 6749, 2.3.1): a `str` whose `repr` is masked.
 
-    __slots__ = ()
+    Attributes:
+        method: how the provider that gave it wants it sent (RFC 7591, 2); None for a secret that the user gave.
+    """
+
+    __slots__ = ("method",)
+    method: str | None
+
+    def __new__(cls, secret: str, method: str | None = None) -> Self:
+        """Return *secret*, which is sent by *method*."""
+        made = super().__new__(cls, secret)
+        made.method = method if method is not None else getattr(secret, "method", None)
+        return made
 
 
 class Received(Masked):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..protocol.capabilities import Capability, can_sign_in, capabilities, client_to_register
 from ..settings.parameters import canonical_name
-from ..settings.params import ParamsAuth0
+from ..settings.params import Found, ParamsAuth0
+from .protected_resource import find_api, find_server
 from .provider import Provider
 
 NO_CLIENT = "not-registered-yet"
@@ -43,6 +44,15 @@ class Findings:
 def with_some_client(given: Mapping[str, str]) -> dict[str, str]:
     """Return *given* with a `client_id`: a check works before an application is registered."""
     return dict(given) if "client_id" in map(canonical_name, given) else {**given, "client_id": NO_CLIENT}
+
+
+def server_named_by(address: str) -> Found:
+    """Return the authorization server that the API at *address* names, as a parameter.
+
+    Raises:
+        ProviderError: the API or the server cannot be reached, or what it says cannot be used.
+    """
+    return Found(address, {"issuer": find_server(find_api(address)).issuer})
 
 
 def findings(params: ParamsAuth0) -> Findings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ProviderError
-from ..protocol.metadata import ProviderMetadata, discovery_url, issuer_at, oauth_metadata_url
+from ..protocol.metadata import ProviderMetadata, discovery_url, issuer_at, oauth_metadata_urls
 from .http import Answer, ask
 
 
@@ -30,8 +30,8 @@ def _answer(issuer: str, address: str | None) -> Answer:
     answer = ask("GET", address or discovery_url(issuer))
     if not answer.says_there_is_nothing:
         return answer
-    if address is None:
-        other = ask("GET", oauth_metadata_url(issuer))
+    for other_address in oauth_metadata_urls(issuer) if address is None else ():
+        other = ask("GET", other_address)
         if other.status == 200:
             return other
     raise ProviderError(

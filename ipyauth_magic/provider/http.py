@@ -1,4 +1,4 @@
-"""HTTP to a provider, with limits: no redirects, no proxy for loopback, at most 1 MiB and 15 seconds for an answer."""
+"""HTTP to a provider or an API, with limits: no redirects, no proxy for loopback, 1 MiB and 15 seconds an answer."""
 
 from __future__ import annotations
 
@@ -34,13 +34,31 @@ PART = 64 * 1024
 
 
 @dataclass(frozen=True)
+class Peer:
+    """What is asked, as an error calls it, and by what the user has named it."""
+
+    name: str
+    named_by: str
+
+
+PROVIDER = Peer("provider", "`domain` or `issuer`")
+API = Peer("API", "its address")
+
+
+@dataclass(frozen=True)
 class Answer:
-    """A provider's answer: the status, the media type in lower case, and the body, which may contain tokens."""
+    """A peer's answer: the status, the media type in lower case, and the body, which may contain tokens.
+
+    Attributes:
+        www_authenticate: the header of this name; empty without one.
+    """
 
     url: str
     status: int
     media_type: str
     body: bytes = field(repr=False)
+    www_authenticate: str = ""
+    peer: Peer = PROVIDER
 
     @property
     def says_there_is_nothing(self) -> bool:
@@ -56,10 +74,10 @@ class Answer:
         """
         if self.status >= 500 or self.status == 429:
             raise ProviderUnreachable(
-                f"The provider is busy (it answered {self.status} at {self.url}). Try again in a moment."
+                f"The {self.peer.name} is busy (it answered {self.status} at {self.url}). Try again in a moment."
             )
         if self.status != 200:
-            raise ProviderError(f"The provider answered {self.status} at {self.url}, where 200 was expected.")
+            raise ProviderError(f"The {self.peer.name} answered {self.status} at {self.url}, where 200 was expected.")
         return self.json_object()
 
     def json_object(self) -> dict[str, Any]:
@@ -75,7 +93,9 @@ class Answer:
             expected = "JSON"
         if not isinstance(document, dict):
             # Not in the handler: the `repr` of a UnicodeDecodeError shows the answer, and so perhaps a token.
-            raise ProviderError(f"The provider's answer at {self.url} is not {expected}. Check `domain` or `issuer`.")
+            raise ProviderError(
+                f"The {self.peer.name}'s answer at {self.url} is not {expected}. Check {self.peer.named_by}."
+            )
         return document
 
 
@@ -87,6 +107,38 @@ def fetch_json(url: str) -> dict[str, Any]:
         ProviderError: any other failure.
     """
     return ask("GET", url).successful_object()
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, and how its answer is taken.
+
+    Attributes:
+        method: the HTTP method, as `POST`.
+        url: an endpoint, verbatim.
+        body: with its media type in *content_type*; None for none.
+        authorization: the value of the `Authorization` header.
+        peer: who is asked, for the errors.
+        wants_body: if not, only the head of the answer is read.
+    """
+
+    method: str
+    url: str
+    body: RequestBody | None = None
+    content_type: str = ""
+    authorization: str | None = None
+    peer: Peer = PROVIDER
+    wants_body: bool = True
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request."""
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
+        if self.content_type:
+            headers["Content-Type"] = self.content_type
+        if self.authorization:
+            headers["Authorization"] = self.authorization
+        return headers
 
 
 def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorization: str | None = None) -> Answer:
@@ -102,49 +154,58 @@ def ask(method: str, url: str, form: Mapping[str, str] | None = None, authorizat
         ProviderUnreachable: no answer came, or none in time.
         ProviderError: the answer is too large, or a setting for proxy or certificates does not work.
     """
+    if form is None:
+        return answer_to(Question(method, url, authorization=authorization))
+    body = RequestBody(urlencode(form))  # an error of `requests` holds its request
+    return answer_to(Question(method, url, body, "application/x-www-form-urlencoded", authorization))
+
+
+def answer_to(question: Question) -> Answer:
+    """Return the answer to *question*, with any status; redirects are not followed.
+
+    Raises:
+        ProviderUnreachable: no answer came, or none in time.
+        ProviderError: the answer is too large, or a setting for proxy or certificates does not work.
+    """
     # In a thread: the timeout of requests starts again with each byte received.
     try:
-        return run_in_thread(lambda: _ask(method, url, form, authorization), "ipyauth-fetch", LIMIT)
+        return run_in_thread(lambda: _answer(question), "ipyauth-fetch", LIMIT)
     except TimeoutError as error:
-        raise ProviderUnreachable(f"The provider's answer at {url} takes too long.") from error
+        raise ProviderUnreachable(f"The {question.peer.name}'s answer at {question.url} takes too long.") from error
 
 
-def _ask(method: str, url: str, form: Mapping[str, str] | None, authorization: str | None) -> Answer:
+def _answer(question: Question) -> Answer:
     import requests
     import urllib3.exceptions
 
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
-    body = None
-    if form is not None:
-        body = RequestBody(urlencode(form))  # an error of `requests` holds its request
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    if authorization:
-        headers["Authorization"] = authorization
+    url, name = question.url, question.peer.name
     try:
         with (
             _session(url) as session,
             session.request(
-                method,
+                question.method,
                 url,
-                data=body,
+                data=question.body,
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-                headers=headers,
+                headers=question.headers,
             ) as response,
         ):
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            return Answer(url, response.status_code, media_type, _read(response))
+            body = _read(response, name) if question.wants_body else b""
+            challenge = response.headers.get("WWW-Authenticate", "")
+            return Answer(url, response.status_code, media_type, body, challenge, question.peer)
     except requests.exceptions.SSLError as error:
         raise ProviderError(
-            f"The provider's certificate cannot be verified at {url}. Behind a proxy that inspects TLS, set "
+            f"The {name}'s certificate cannot be verified at {url}. Behind a proxy that inspects TLS, set "
             "REQUESTS_CA_BUNDLE to the file with its CA certificate."
         ) from error
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
         raise ProviderError(f"The proxy cannot be used for {url}. Check {proxy_variable(url)} and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         unreachable = ProviderUnreachable(
-            f"The provider cannot be reached at {url}. Check `domain` or `issuer`, and the network."
+            f"The {name} cannot be reached at {url}. Check {question.peer.named_by}, and the network."
         )
         if not _quotes_answer(error):
             raise unreachable from error
@@ -187,7 +248,7 @@ def _session_class() -> type[requests.Session]:
     return next((each for each in classes if each.__module__ == "requests.sessions"), requests.Session)
 
 
-def _read(response: requests.Response) -> bytes:
+def _read(response: requests.Response, name: str) -> bytes:
     """Return the body without decompression: a compressed body could expand a thousandfold.
 
     The caller waits for at most `LIMIT` seconds; so does this thread, apart from its last read.
@@ -196,7 +257,7 @@ def _read(response: requests.Response) -> bytes:
     while part := response.raw.read1(PART, decode_content=False):
         body += part
         if len(body) > MAX_ANSWER:
-            raise ProviderError(f"The provider's answer at {response.url} is larger than 1 MiB, so it is not read.")
+            raise ProviderError(f"The {name}'s answer at {response.url} is larger than 1 MiB, so it is not read.")
         if time.monotonic() > ends_at:
-            raise ProviderUnreachable(f"The provider's answer at {response.url} takes too long.")
+            raise ProviderUnreachable(f"The {name}'s answer at {response.url} takes too long.")
     return bytes(body)

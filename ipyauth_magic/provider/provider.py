@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProviderError, ProviderUnreachable, UnknownKey
@@ -85,7 +85,8 @@ class Provider:
         """Return the provider's metadata (OpenID Connect Discovery, section 4).
 
         Args:
-            with_keys: load the keys too; if not, they are loaded later, while the user signs in.
+            with_keys: load the keys too; if not, they are loaded when an ID token is to be verified, or before, while
+                the user signs in.
 
         Raises:
             ProviderError: the provider cannot be reached, or its document cannot be used.
@@ -93,7 +94,13 @@ class Provider:
         with self._asking():
             if with_keys and not self.is_ready:
                 self._metadata = self._load()
-            return self._metadata or self._describe()
+            elif self._metadata is None:
+                self._metadata = self._describe()
+            elif not with_keys and self._clock() - self._described_at >= KEPT_FOR:
+                self._described_at = self._clock() - KEPT_FOR + RETRY_AFTER
+                with suppress(ProviderUnreachable):  # old metadata mostly still work
+                    self._metadata = self._describe()
+            return self._metadata
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -183,7 +190,7 @@ class Provider:
             InvalidResponse: the claims are about another user.
             ProviderError: the provider has no such endpoint or rejects the token, or its answer cannot be read.
         """
-        endpoint = self.metadata().endpoint("userinfo_endpoint")
+        endpoint = self.metadata(with_keys=False).endpoint("userinfo_endpoint")
         return userinfo_claims(ask("GET", endpoint, authorization=AuthorizationHeader.bearer(access_token)), subject)
 
     def revoke(self, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> None:
@@ -200,7 +207,7 @@ class Provider:
         self._successful("revocation_endpoint", form, client_secret)
 
     def _successful(self, endpoint: str, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> Answer:
-        metadata = self.metadata()
+        metadata = self.metadata(with_keys=False)
         url, methods = metadata.endpoint(endpoint), metadata.auth_methods.get(endpoint, ())
         answer = ask("POST", url, *authenticated(form, client_secret, methods))
         try:

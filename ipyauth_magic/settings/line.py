@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..protocol.flow import FLOWS
+from ..protocol.protected_resource import why_not_an_api
 from ..text import plain
+from .checks import BadValue, checked
 from .options import STORES
 from .parameters import canonical_name
 
@@ -57,11 +59,23 @@ def renewable(options: Namespace) -> bool | None:
 
 @dataclass(frozen=True)
 class Line:
-    """What a line says: its parameters, the name of a profile, and what is wrong with its words."""
+    """What a line says: its parameters, a profile, an API's address, what is wrong with its words, and further scopes.
+
+    Attributes:
+        added: the scopes of its words with a plus before them, separated by spaces.
+    """
 
     parameters: Mapping[str, str]
     profile: str | None = None
+    address: str | None = None
     problems: tuple[Problem, ...] = ()
+    added: str = ""
+
+    @property
+    def about_added(self) -> tuple[Problem, ...]:
+        """What is wrong where no sign-in is there to be added to."""
+        sentence = 'adds to a sign-in in a notebook. Here, write all scopes, as `scope="..."`'
+        return tuple(Problem(f"+{plain(each, 60)}", sentence) for each in self.added.split()[:1])
 
 
 def line_of(options: Namespace) -> Line:
@@ -70,7 +84,10 @@ def line_of(options: Namespace) -> Line:
     bare: list[str] = []
     problems: list[Problem] = []
     latest = None
+    plus = [word for word in options.parameters if word.startswith("+")]
     for word in options.parameters:
+        if word in plus:
+            continue
         name, _, value = word.partition("=")
         if _is_assignment(word):
             latest = name
@@ -97,9 +114,29 @@ def line_of(options: Namespace) -> Line:
     if options.flow:
         parameters.pop("response_type", None)
     chosen = {name: value for name in BOTH if (value := getattr(options, name)) is not None}
-    about_bare = _about_bare(bare)
-    profile = bare[0] if bare and not about_bare else None
-    return Line({**parameters, **chosen}, profile, (*problems, *about_bare))
+    address = next((word for word in bare if "://" in word), None)
+    others = [word for word in bare if word is not address]
+    about_bare = [*_about_address(address), *_about_bare(others)]
+    profile = others[0] if others and not about_bare else None
+    added = " ".join(_added(word, problems) for word in plus)
+    return Line({**parameters, **chosen}, profile, address, (*problems, *about_bare), added)
+
+
+def _added(word: str, problems: list[Problem]) -> str:
+    """Return the scopes of *word*, which begins with a plus; what is wrong with them is added to *problems*."""
+    try:
+        if scope := checked("scope", word[1:]):
+            return scope
+        problems.append(Problem("+", "needs a scope right behind it, as `+read:items`"))
+    except BadValue as error:
+        problems.append(Problem(plain(word, 60), str(error).replace("`scope=", "`+")))
+    return ""
+
+
+def _about_address(address: str | None) -> list[Problem]:
+    """Return what is wrong with the *address* of an API; it is not shown, because it may have a password in it."""
+    sentence = why_not_an_api(address) if address else None
+    return [Problem("the address", f"The address {sentence}")] if sentence else []
 
 
 def _about_bare(words: Sequence[str]) -> list[Problem]:
@@ -112,12 +149,9 @@ def _about_bare(words: Sequence[str]) -> list[Problem]:
     if len(words) > 1:
         sentence = f"is neither an option nor KEY=VALUE, and the profile is `{plain(words[0], 60)}`"
         return [Problem(plain(each, 60), sentence) for each in words[1:]]
-    if words[0].endswith(".env") or ("://" not in words[0] and {"/", "\\"} & set(words[0])):
+    if words[0].endswith(".env") or {"/", "\\"} & set(words[0]):
         sentence = f"is neither an option nor KEY=VALUE. For a dotenv file, write `-f {last}`"
         return [Problem(last, sentence, meant="dotenv_file")]
-    if "://" in words[0]:
-        sentence = "alone does not say where to sign in. Write `issuer=...` (or `domain=...`) and `client_id=...`"
-        return [Problem(last, sentence)]
     return []
 
 
@@ -141,9 +175,19 @@ def line_parameters(options: Namespace) -> dict[str, str]:
 
 def _sound(options: Namespace) -> Line:
     line = line_of(options)
-    if line.problems:
-        raise BadOption("\n".join(map(str, line.problems)))
+    problems = [*line.problems, *line.about_added] or ([no_address()] if line.address else [])
+    if problems:
+        raise BadOption("\n".join(map(str, problems)))
     return line
+
+
+def no_address() -> Problem:
+    """Return the problem of an API's address where none is taken."""
+    sentence = (
+        "The address of an API is taken by `%login` in a notebook, and by `login()` in Python. Here, write "
+        "`issuer=...` (or `domain=...`) and `client_id=...`"
+    )
+    return Problem("the address", sentence)
 
 
 def _is_assignment(word: str) -> bool:

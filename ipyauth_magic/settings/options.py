@@ -92,7 +92,7 @@ _SIGN_IN = (
     ),
     Option(
         ("parameters",),
-        "parameters, before those of the cell; a word without = is the name of a profile",
+        "parameters, before those of the cell; a word without = is the name of a profile; +SCOPE adds a scope",
         "KEY=VALUE",
         nargs="*",
         command_help="parameters, before those of the file; a word without = is the name of a profile",
@@ -122,7 +122,13 @@ LOGIN = (
     *AUTH0[:-1],
     Option(("--save",), "keep what the line and the cell say as a profile, once signed in", "NAME"),
     Option(("--check",), "sign in nowhere; show the parts of a sign-in that work at this provider"),
-    AUTH0[-1],
+    Option(
+        ("parameters",),
+        "parameters, before those of the cell; a word without = is the address of an API, or the name of a profile; "
+        "+SCOPE adds a scope",
+        "KEY=VALUE",
+        nargs="*",
+    ),
 )
 """The options of `%%login`."""
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from ..errors import InvalidParams, Problem
 from ..markup import Table
 from ..protocol import auth0
-from ..protocol.flow import FLOWS, Flow
+from ..protocol.flow import FLOWS, OFFLINE_ACCESS, Flow
+from ..protocol.step_up import NOTHING_MORE, StepUp
 from ..protocol.tokens import ClientSecret
 from ..text import encodable
+from .checks import BadValue, checked
 from .extra import PREFIX, Extra
 from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import Resolved, default_response_mode, resolve
@@ -58,6 +60,19 @@ class Explanation(tuple[Explained, ...]):
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
 
 
+@dataclass(frozen=True)
+class Found:
+    """What an API and its authorization server say about themselves, as parameters.
+
+    Attributes:
+        api: the API's address, whose origin alone gets the token.
+        values: the parameters, by name.
+    """
+
+    api: str
+    values: Mapping[str, object] = field(repr=False)
+
+
 # Here and not beside the list: a dataclass takes half a millisecond, which %load_ext can do without.
 dataclass(frozen=True, init=False, repr=False)(Parameters)
 
@@ -78,6 +93,7 @@ class ParamsAuth0(Parameters):
     warnings: tuple[str, ...] = field(compare=False)
     _origins: Mapping[str, str] = field(compare=False)
     typed: Mapping[str, str] = field(compare=False)
+    api: str | None
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -97,20 +113,24 @@ class ParamsAuth0(Parameters):
         default_flow: str | None = None,
         problems: Sequence[Problem] = (),
         below: str = "IPython configuration",
+        found: Found | None = None,
     ) -> Self:
         """Return the parameters of a magic's *line*, its *cell*, a *profile* by its name and IPython's *configuration*.
 
         Warnings are kept in `warnings` and not issued: a magic shows them itself. *origin* is what errors call *line*,
         and *below* what they call *configuration*. *default_flow* is the flow where no place says one. *problems* of
-        the options are told with the others.
+        the options are told with the others. *found* is what an API says whose address was given.
 
         Raises:
             InvalidParams: names every missing or bad parameter at once.
         """
         params = cls.__new__(cls)
         lowest = Source(below, configuration or {})
-        readings = collect(Source(origin, line), cell, lowest, profile, default_flow)
+        said = None if found is None else found.values
+        readings = collect(Source(origin, line), cell, lowest, profile, default_flow, said)
         params._hold(resolve(readings, problems))
+        if found is not None:
+            _hold_found(params, found)
         return params
 
     def _hold(self, resolved: Resolved) -> None:
@@ -119,7 +139,7 @@ class ParamsAuth0(Parameters):
         values = {**{name: text for name, text in texts.items() if not name.startswith(PREFIX)}, "extra": extra}
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
-        self._set({"_origins": origins, "typed": resolved.typed})
+        self._set({"_origins": origins, "typed": resolved.typed, "api": None})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -204,10 +224,41 @@ class ParamsAuth0(Parameters):
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a value
 
 
+def with_more(params: ParamsAuth0, more: StepUp, granted: str = "") -> ParamsAuth0:
+    """Return *params* with what *more* asks for beside them, and with the scopes *granted* so far."""
+    kept = [each for each in granted.split() if each != OFFLINE_ACCESS]  # the grant adds that by itself
+    scope = " ".join(dict.fromkeys([*params.scope.split(), *kept, *more.scope.split()]))
+    wanted = {"scope": scope, "acr_values": more.acr_values, "max_age": more.max_age}
+    new = {name: value for name, value in wanted.items() if value and value != getattr(params, name)}
+    changed = copy(params)
+    changed._set({**new, "_origins": {**params._origins, **dict.fromkeys(new, "added since")}})
+    return changed
+
+
+def more_scopes(add_scope: str | None, name: str = "add_scope") -> StepUp:
+    """Return the step-up to the scopes *add_scope*, which the user gave under *name*; to nothing for None.
+
+    Raises:
+        InvalidParams: they are not scopes.
+    """
+    try:
+        return StepUp(scope=checked("scope", add_scope)) if add_scope else NOTHING_MORE
+    except BadValue as error:
+        raise InvalidParams([Problem(name, str(error).replace("`scope=", f"`{name}="))]) from None
+
+
 def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
     for name in params._origins:
         is_extra = name.startswith(PREFIX)
         yield name, params.extra[name.removeprefix(PREFIX)] if is_extra else getattr(params, name)
+
+
+def _hold_found(params: ParamsAuth0, found: Found) -> None:
+    """Let *params* be for the API of *found*."""
+    params._set({"api": found.api})
+    secret = found.values.get(CLIENT_SECRET)
+    if secret is not None and secret == params.client_secret:
+        params._set({CLIENT_SECRET: secret})  # it knows how it is to be sent
 
 
 def values_to_keep(params: ParamsAuth0) -> dict[str, str]:

@@ -28,6 +28,13 @@ from .pasted import Mistake, object_in
 OPTIONS = frozenset(name for option in AUTH0 for name in option.names)
 """Names of the options of `%%auth0`, which a cell does not take."""
 
+BY_ADDRESS = "the API"
+"""The origin of a value that comes from what an API and its authorization server say about themselves."""
+
+OF_ANY_PROVIDER = frozenset({"redirect_uri", "flow", "store", "timeout"})
+"""What the environment and IPython's configuration may say for a sign-in by an API's address. The rest of what they say
+is about another provider, whose client ID or API means nothing there."""
+
 BY_DEFAULT = "default"
 """The origin of a value that the user did not give."""
 
@@ -90,8 +97,11 @@ def collect(
     configuration: Source | None = None,
     profile: str | None = None,
     default_flow: str | None = None,
+    found: Mapping[str, object] | None = None,
 ) -> list[Reading]:
     """Return what each source gives, in order of precedence.
+
+    *found* is what the API says whose address was given; None if none was given.
 
     A profile or the configuration may name the dotenv file; the values in that file go before all others of theirs.
 
@@ -104,8 +114,20 @@ def collect(
     environment = _read_environment()
     configured = read(configuration or Source("IPython configuration", {}))
     file = _read_file([line, body, named, configured])
-    defaults = read(Source(BY_DEFAULT, {"flow": default_flow} if default_flow else {}))
-    return [line, body, file, named, environment, configured, defaults]
+    if found is not None:
+        said = read(Source(BY_ADDRESS, found, may_hold_secret=True))
+        environment, configured = _of_any_provider(environment), _of_any_provider(configured)
+        return [line, body, file, named, said, environment, configured, _default_flow(default_flow)]
+    return [line, body, file, named, environment, configured, _default_flow(default_flow)]
+
+
+def _default_flow(flow: str | None) -> Reading:
+    return read(Source(BY_DEFAULT, {"flow": flow} if flow else {}))
+
+
+def _of_any_provider(reading: Reading) -> Reading:
+    """Return *reading* without what it says about a provider."""
+    return Reading(reading.origin, {name: each for name, each in reading.given.items() if name in OF_ANY_PROVIDER})
 
 
 def collect_typed(line: Mapping[str, str], cell: str | None) -> list[Reading]:

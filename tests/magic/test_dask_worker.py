@@ -19,7 +19,7 @@ from ipyauth_magic.clients.dask import kernel as kernel_module
 from ipyauth_magic.clients.dask import worker as worker_module
 from ipyauth_magic.clients.dask.message import Message, new_secret, seal_secret
 from ipyauth_magic.clients.dask.worker import TokenCache, TokenRequester, WorkerAuth, WorkerAuthorization
-from ipyauth_magic.errors import InsecureApi, IpyauthError, NoTokenHere, NotSignedIn
+from ipyauth_magic.errors import InsecureApi, IpyauthError, NoTokenHere, NotSignedIn, OtherOrigin
 from ipyauth_magic.protocol.tokens import AccessToken
 from tests.magic.test_dask import DEADLINE, until
 from tests.support.stored import token_set
@@ -96,6 +96,21 @@ def test_no_token_over_plain_http(without_tls: bool, cache: TokenCache, monkeypa
         assert "Authorization" not in request.headers
     here = requests.Request("GET", "http://127.0.0.1:1/").prepare()
     assert auth(here).headers["Authorization"] == "Bearer mine"
+
+
+def test_the_token_goes_to_the_origin_of_its_api_only(cache: TokenCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the user signed in by an API's address; a worker knows it, because the auth object is pickled with it."""
+    fill(cache, Message(1, AccessToken("secret-token"), 60))
+    monkeypatch.setitem(worker_module._caches, "block", cache)
+    auth = pickle.loads(pickle.dumps(WorkerAuth("block", api="https://api.example.com/v1")))
+    for url, is_sent in [("https://api.example.com/v2", True), ("https://api.example.com:8443/v1", False)]:
+        request = requests.Request("GET", url).prepare()
+        if is_sent:
+            assert auth(request).headers["Authorization"] == "Bearer secret-token"
+        else:
+            with pytest.raises(OtherOrigin, match=r"not sent to https://api\.example\.com:8443"):
+                auth(request)
+            assert "Authorization" not in request.headers
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])

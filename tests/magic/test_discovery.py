@@ -12,7 +12,7 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidParams, ProviderError, ProviderUnreachable
-from ipyauth_magic.protocol.metadata import issuer_at, oauth_metadata_url
+from ipyauth_magic.protocol.metadata import issuer_at, oauth_metadata_urls
 from ipyauth_magic.provider.discovery import fetch_metadata
 from ipyauth_magic.store.key import store_key
 from tests.support.scripted_browser import ScriptedBrowser
@@ -72,17 +72,17 @@ def test_issuer_of_a_documents_address(address: str, issuer: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("issuer", "url"),
+    ("issuer", "urls"),
     [
-        ("https://idp.test", f"https://idp.test{OAUTH}"),
-        ("https://idp.test/", f"https://idp.test{OAUTH}"),
-        ("https://idp.test/realms/a", f"https://idp.test{OAUTH}/realms/a"),
-        ("https://idp.test/realms/a/", f"https://idp.test{OAUTH}/realms/a"),
+        ("https://idp.test", [f"https://idp.test{OAUTH}"]),
+        ("https://idp.test/", [f"https://idp.test{OAUTH}"]),
+        ("https://idp.test/realms/a", [f"https://idp.test{each}/realms/a" for each in (OAUTH, OPENID)]),
+        ("https://idp.test/realms/a/", [f"https://idp.test{each}/realms/a" for each in (OAUTH, OPENID)]),
     ],
 )
-def test_where_metadata_of_plain_oauth_are(issuer: str, url: str) -> None:
-    """Between host and path (RFC 8414, 3.1)."""
-    assert oauth_metadata_url(issuer) == url
+def test_where_metadata_of_plain_oauth_are(issuer: str, urls: list[str]) -> None:
+    """Between host and path (RFC 8414, 3.1), also those of OpenID (5)."""
+    assert list(oauth_metadata_urls(issuer)) == urls
 
 
 def test_a_pasted_address_is_taken_apart() -> None:

@@ -143,7 +143,7 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("scope", "Write `scope=...`"),
         ("demo.env", "write `-f demo.env`"),
         ("envs/demo", "write `-f envs/demo`"),
-        ("https://api.example.com/?a=b", "does not say where to sign in"),
+        ("https://api.example.com/?a=b", "The address of an API is taken by `%login`"),
         ('scope="a b', "quote is not closed"),
         ("--nonsense", "There is no option `--nonsense`"),
         ("client_secret=hunter2hunter2", "Native or Single Page"),

@@ -223,6 +223,7 @@ def folders(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
         "XDG_CONFIG_HOME": str(folder / "user-config"),
+        "XDG_DATA_HOME": str(folder / "user-data"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 from .installing import one_at_a_time
 
 OLDEST = 20
-"""The oldest major version that the tests' provider, and the Hub's proxy, run on."""
+"""The oldest major version for a program that does not say it, as npm."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Node:
 def with_packages(folder: Path) -> Node:
     """Return Node.js, having brought what *folder*'s package-lock.json names into it, if that is not there."""
     with one_at_a_time():
-        node = find_node()
+        node = find_node(oldest_for(folder))
         modules = folder / "node_modules"
         mark = modules / ".made-from"
         digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
@@ -39,19 +41,28 @@ def with_packages(folder: Path) -> Node:
         return node
 
 
-def find_node() -> Node:
-    """Return an installed Node.js; where there is none, install PyPI's into this environment."""
-    return installed_node() or packaged_node()
+def oldest_for(folder: Path) -> int:
+    """Return the oldest major version that *folder*'s package.json allows, in `engines`."""
+    allowed = json.loads((folder / "package.json").read_text(encoding="utf-8"))["engines"]["node"]
+    found = re.fullmatch(r">=(\d+)", allowed)
+    if found is None:
+        raise ValueError(f"{folder.name}/package.json: `engines` says {allowed!r}; write it as `>=22`")
+    return int(found[1])
 
 
-def installed_node() -> Node | None:
-    """Return the Node.js on the path, if it is new enough and npm is there too."""
+def find_node(oldest: int = OLDEST) -> Node:
+    """Return an installed Node.js of the major version *oldest* or newer; else install PyPI's into this environment."""
+    return installed_node(oldest) or packaged_node()
+
+
+def installed_node(oldest: int = OLDEST) -> Node | None:
+    """Return the Node.js on the path, if it is of *oldest* or newer and npm is there too."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         return None
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     major = version.removeprefix("v").split(".")[0]
-    return Node(node, (npm,)) if major.isdigit() and int(major) >= OLDEST else None
+    return Node(node, (npm,)) if major.isdigit() and int(major) >= oldest else None
 
 
 def packaged_node() -> Node:

@@ -68,7 +68,7 @@ def worker_auth(
         client.subscribe_topic(name, _weak_handler(publisher))
         with subscribe(publisher.check):
             _register(client, name)
-            yield WorkerAuth(name, without_tls)
+            yield WorkerAuth(name, without_tls, provider.api)
     finally:
         publisher.stop()
         # In a thread: neither a worker that hangs nor an interrupt keeps the other workers from forgetting.

@@ -14,6 +14,7 @@ from distributed import WorkerPlugin
 from joserfc.jwk import ECKey, OctKey
 
 from ...errors import NoTokenHere
+from ...protocol.step_up import Refusal
 from ...protocol.tokens import AccessToken, AuthorizationHeader
 from ..requests_auth import RequestsAuth
 from .message import Message, open_secret
@@ -35,9 +36,11 @@ class WorkerAuth:
 
     It carries a name and no token, so it may stand in a task graph. The token is where the tasks run. After a 401 that
     says `invalid_token`, the kernel is asked for another token. If none comes within 30 seconds, the 401 stands. With
-    *without_tls*, the token goes also over a network without TLS.
+    *without_tls*, the token goes also over a network without TLS. With *api*, the address of an API, it goes to the
+    origin of that only.
 
     Raises:
+        OtherOrigin: on sending: the request goes to another origin.
         InsecureApi: on sending: the request goes to another machine over plain http.
         NoTokenHere: on sending: not on a worker, the block has ended, or no good token comes from the kernel.
         SignInNeeded: the token has ended, and only the user can get another, in the notebook.
@@ -45,13 +48,14 @@ class WorkerAuth:
         ProviderError: the token has ended, and the provider cannot be reached.
     """
 
-    def __init__(self, name: str, without_tls: bool = False) -> None:
+    def __init__(self, name: str, without_tls: bool = False, api: str | None = None) -> None:
         self._name = name
         self._without_tls = without_tls
+        self._api = api
 
     def __call__(self, request: R) -> R:
         """Put the token on *request* (RFC 6750, 2.1), of `requests`, httpx or httpx2."""
-        return RequestsAuth(_CacheOf(self._name), WorkerAuthorization, self._without_tls)(request)
+        return RequestsAuth(_CacheOf(self._name, self._api), WorkerAuthorization, self._without_tls)(request)
 
     def __repr__(self) -> str:
         return f"<WorkerAuth {self._name}>"
@@ -84,12 +88,16 @@ class _CacheOf:
     """The cache of the block *name* in the process that asks: a request, and its hooks, may be pickled."""
 
     name: str
+    api: str | None = None
 
     def get(self) -> CachedToken:
         return self._cache().get()
 
     def renew_refused(self, access_token: str) -> CachedToken:
         return self._cache().renew_refused(access_token)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Do nothing: the task has the API's answer, and no cell is here."""
 
     def _cache(self) -> TokenCache:
         cache = _caches.get(self.name)

@@ -71,7 +71,7 @@ class EmptyMagics(Magics):
     @argument(
         "parameters",
         metavar="KEY=VALUE",
-        help="parameters, before those of the cell; a word without = is the name of a profile",
+        help="parameters, before those of the cell; a word without = is the name of a profile; +SCOPE adds a scope",
         nargs="*",
     )
     @line_cell_magic("auth0")
@@ -115,7 +115,8 @@ class EmptyMagics(Magics):
     @argument(
         "parameters",
         metavar="KEY=VALUE",
-        help="parameters, before those of the cell; a word without = is the name of a profile",
+        help="parameters, before those of the cell; a word without = is the address of an API, or the name of a "
+        "profile; +SCOPE adds a scope",
         nargs="*",
     )
     @line_cell_magic("login")

@@ -1,5 +1,6 @@
 // The npm package oidc-provider, set up from its documentation as an OpenID provider for the tests:
-// implicit, code with PKCE, device, refresh with rotation, `audience` as at Auth0, JWT access tokens for one API, its own pages for people.
+// implicit, code with PKCE, device, refresh with rotation, `audience` as at Auth0, `resource` (RFC 8707), registration of
+// clients (RFC 7591), JWT access tokens for one API, its own pages for people.
 // Prints {"issuer": ...} once it listens, and ends when its standard input does.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -21,6 +22,8 @@ const { values: options } = parseArgs({
 // A resource must be an absolute URI (RFC 8707), an audience need not be.
 const RESOURCES = new Map([['api/fruit', 'urn:api:fruit']]);
 const AUDIENCES = new Map([...RESOURCES].map(([audience, resource]) => [resource, audience]));
+// The API's own address, which a client may know it by, at whatever port the API was started.
+const ADDRESS = /^http:\/\/(?:127\.0\.0\.1|localhost):\d+\/(api\/fruit)$/;
 const SCOPE = 'read:usual-fruit read:exotic-fruit write:usual-fruit write:exotic-fruit';
 
 const PEOPLE = new Map([
@@ -70,6 +73,7 @@ const configuration = {
   },
   features: {
     deviceFlow: { enabled: true },
+    registration: { enabled: true },
     devInteractions: { enabled: true },
     resourceIndicators: {
       enabled: true,
@@ -77,10 +81,11 @@ const configuration = {
         return RESOURCES.get(ctx.oidc.params?.audience) ?? oneOf;
       },
       async getResourceServerInfo(_ctx, resource) {
-        if (!AUDIENCES.has(resource)) throw new errors.InvalidTarget();
+        const audience = AUDIENCES.get(resource) ?? ADDRESS.exec(resource)?.[1];
+        if (!audience) throw new errors.InvalidTarget();
         return {
           scope: SCOPE,
-          audience: AUDIENCES.get(resource),
+          audience,
           accessTokenTTL: Number(options.lifetime),
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg: 'RS256' } },
