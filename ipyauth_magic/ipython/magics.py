@@ -121,10 +121,10 @@ class Auth0Magics(Magics):
 
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
         from .auth0_magic import auth_for, requested, sign_in
-        from .step_up import authenticator_of, step_of, take
+        from .step_up import step_of, take
 
         if (step := step_of(options, cell, self.namespace)) is not None:
-            self._latest = authenticator_of(step.auth)
+            self._latest = step.authenticator
             take(step, options, self.namespace)
             return
         request = requested(options, cell, self._configuration(), default_flow)

@@ -19,6 +19,7 @@ from ..settings.line import line_of, option_problems
 if TYPE_CHECKING:
     from argparse import Namespace as Options
 
+    from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
 _OF_USER = ("acr_values", "max_age")
@@ -31,6 +32,11 @@ class Step:
     auth: Auth
     more: StepUp
     timeout: float | None
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """What signs in for `auth`."""
+        return authenticator_of(self.auth)
 
 
 def step_of(options: Options, cell: str | None, namespace: Namespace) -> Step | None:
@@ -82,7 +88,7 @@ def take(step: Step, options: Options, namespace: Namespace) -> None:
         NothingGranted: the provider granted none of the further scopes.
         IpyauthError: there is no other token; the sentence tells why. The earlier one is kept.
     """
-    shown, authenticator = panel(owns_cell=True), authenticator_of(step.auth)
+    shown, authenticator = panel(owns_cell=True), step.authenticator
     has_asked = authenticator.authenticate(shown, step.timeout, not options.no_browser, options.force, more=step.more)
     if has_asked or not options.quiet:
         tokens = [name for name in namespace.names(step.auth) if isinstance(namespace.value(name), str)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .challenge import challenges
+from .challenge import Challenge, challenges
 
 # RFC 6749, 3.3, without the signs that a magic's line, a shell or Python reads in a way of its own: what an API says
 # stands in a line that the user may copy and run.
@@ -76,8 +76,7 @@ def refusal_of(status: int, www_authenticate: str) -> Refusal | None:
     if status not in (401, 403):
         return None
     for challenge in challenges(www_authenticate):
-        said = challenge.parameters
-        error = said.get("error") if challenge.scheme == "bearer" else None
+        error, said = _error(challenge), challenge.parameters
         if error == "insufficient_scope":
             return Refusal(StepUp(scope=_usable(said.get("scope", ""))))
         if error == "insufficient_user_authentication":
@@ -89,8 +88,12 @@ def refusal_of(status: int, www_authenticate: str) -> Refusal | None:
 
 def is_invalid_token(www_authenticate: str) -> bool:
     """Tell whether an API says that the token itself is of no use (RFC 6750, 3.1), so that another one may be."""
-    said = challenges(www_authenticate)
-    return any(each.scheme == "bearer" and each.parameters.get("error") == "invalid_token" for each in said)
+    return any(_error(each) == "invalid_token" for each in challenges(www_authenticate))
+
+
+def _error(challenge: Challenge) -> str:
+    """Return the error code of a challenge for bearer tokens; empty for any other."""
+    return challenge.parameters.get("error", "").lower() if challenge.scheme == "bearer" else ""
 
 
 def _usable(words: str) -> str:

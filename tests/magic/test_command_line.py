@@ -132,6 +132,7 @@ BAD_USAGE = {
     "format": (["token", "--format", "json"], "--format takes token or header."),
     "a word": (["login", "demo.env"], "`demo.env`"),
     "two words": (["login", "work", "demo.env"], "`demo.env` is neither an option nor KEY=VALUE"),
+    "a plus": (["login", "+a"], "`+a` adds to a sign-in in a notebook."),
     "twice": (["login", "scope=a", "scope=b"], "`scope` is given twice."),
     "an unknown parameter": (
         ["login", "scoop=a"],
