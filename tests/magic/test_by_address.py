@@ -74,7 +74,11 @@ def test_the_magic_binds_three_variables(
     api: DescribedApi, shell: InteractiveShell, user_browser: ScriptedBrowser, redirect_uri: str
 ) -> None:
     """`-a` renames all three; `%logout` takes those away that give a token."""
-    assert run(shell, f"%login {api.url} redirect_uri={redirect_uri}")[0].success
+    result, printed, _, _ = run(shell, f"%login {api.url} redirect_uri={redirect_uri}")
+    assert result.success
+    assert "names" in printed.splitlines()[0]
+    assert f"API       {api.origin}/v1" in printed
+    assert "`api` is ready, a session for this API" in " ".join(printed.split())
     assert shell.user_ns["api"].get("").json() == {"scope": "read:items"}
     assert shell.user_ns["token"] == shell.user_ns["auth"].access_token
     assert run(shell, f"%login -a work {api.url} redirect_uri={redirect_uri}")[0].success
@@ -84,6 +88,19 @@ def test_the_magic_binds_three_variables(
     assert run(shell, "%logout work --no-browser")[0].success
     assert {"work_api", "work_token"}.isdisjoint(shell.user_ns)
     assert isinstance(shell.user_ns["work"], Auth)
+
+
+def test_more_scopes_leave_the_session_where_it_is(
+    api: DescribedApi, shell: InteractiveShell, user_browser: ScriptedBrowser, redirect_uri: str
+) -> None:
+    """The token alone is another one; the session sends it, and `resource` is asked for again."""
+    assert run(shell, f"%login {api.url} redirect_uri={redirect_uri}")[0].success
+    session = shell.user_ns["api"]
+    assert run(shell, "%login +write:items")[0].success
+    assert query_of(user_browser.opened[1])["resource"] == f"{api.origin}/v1"
+    assert shell.user_ns["token"] == shell.user_ns["auth"].access_token
+    assert shell.user_ns["api"] is session
+    assert session.get("").json() == {"scope": "read:items write:items"}
 
 
 def test_what_is_given_prevails(api: DescribedApi, user_browser: ScriptedBrowser, redirect_uri: str) -> None:
