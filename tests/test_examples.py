@@ -147,7 +147,7 @@ def test_a_notebook_plays_itself(tmp_path: Path, name: str) -> None:
     assert "'papaya'" in run.stdout
     if name == "demo.ipynb":
         assert re.search(r"\(\{'usual': \['pear'\].*\{.*'exotic': \['mango'\]\}\)", run.stdout)
-        assert re.search(r"\(401,\s+'Bearer realm=\"fruit\", resource_metadata=\"http://127", run.stdout)
+        assert re.search(r"\(401,\nOut \| +'Bearer realm=\"fruit\", resource_metadata=\"http://127", run.stdout)
     else:
         assert (
             "Jupyter serves the redirect URI, and the extension in it passes the response to this kernel." in run.stdout

@@ -195,9 +195,8 @@ def mcp_server(gate: Gate) -> Iterator[str]:
         async def verify_token(self, token: str) -> Any:
             return AccessToken(token=token, client_id="demo", scopes=[]) if gate.admits(token) else None
 
-    settings = AuthSettings(
-        issuer_url="http://localhost/", resource_server_url="http://localhost/mcp", validate_token_resource=False
-    )
+    urls = {"issuer_url": "http://localhost/", "resource_server_url": "http://localhost/mcp"}
+    settings = AuthSettings.model_validate({**urls, "validate_token_resource": False})
     server = MCPServer("fruits", token_verifier=Verifier(), auth=settings)
 
     def fruits() -> str:

@@ -67,11 +67,13 @@ def mcp_server(issuer: str) -> Iterator[tuple[str, Verifier]]:
     [listening] = listen(["127.0.0.1"], 0)
     host = f"127.0.0.1:{listening.getsockname()[1]}"
     verifier = Verifier(issuer, f"http://{host}{PATH}")
-    settings = AuthSettings(
-        issuer_url=issuer,
-        resource_server_url=verifier.resource,
-        required_scopes=SCOPES,
-        validate_token_resource=True,
+    settings = AuthSettings.model_validate(
+        {
+            "issuer_url": issuer,
+            "resource_server_url": verifier.resource,
+            "required_scopes": SCOPES,
+            "validate_token_resource": True,
+        }
     )
     server = MCPServer("fruits", token_verifier=verifier, auth=settings)
 
