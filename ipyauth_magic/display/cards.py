@@ -168,9 +168,13 @@ def end_row(expires_at: datetime | None, left: float, renewable: bool) -> Row:
     return "Expires", f"{moment} ({about(left)}){', then renewed automatically' if renewable else ''}"
 
 
-def ready(auth_name: str, token_name: str = "") -> str:
+def ready(auth_name: str, token_name: str = "", api_name: str = "") -> str:
     """Return the sentence about the variables that a sign-in has bound."""
     token = f" `{token_name}` is the access token." if token_name else ""
+    if api_name:
+        return (
+            f"`{api_name}` is ready, a session for this API: `{api_name}.get(path)`. `{auth_name}` is the Auth.{token}"
+        )
     return f"`{auth_name}` is ready: `requests.get(url, auth={auth_name})`.{token}"
 
 

@@ -91,7 +91,7 @@ def take(step: Step, options: Options, namespace: Namespace) -> None:
     shown, authenticator = panel(owns_cell=True), step.authenticator
     has_asked = authenticator.authenticate(shown, step.timeout, not options.no_browser, options.force, more=step.more)
     if has_asked or not options.quiet:
-        tokens = [name for name in namespace.names(step.auth) if namespace.value(name) is not step.auth]
+        tokens = [name for name in namespace.names(step.auth) if isinstance(namespace.value(name), str)]
         names = ready(options.auth_name, next(iter(tokens), ""))
         shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.rebind(step.auth)
