@@ -75,7 +75,7 @@ STORIES = {
 }
 """What a notebook shows, from its beginning to its end; these run in a kernel by itself."""
 
-PLAYED = {"demo.ipynb": 2, "hub.ipynb": 1}
+PLAYED = {"demo.ipynb": 3, "hub.ipynb": 1}
 """These run in a real JupyterLab, with that number of sign-ins."""
 
 
@@ -146,6 +146,7 @@ def test_a_notebook_plays_itself(tmp_path: Path, name: str) -> None:
     assert run.stdout.count("Alice signs in in the browser: done") == PLAYED[name]
     assert "'papaya'" in run.stdout
     if name == "demo.ipynb":
+        assert re.search(r"\{'usual': \['quince'\], 'exotic': \['guava'\]\}", run.stdout)
         assert re.search(r"\(\{'usual': \['pear'\].*\{.*'exotic': \['mango'\]\}\)", run.stdout)
         assert re.search(r"\(401,\nOut \| +'Bearer realm=\"fruit\", resource_metadata=\"http://127", run.stdout)
     else:
