@@ -57,7 +57,10 @@ def executed(name: str) -> nbformat.NotebookNode:
         well = [run(cell, number, Path(taken)) for number, cell in code_cells(notebook)]
         if not all(well):
             raise SystemExit(f"A cell of {name} failed.")
-        return notebook.save()
+        book = notebook.save()
+    if not book.cells[-1].source:  # JupyterLab adds it below the last cell
+        del book.cells[-1]
+    return book
 
 
 @contextmanager

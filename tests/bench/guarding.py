@@ -30,8 +30,9 @@ def section(rounds: int) -> Section:
     manager = KernelManager()
     manager.start_kernel(env=environment())
     client = manager.blocking_client()
-    client.start_channels(stdin=False, hb=False)
+    client.start_channels(stdin=False)
     try:
+        client.wait_for_ready(timeout=DEADLINE)  # else the first messages of the kernel may be missed
         _at(client, f"import sys; from time import process_time; from {__name__} import LINE, LINES, enter")
         for _ in range(rounds):
             for state, seconds in took.items():
