@@ -120,16 +120,9 @@ class Auth0Magics(Magics):
         self._latest = authenticator
 
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
-        from .auth0_magic import auth_for, requested, sign_in
-        from .step_up import step_of, take
+        from .step_up import sign_in_or_step_up
 
-        if (step := step_of(options, cell, self.namespace)) is not None:
-            self._latest = step.authenticator
-            take(step, options, self.namespace)
-            return
-        request = requested(options, cell, self._configuration(), default_flow)
-        auth, self._latest = auth_for(request, self.namespace)
-        sign_in(auth, self._latest, request, self.namespace)
+        sign_in_or_step_up(options, cell, self._configuration(), default_flow, self.namespace, self._note)
 
     def _configuration(self) -> dict[str, str]:
         return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}
