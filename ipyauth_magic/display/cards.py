@@ -155,7 +155,14 @@ def signed_in_card(
 
 def scope_rows(scope: str, not_granted: str = "") -> list[Row]:
     """Return the rows of the scopes."""
-    return [("Scopes", scope or "none"), *([(NOT_GRANTED, not_granted)] if not_granted else [])]
+    return [("Scopes", scope or "none"), *([(NOT_GRANTED, _with_advice(not_granted))] if not_granted else [])]
+
+
+def _with_advice(not_granted: str) -> str:
+    """Return the scopes that were *not_granted*, with what may have been meant where a comma stands in one of them."""
+    if "," not in not_granted:
+        return not_granted
+    return f"{not_granted}. Spaces separate scopes: scope={' '.join(not_granted.replace(',', ' ').split())}"
 
 
 def end_row(expires_at: datetime | None, left: float, renewable: bool) -> Row:
@@ -168,9 +175,13 @@ def end_row(expires_at: datetime | None, left: float, renewable: bool) -> Row:
     return "Expires", f"{moment} ({about(left)}){', then renewed automatically' if renewable else ''}"
 
 
-def ready(auth_name: str, token_name: str = "") -> str:
+def ready(auth_name: str, token_name: str = "", api_name: str = "") -> str:
     """Return the sentence about the variables that a sign-in has bound."""
     token = f" `{token_name}` is the access token." if token_name else ""
+    if api_name:
+        return (
+            f"`{api_name}` is ready, a session for this API: `{api_name}.get(path)`. `{auth_name}` is the Auth.{token}"
+        )
     return f"`{auth_name}` is ready: `requests.get(url, auth={auth_name})`.{token}"
 
 

@@ -142,7 +142,7 @@ class View:
 
 def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = "", advice: str = "") -> View:
     """Return the view of *tokens* that were asked for with *params*."""
-    view = View(params.expected_issuer, params.audience, params.scope, error=error)
+    view = View(params.expected_issuer, params.audience or params.resource, params.scope, error=error)
     if tokens is None:
         return view
     before = LAST_USERS.before(Application.of(params), tokens)

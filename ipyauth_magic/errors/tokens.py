@@ -17,7 +17,7 @@ class NotSignedIn(IpyauthError):
             "You were signed out by another notebook or program that shares these tokens. "
             "Run the cell that signs in again, or call `auth.sign_in()`."
             if elsewhere
-            else "You are not signed in yet. Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`."
+            else "You are not signed in. Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`."
         )
 
 

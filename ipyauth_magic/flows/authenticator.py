@@ -283,7 +283,7 @@ class Authenticator(OneProcess):
                 save=save,
                 changed=self.changed.emit,
                 unattended=unattended,
-                audience=self.params.audience,
+                audience=self.params.audience or self.params.resource,
             )
             SESSION.begin(sign_in, is_offer)
             self.sign_in = sign_in

@@ -133,7 +133,7 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
     shown, options = panel(owns_cell=True), request.options
     asked = authenticator.authenticate(shown, None, not options.no_browser, options.force, more=request.more)
     if asked or not options.quiet:
-        names = ready(options.auth_name, options.token_name)
+        names = ready(options.auth_name, options.token_name, options.api_name if request.params.api else "")
         shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.bind(options.token_name, options.auth_name, auth)
     if request.params.api is not None:

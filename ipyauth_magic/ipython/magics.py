@@ -120,9 +120,9 @@ class Auth0Magics(Magics):
         self._latest = authenticator
 
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
-        from .step_up import sign_in_or_step_up
+        from .sign_in import sign_in_as_asked
 
-        sign_in_or_step_up(options, cell, self._configuration(), default_flow, self.namespace, self._note)
+        sign_in_as_asked(options, cell, self._configuration(), self.namespace, self._note, default_flow)
 
     def _configuration(self) -> dict[str, str]:
         return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}

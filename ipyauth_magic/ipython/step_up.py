@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from ..errors import InvalidParams, Problem
 from ..protocol.step_up import StepUp
 from ..settings.checks import BadValue, checked
 from ..settings.line import line_of, option_problems
-from .auth0_magic import auth_for, requested, sign_in
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -39,31 +37,6 @@ class Step:
     def authenticator(self) -> Authenticator:
         """What signs in for `auth`."""
         return authenticator_of(self.auth)
-
-
-def sign_in_or_step_up(
-    options: Options,
-    cell: str | None,
-    configuration: Mapping[str, str],
-    default_flow: str | None,
-    namespace: Namespace,
-    note: Callable[[Authenticator], None],
-) -> None:
-    """Sign in for more where the line means a sign-in of before, else sign in; bind the variables.
-
-    *note* is called with what signs in, before it does.
-
-    Raises:
-        IpyauthError: there is no token; the sentence tells why.
-    """
-    if (step := step_of(options, cell, namespace)) is not None:
-        note(step.authenticator)
-        take(step, options, namespace)
-        return
-    request = requested(options, cell, configuration, default_flow)
-    auth, authenticator = auth_for(request, namespace)
-    note(authenticator)
-    sign_in(auth, authenticator, request, namespace)
 
 
 def step_of(options: Options, cell: str | None, namespace: Namespace) -> Step | None:
@@ -118,7 +91,7 @@ def take(step: Step, options: Options, namespace: Namespace) -> None:
     shown, authenticator = panel(owns_cell=True), step.authenticator
     has_asked = authenticator.authenticate(shown, step.timeout, not options.no_browser, options.force, more=step.more)
     if has_asked or not options.quiet:
-        tokens = [name for name in namespace.names(step.auth) if namespace.value(name) is not step.auth]
+        tokens = [name for name in namespace.names(step.auth) if isinstance(namespace.value(name), str)]
         names = ready(options.auth_name, next(iter(tokens), ""))
         shown.end(None if options.quiet else card_of(authenticator, names))
     namespace.rebind(step.auth)

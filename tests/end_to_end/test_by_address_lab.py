@@ -27,6 +27,8 @@ def test_three_cells(notebook: Notebook, local_site: Site, artefacts: Path) -> N
     tab = signed_in(notebook, login)
     tab.screenshot(path=artefacts / "page.png")
     login.wait_for_text("Signed in as alice").wait()
+    login.wait_for_text("api is ready")
+    assert f"{local_site.api}/api/fruit" in login.text()
     added = notebook.run('api.post("/api/fruit", json={"usual": ["quince"]}).json()["fruits_added"]').wait()
     added.wait_for_text("{'usual': ['quince']}")
 

@@ -20,7 +20,7 @@ def test_mistakes_and_errors(notebook: Notebook, local_site: Site, artefacts: Pa
     values = f"issuer='{local_site.issuer}', client_id='ipyauth-demo', redirect_uri='http://127.0.0.1:0/callback/'"
     notebook.run(f"from ipyauth_magic import Auth, ParamsAuth0\nmine = Auth(ParamsAuth0({values}), flow='code')").wait()
     error = notebook.run("mine.access_token").wait()
-    error.wait_for_text("You are not signed in yet.")
+    error.wait_for_text("You are not signed in.")
     assert error.failed()
     assert "token_source" not in error.text()
     error.screenshot(artefacts / "error.png")  # in the colours of JupyterLab itself

@@ -15,6 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyauth_magic import login
 from ipyauth_magic.auth import Auth
 from ipyauth_magic.errors import InvalidParams, IpyauthError, OtherOrigin, ProviderError
+from ipyauth_magic.protocol import registration as rules
+from ipyauth_magic.protocol.metadata import ProviderMetadata
 from ipyauth_magic.provider import registration
 from ipyauth_magic.settings import parameters
 from ipyauth_magic.store import registrations
@@ -74,7 +76,11 @@ def test_the_magic_binds_three_variables(
     api: DescribedApi, shell: InteractiveShell, user_browser: ScriptedBrowser, redirect_uri: str
 ) -> None:
     """`-a` renames all three; `%logout` takes those away that give a token."""
-    assert run(shell, f"%login {api.url} redirect_uri={redirect_uri}")[0].success
+    result, printed, _, _ = run(shell, f"%login {api.url} redirect_uri={redirect_uri}")
+    assert result.success
+    assert "names" in printed.splitlines()[0]
+    assert f"API       {api.origin}/v1" in printed
+    assert "`api` is ready, a session for this API" in " ".join(printed.split())
     assert shell.user_ns["api"].get("").json() == {"scope": "read:items"}
     assert shell.user_ns["token"] == shell.user_ns["auth"].access_token
     assert run(shell, f"%login -a work {api.url} redirect_uri={redirect_uri}")[0].success
@@ -84,6 +90,29 @@ def test_the_magic_binds_three_variables(
     assert run(shell, "%logout work --no-browser")[0].success
     assert {"work_api", "work_token"}.isdisjoint(shell.user_ns)
     assert isinstance(shell.user_ns["work"], Auth)
+
+
+def test_the_device_flow_has_the_address_too(api: DescribedApi) -> None:
+    """`resource` goes with the code and with each poll; no browser opens."""
+    api.server["device_authorization_endpoint"] = f"{api.origin}/device"
+    auth = login(api.url, flow="device")
+    assert auth.scope == "read:items"
+    assert {each.form["resource"] for each in api.to("/device") + api.to("/token")} == {f"{api.origin}/v1"}
+    [registered] = api.to("/register")
+    assert "urn:ietf:params:oauth:grant-type:device_code" in json.loads(registered.body)["grant_types"]
+
+
+def test_more_scopes_leave_the_session_where_it_is(
+    api: DescribedApi, shell: InteractiveShell, user_browser: ScriptedBrowser, redirect_uri: str
+) -> None:
+    """The token alone is another one; the session sends it, and `resource` is asked for again."""
+    assert run(shell, f"%login {api.url} redirect_uri={redirect_uri}")[0].success
+    session = shell.user_ns["api"]
+    assert run(shell, "%login +write:items")[0].success
+    assert query_of(user_browser.opened[1])["resource"] == f"{api.origin}/v1"
+    assert shell.user_ns["token"] == shell.user_ns["auth"].access_token
+    assert shell.user_ns["api"] is session
+    assert session.get("").json() == {"scope": "read:items write:items"}
 
 
 def test_what_is_given_prevails(api: DescribedApi, user_browser: ScriptedBrowser, redirect_uri: str) -> None:
@@ -335,6 +364,15 @@ def test_the_document_is_the_client_id_where_a_server_takes_it(
     assert query_of(user_browser.opened[1])["client_id"].endswith("/client-metadata.json")
     login(api.url, redirect_uri=redirect_uri, client_id="https://me.example/client.json")
     assert query_of(user_browser.opened[2])["client_id"] == "https://me.example/client.json"
+
+
+def test_the_document_is_what_a_registration_would_say() -> None:
+    """The file of the documentation, at the address that is its client ID."""
+    document = json.loads((Path(__file__).parents[2] / "docs" / "client-metadata.json").read_text())
+    endpoints = dict.fromkeys(("device_authorization_endpoint", "registration_endpoint"), "")
+    server = ProviderMetadata("", "", None, optional_endpoints=endpoints)
+    asked = rules.registration_request(server, rules.DOCUMENT_REDIRECT_URIS)
+    assert document == {"client_id": rules.DOCUMENT, **asked}
 
 
 def test_where_none_can_be_registered_the_error_says_what_to_register(

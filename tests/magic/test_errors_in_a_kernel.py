@@ -24,7 +24,7 @@ def test_an_error_that_asks_for_a_sign_in_has_the_button_below_it(cell: str, ker
     """First the sentence, with the name and the value that papermill shows, then the card of this very `auth`."""
     reply, outputs = kernel.run_with_outputs(cell)
     assert (reply["status"], reply["ename"]) == ("error", ERRORS[cell])
-    assert reply["evalue"].startswith("You are not signed in yet.")
+    assert reply["evalue"].startswith("You are not signed in.")
     error, card = outputs[0], outputs[1]
     shown = "\n".join(error["traceback"])
     assert "# mine" in shown

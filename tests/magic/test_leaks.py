@@ -127,7 +127,7 @@ def test_a_whole_session_leaves_no_secret(notebook: tuple[Path, str], monkeypatc
 
     secrets = secrets_in(folder)
     assert len(secrets) > 20, "the browser played, and told what must stay secret"
-    for said in ("Signed in as alice", "Signed out", "You are not signed in yet."):
+    for said in ("Signed in as alice", "Signed out", "You are not signed in."):
         assert said in (folder / "saved.ipynb").read_text()
     assert names_of_errors(document).isdisjoint({"NameError", "AttributeError", "ModuleNotFoundError", "SyntaxError"})
     assert failed_sign_ins(document) == len(FAILURES) + 1

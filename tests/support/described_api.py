@@ -74,6 +74,7 @@ class DescribedApi:
             "/register": lambda: self._register(sent),
             "/authorize": lambda: self._authorize(sent),
             "/token": lambda: self._token(sent),
+            "/device": lambda: self._device(sent),
         }
         if sent.path in ways:
             return ways[sent.path]()
@@ -103,6 +104,11 @@ class DescribedApi:
         more = urlencode({"code": code, "state": form["state"], "iss": str(self.server["issuer"])})
         return 302, {"Location": f"{form['redirect_uri']}?{more}"}, b""
 
+    def _device(self, sent: Sent) -> Answer:
+        code = quote(json.dumps([sent.form.get("scope", ""), sent.form["client_id"]]))
+        more = {"user_code": "ABCD", "verification_uri": f"{self.origin}/activate", "expires_in": 60, "interval": 1}
+        return as_json(200, {"device_code": code, **more})
+
     def _token(self, sent: Sent) -> Answer:
         form = dict(sent.form)
         kind, _, basic = sent.headers.get("Authorization", "").partition(" ")
@@ -113,7 +119,7 @@ class DescribedApi:
         is_known = client_id in self.clients or client_id.startswith("https://")
         if not is_known or self.clients.get(client_id) != form.get("client_secret"):
             return as_json(401, {"error": "invalid_client"})
-        scope, _ = json.loads(unquote(form.get("code") or form["refresh_token"]))
+        scope, _ = json.loads(unquote(form.get("code") or form.get("device_code") or form["refresh_token"]))
         token = secrets.token_urlsafe(8)
         self.tokens[token] = scope
         refresh = quote(json.dumps([scope, client_id]))
