@@ -32,6 +32,7 @@ def section(rounds: int) -> Section:
     client = manager.blocking_client()
     client.start_channels(stdin=False, hb=False)
     try:
+        client.wait_for_ready(timeout=DEADLINE)  # else the first answers may come before it listens to them
         _at(client, f"import sys; from time import process_time; from {__name__} import LINE, LINES, enter")
         for _ in range(rounds):
             for state, seconds in took.items():
