@@ -27,7 +27,8 @@ MOVIE = "sign-in.gif"
 
 STORY = (
     "%load_ext ipyauth_magic",
-    "%%auth0 --flow code\ndomain=http://localhost:9400\nclient_id=ipyauth-demo\naudience=api/fruit\nscope=read:exotic-fruit write:usual-fruit",
+    "%%auth0 --flow code\ndomain=http://localhost:9400\nclient_id=ipyauth-demo\naudience=api/fruit\n"
+    "scope=read:exotic-fruit write:usual-fruit",
     'import requests\n\nrequests.get("http://127.0.0.1:5000/api/fruit", auth=auth).json()["fruits"]',
 )
 """The cells of the moving picture."""

@@ -70,7 +70,9 @@ def _find(namespace: Namespace, name: str | None) -> Authenticator | str:
     if isinstance(value, str):
         same = [each for each in signed_in() if each.source.current.access_token == value]
         return same[-1] if same else value
-    raise UsageError(f"`{name[:60]}` holds no token and no Auth. `%token --list` lists the sign-ins and their variables.")
+    raise UsageError(
+        f"`{name[:60]}` holds no token and no Auth. `%token --list` lists the sign-ins and their variables."
+    )
 
 
 def _required(namespace: Namespace, name: str | None) -> Authenticator:
