@@ -12,6 +12,7 @@ import requests
 from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service.issuer.server import LocalIssuer
+from fruit_service.sign_in import MULTI_FACTOR
 from ipyauth_magic import Auth
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.errors import (
@@ -368,6 +369,22 @@ def test_another_class_of_authentication_is_asked_for(
     assert run(shell, "%login max_age=60")[0].success
     assert len(user_browser.opened) == 3
     assert "acr_values" not in query_of(user_browser.opened[-1])
+
+
+def test_a_second_factor_serves(
+    shell: InteractiveShell, signed_in: Auth, api: Web, user_browser: ScriptedBrowser
+) -> None:
+    """The line is run as it stands; an API that refuses that too is told of, without a line to run."""
+    api.answers["/"] = user_refusal(f', acr_values="{MULTI_FACTOR}"')
+    said = line_after(shell, "requests.get(url, auth=auth)").replace("\n  ", " ")
+    command = f"%login acr_values={MULTI_FACTOR}"
+    assert said == f"This needs a sign-in by {MULTI_FACTOR}. Run: `{command}`"
+    assert run(shell, command)[0].success
+    assert signed_in.claims["acr"] == MULTI_FACTOR
+    assert NARROW in signed_in.scope
+    assert shell.user_ns["token"] == signed_in.access_token
+    said = line_after(shell, "requests.get(url, auth=auth)").replace("\n  ", " ")
+    assert said == f"This needs a sign-in by {MULTI_FACTOR}, and yours was. The API refuses it all the same."
 
 
 @pytest.mark.parametrize(
