@@ -70,11 +70,6 @@ def how_to_open(why_no_browser: str | None, wants_browser: bool) -> str:
     return f'If no browser tab opens by itself, use "{OPEN}".' if wants_browser else ""
 
 
-def registration_hint(redirect_uri: str) -> str:
-    """Return the sentence for a user who met an error page at the provider; empty where no redirect URI is used."""
-    return f"{HINT} {redirect_uri}" if redirect_uri else ""
-
-
 def over_card(is_good: bool) -> Card:
     """Return the card of a sign-in that ended while an input box is still open for its response."""
     title = "You are signed in" if is_good else "The sign-in failed"
