@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from typing import Any
 
 from .auth import Auth, authenticator_of
+from .display.cards import introduction_card
 from .display.panel import introduce
 from .errors import InvalidParams, Problem
 from .flows.by_address import ByAddress, Introduction
@@ -88,7 +90,7 @@ def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None) 
         return ParamsAuth0.from_magic(parameters, origin="keyword", default_flow="code", found=found)
 
     def show(told: Introduction) -> None:
-        introduce(told.api, told.server, told.scope)
+        introduce(introduction_card(*astuple(told)))
 
     return ByAddress(url, make, show, challenge)
 

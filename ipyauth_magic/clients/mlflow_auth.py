@@ -42,18 +42,20 @@ class MlflowAuth:
             InsecureApi: *request* goes to another machine over plain http.
         """
         server = origin_of(str(request.url))
-        authenticator = self._signed_in(self._api_at.get(server))
+        authenticator = self._signed_in(server)
         RequestsAuth(authenticator.source)(request)
         self._api_at[server] = _api_of(authenticator)
         request.hooks["response"].append(self._note)
         return request
 
-    def _signed_in(self, api: tuple[str | None, ...] | None) -> Authenticator:
-        """Return the latest sign-in for *api*, or the latest of all."""
+    def _signed_in(self, server: str) -> Authenticator:
+        """Return the latest sign-in for the API of *server*, or the latest of all that may be sent there."""
         from ..flows.authenticator import SESSION  # MLflow loads this file whenever it is imported itself
 
+        api = self._api_at.get(server)
         for each in reversed(SESSION.signed_in()):
-            if api in (None, _api_of(each)):
+            may_go_there = each.source.api is None or origin_of(each.source.api) == server
+            if may_go_there and api in (None, _api_of(each)):
                 return each
         raise NotSignedIn
 

@@ -239,10 +239,15 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def introduction_card(api: str, server: str, scope: str) -> Card:
-    """Return the card that names the hosts of an *api* and of its *server*, before anything opens."""
+def introduction_card(api: str, server: str, scope: str, page: str, is_named_by_api: bool) -> Card:
+    """Return the card that names the host of an *api* and its *server*, before anything opens.
+
+    *page* is the host of the sign-in page where that is not the server's own. *is_named_by_api* tells whether the API
+    named the server, and not the user. *scope* is what is asked for.
+    """
+    title = f"{api} names {server} as its authorization server" if is_named_by_api else f"{api} is used with {server}"
     asked = ("Asks for", scope) if scope else ("Asks for", "no scope by name")
-    return Card("still", f"{api} names {server} as its authorization server", [asked])
+    return Card("still", title, [asked, *([("Sign-in page at", page)] if page else [])])
 
 
 def _asked(audience: str | None, scope: str) -> list[Row]:

@@ -14,7 +14,7 @@ from typing import Protocol
 from ..flows.sign_in import Progress, SignIn, State
 from ..text import encodable, plain
 from .card import Card, wrapped
-from .cards import countdown_html, countdown_text, how_to_open, introduction_card, over_card, patience_text
+from .cards import countdown_html, countdown_text, how_to_open, over_card, patience_text
 from .interrupt import cancelled_by_interrupt
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
@@ -75,18 +75,16 @@ def show(bundle: dict[str, str]) -> None:
     display(printable(bundle), raw=True)
 
 
-def introduce(api: str, server: str, scope: str) -> Callable[[], None]:
-    """Name the hosts of an *api* and of its *server* before a sign-in, and return what takes that away again.
+def introduce(card: Card) -> Callable[[], None]:
+    """Show the *card* that names an API and its server before a sign-in, and return what takes that away again.
 
     A notebook shows a card, in an output of its own above that of the sign-in. In a terminal it is a line, which stays.
     """
-    card = introduction_card(api, server, scope)
     if in_notebook():
         output = Output()
         output.show(card.bundle())
         return output.empty
-    asked = f", and asks for {scope}" if scope else ""
-    TextPanel().say(f"{card.title}{asked}.")
+    TextPanel().say(f"{card.title}. {'. '.join(' '.join(row) for row in card.rows)}.")
     return lambda: None
 
 

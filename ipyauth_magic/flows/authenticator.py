@@ -299,7 +299,7 @@ class Authenticator(OneProcess):
         if missing and before is not None and self.source.is_good and gains_nothing(before.scope, tokens.scope):
             raise NothingGranted(missing)
         asked = self._for(replace(more, max_age=""))  # with the scopes of before
-        self.source.save(tokens)
+        self.source.save(tokens, asked)
         self.asked = asked
         SESSION.remember(self)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ..errors import InvalidParams, Problem, ProviderRefused, SignInTimeout
 from ..protocol.flow import IMPLICIT, OFFLINE_ACCESS, Grant
 from ..protocol.metadata import ProviderMetadata
-from ..protocol.protected_resource import check_scope
+from ..protocol.protected_resource import LONGEST_SCOPE, check_scope
 from ..protocol.registration import DOCUMENT, Registration, redirect_uri_for, takes_document, what_to_register
 from ..provider.protected_resource import find_api, find_server
 from ..provider.provider import Provider
@@ -39,13 +39,17 @@ class Introduction:
 
     Attributes:
         api: the host of the API.
-        server: the host of its authorization server.
+        server: the address of its authorization server, without `https://`.
         scope: what is asked for, space separated.
+        page: the host of the page where the user signs in, where that is another one; else empty.
+        is_named_by_api: whether the API named the server, and not the user.
     """
 
     api: str
     server: str
     scope: str
+    page: str = ""
+    is_named_by_api: bool = True
 
 
 class ByAddress:
@@ -96,11 +100,15 @@ class ByAddress:
             raise
 
     def introduce(self) -> None:
-        """Tell the user whom the API names, unless that was done, or the user has named the server."""
-        if not self._is_introduced and not self._is_server_given:
-            self._is_introduced = True
-            hosts = urlsplit(self._url).netloc, urlsplit(self._server.issuer).netloc
-            self._introduce(Introduction(*hosts, self._base.scope))
+        """Tell the user whom the API names, and what it asks for, unless that was done, or the user gave both."""
+        if self._is_introduced or (self._is_server_given and _is_given(self.given, "scope")):
+            return
+        self._is_introduced = True
+        issuer, page = urlsplit(self._server.issuer), urlsplit(self._server.authorization_endpoint).netloc
+        server = f"{issuer.netloc}{issuer.path}".rstrip("/")
+        elsewhere = page if page != issuer.netloc else ""
+        api, scope = urlsplit(self._url).netloc, self._base.scope
+        self._introduce(Introduction(api, server, scope, elsewhere, not self._is_server_given))
 
     @property
     def _is_server_given(self) -> bool:
@@ -167,7 +175,8 @@ class ByAddress:
         server = self._server
         later = [OFFLINE_ACCESS] if OFFLINE_ACCESS in server.scopes_supported else []
         words = [*self._base.scope.split(), *self._api.resource.scopes_supported.split(), *later]
-        return " ".join(dict.fromkeys(words))
+        scope = " ".join(dict.fromkeys(words))
+        return scope if len(scope) <= LONGEST_SCOPE else self._base.scope
 
     def _forget(self) -> bool:
         """Forget an application that was registered in an earlier sign-in; return whether it was."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..errors import NotSignedIn, StoreBusy
 from ..protocol.tokens import TokenSet
@@ -15,6 +16,20 @@ from ..store.key import Requested
 from .facts import describe
 from .last_users import LAST_USERS, Application
 from .live_tokens import LIVE
+
+
+class Entry(NamedTuple):
+    """A place in the store.
+
+    Attributes:
+        key: the name of the sign-in there.
+        requested: what the tokens are for.
+        noted: what the store keeps of the request.
+    """
+
+    key: str
+    requested: Requested
+    noted: Mapping[str, str]
 
 
 class Kept:
@@ -44,6 +59,7 @@ class Kept:
         self._requested = requested
         self._application = Application.of(requested)
         self._asked_for = dict(noted)
+        self._former: tuple[str, ...] = ()
         self._changed = changed
         self.tokens: TokenSet | None = None
         self.is_stored = False
@@ -96,17 +112,29 @@ class Kept:
             return stored
         return own
 
-    def save(self, tokens: TokenSet) -> None:
-        """Keep the *tokens* of a new sign-in, here and in the store; if the store raises, neither."""
-        tokens = replace(tokens, asked_for=self._asked_for)
+    def save(self, tokens: TokenSet, entry: Entry | None = None) -> None:
+        """Keep the *tokens* of a new sign-in, here and in the store; if the store raises, neither.
+
+        With *entry* they are for more than before, and kept there from now on: no other sign-in finds rights in the
+        store that it has not asked for.
+        """
         with self._locked_if_can_be():
-            stored = None
-            with suppress(StoreFailed):
-                stored = self._store.load(self._key)
-            self.is_stored = self._store.save(self._key, tokens)
-            LAST_USERS.signed_in(self._application, tokens, stored)
-            self.is_parents = False
-            self.set(tokens)
+            if entry is None or entry.key == self._key:
+                self._save(tokens)
+                return
+            self._former = (*self._former, self._key)
+            self._key, self._requested, self._asked_for = entry.key, entry.requested, dict(entry.noted)
+            with self._locked_if_can_be():
+                self._save(tokens)
+
+    def _save(self, tokens: TokenSet) -> None:
+        tokens, stored = replace(tokens, asked_for=self._asked_for), None
+        with suppress(StoreFailed):
+            stored = self._store.load(self._key)
+        self.is_stored = self._store.save(self._key, tokens)
+        LAST_USERS.signed_in(self._application, tokens, stored)
+        self.is_parents = False
+        self.set(tokens)
 
     def replace(self, tokens: TokenSet) -> None:
         """Keep renewed *tokens*: stored before a caller uses them, unless another user's have taken their place.
@@ -145,7 +173,16 @@ class Kept:
             if own is not None and stored is not None and not stored.is_of_same_user(own):
                 return own
             self._store.forget(self._key)
-            return stored or own
+        self._forget_former(stored or own)
+        return stored or own
+
+    def _forget_former(self, own: TokenSet | None) -> None:
+        """Forget what the store keeps of *own* user under earlier keys."""
+        for key in self._former:
+            with suppress(StoreFailed):
+                stored = self._store.load(key)
+                if stored is not None and own is not None and stored.is_of_same_user(own):
+                    self._store.forget(key)
 
     @contextmanager
     def _locked_if_can_be(self) -> Iterator[None]:

@@ -30,7 +30,7 @@ from ..settings.params import ParamsAuth0, values_to_keep
 from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
-from .kept import Kept
+from .kept import Entry, Kept
 from .refresh import accept_refresh, request_refresh
 
 RETRY_AFTER = 5.0
@@ -73,8 +73,8 @@ class TokenSource(OneProcess):
         changed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
-        noted = {**values_to_keep(params), **grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
-        self._kept = Kept(store, store_key(params, grant.store_name), params, noted, changed)
+        self._grant = grant
+        self._kept = Kept(store, *_entry(params, grant), changed)
         self.place = self._kept.place
         self.api = params.api
         self._renewal = _Renewal(params, self._kept, now)
@@ -187,12 +187,14 @@ class TokenSource(OneProcess):
                 run_in_thread(lambda: self._renewal.end(tokens), "ipyauth-renewal", daemon=False)
             raise
 
-    def save(self, tokens: TokenSet) -> None:
+    def save(self, tokens: TokenSet, asked: ParamsAuth0 | None = None) -> None:
         """Keep the *tokens* of a new sign-in; a renewal under way ends before, and does not bring the old ones back.
 
-        What the store raises is raised, and the tokens are not kept.
+        With *asked* they are for that, which is more than before. What the store raises is raised, and the tokens are
+        not kept.
         """
-        run_in_thread(lambda: self._kept.save(tokens), "ipyauth-store", daemon=False)
+        entry = _entry(asked, self._grant) if asked is not None else None
+        run_in_thread(lambda: self._kept.save(tokens, entry), "ipyauth-store", daemon=False)
         self._renewal.failure = None
 
     def adopt(self) -> bool:
@@ -221,6 +223,12 @@ class TokenSource(OneProcess):
         if tokens is None:
             raise NotSignedIn
         return tokens
+
+
+def _entry(params: ParamsAuth0, grant: Grant) -> Entry:
+    """Return the place in a store for a sign-in by *params* and *grant*."""
+    noted = {**values_to_keep(params), **grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
+    return Entry(store_key(params, grant.store_name), params, noted)
 
 
 class _Renewal:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
+from ..display.cards import introduction_card
 from ..display.panel import introduce
 from ..flows.by_address import ByAddress, Introduction, stand_in
 from ..settings.line import line_of
@@ -50,7 +51,7 @@ def sign_in_by_address(
         )
 
     def show(told: Introduction) -> None:
-        take_away.append(introduce(told.api, told.server, told.scope))
+        take_away.append(introduce(introduction_card(*astuple(told))))
 
     def attempt(params: ParamsAuth0) -> None:
         asked = replace(request, params=params)

@@ -20,7 +20,7 @@ from .urls import is_of_this_machine, is_private_host, origin_of
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 """Between the API's host and its path (section 3)."""
 
-MOST_SERVERS = 10
+MOST_SERVERS = 3
 """Authorization servers of one API that are looked at."""
 
 LONGEST_SCOPE = 2000

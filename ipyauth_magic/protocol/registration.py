@@ -55,8 +55,14 @@ class Registration:
 
 
 def takes_document(metadata: ProviderMetadata, redirect_uris: Collection[str]) -> bool:
-    """Return whether this package's client ID metadata document serves there, for *redirect_uris*."""
-    return metadata.client_id_metadata_document_supported and set(redirect_uris) <= set(DOCUMENT_REDIRECT_URIS)
+    """Return whether this package's client ID metadata document serves there, for *redirect_uris*.
+
+    The server has to name itself in its responses: the document's client ID and redirect URIs are the same at every
+    server, so a code of another one could not be told from its own (RFC 9700, 4.4.2).
+    """
+    is_supported = metadata.client_id_metadata_document_supported
+    names_itself = metadata.authorization_response_iss_parameter_supported
+    return is_supported and names_itself and set(redirect_uris) <= set(DOCUMENT_REDIRECT_URIS)
 
 
 def redirect_uri_for(issuer: str, redirect_uri: str) -> str:
@@ -65,7 +71,7 @@ def redirect_uri_for(issuer: str, redirect_uri: str) -> str:
     So no code of one server is taken for that of another one, also where they do not name themselves in their responses
     (RFC 9700, 4.4.2).
     """
-    return f"{redirect_uri.rstrip('/')}/{hashlib.sha256(issuer.encode()).hexdigest()[:8]}/"
+    return f"{redirect_uri.rstrip('/')}/{hashlib.sha256(issuer.encode()).hexdigest()[:32]}/"
 
 
 def registration_request(
@@ -98,7 +104,7 @@ def registration_in(document: Mapping[str, Any], requested_scope: str = "") -> R
         ProviderError: it has no client ID that can be used, or a secret that is sent in a way that is not known here.
     """
     client_id, secret = document.get("client_id"), document.get("client_secret")
-    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
+    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id) or client_id == DOCUMENT:
         raise ProviderError(
             "The provider registered this application without a client ID that can be used. Register one yourself, "
             "and write `client_id=...`."

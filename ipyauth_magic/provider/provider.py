@@ -69,6 +69,7 @@ class Provider:
         self._keys: tuple[Key, ...] = ()
         self._fetched_at = self._described_at = -KEPT_FOR
         self._keys_fetched_at = -LONGEST_KEPT  # `_fetched_at` moves on while the provider is away
+        self._tried_at = -KEPT_FOR  # in vain, for the metadata without the keys
 
     @classmethod
     def of(cls, issuer: str, discovery_url: str | None = None) -> Provider:
@@ -99,7 +100,9 @@ class Provider:
             elif not with_keys and self._clock() - self._described_at >= KEPT_FOR:
                 self._described_at = self._clock() - KEPT_FOR + RETRY_AFTER
                 with suppress(ProviderUnreachable):  # old metadata mostly still work
+                    self._tried_at = self._clock()
                     self._metadata = self._describe()
+                    self._tried_at = -KEPT_FOR
             return self._metadata
 
     @contextmanager
@@ -113,15 +116,18 @@ class Provider:
                 self._lock.release()
 
     def _load(self) -> ProviderMetadata:
+        has_old = self._keys and self._clock() - self._keys_fetched_at < LONGEST_KEPT
         try:
+            if has_old and self._clock() - self._tried_at < RETRY_AFTER:
+                raise ProviderUnreachable(self.issuer)
             is_new = self._clock() - self._described_at < NEW
             metadata = self._metadata if self._metadata is not None and is_new else self._describe()
             self._fetch_keys(metadata.jwks_uri)
         except ProviderUnreachable:
-            if self._metadata is None or not self._keys or self._clock() - self._keys_fetched_at >= LONGEST_KEPT:
+            if self._metadata is None or not has_old:
                 raise
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
-            return self._metadata  # old metadata mostly still works; if not, the next request fails with its reason
+            return self._metadata  # old metadata mostly still work; if not, the next request fails with its reason
         return metadata
 
     def _describe(self) -> ProviderMetadata:

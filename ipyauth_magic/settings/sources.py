@@ -113,7 +113,8 @@ def collect(
     body = _nothing("the cell") if cell is None else _read_cell(cell)
     environment = _read_environment()
     configured = read(configuration or Source("IPython configuration", {}))
-    file = _read_file([line, body, named, configured])
+    # With an API's address, a file that the configuration names is about another provider, and so is the secret in it.
+    file = _read_file([line, body, named, *([configured] if found is None else [])])
     if found is not None:
         said = read(Source(BY_ADDRESS, found, may_hold_secret=True))
         environment, configured = _of_any_provider(environment), _of_any_provider(configured)

@@ -49,8 +49,9 @@ class Registrations:
         key = _key(issuer, redirect_uris)
         _made[key] = registration
         others = {each: value for each, value in self._kept().items() if each != key}
-        latest = dict(list(others.items())[1 - _MOST :])
-        self._write({**latest, key: _record(issuer, registration)})
+        latest = {**dict(list(others.items())[1 - _MOST :]), key: _record(issuer, registration)}
+        if len(json.dumps(latest)) <= _LONGEST:  # else none of them could be read again
+            self._write(latest)
 
     def forget(self, issuer: str, redirect_uris: Sequence[str]) -> bool:
         """Forget what was registered, and return whether there was something."""

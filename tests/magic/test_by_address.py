@@ -14,11 +14,14 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ipyauth_magic import login
 from ipyauth_magic.auth import Auth
+from ipyauth_magic.display.cards import introduction_card
 from ipyauth_magic.errors import InvalidParams, IpyauthError, OtherOrigin, ProviderError
 from ipyauth_magic.protocol import registration as rules
 from ipyauth_magic.protocol.metadata import ProviderMetadata
+from ipyauth_magic.protocol.registration import Registration, takes_document
 from ipyauth_magic.provider import registration
 from ipyauth_magic.settings import parameters
+from ipyauth_magic.settings.params import Found, ParamsAuth0
 from ipyauth_magic.store import registrations
 from tests.magic.test_magics import failure, run
 from tests.support.described_api import METADATA, SERVER, DescribedApi, as_json, serving_described
@@ -58,7 +61,7 @@ def test_the_address_is_enough(
     auth = login(api.url, redirect_uri=redirect_uri)
     host = api.origin.removeprefix("http://")
     said = " ".join(capsys.readouterr().err.split())
-    assert f"{host} names {host} as its authorization server, and asks for read:items." in said
+    assert f"{host} names {host} as its authorization server. Asks for read:items." in said
     link = query_of(user_browser.opened[0])
     assert (link["scope"], link["resource"], link["code_challenge_method"]) == (
         "read:items",
@@ -529,3 +532,50 @@ def test_what_no_metadata_means(api: DescribedApi, user_browser: ScriptedBrowser
     api.challenge.clear()
     with pytest.raises(IpyauthError, match=r"does not say where to sign in: it answered 401"):
         login(api.url)
+
+
+def test_a_dotenv_file_of_the_configuration_is_about_another_provider(tmp_path: Path) -> None:
+    """Neither its application nor the secret of that goes to a server that an API names."""
+    (tmp_path / "corp.env").write_text("client_id=corp\nclient_secret=hush\naudience=corp-api\n")
+    configuration = {"dotenv_file": "corp.env", "dotenv_folder": str(tmp_path)}
+    found = Found("https://api.test/", {"issuer": "https://as.test", "client_id": "registered"})
+    params = ParamsAuth0.from_magic({}, None, configuration, found=found)
+    assert (params.client_id, params.client_secret, params.audience) == ("registered", None, None)
+    asked = {"dotenv_file": "corp.env", "dotenv_folder": str(tmp_path)}
+    assert ParamsAuth0.from_magic(asked, None, found=found).client_id == "corp"
+
+
+@pytest.mark.parametrize("names_itself", [True, False])
+def test_the_document_serves_only_where_the_server_names_itself(names_itself: bool) -> None:
+    """Its client ID and redirect URIs are the same everywhere, so a code could be of another (RFC 9700, 4.4.2)."""
+    document = {
+        "issuer": "https://as.test",
+        "authorization_endpoint": "https://as.test/authorize",
+        "token_endpoint": "https://as.test/token",
+        "jwks_uri": "https://as.test/jwks",
+        "client_id_metadata_document_supported": True,
+        "authorization_response_iss_parameter_supported": names_itself,
+    }
+    metadata = ProviderMetadata.from_document(document, "https://as.test", "https://as.test/.well-known/x")
+    assert takes_document(metadata, ["http://127.0.0.1:8765/callback/"]) is names_itself
+
+
+def test_a_registration_without_end_costs_no_other() -> None:
+    """It is known in this process, and what was kept before stays readable."""
+    uris = ["http://127.0.0.1:8765/callback/"]
+    kept = registrations.Registrations.beside()
+    kept.keep("https://honest.test", uris, Registration("honest"))
+    kept.keep("https://hostile.test", uris, Registration("hostile", scope="x " * 200_000))
+    new_process()
+    kept.keep("https://third.test", uris, Registration("third"))
+    new_process()
+    found = [kept.find(f"https://{name}.test", uris) for name in ("honest", "hostile", "third")]
+    assert [each and each.client_id for each in found] == ["honest", None, "third"]
+
+
+def test_the_card_names_the_whole_issuer_and_the_page() -> None:
+    """Two tenants of one host are two servers; and the password is typed where the page is."""
+    text = introduction_card("api.test", "as.test/mallory", "read:a", "login.test", True).text()
+    assert "api.test names as.test/mallory as its authorization server" in text
+    assert "Sign-in page at  login.test" in text
+    assert "is used with as.test" in introduction_card("api.test", "as.test", "", "", False).text()

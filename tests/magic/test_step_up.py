@@ -245,22 +245,28 @@ def test_add_scope_in_python(make_auth: Callable[..., Auth], user_browser: Scrip
 
 
 def test_a_renewal_keeps_what_was_added(own_issuer: LocalIssuer, make_auth: Callable[..., Auth]) -> None:
-    """And another `Auth` for the same finds it."""
+    """But another `Auth`, which asks for less, does not find it: it has what it asked for."""
     auth = make_auth(renewable=True).sign_in().sign_in(add_scope=WIDE)
     end_tokens(auth)
     assert auth.access_token
     assert WIDE in auth.scope
-    assert WIDE in make_auth(renewable=True).sign_in().scope
+    other = make_auth(renewable=True).sign_in()
+    assert WIDE not in other.scope
+    auth.clear()
+    assert WIDE not in make_auth(renewable=True).sign_in().scope
 
 
-def test_a_token_that_was_adopted_keeps_its_scopes(
+def test_a_second_step_keeps_the_scopes_of_the_first(
     make_auth: Callable[..., Auth], user_browser: ScriptedBrowser
 ) -> None:
-    """Those that an earlier `Auth` added are asked for again."""
-    make_auth().sign_in(add_scope=WIDE)
-    auth = make_auth().sign_in()
+    """They are asked for again; what a clear leaves in the store is nothing."""
+    auth = make_auth().sign_in(add_scope=WIDE)
     auth.sign_in(add_scope="read:exotic-fruit")
     assert {NARROW, WIDE, "read:exotic-fruit"} <= set(auth.scope.split())
+    auth.clear()
+    asked = len(user_browser.opened)
+    assert set(make_auth().sign_in().scope.split()) & {WIDE, "read:exotic-fruit"} == set()
+    assert len(user_browser.opened) == asked + 1
 
 
 CHANGES: dict[str, Callable[[dict[str, str]], dict[str, str]]] = {

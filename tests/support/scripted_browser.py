@@ -114,7 +114,7 @@ class ScriptedBrowser:
         try:
             try:
                 page = send("GET", callback)
-            except ConnectionResetError as error:  # it ended meanwhile
+            except ConnectionError as error:  # it ended meanwhile
                 raise TooLate from error
             self.answers.append(page)
             # After a response in a query, the browser is not needed any more.
