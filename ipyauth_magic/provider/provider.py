@@ -69,7 +69,6 @@ class Provider:
         self._keys: tuple[Key, ...] = ()
         self._fetched_at = self._described_at = -KEPT_FOR
         self._keys_fetched_at = -LONGEST_KEPT  # `_fetched_at` moves on while the provider is away
-        self._tried_at = -KEPT_FOR  # in vain, for the metadata without the keys
 
     @classmethod
     def of(cls, issuer: str, discovery_url: str | None = None) -> Provider:
@@ -97,12 +96,10 @@ class Provider:
                 self._metadata = self._load()
             elif self._metadata is None:
                 self._metadata = self._describe()
-            elif not with_keys and self._clock() - self._described_at >= KEPT_FOR:
+            elif not self._keys and self._clock() - self._described_at >= KEPT_FOR:
                 self._described_at = self._clock() - KEPT_FOR + RETRY_AFTER
                 with suppress(ProviderUnreachable):  # old metadata mostly still work
-                    self._tried_at = self._clock()
                     self._metadata = self._describe()
-                    self._tried_at = -KEPT_FOR
             return self._metadata
 
     @contextmanager
@@ -116,15 +113,12 @@ class Provider:
                 self._lock.release()
 
     def _load(self) -> ProviderMetadata:
-        has_old = self._keys and self._clock() - self._keys_fetched_at < LONGEST_KEPT
         try:
-            if has_old and self._clock() - self._tried_at < RETRY_AFTER:
-                raise ProviderUnreachable(self.issuer)
             is_new = self._clock() - self._described_at < NEW
             metadata = self._metadata if self._metadata is not None and is_new else self._describe()
             self._fetch_keys(metadata.jwks_uri)
         except ProviderUnreachable:
-            if self._metadata is None or not has_old:
+            if self._metadata is None or not self._keys or self._clock() - self._keys_fetched_at >= LONGEST_KEPT:
                 raise
             self._fetched_at = self._clock() - KEPT_FOR + RETRY_AFTER
             return self._metadata  # old metadata mostly still work; if not, the next request fails with its reason
@@ -196,7 +190,7 @@ class Provider:
             InvalidResponse: the claims are about another user.
             ProviderError: the provider has no such endpoint or rejects the token, or its answer cannot be read.
         """
-        endpoint = self.metadata(with_keys=False).endpoint("userinfo_endpoint")
+        endpoint = self.metadata(with_keys=bool(self._keys)).endpoint("userinfo_endpoint")
         return userinfo_claims(ask("GET", endpoint, authorization=AuthorizationHeader.bearer(access_token)), subject)
 
     def revoke(self, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> None:
@@ -213,7 +207,7 @@ class Provider:
         self._successful("revocation_endpoint", form, client_secret)
 
     def _successful(self, endpoint: str, form: Mapping[str, str], client_secret: ClientSecret | None = None) -> Answer:
-        metadata = self.metadata(with_keys=False)
+        metadata = self.metadata(with_keys=bool(self._keys))
         url, methods = metadata.endpoint(endpoint), metadata.auth_methods.get(endpoint, ())
         answer = ask("POST", url, *authenticated(form, client_secret, methods))
         try:
