@@ -1,4 +1,4 @@
-"""No live token leaves the kernel in a message to a front end, whoever printed it: its mask goes in its place.
+"""A mask goes in the place of each live token in the kernel's messages to a front end, also in a library's output.
 
 Every message of a kernel is packed by one function, the `pack` of its `Session` (jupyter_client documents that a
 program may set it). So the guard stands there: it searches what was packed, and changes a copy if there is a token in

@@ -21,7 +21,7 @@ from .shell import current_shell
 MOST = 50
 """Refusals of one cell that are told from each other: an API may name another scope each time."""
 
-OWNER = "Whoever runs the API can say who may have it."
+OWNER = "Ask the API's owner for it."
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class NothingGranted(SignInFailed):
     def __init__(self, scopes: Sequence[str]) -> None:
         names = ", ".join(f"`{plain(each, 80)}`" for each in scopes)
         super().__init__(
-            f"You signed in, and the provider did not grant {names}. Your earlier token is kept. Whoever runs the API "
-            "can say who may have that scope."
+            f"You signed in, and the provider did not grant {names}. Your earlier token is kept. Ask the API's "
+            "owner for that scope."
         )
         self.scopes = tuple(scopes)
 

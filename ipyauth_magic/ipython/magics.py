@@ -46,9 +46,7 @@ class Auth0Magics(Magics):
         for name, each in PARAMETERS.items()
         if not each.is_passed_on and not each.is_group
     )
-    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel, whoever prints them").tag(
-        config=True
-    )
+    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._latest: Authenticator | None = None

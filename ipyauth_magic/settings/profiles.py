@@ -168,7 +168,7 @@ def _parsed(path: Path, data: bytes) -> ProfileFile:
 
 
 def _check_trusted(path: Path, status: os.stat_result) -> None:
-    """Check that nobody else can change what is read: a profile says where users type their passwords.
+    """Check that no other user can change what is read: a profile says where users type their passwords.
 
     So does ssh with its configuration. A link is followed, and the file at its end is checked.
     """

@@ -34,9 +34,7 @@ class EmptyMagics(Magics):
     timeout = CUnicode("", help="seconds to wait for the browser, 1 to 3600").tag(config=True)
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
-    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel, whoever prints them").tag(
-        config=True
-    )
+    guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
     @magic_arguments()
     @argument("-f", "--dotenv-file", metavar="FILE", help="dotenv file with some of the parameters")
