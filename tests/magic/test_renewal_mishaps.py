@@ -572,18 +572,10 @@ def test_a_code_without_s256_is_not_taken(
     own_issuer: LocalIssuer,
     make_auth: MakeAuth,
     user_browser: ScriptedBrowser,
-    monkeypatch: pytest.MonkeyPatch,
     methods: list[str] | None,
     is_offered: bool,
 ) -> None:
     """A provider that names other methods only is refused, and is given no code to redeem."""
-    arrive = user_browser.arrive
-
-    def arrive_if_anybody_waits(location: str) -> object:
-        with contextlib.suppress(*([] if is_offered else [ConnectionError])):
-            return arrive(location)
-
-    monkeypatch.setattr(user_browser, "arrive", arrive_if_anybody_waits)
     own_issuer.switches.restore()
     document = requests.get(f"{own_issuer.issuer.rstrip('/')}{DISCOVERY}", timeout=30).json()
     document.pop("code_challenge_methods_supported", None)

@@ -8,7 +8,7 @@ import http.client
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -46,6 +46,15 @@ class TooLate(Exception):
     """The sign-in has ended before the tab came, which shows the browser's own page."""
 
 
+@contextlib.contextmanager
+def at_the_listener() -> Iterator[None]:
+    """Raise `TooLate` where the listener closes a connection, or takes none any more."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise TooLate from error
+
+
 @dataclass
 class ScriptedBrowser:
     """Follows a sign-in link as a browser would, up to the page that tells how it ended.
@@ -80,10 +89,8 @@ class ScriptedBrowser:
         """Note that *url* was opened, and return the link that it leads to."""
         self.started.append(url)
         self.opened.append(url)
-        try:
+        with at_the_listener():
             link = link_behind(url)
-        except ConnectionError as error:
-            raise TooLate from error
         self.opened[self.opened.index(url)] = link
         return link
 
@@ -110,12 +117,8 @@ class ScriptedBrowser:
         self.seen += [value for _, value in parse_qsl(urlsplit(location).fragment)]
         callback, _, fragment = location.partition("#")
         parts = urlsplit(callback)
-        held = socket.create_connection((str(parts.hostname), parts.port or 80)) if self.idle_socket else None
-        try:
-            try:
-                page = send("GET", callback)
-            except ConnectionError as error:  # it ended meanwhile
-                raise TooLate from error
+        with at_the_listener(), self._held(parts.hostname, parts.port):
+            page = send("GET", callback)
             self.answers.append(page)
             # After a response in a query, the browser is not needed any more.
             with contextlib.suppress(*([ConnectionError] if parts.query else [])):
@@ -123,9 +126,12 @@ class ScriptedBrowser:
             if not fragment:
                 return page
             return self._relay(callback, urlencode(self.change(dict(parse_qsl(fragment)))))
-        finally:
-            if held is not None:
-                held.close()
+
+    def _held(self, host: str | None, port: int | None) -> contextlib.AbstractContextManager[object]:
+        """Return a connection on which nothing is said, if this browser holds one."""
+        if not self.idle_socket:
+            return contextlib.nullcontext()
+        return socket.create_connection((str(host), port or 80))
 
     def _relay(self, callback: str, body: str) -> Answer:
         parts = urlsplit(callback)
@@ -145,14 +151,15 @@ class ScriptedBrowser:
         parts = urlsplit(url)
         headers = {"Origin": f"{parts.scheme}://{parts.netloc}", "Content-Type": FORM, "Sec-Fetch-Site": "cross-site"}
         self.before(form.action)
-        answer = send("POST", form.action, urlencode(self.change(form.fields)), headers)
-        self.answers.append(answer)
-        if answer.status != 303:
+        with at_the_listener():
+            answer = send("POST", form.action, urlencode(self.change(form.fields)), headers)
+            self.answers.append(answer)
+            if answer.status != 303:
+                return answer
+            target = urlsplit(form.action)
+            answer = send("GET", f"{target.scheme}://{target.netloc}{answer.headers['Location']}")
+            self.answers.append(answer)
             return answer
-        target = urlsplit(form.action)
-        answer = send("GET", f"{target.scheme}://{target.netloc}{answer.headers['Location']}")
-        self.answers.append(answer)
-        return answer
 
 
 class _Form(html.parser.HTMLParser):
