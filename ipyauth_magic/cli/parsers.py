@@ -21,7 +21,7 @@ _RENEWAL = ("renewable", "no_renewable")
 _ASKS = ("timeout", "no_browser", "paste", "bind", *_RENEWAL, "force")
 _TOKEN_ONLY = ("raw", "format")
 
-SAVE = Option(("--save",), "keep what the line says as a profile, once signed in", "NAME")
+SAVE = Option(("--save",), "save the parameters of the line as a profile, after the sign-in", "NAME")
 
 FORMATS = ("token", "header")
 """What `token --format` takes."""
