@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..callback import pages
 from ..callback.browser import open_in_browser
 from ..callback.routes import Route
 from ..errors import IpyauthError, NobodyCanAnswer, ProviderRefused, SignInCancelled, SignInTimeout
 from ..protocol.added_scopes import advice_about
-from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
 from ..provider.threads import SLICE, Waiters, start_thread
+
+if TYPE_CHECKING:
+    from ..protocol.device_authorization import DeviceAuthorization
 
 _logger = logging.getLogger("ipyauth_magic")
 
