@@ -97,7 +97,7 @@ class Session(Generic[H]):
         """Forget every token of the process; the files of a store stay for other processes."""
         for holder in self.signed_in():
             holder.clear(in_store=False)
-        memory.SESSION.forget_all()
+        memory.SHARED.forget_all()
         LAST_USERS.forget()
         LIVE.forget_all()
 

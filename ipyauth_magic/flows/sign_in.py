@@ -179,7 +179,7 @@ class SignIn:
         self._waiting = Waiters()
         self._is_started = False
         self.is_unanswered = False  # the user has the link, and no response came
-        self._is_answered = False  # a response was accepted or refused: the tab has yet to be told
+        self._lingers = False  # a response was accepted or refused, so the tab has yet to be told
         self.give_time(timeout)
 
     def start(self, open_browser: bool = False) -> None:
@@ -246,11 +246,11 @@ class SignIn:
             tokens = self.response_source.tokens(response)
             if self.progress.state is State.COMPLETING:
                 self._save(tokens)
-            self._is_answered = True
+            self._lingers = True
             self._end(None, tokens)
             time.sleep(0)  # the caller goes on first, and not when the tab has its answer
         except BaseException as error:
-            self._is_answered = True
+            self._lingers = True
             self.fail(error)
         failure = self.progress.error  # of a `cancel` too, if that was faster
         if failure is None:
@@ -334,7 +334,7 @@ class SignIn:
                 # State and nonce stand in the link, and a code in the device authorization.
                 self.progress = replace(self.progress, state=state, error=error, url=None, opened_at=None, device=None)
         # Also the second time: an interrupt may have cut the first one off here. The port first: `_tell` shows cards.
-        self.response_source.close(linger=self._is_answered)
+        self.response_source.close(linger=self._lingers)
         self._tell()  # a program that ends now waits in `callback/listener.py` until the tab has its answer
 
     def _tell(self) -> None:
