@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
-from .display.panel import panel, person_can_answer, show_text
-from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
-from .errors import NotSignedIn, SignInCancelled
-from .flows import account
-from .flows.authenticator import Authenticator, follow
-from .protocol.flow import FLOWS, Grant
+from .display.authentication import authenticate, authenticate_async
+from .display.panel import person_can_answer, show_text
+from .display.view import interrupted, shown_lines, time_left, who
+from .flows.authenticator import Authenticator
+from .flows.sign_in_request import SignInRequest
 from .protocol.tokens import AccessToken, IdToken, OneProcess
 from .settings.params import ParamsAuth0, more_scopes
 from .store import Store
-from .store.opening import open_store
 
 if TYPE_CHECKING:
-    from asyncio import Future
-
     from distributed import Client
 
     from .clients import TokenAuth, TokenSession, WorkerAuth
@@ -66,16 +62,9 @@ class Auth(OneProcess):
     ) -> None:
         if not isinstance(params, ParamsAuth0):
             raise TypeError("params must be a ParamsAuth0")
-        if flow not in (None, *FLOWS):
-            raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
-        if flow:
-            params = params.with_flow(flow, "keyword")
-        grant = Grant.of(params.response_type, params.flow, renewable)
-        params.check_flow(grant.flow)
-        if store is None:
-            store = params.store or "memory"
-        kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
-        self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
+        attended = person_can_answer()
+        request = SignInRequest.of(params, flow, store, renewable, bind, paste, is_attended=attended)
+        self._authenticator = Authenticator(request)
         self._display = AuthDisplay(self._authenticator)
 
     def sign_in(
@@ -102,12 +91,11 @@ class Auth(OneProcess):
             ProviderError: the provider cannot be reached, for a sign-in or for a renewal.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        shown, authenticator, more = panel(), self._authenticator, more_scopes(add_scope)
+        more = more_scopes(add_scope)
         try:
-            if authenticator.authenticate(shown, timeout, open_browser, force, more=more):
-                shown.end(card_of(authenticator, self._display.ready))
+            authenticate(self._authenticator, self._display.ready, timeout, open_browser, force, more)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(interrupted(authenticator)) from None
+            raise KeyboardInterrupt(interrupted(self._authenticator)) from None
         return self
 
     async def sign_in_async(
@@ -119,24 +107,8 @@ class Auth(OneProcess):
             SignInCancelled: the user interrupted the kernel.
             ValueError, InvalidParams, SignInFailed, ProviderError: as `sign_in` does.
         """
-        import asyncio
-
-        shown, authenticator, more = panel(), self._authenticator, more_scopes(add_scope)
-        seconds = authenticator.time_to_wait(timeout)
-        with shown.interruptible(lambda: error_page_hint(authenticator)):
-            if not force and await asyncio.to_thread(authenticator.without_user) and authenticator.serves(more):
-                return self
-            begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force, more=more)
-            beginning = asyncio.ensure_future(begin)
-            try:
-                if (sign_in := await asyncio.shield(beginning)) is None:
-                    return self
-                await asyncio.to_thread(follow, sign_in, shown, open_browser)
-            except asyncio.CancelledError:
-                beginning.add_done_callback(_cancel_begun)  # also if the task is cancelled again while it waits here
-                await asyncio.wait({beginning})
-                raise
-        shown.end(card_of(authenticator, self._display.ready))
+        more = more_scopes(add_scope)
+        await authenticate_async(self._authenticator, self._display.ready, timeout, open_browser, force, more)
         return self
 
     # The tokens
@@ -208,11 +180,11 @@ class Auth(OneProcess):
             InvalidResponse: the answer is about another user than the ID token.
             ProviderError: the provider cannot be reached, has no such endpoint, or rejects the token.
         """
-        return account.userinfo(self._authenticator)
+        return self._authenticator.source.userinfo()
 
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
-        self._authenticator.leave(lambda source: source.clear())
+        self._authenticator.clear()
 
     def sign_out(self, open_browser: bool = True) -> None:
         """Forget the tokens as `clear` does, revoke them (RFC 7009), and ask the provider to end its session.
@@ -227,10 +199,9 @@ class Auth(OneProcess):
         Raises:
             SignOutIncomplete: the tokens are erased, but a step at the provider failed.
         """
-        try:
-            sign_out(self._authenticator, open_browser)
-        except NotSignedIn:
-            show_text("You are not signed in, so there is nothing to sign out of.")
+        from .display.sign_out import sign_out
+
+        sign_out(self._authenticator, open_browser)
 
     # Calling APIs
 
@@ -322,26 +293,6 @@ class Auth(OneProcess):
         self._display.show()
 
 
-def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
-    """Do what `Auth.sign_out` says, for *authenticator*.
-
-    Raises:
-        NotSignedIn: there are no tokens, here or in the store.
-        SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
-    """
-    signed_out = account.sign_out(authenticator, open_browser)
-    if signed_out.session is None:
-        panel().end(signed_out_card(signed_out))
-    if signed_out.incomplete:
-        raise signed_out.incomplete
-
-
 def authenticator_of(auth: Auth) -> Authenticator:
     """Return what the magics and the command line need of *auth* beyond its contract."""
     return auth._authenticator
-
-
-def _cancel_begun(beginning: Future[Any]) -> None:
-    """Cancel the sign-in that *beginning*, which is done, has brought, if it has."""
-    if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
-        begun.cancel(SignInCancelled("it was interrupted"))

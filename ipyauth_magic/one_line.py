@@ -15,7 +15,7 @@ from .display.cards import introduction_card
 from .display.panel import introduce
 from .errors import InvalidParams, Problem
 from .flows.by_address import ByAddress, Introduction
-from .protocol.protected_resource import why_not_an_api
+from .protocol.urls import why_not_an_api
 from .settings.params import Found, IpyauthWarning, ParamsAuth0
 from .store import Store
 

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from ..display.traceback_masking import guard_tracebacks
 from ..errors import InsecureApi, IpyauthError, OtherOrigin
-from ..protocol.step_up import Refusal, is_invalid_token, refusal_of
+from ..protocol.refusal import Refusal, is_invalid_token, refusal_of
 from ..protocol.tokens import AccessToken, AuthorizationHeader
 from ..protocol.urls import is_clear_text, origin_of
 

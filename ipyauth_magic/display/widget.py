@@ -24,16 +24,17 @@ import traitlets
 from IPython.display import display
 
 from ..errors import IpyauthError
-from ..flows.account import sign_out
 from ..flows.authenticator import Authenticator
 from ..flows.sign_in import Progress, SignIn
+from ..flows.sign_out import sign_out
 from ..protocol.sealing import seal
 from ..provider.threads import start_thread
 from .card import Card
 from .cards import HINT
 from .claims import sections_of
 from .qr import GET_QR, lacks_segno, qr_image
-from .view import signed_out_card, view_of
+from .sign_out import signed_out_card
+from .view import view_of
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -107,7 +108,7 @@ class AuthWidget(anywidget.AnyWidget):
             "renew": self._renew,
             "stop": lambda asked: authenticator.stop(),
             "sign_out": self._sign_out,
-            "clear": lambda asked: authenticator.leave(lambda source: source.clear()),
+            "clear": self._clear,
             "inspect": self._inspect,
             "copy": self._copy,
         }
@@ -189,6 +190,9 @@ class AuthWidget(anywidget.AnyWidget):
 
     def _renew(self, asked: FromPage) -> None:
         self._sign_in(asked, renew=True)
+
+    def _clear(self, asked: FromPage) -> None:
+        self._authenticator.clear()
 
     def _sign_out(self, asked: FromPage) -> None:
         """Sign out, and offer the link at which the provider's session ends where the kernel could not open it."""

@@ -6,27 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..callback.browser import why_no_browser
-from ..callback.environment import this_environment
-from ..callback.routes import Route, routes_to
+from ..callback.routes import Route
 from ..errors import NobodyCanAnswer
 from ..protocol.flow import Flow, Grant
 from ..settings.params import ParamsAuth0
 from ..store import Store
 from ..store.redirect_uris import RedirectUris
-from .device_poll import DevicePoll
 from .redirect import Redirect
 from .sign_in import ResponseSource
-
-
-def routes_here(params: ParamsAuth0, grant: Grant, bind: str | None = None, paste: bool = False) -> tuple[Route, ...]:
-    """Return how a response may come to this process, in the order to try; none where the flow needs no redirect URI.
-
-    Raises:
-        InvalidParams: the response mode does not go with any route.
-    """
-    if not grant.flow.needs_redirect:
-        return ()
-    return routes_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
 
 
 def check_unattended(flow: Flow, open_browser: bool) -> None:
@@ -55,6 +42,8 @@ def new_response_source(
         PortTaken: no redirect URI's port is free.
     """
     if not grant.flow.needs_redirect:
+        from .device_poll import DevicePoll
+
         return DevicePoll(params, grant)
     if not grant.flow.uses_pkce:
         return Redirect(params, grant, routes)

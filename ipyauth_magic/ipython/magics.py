@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
 MAGICS = (
@@ -49,8 +48,6 @@ class Auth0Magics(Magics):
     guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self._latest: Authenticator | None = None
-        """Of the last cell, also if its sign-in failed."""
         super().__init__(shell=shell)
 
     @cached_property
@@ -111,28 +108,25 @@ class Auth0Magics(Magics):
             if options.check:
                 check(options, cell, self._configuration())
             elif names_api(options):
-                sign_in_by_address(options, cell, self._configuration(), self.namespace, self._note)
+                sign_in_by_address(options, cell, self._configuration(), self.namespace)
             else:
                 self._sign_in(options, cell, DEFAULT_FLOW)
-
-    def _note(self, authenticator: Authenticator) -> None:
-        self._latest = authenticator
 
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
         from .sign_in import sign_in_as_asked
 
-        sign_in_as_asked(options, cell, self._configuration(), self.namespace, self._note, default_flow)
+        sign_in_as_asked(options, cell, self._configuration(), self.namespace, default_flow)
 
     def _configuration(self) -> dict[str, str]:
         return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
-        if self._latest is None:
+        if self.namespace.latest is None:
             return "Interrupted."
         from ..display.view import interrupted
 
-        return interrupted(self._latest)
+        return interrupted(self.namespace.latest)
 
     @line_magic("token")
     @arguments("%token")
@@ -143,7 +137,7 @@ class Auth0Magics(Magics):
                 return None
             from .token_magic import token
 
-            return token(self.namespace, self._latest, options)
+            return token(self.namespace, options)
 
     @line_magic("logout")
     @arguments("%logout")

@@ -9,9 +9,9 @@ from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from ..protocol.flow import FLOWS
-from ..protocol.metadata import is_safe_url, issuer_at
+from ..protocol.metadata import issuer_at
 from ..protocol.tokens import ClientSecret
-from ..protocol.urls import LOOPBACK_HOSTS
+from ..protocol.urls import LOOPBACK_HOSTS, is_safe_url
 from ..text import invisible_sign, named_sign, plain
 from .dotenv import Unfilled
 from .extra import PREFIX, why_not

@@ -13,8 +13,8 @@ from .lock import hold
 class MemoryStore:
     """Keeps tokens in this process (a `Store`). Its lock is among threads. A forked child gets no refresh tokens."""
 
-    def __init__(self, tokens: dict[str, TokenSet] | None = None) -> None:
-        self._tokens = {} if tokens is None else tokens
+    def __init__(self) -> None:
+        self._tokens: dict[str, TokenSet] = {}
         self._lock = threading.Lock()
         fit_for_child(self)
 
@@ -68,7 +68,5 @@ class NoStore:
         return hold(f"none {key}")
 
 
-_tokens: dict[str, TokenSet] = {}
-
-SESSION = MemoryStore(_tokens)
+SHARED = MemoryStore()
 """The store of this session: an equal sign-in in it serves again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..settings.options import STORES
 from . import Store
-from .memory import SESSION, NoStore
+from .memory import SHARED, NoStore
 from .warning import Warn, issue_warning
 
 NAMES = STORES
@@ -28,7 +28,7 @@ def open_store(name: str, warn: Warn = issue_warning, is_attended: bool = True) 
     if name == "none":
         return NoStore()
     if name == "memory":
-        return SESSION
+        return SHARED
     from .fallback import FallbackStore
     from .file import FileStore
 

@@ -33,7 +33,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    memory._tokens.clear()
+    memory.SHARED.forget_all()
     LIVE.forget_all()
     redirect_uris._used.clear()
     provider._providers.clear()

@@ -372,8 +372,8 @@ def test_login_returns_an_auth_that_is_signed_in(
 def test_login_takes_a_store(where: dict[str, str], user_browser: ScriptedBrowser) -> None:
     """By its name, as the parameter of that name, or one of the caller's own."""
     own = NoStore()
-    assert authenticator_of(login(**where, store=own)).request[2] is own
-    assert type(authenticator_of(login(**where, store="none")).request[2]) is NoStore
+    assert authenticator_of(login(**where, store=own)).request.store is own
+    assert type(authenticator_of(login(**where, store="none")).request.store) is NoStore
 
 
 def test_mistakes_of_login_are_told_before_anything_opens(

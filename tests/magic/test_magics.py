@@ -478,7 +478,7 @@ def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, us
     shell.run_line_magic("unload_ext", "ipyauth_magic")
     assert not is_good(auth)
     assert not {"token", "auth"} & set(shell.user_ns)
-    assert memory._tokens == {}
+    assert memory.SHARED._tokens == {}
     assert "auth0" not in shell.magics_manager.magics["cell"]
     assert not {"auth0", "token"} & set(shell.magics_manager.magics["line"])
     assert not any(isinstance(each, Auth0Magics) for each in shell.configurables)

@@ -384,7 +384,7 @@ def test_sign_out_offers_the_link_that_ends_the_session(
     page: Page, signed_in: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the kernel opens no browser; the tokens are gone, and the next press takes the link away."""
-    monkeypatch.setattr("ipyauth_magic.flows.account.open_in_browser", lambda url, told: told("none was found"))
+    monkeypatch.setattr("ipyauth_magic.flows.sign_out.open_in_browser", lambda url, told: told("none was found"))
     shown = page.show(signed_in)
     page.press(shown, "sign_out")
     page.wait_for("present", doing="leaving")

@@ -14,7 +14,7 @@ from distributed import WorkerPlugin
 from joserfc.jwk import ECKey, OctKey
 
 from ...errors import NoTokenHere
-from ...protocol.step_up import Refusal
+from ...protocol.refusal import Refusal
 from ...protocol.tokens import AccessToken, AuthorizationHeader
 from ..requests_auth import RequestsAuth
 from .message import Message, open_secret
