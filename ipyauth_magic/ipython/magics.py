@@ -80,9 +80,10 @@ class Auth0Magics(Magics):
     @line_cell_magic("login")
     @arguments("%%login")
     def login(self, line: str, cell: str | None = None) -> None:
-        """Sign in at any provider by a code, and put the access token in a variable.
+        """Sign in at any provider, and put the access token in a variable.
 
-        For an API that says where to sign in, its address is enough:
+        The flow is `code`, unless you choose another. For an API that says where to
+        sign in, its address is enough:
 
             %login https://api.example.com/v1
 

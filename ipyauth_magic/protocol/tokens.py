@@ -73,7 +73,7 @@ class AccessToken(Described):
 
         requests.get(url, headers={"Authorization": f"Bearer {token}"})
 
-    It does not renew itself. `requests.get(url, auth=auth)` always sends a valid one.
+    It does not renew itself. `requests.get(url, auth=auth)` always sends a valid token.
     `%token` shows its claims, and `print` shows the token itself.
     """
 
@@ -81,9 +81,9 @@ class AccessToken(Described):
 
 
 class IdToken(Described):
-    """An ID token: a `str` that says who the user is. Its `repr` hides it.
+    """An ID token: a `str` that identifies the user (OpenID Connect Core, 2). Its `repr` hides it.
 
-    `auth.claims` has what it says, verified. APIs expect the access token instead.
+    `auth.claims` has its verified claims. APIs expect the access token instead.
     """
 
     __slots__ = ()
@@ -99,7 +99,8 @@ class ClientSecret(Masked):
     """A client secret (RFC 6749, 2.3.1): a `str` whose `repr` is masked.
 
     Attributes:
-        method: how the provider that gave it wants it sent (RFC 7591, 2); None for a secret that the user gave.
+        method: `client_secret_basic` or `client_secret_post`, if the provider registered the application (RFC 7591, 2);
+            None for a secret that the user gave.
     """
 
     __slots__ = ("method",)
