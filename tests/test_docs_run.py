@@ -125,7 +125,7 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(program, "open", places.browser.open_any)
     monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
     monkeypatch.setattr(SignIn, "show_link", _with_another_device(SignIn.show_link))
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
     provider._providers.clear()
     (tmp_path / "demo.env").write_text(places.dotenv(), encoding="utf-8")
     for file in (ROOT / "examples").glob("*.env"):

@@ -44,7 +44,7 @@ class RedirectUris:
         self._now = now
 
     @classmethod
-    def beside(cls, store: Store | None) -> RedirectUris:
+    def beside(cls, store: Store) -> RedirectUris:
         """Return those for sign-ins that *store* keeps: a sign-in that leaves no file leaves none of this either."""
         folder = getattr(store, "folder", None)
         return cls(folder if isinstance(folder, PrivateFolder) else None)

@@ -507,7 +507,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
     shown = page.show(signed_in)
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
-    with authenticator_of(signed_in)._lock, memory.SESSION.lock(store_key(params_of(signed_in))):
+    with authenticator_of(signed_in)._lock, memory.SHARED.lock(store_key(params_of(signed_in))):
         refreshed.start()
         refreshed.join(20)
         assert not refreshed.is_alive()
