@@ -80,7 +80,7 @@ class Places:
             (r"https://market\.example\.com", self.market),
             (r"https://\w+\.example\.com", self.api),
         ):
-            text = re.sub(pattern, lambda _, value=value: value, text)  # type: ignore[misc]
+            text = value.join(re.split(pattern, text))
         return text
 
     def dotenv(self) -> str:
@@ -136,7 +136,7 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     places.browser.join()
 
 
-def _with_another_device(show_link):  # type: ignore[no-untyped-def]
+def _with_another_device(show_link):
     """Return *show_link* with a user who opens the link of the device flow on a telephone."""
 
     def shown(self: SignIn, url: str, device: DeviceAuthorization | None = None, **more: str | None) -> None:

@@ -105,7 +105,7 @@ def imports(package: str, module: str, path: Path) -> Iterator[Import]:
     """Return every import of a file, with relative ones made absolute."""
     for node in ast.walk(tree_of(path)):
         for name in imported_names(path, node):
-            yield Import(f"{package}.{module}", node.lineno, name)  # type: ignore[attr-defined]
+            yield Import(f"{package}.{module}", node.lineno, name)
 
 
 def imported_names(path: Path, node: ast.AST) -> Iterator[str]:

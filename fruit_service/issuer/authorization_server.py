@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, UnsupportedResponseTypeError
@@ -129,7 +129,7 @@ class LocalAuthorizationServer(AuthorizationServer):
 
     def validated_grant(self, request: Request, user: User | None) -> Any:
         """Return the grant of an authorization request that is in order. The caller has checked its destination."""
-        return self.get_consent_grant(request, user)  # type: ignore[no-untyped-call]
+        return self.get_consent_grant(request, user)
 
     def get_authorization_grant(self, request: Any) -> Any:
         """Return the grant of the response type."""
@@ -184,7 +184,7 @@ class LocalAuthorizationServer(AuthorizationServer):
 
     def create_endpoint_response(self, name: str, request: Any = None) -> HTTPResponse:
         """Return the answer to a request to the endpoint that Authlib calls *name*."""
-        answer = cast(Any, super()).create_endpoint_response
+        answer = super().create_endpoint_response
         return self._without_repetition(request, lambda request: answer(name, request))
 
     def _without_repetition(self, request: Request, answer: Callable[[Request], Any]) -> HTTPResponse:

@@ -31,7 +31,7 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
 
     def get_server_jwks(self) -> KeySet:
         """Return the keys that sign ID tokens."""
-        return KeySet.import_key_set(cast(Any, self.server.signer.jwks()))
+        return KeySet(list(self.server.signer.keys.published))
 
     def get_algorithms(self) -> list[str]:
         """Return the algorithm of our ID tokens."""
@@ -84,6 +84,7 @@ class Logout:
         """End the session if the client has an ID token of this user. Otherwise ask the user."""
         try:
             request.check_no_repetition()
+            # Authlib's types name the base of the requests of all endpoints.
             checked = cast(EndSessionRequest, self._server.validate_endpoint_request("end_session", request))
         except OAuth2Error as error:
             return self._refusal(str(error.description or "This logout request is not valid."))

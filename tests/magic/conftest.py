@@ -21,6 +21,7 @@ from ipyauth_magic.provider import provider
 from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory, redirect_uris
 from tests.support.attempts import Attempt
+from tests.support.command_line import Machine
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.shells import loaded_shell
@@ -140,6 +141,12 @@ def own_issuer() -> Iterator[LocalIssuer]:
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as running:
         yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path, own_issuer: LocalIssuer) -> Machine:
+    """Where the command runs, with a browser that signs in, and without profiles."""
+    return Machine(tmp_path, own_issuer)
 
 
 @pytest.fixture

@@ -680,7 +680,7 @@ def test_a_sessions_error_keeps_its_cause(signed_in: Auth, caplog: pytest.LogCap
 def test_params_must_be_params(issuer: LocalIssuer) -> None:
     """A file's name in their place is an error at once."""
     with pytest.raises(TypeError, match="ParamsAuth0"):
-        Auth("demo.env")  # type: ignore[arg-type]
+        Auth("demo.env")
     with pytest.raises(ValueError, match="memory"):
         Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")
 

@@ -251,7 +251,7 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
     """Every worker forgets, also after an error. A later task raises an error. No thread goes on in the kernel."""
     auth = make_auth().sign_in()
     connected = authenticator_of(auth).changed._functions
-    with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012  # the block ends by an error
         assert all(client.run(blocks).values())
         raise ZeroDivisionError
     assert set(map(tuple, client.run(blocks).values())) == {()}
@@ -455,4 +455,4 @@ def test_without_dask(make_auth: Callable[..., Auth], monkeypatch: pytest.Monkey
     """The extra to install is named."""
     monkeypatch.setitem(sys.modules, "ipyauth_magic.clients.dask.kernel", None)
     with pytest.raises(ImportError, match=r"ipyauth-magic\[dask\]"):
-        make_auth().on_dask(SimpleNamespace())  # type: ignore[arg-type]
+        make_auth().on_dask(SimpleNamespace())

@@ -106,7 +106,7 @@ def test_a_second_response_changes_nothing(params: MakeParams, sign_in: SignIn) 
     again: list[int | str] = []
 
     class Twice(ScriptedBrowser):
-        def arrive(self, location: str):  # type: ignore[no-untyped-def]
+        def arrive(self, location: str):
             answer = super().arrive(location)
             try:
                 again.append(send("GET", location.split("#")[0]).status)

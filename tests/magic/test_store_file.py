@@ -37,7 +37,7 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just begun, on a machine without a keyring."""
     monkeypatch.setattr(warning, "_warned", {})
     monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
-    use_keyring(monkeypatch, NoKeyring())  # type: ignore[no-untyped-call]
+    use_keyring(monkeypatch, NoKeyring())
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def use(*backends: KeyringBackend) -> None:
         found: Any = backends[0]
         if len(backends) > 1:
-            found = keyring.backends.chainer.ChainerBackend()  # type: ignore[no-untyped-call]
+            found = keyring.backends.chainer.ChainerBackend()
             monkeypatch.setattr(keyring.backends.chainer.ChainerBackend, "backends", list(backends))
         monkeypatch.setattr(keyring, "get_keyring", lambda: found)
 
@@ -189,16 +189,16 @@ def test_two_processes_make_one_key(use: Callable[..., None]) -> None:
 # Which backends will do
 
 
-class Subclass(keyrings.alt.file.PlaintextKeyring):  # type: ignore[misc]
+class Subclass(keyrings.alt.file.PlaintextKeyring):
     """A plain file under another name."""
 
 
 UNREAL: dict[str, Callable[[], list[KeyringBackend]]] = {
-    "none": lambda: [keyring.backends.fail.Keyring()],  # type: ignore[no-untyped-call]
-    "one that drops everything": lambda: [keyring.backends.null.Keyring()],  # type: ignore[no-untyped-call]
+    "none": lambda: [keyring.backends.fail.Keyring()],
+    "one that drops everything": lambda: [keyring.backends.null.Keyring()],
     "a plain file": lambda: [keyrings.alt.file.PlaintextKeyring()],
     "a plain file by another name": lambda: [Subclass()],
-    "a chain of such": lambda: [keyrings.alt.file.PlaintextKeyring(), keyring.backends.null.Keyring()],  # type: ignore[no-untyped-call]
+    "a chain of such": lambda: [keyrings.alt.file.PlaintextKeyring(), keyring.backends.null.Keyring()],
 }
 
 
