@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
@@ -337,6 +338,16 @@ def most_after_a_rush(url: str) -> int:
         with ThreadPoolExecutor(len(stores)) as pool:
             list(pool.map(rush, range(len(stores))))
         return len(stores[0].fruits(["usual"])["usual"])
+
+
+def test_connection_in_use_is_closed_when_it_comes_back(database: str) -> None:
+    """Work that was given up may end after the store is closed."""
+    with opened(database) as store, store._database.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        store.close()
+        connection.exec_driver_sql("SELECT 1")
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        raw.cursor().execute("SELECT 1")
 
 
 def test_postgresql_that_cannot_hold_every_name_is_refused() -> None:
