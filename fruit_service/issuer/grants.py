@@ -11,7 +11,9 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, AuthorizationE
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDImplicitGrant
 
-from .authorization_server import AuthorizationCode, LocalAuthorizationServer
+from .acr import check_acr_values
+from .authorization_code import AuthorizationCode
+from .authorization_server import LocalAuthorizationServer
 from .device import DeviceEndpoint, DeviceGrant
 from .directory import Directory, User
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
@@ -52,7 +54,7 @@ class _AuthorizationEndpoint(AuthorizationEndpointMixin):
         redirect_uri: str = super().validate_authorization_request()
         try:
             self.request.check_response_mode()
-            self.server.check_acr_values(self.request)
+            check_acr_values(self.request, self.server.switches)
             self.request.scope = self.server.granted_scope(self.request, self.gives_refresh_tokens)
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
