@@ -42,10 +42,6 @@ class BottleAuthorizationServer(AuthorizationServer):
         """Return *request*, which is Authlib's kind already."""
         return request
 
-    def create_json_request(self, request: Any) -> Any:
-        """Refuse: no endpoint here takes JSON."""
-        raise NotImplementedError
-
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Do nothing: Authlib's signals have no receiver here."""
 

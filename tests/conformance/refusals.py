@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -18,7 +18,7 @@ from fruit_service.issuer.server import LocalIssuer
 from fruit_service.issuer.switches import Draft
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import IpyauthError
-from tests.support.auths import source_of, tokens_of
+from tests.support.auths import end_tokens
 from tests.support.bad_inputs import base64url
 from tests.support.ports import free_port
 
@@ -44,18 +44,13 @@ class Visit:
     asked: Counter[str] = field(default_factory=Counter)
     asked_later: Counter[str] = field(default_factory=Counter)
 
-    def end_tokens(self) -> None:
-        """Let the access token be over, whatever its time says."""
-        tokens = tokens_of(self.auth)
-        source_of(self.auth).save(replace(tokens, expires_at=tokens.obtained_at))
-
     def try_to_sign_in(self) -> None:
         """Sign in, and note how that was refused."""
         self._note(lambda: self.auth.sign_in(timeout=SIGN_IN))
 
     def try_to_refresh(self) -> None:
         """Ask for a token when there is none left, and note how that was refused."""
-        self.end_tokens()
+        end_tokens(self.auth)
         self._note(lambda: self.auth.access_token)
 
     def try_to_ask_userinfo(self) -> None:

@@ -23,7 +23,7 @@ from ipyauth_magic.store import memory, redirect_uris
 from tests.support.attempts import Attempt
 from tests.support.command_line import Machine
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_browser import ScriptedBrowser, use_as_browser
 from tests.support.shells import loaded_shell
 
 
@@ -93,9 +93,7 @@ def cell(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., str]:
 def user_browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedBrowser]:
     """The user's browser: what `webbrowser` would start is a script."""
     browser = ScriptedBrowser()
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    use_as_browser(monkeypatch, browser.open_in_thread)
     yield browser
     browser.join()
 

@@ -42,7 +42,7 @@ from tests.support.attempts import Attempt
 from tests.support.auths import card_of, is_good, sign_in_of, source_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of
-from tests.support.threads import joined, wait_for
+from tests.support.threads import joined, until, wait_for
 from tests.support.web import Web, serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -461,10 +461,7 @@ class Cards:
 
     def wait_for(self, text: str) -> None:
         """Wait until the latest card says *text*."""
-        deadline = time.monotonic() + 20
-        while text not in self.shown[-1]["text/plain"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: text in self.shown[-1]["text/plain"])
 
 
 @pytest.fixture

@@ -612,8 +612,6 @@ def test_sign_ins_in_a_row_leave_nothing(params: MakeParams, sign_in: SignIn, in
     for _ in range(100 if in_full else 10):
         sign_in(params(), ScriptedBrowser())
     gc.collect()
-    deadline = time.monotonic() + 10
-    while (process.num_fds() > descriptors or threading.active_count() > threads) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: process.num_fds() <= descriptors and threading.active_count() <= threads)
     assert process.num_fds() <= descriptors
     assert threading.active_count() <= threads

@@ -26,7 +26,7 @@ from ipyauth_magic.store.memory import MemoryStore
 from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser, link_behind
+from tests.support.scripted_browser import ScriptedBrowser, link_behind, use_as_browser
 
 
 class Person:
@@ -74,9 +74,7 @@ def issuer() -> Iterator[LocalIssuer]:
 def alice(issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     """The user, at the browser that `webbrowser` opens."""
     person = Person(issuer.issuer)
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", person.open)
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    use_as_browser(monkeypatch, person.open)
     yield person
     for tab in person.tabs:
         tab.join(20)

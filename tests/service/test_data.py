@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -26,6 +26,7 @@ from fruit_service.database import fruit
 from fruit_service.errors import BadConfig, BasketFull, Unavailable
 from fruit_service.store import FruitStore
 from tests.support.postgres import Postgres
+from tests.support.threads import until
 
 from .test_command_line import ROOT, environment
 
@@ -66,15 +67,6 @@ def opened(url: str) -> Iterator[FruitStore]:
     """Open a store and close it."""
     with closing(FruitStore(url)) as store:
         yield store
-
-
-def until(holds: Callable[[], bool], deadline: float = 20) -> float:
-    """Wait until something holds; return for how long."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < deadline
-        time.sleep(0.005)
-    return time.monotonic() - began
 
 
 @pytest.mark.long

@@ -28,9 +28,9 @@ from fruit_service.issuer.server import LocalIssuer
 from tests.support.debian import program
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
+from tests.support.threads import until
 
 from .test_command_line import ROOT
-from .test_data import until
 from .test_processes import answers, running
 
 SERVICE = ROOT / "fruit_service"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ipyauth_magic.auth import Auth, authenticator_of
 from ipyauth_magic.display.card import Card
 from ipyauth_magic.display.view import card_of as card
@@ -19,6 +21,12 @@ def source_of(auth: Auth) -> TokenSource:
 def tokens_of(auth: Auth) -> TokenSet:
     """Return its tokens, ended or not."""
     return source_of(auth).current
+
+
+def end_tokens(auth: Auth) -> None:
+    """Let its access token be over, whatever its time says."""
+    tokens = tokens_of(auth)
+    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def is_good(auth: Auth) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 
 class QuietServer(ThreadingHTTPServer):
-    """A server on a free port of 127.0.0.1, which prints nothing of a client that breaks a connection off."""
+    """A server on a free port of 127.0.0.1, which prints nothing where a client breaks a connection off."""
 
     daemon_threads = True
 
@@ -19,7 +20,9 @@ class QuietServer(ThreadingHTTPServer):
         self.port: int = self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing."""
+        """Print what is a defect of the handler."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class QuietHandler(BaseHTTPRequestHandler):
