@@ -16,9 +16,9 @@ from joserfc.jwk import OctKey, RSAKey
 
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.issuer.switches import Draft
-from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic import Auth
 from ipyauth_magic.errors import IpyauthError
-from tests.support.auths import end_tokens
+from tests.support.auths import end_tokens, params_for
 from tests.support.bad_inputs import base64url
 from tests.support.ports import free_port
 
@@ -70,13 +70,7 @@ def visiting(flow: str) -> Iterator[Visit]:
     """Run an issuer where alice allows everything at once, and give a visit to it."""
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as issuer:
-        params = ParamsAuth0(
-            issuer=issuer.issuer,
-            client_id=issuer.client_id,
-            redirect_uri=redirect_uri,
-            audience=issuer.audience,
-            scope="read:usual-fruit",
-        )
+        params = params_for(issuer, issuer=issuer.issuer, redirect_uri=redirect_uri)
         yield Visit(issuer, Auth(params, flow=flow, store="none"))
 
 

@@ -30,7 +30,7 @@ from ipyauth_magic.store.record import encode
 from ipyauth_magic.store.system_keyring import SERVICE
 from tests.support.keyrings import LockedKeyring, MemoryKeyring, ReadOnlyKeyring, SilentKeyring
 from tests.support.store_places import give_away
-from tests.support.stored import KEY, found, token_set
+from tests.support.stored import KEY, found, save_twice, token_set
 from tests.support.threads import joined
 
 
@@ -55,13 +55,6 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(keyring, "get_keyring", lambda: found)
 
     return use
-
-
-def save_twice(store: Store) -> None:
-    """Renew, as it were: under the lock, the last time as "two"."""
-    for mark in ("one", "two"):
-        with store.lock(KEY):
-            store.save(KEY, token_set(mark))
 
 
 def new_session(monkeypatch: pytest.MonkeyPatch) -> Store:
