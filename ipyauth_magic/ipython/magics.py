@@ -186,8 +186,7 @@ def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:
         return complete(context, magics.namespace)
 
     if hasattr(completer, "context_matcher"):
-        complete_auth0.matcher_api_version = 2  # type: ignore[attr-defined]
-        shell.Completer.custom_matchers.append(complete_auth0)
+        shell.Completer.custom_matchers.append(completer.context_matcher()(complete_auth0))
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -72,14 +72,6 @@ class SystemKeyring:
                 return self._attempt(backend.set_password, SERVICE, name, secret)
         raise KeyringFailed("read-only")
 
-    def delete(self, name: str) -> None:
-        """Remove the secret called *name*, if there is one."""
-        from keyring.errors import PasswordDeleteError
-
-        for backend in self._backends:
-            with suppress(NotImplementedError, PasswordDeleteError):
-                self._attempt(backend.delete_password, SERVICE, name)
-
     def _attempt(self, call: Callable[..., T], *arguments: str) -> T:
         return self._answer(lambda: _attempt(call, *arguments))
 
@@ -107,11 +99,9 @@ class SystemKeyring:
 
 
 def _attempt(call: Callable[..., T], *arguments: str) -> T:
-    from keyring.errors import PasswordDeleteError
-
     try:
         return call(*arguments)
-    except (NotImplementedError, PasswordDeleteError):
+    except NotImplementedError:
         raise
     except Exception as error:
         # Whatever a backend's own libraries raise. Not `from error`: its frames hold the secret.

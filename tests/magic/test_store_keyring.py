@@ -30,7 +30,7 @@ from ipyauth_magic.store.record import encode
 from ipyauth_magic.store.system_keyring import SERVICE
 from tests.support.keyrings import LockedKeyring, MemoryKeyring, ReadOnlyKeyring, SilentKeyring
 from tests.support.store_places import give_away
-from tests.support.stored import KEY, found, token_set
+from tests.support.stored import KEY, found, save_twice, token_set
 from tests.support.threads import joined
 
 
@@ -50,18 +50,11 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def use(*backends: KeyringBackend) -> None:
         found: Any = backends[0]
         if len(backends) > 1:
-            found = keyring.backends.chainer.ChainerBackend()  # type: ignore[no-untyped-call]
+            found = keyring.backends.chainer.ChainerBackend()
             monkeypatch.setattr(keyring.backends.chainer.ChainerBackend, "backends", list(backends))
         monkeypatch.setattr(keyring, "get_keyring", lambda: found)
 
     return use
-
-
-def save_twice(store: Store) -> None:
-    """Renew, as it were: under the lock, the last time as "two"."""
-    for mark in ("one", "two"):
-        with store.lock(KEY):
-            store.save(KEY, token_set(mark))
 
 
 def new_session(monkeypatch: pytest.MonkeyPatch) -> Store:
@@ -189,16 +182,16 @@ def test_two_processes_make_one_key(use: Callable[..., None]) -> None:
 # Which backends will do
 
 
-class Subclass(keyrings.alt.file.PlaintextKeyring):  # type: ignore[misc]
+class Subclass(keyrings.alt.file.PlaintextKeyring):
     """A plain file under another name."""
 
 
 UNREAL: dict[str, Callable[[], list[KeyringBackend]]] = {
-    "none": lambda: [keyring.backends.fail.Keyring()],  # type: ignore[no-untyped-call]
-    "one that drops everything": lambda: [keyring.backends.null.Keyring()],  # type: ignore[no-untyped-call]
+    "none": lambda: [keyring.backends.fail.Keyring()],
+    "one that drops everything": lambda: [keyring.backends.null.Keyring()],
     "a plain file": lambda: [keyrings.alt.file.PlaintextKeyring()],
     "a plain file by another name": lambda: [Subclass()],
-    "a chain of such": lambda: [keyrings.alt.file.PlaintextKeyring(), keyring.backends.null.Keyring()],  # type: ignore[no-untyped-call]
+    "a chain of such": lambda: [keyrings.alt.file.PlaintextKeyring(), keyring.backends.null.Keyring()],
 }
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import ipaddress
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,13 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ipyauth_magic.errors import ProviderError
 from ipyauth_magic.provider import http as http_module
 from ipyauth_magic.provider.http import fetch_json
+from tests.support.http_server import QuietHandler, QuietServer, running
 
 HERE = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 ELSEWHERE = x509.DNSName("elsewhere.test")
 DAY = timedelta(days=1)
 
 
-class Answering(http.server.BaseHTTPRequestHandler):
+class Answering(QuietHandler):
     """Answers each request with an empty JSON object."""
 
     def do_GET(self) -> None:
@@ -35,9 +34,6 @@ class Answering(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing."""
 
 
 @contextmanager
@@ -56,17 +52,10 @@ def served(folder: Path, name: x509.GeneralName, ends_in: timedelta) -> Iterator
     (folder / "server.pem").write_bytes(certificate + key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server = QuietServer(Answering)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+    with running(server):
+        yield f"https://127.0.0.1:{server.port}/"
 
 
 @pytest.fixture
