@@ -220,8 +220,8 @@ def _about_tls(error: BaseException, name: str, url: str) -> str:
     if refused is not None and not isinstance(refused, ssl.SSLCertVerificationError):
         why = plain(str(refused.reason or "the handshake failed").replace("_", " ").lower())
         return (
-            f"There is no TLS connection to the {name} at {url} ({why}). Check the address and its port, and the file in "
-            "REQUESTS_CA_BUNDLE if you have set that."
+            f"There is no TLS connection to the {name} at {url} ({why}). Check the address and its port, and the file "
+            "in REQUESTS_CA_BUNDLE if you have set that."
         )
     why = f" ({plain(refused.verify_message)})" if refused is not None else ""
     return (
