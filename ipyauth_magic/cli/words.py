@@ -8,6 +8,7 @@ _WORDS = (
     ("Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`.", "Run `ipyauth login`."),
     ("Run the cell that signs in again, or call `auth.sign_in()`.", "Run `ipyauth login` again."),
     ("`%login --save", "`ipyauth login --save"),
+    ("Or sign out (`%logout`)", "Or sign out (`ipyauth logout`)"),
     (
         "because the notebook or its history would keep it",
         "because other users can read it in the list of processes",

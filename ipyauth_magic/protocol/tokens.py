@@ -241,6 +241,12 @@ class TokenSet:
         return self.subject or UNKNOWN
 
     @property
+    def full_name(self) -> str:
+        """The user's `name`, else `email`; empty if the provider tells neither. Any user may choose the same."""
+        named = (self._about_user.get(name) for name in ("name", "email"))
+        return next((each for each in named if isinstance(each, str) and each.strip()), "")
+
+    @property
     def account(self) -> str:
         """The provider's own name of the user: `email` if it is verified, else `sub` (OpenID Connect Core, 5.7).
 

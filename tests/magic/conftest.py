@@ -146,13 +146,13 @@ def own_issuer() -> Iterator[LocalIssuer]:
 def make_auth(own_issuer: LocalIssuer, user_browser: ScriptedBrowser) -> Callable[..., Auth]:
     """Return a maker of an `Auth` for it."""
 
-    def make(flow: str = "code", **options: Any) -> Auth:
+    def make(flow: str = "code", scope: str = "read:usual-fruit", **options: Any) -> Auth:
         params = ParamsAuth0(
             domain=own_issuer.issuer.rstrip("/"),
             client_id=own_issuer.client_id,
             redirect_uri=own_issuer.callback_urls[0],
             audience=own_issuer.audience,
-            scope="read:usual-fruit",
+            scope=scope,
         )
         return Auth(params, flow=flow, **options)
 
