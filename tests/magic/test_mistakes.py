@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ UNDERSTOOD = {
         "domain=https://t.eu.auth0.com/.well-known/openid-configuration\nclient_id=abc\nscope=read:a write:b\n"
     ),
     "a slash": "domain=t.eu.auth0.com/\nclient_id=abc\nscope=read:a write:b\n",
+    "an address without its scheme": "domain=t.eu.auth0.com/authorize\nclient_id=abc\nscope=read:a write:b\n",
+    "a slash or a colon too few": "domain=https:/t.eu.auth0.com/\nclient_id=abc\nscope=read:a write:b\n",
+    "the usual port": "domain=https://t.eu.auth0.com:443\nclient_id=abc\nscope=read:a write:b\n",
 }
 
 
@@ -54,6 +58,43 @@ def test_a_domain_that_was_taken_out_of_an_address_says_so() -> None:
     assert [(row.value, row.origin) for row in params.explain() if row.name == "domain"] == [
         ("t.eu.auth0.com", "the cell, of its address")
     ]
+
+
+URLS = {
+    "https://localhost:8000": ["`domain=http://localhost:8000`", "`issuer=https://localhost:8000/` if it uses TLS"],
+    "https://localhost:8000/": ["`domain=http://localhost:8000`"],
+    "http://localhost:9400/authorize?x=1": ["Write `domain=http://localhost:9400`."],
+    "http://u:p@localhost:9400": ["Write `domain=http://localhost:9400`."],
+    "localhost:9400": ["`domain=http://localhost:9400`"],
+    "http://localhost:8080/realms/x": ["Write `issuer=http://localhost:8080/realms/x`."],
+    "localhost:8080/realms/x": ["Write `issuer=http://localhost:8080/realms/x`."],
+    "https://[::1]:3/x": ["Write `issuer=https://[::1]:3/x`."],
+    "https://keycloak:8443/realms/x/": ["Write `issuer=https://keycloak:8443/realms/x`."],
+    "keycloak:8443": ["Write `issuer=https://keycloak:8443/`."],
+    "https://10.0.0.5:8443/auth": ["Write `issuer=https://10.0.0.5:8443/auth`."],
+    "https://t.eu.auth0.com:8443": ["Write `issuer=https://t.eu.auth0.com:8443/`."],
+    "http://k.example/realms/x": ["`issuer=https://k.example/realms/x`"],
+    "k.example/realms/x": ["`issuer=https://k.example/realms/x`"],
+    "http://t.eu.auth0.com/authorize": ["Write `domain=t.eu.auth0.com`."],
+    "ftp://t.eu.auth0.com": ["Write `domain=t.eu.auth0.com`."],
+    "t.eu.auth0.com?x=1": ["Write `domain=t.eu.auth0.com`."],
+    "https://t.eu.auth0.com@evil.example": ["must be a domain name", "without a user"],
+    "keycloak": ["must be a domain name"],
+    "10.0.0.5": ["must be a domain name"],
+}
+
+
+@pytest.mark.parametrize("typed", URLS)
+def test_any_url_as_domain_is_answered_with_the_line_to_write(typed: str) -> None:
+    """And that line is taken."""
+    with pytest.raises(InvalidParams) as caught:
+        ParamsAuth0(domain=typed, client_id="abc")
+    said = str(caught.value)
+    assert [each for each in URLS[typed] if each not in said] == []
+    assert "u:p@" not in said
+    assert "evil" not in said
+    for line in re.findall(r"`((?:domain|issuer)=[^`]+)`", said):
+        ParamsAuth0.from_magic({}, f"{line}\nclient_id=abc\n")
 
 
 TOLD = {

@@ -61,7 +61,12 @@ class Page:
         self._earlier = set(_instances)
         monkeypatch.setattr(widget, "display", lambda data, **options: self.displayed.append(data))
         monkeypatch.setattr(auth_display, "in_notebook", lambda: True)
-        monkeypatch.setattr(AuthWidget, "send", lambda _, content, buffers=None: self.messages.append(content))
+        monkeypatch.setattr(AuthWidget, "send", lambda sender, content, buffers=None: self._take(sender, content))
+
+    def _take(self, sender: AuthWidget, content: dict[str, Any]) -> None:
+        """Keep a message, unless it comes late, of a widget of an earlier test."""
+        if sender.model_id not in self._earlier:
+            self.messages.append(content)
 
     def show(self, shown: Auth) -> AuthWidget:
         """Display *shown* and return its widget."""
