@@ -13,7 +13,7 @@ from ipyauth_magic.errors import InvalidParams, Problem
 from ipyauth_magic.settings.nearest import did_you_mean, nearest_name
 from ipyauth_magic.settings.template import template
 from ipyauth_magic.text import LINE, in_lines
-from tests.magic.test_magics import failure
+from tests.magic.test_magics import failure, run
 
 GOOD = "domain=t.eu.auth0.com\nclient_id=abc\n"
 
@@ -287,11 +287,27 @@ def test_all_ways_to_write_an_option(line: str, options: str, shell: Interactive
 
 
 @pytest.mark.parametrize(
-    "magic", ["%auth0", "%%auth0\n# nothing yet", "%login", "%%login\n# nothing yet", "%login -q --flow device"]
+    "magic",
+    [
+        *("%auth0", "%%auth0\n# nothing yet", "%login", "%%login\n# nothing yet", "%login -q --flow device"),
+        *("%%auth0", "%%login", "%%login\n", "%%login \n\n", "\n%%login --flow device\n"),
+    ],
 )
 def test_a_magic_without_parameters_shows_what_to_fill_in(magic: str, shell: InteractiveShell) -> None:
     """The cell fails, so that Run All stops."""
     said = failure(shell, magic)
-    assert f"%%{magic.strip('%').split()[0]} has no parameters." in said
+    assert f"%%{magic.strip().strip('%').split()[0]} has no parameters." in said
     assert "client_id=..." in said
     assert "python -m ipyauth_magic.demo" in said
+
+
+def test_a_cell_without_a_body_takes_what_its_line_says(shell: InteractiveShell, tmp_path: Path) -> None:
+    """IPython would refuse it, and ask for `%login`."""
+    (tmp_path / "x.env").write_text("max_age=soon\n")
+    assert "`max_age`" in failure(shell, f"%%login -f {tmp_path / 'x.env'}")
+    assert "is a cell magic, but the cell body is empty" in failure(shell, "%%capture")
+    assert "is empty" not in run(shell, "%%login?")[2]
+    assert shell.check_complete("%%login")[0] == "incomplete", "a terminal waits for the next line"
+    shell.run_line_magic("reload_ext", "ipyauth_magic")
+    shell.run_line_magic("unload_ext", "ipyauth_magic")
+    assert not [each for each in shell.input_transformers_cleanup if each.__module__.startswith("ipyauth_magic")]
