@@ -11,7 +11,7 @@ from . import clients
 from .display.auth_display import AuthDisplay
 from .display.panel import panel, person_can_answer, show_text
 from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
-from .errors import NotSignedIn, SignInCancelled
+from .errors import NotSignedIn, SignInCancelled, no_attribute_of_auth
 from .flows import account
 from .flows.authenticator import Authenticator, follow
 from .protocol.flow import FLOWS, Grant
@@ -318,6 +318,9 @@ class Auth(OneProcess):
 
     def _ipython_display_(self) -> None:
         self._display.show()
+
+    if not TYPE_CHECKING:  # type checkers tell by themselves that there is no such attribute
+        __getattr__ = no_attribute_of_auth
 
 
 def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
