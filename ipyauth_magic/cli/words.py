@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .parsers import program
+
 _WORDS = (
     ("Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`.", "Run `ipyauth login`."),
     ("Run the cell that signs in again, or call `auth.sign_in()`.", "Run `ipyauth login` again."),
@@ -38,4 +40,4 @@ def for_terminal(text: str) -> str:
     for words, others in _WORDS:
         # A sentence may have been broken into lines already.
         text = re.sub(r"\s+".join(map(re.escape, words.split(" "))), lambda _, others=others: others, text)  # type: ignore[misc]
-    return text
+    return text.replace("`ipyauth ", f"`{program()} ")

@@ -137,6 +137,11 @@ class Card:
         inner = title + table(self.rows, self.warned) + columns + action + said + more
         return f'<div role="status" class="{AS_IT_IS}" style="{FRAME % {"accent": ACCENTS[self.mood]}}">{inner}</div>'
 
+    @property
+    def note_as_text(self) -> str:
+        """The note for a terminal, which has no button of the link's label: its address stands above."""
+        return self.note.replace(f'"{self.link.label}"', "the address above") if self.link else self.note
+
     def text(self) -> str:
         """Return the card as text."""
         width = max((len(label) for label, _ in self.rows), default=0)
@@ -151,7 +156,7 @@ class Card:
             lines += wrapped(GET_QR) if lacks_segno() else []
         if self.link:
             lines += [f"  {self.link.label}:", f"  {self.link.url}"]
-        lines += [line for each in (self.ready, self.note) for line in wrapped(each)]
+        lines += [line for each in (self.ready, self.note_as_text) for line in wrapped(each)]
         if self.hint:
             lines += [*wrapped(self.hint.words), f"      {plain(self.hint.text)}"]
         if self.folded and self.folded.is_said:

@@ -75,8 +75,13 @@ def waiting_card(
 def how_to_open(why_no_browser: str | None, wants_browser: bool) -> str:
     """Return the sentence about the tab that opens, or why none does; empty where none is to open."""
     if why_no_browser:
-        return f'No browser tab opens: {why_no_browser}. Use "{OPEN}".'
+        return f'{why_not_opened(why_no_browser)} Use "{OPEN}".'
     return f'If no browser tab opens by itself, use "{OPEN}".' if wants_browser else ""
+
+
+def why_not_opened(why_no_browser: str) -> str:
+    """Return the sentence about the tab that does not open; a terminal has said already what to do then."""
+    return f"No browser tab opens: {why_no_browser}."
 
 
 def over_card(is_good: bool) -> Card:

@@ -70,7 +70,7 @@ def test_without_parameters_the_only_one_is_taken(machine: Machine, issuer: Loca
     for command in ("status", "token", "logout"):
         ran = machine.run(command)
         assert (ran.returncode, ran.stdout) == (1, "")
-        assert ran.stderr.startswith("No sign-in is kept here.\nSign in first, as by `python -m ipyauth_magic login ")
+        assert ran.stderr.startswith("No sign-in is kept here.\nSign in first: `python -m ipyauth_magic login` shows")
         assert len(ran.stderr.splitlines()) == 2
 
 
