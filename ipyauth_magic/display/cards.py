@@ -34,6 +34,12 @@ HINT = (
 )
 """Stands before the redirect URI: a provider that does not know it never answers, and shows a page of its own."""
 
+HINT_OF_OWN = (
+    "An error page at the provider? The application was registered there for you. Interrupt, and run the line again: "
+    "if the provider has forgotten the application, it is registered anew."
+)
+"""Stands in its place where this package registered the application, so that the user has nothing to register."""
+
 NOT_GRANTED = "Not granted"
 
 IN_VAIN = "but with none of the scopes that you asked for"
@@ -57,17 +63,19 @@ def waiting_card(
     wants_browser: bool,
     route: Route | None,
     audience: str | None = None,
+    is_registered_here: bool = False,
 ) -> Card:
     """Return the card with the link *url*; with None, the card for the time before the provider's metadata is there."""
     if url is None:
         return Card("waiting", "Sign in", _asked(audience, scope), note="Asking the provider for its address…")
+    opening = _first_of_all(route, how_to_open(why_no_browser, wants_browser))
     return Card(
         "waiting",
         f"Sign in at {urlsplit(url).netloc}",
         _asked(audience, scope),
         link=Link(OPEN, url),
-        note=_first_of_all(route, how_to_open(why_no_browser, wants_browser)),
-        hint=Address(HINT, redirect_uri) if redirect_uri else None,
+        note=f"{opening} {HINT_OF_OWN}".lstrip() if is_registered_here else opening,
+        hint=Address(HINT, redirect_uri) if redirect_uri and not is_registered_here else None,
         folded=_getting_back(route) if route else None,
     )
 

@@ -22,6 +22,7 @@ from .card import Card, Link, Row
 from .cards import (
     ASK_OWNER,
     HINT,
+    HINT_OF_OWN,
     NOT_GRANTED,
     device_card,
     duration,
@@ -229,7 +230,7 @@ def progress_card(progress: Progress) -> Card:
         return device_card(*codes, progress.scope, progress.audience)
     browser = (progress.why_no_browser, progress.wants_browser)
     what = (progress.url, progress.redirect_uri, progress.scope)
-    return waiting_card(*what, *browser, progress.route, progress.audience)
+    return waiting_card(*what, *browser, progress.route, progress.audience, progress.is_registered_here)
 
 
 def signed_out_card(signed_out: SignedOut) -> Card:
@@ -269,7 +270,11 @@ def error_page_hint(authenticator: Authenticator) -> str:
     sign_in = authenticator.sign_in
     if sign_in is None or not sign_in.is_unanswered or not sign_in.progress.redirect_uri:
         return ""
-    return f"{textwrap.fill(HINT, 80)}\n    {sign_in.progress.redirect_uri}"
+    if sign_in.progress.is_registered_here:
+        return textwrap.fill(HINT_OF_OWN.replace("Interrupt, and run", "Run"), 80)
+    hint = HINT.replace("`client_id`", f"`client_id={plain(authenticator.params.client_id, 200)}`")
+    lines = textwrap.fill(hint, 80, break_long_words=False, break_on_hyphens=False)
+    return f"{lines}\n    {sign_in.progress.redirect_uri}"
 
 
 def shown_lines(authenticator: Authenticator) -> str:

@@ -77,8 +77,8 @@ function render({ model, el }) {
     page.leave.hidden = !present.end;
     page.leave.href = safe(present.end ?? "");
     tell(page.get, (waiting && present.get) || "");
-    tell(page.address, (waiting && present.address) || "");
-    setText(page.hint, (waiting && present.hint) || "");
+    tell(page.hint, (waiting && present.hint) || "");
+    setText(page.address, (waiting && present.address) || "");
     if (!waiting) return forget(page.link, page.place, page.image, page.code);
     page.link.href = safe(url);
     const withCode = url === present.page ? "Open the page" : "Open with the code filled in";
