@@ -64,10 +64,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Address:
-    """A sentence, and an address under it that one click selects."""
+    """A sentence, and an address under it that one click selects; without one where *text* is empty."""
 
     words: str
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Card:
             lines += [f"  {self.link.label}:", f"  {self.link.url}"]
         lines += [line for each in (self.ready, self.note_as_text) for line in wrapped(each)]
         if self.hint:
-            lines += [*wrapped(self.hint.words), f"      {plain(self.hint.text)}"]
+            lines += [*wrapped(self.hint.words), *([f"      {plain(self.hint.text)}"] if self.hint.text else [])]
         if self.folded and self.folded.is_said:
             lines += [line for each in self.folded.sentences for line in wrapped(each)]
         return "\n".join(lines).rstrip("\n")
@@ -226,11 +226,11 @@ def _code(code: Code, button: str, link: Link | None) -> str:
 
 
 def _address(address: Address) -> str:
-    return (
-        f'<div style="{QUIET};margin-top:6px">{prose(address.words)}</div>'
+    text = (
         f'<div dir="ltr" style="font-family:monospace;overflow-wrap:break-word;overflow-wrap:anywhere;{SELECTABLE}">'
         f"{escaped(address.text)}</div>"
     )
+    return f'<div style="{QUIET};margin-top:6px">{prose(address.words)}</div>{text if address.text else ""}'
 
 
 def _details(folded: Folded) -> str:

@@ -68,14 +68,14 @@ def waiting_card(
     """Return the card with the link *url*; with None, the card for the time before the provider's metadata is there."""
     if url is None:
         return Card("waiting", "Sign in", _asked(audience, scope), note="Asking the provider for its address…")
-    opening = _first_of_all(route, how_to_open(why_no_browser, wants_browser))
+    hint = Address(HINT, redirect_uri) if redirect_uri else None
     return Card(
         "waiting",
         f"Sign in at {urlsplit(url).netloc}",
         _asked(audience, scope),
         link=Link(OPEN, url),
-        note=f"{opening} {HINT_OF_OWN}".lstrip() if is_registered_here else opening,
-        hint=Address(HINT, redirect_uri) if redirect_uri and not is_registered_here else None,
+        note=_first_of_all(route, how_to_open(why_no_browser, wants_browser)),
+        hint=Address(HINT_OF_OWN) if is_registered_here else hint,
         folded=_getting_back(route) if route else None,
     )
 
