@@ -12,6 +12,7 @@ from .display.auth_display import AuthDisplay
 from .display.authentication import authenticate, authenticate_async
 from .display.panel import person_can_answer, show_text
 from .display.view import interrupted, shown_lines, time_left, who
+from .errors import no_attribute_of_auth
 from .flows.authenticator import Authenticator
 from .flows.sign_in_request import SignInRequest
 from .protocol.tokens import AccessToken, IdToken, OneProcess
@@ -291,6 +292,9 @@ class Auth(OneProcess):
 
     def _ipython_display_(self) -> None:
         self._display.show()
+
+    if not TYPE_CHECKING:  # type checkers tell by themselves that there is no such attribute
+        __getattr__ = no_attribute_of_auth
 
 
 def authenticator_of(auth: Auth) -> Authenticator:

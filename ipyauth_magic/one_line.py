@@ -71,7 +71,7 @@ def login(
         return auth.sign_in(open_browser=open_browser, force=force)
 
     if where is not None and "://" in where:
-        by_address = _by_address(where, parameters, challenge)
+        by_address = _by_address(where, parameters, challenge, renewable)
         _warn(by_address.given)
         return by_address.sign_in(lambda params: signed_in(params, by_address.introduce))
     params = ParamsAuth0.from_magic(parameters, origin="keyword", profile=where, default_flow="code")
@@ -79,7 +79,7 @@ def login(
     return signed_in(params)
 
 
-def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None) -> ByAddress:
+def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None, renewable: bool | None) -> ByAddress:
     """Return the sign-in by the address *url* of an API.
 
     Raises:
@@ -94,7 +94,7 @@ def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None) 
     def show(told: Introduction) -> None:
         introduce(introduction_card(*astuple(told)))
 
-    return ByAddress(url, make, show, challenge)
+    return ByAddress(url, make, show, challenge, renewable)
 
 
 def _warn(params: ParamsAuth0) -> None:

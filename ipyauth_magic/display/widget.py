@@ -30,7 +30,7 @@ from ..flows.sign_out import sign_out
 from ..protocol.sealing import seal
 from ..provider.threads import start_thread
 from .card import Card
-from .cards import HINT
+from .cards import HINT, HINT_OF_OWN
 from .claims import sections_of
 from .qr import GET_QR, lacks_segno, qr_image
 from .sign_out import signed_out_card
@@ -223,6 +223,8 @@ def _time_left(progress: Progress) -> Present:
 
 def _registration(progress: Progress) -> Present:
     """Return what to register where the provider shows an error page."""
+    if progress.is_registered_here:
+        return {"hint": HINT_OF_OWN}
     return {"hint": HINT.replace("`", ""), "address": progress.redirect_uri} if progress.redirect_uri else {}
 
 

@@ -28,6 +28,7 @@
             └── OutOfTime        by this machine's clock, the ID token is not valid now
 """
 
+from .attributes import no_attribute_of_auth
 from .base import IpyauthError, restored
 from .parameters import InvalidParams, Problem
 from .provider import (
@@ -80,5 +81,6 @@ __all__ = [
     "StoreBusy",
     "StoreUnavailable",
     "UnknownKey",
+    "no_attribute_of_auth",
     "restored",
 ]

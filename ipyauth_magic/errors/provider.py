@@ -9,7 +9,10 @@ from .base import IpyauthError
 from .sign_in import SignInFailed
 
 REMEDIES = {
-    "access_denied": "Sign in again and allow the request, or ask the API's owner for these scopes.",
+    "access_denied": (
+        "You denied access there, or a rule of the provider did. Sign in again and allow the request, or ask the API's "
+        "owner for these scopes."
+    ),
     "login_required": "Sign in again without prompt=none.",
     "consent_required": "Sign in again without prompt=none and give your consent.",
     "interaction_required": "Sign in again without prompt=none.",

@@ -65,21 +65,27 @@ class SignInTimeout(SignInFailed):
         seconds: of the wait.
         redirect_uri: of the sign-in; None in the device flow.
         advice: sentences about scopes that the user did not write.
+        is_registered_here: this package registered the application, so that the user has nothing to register.
 
     Attributes:
         redirect_uri: of the sign-in, or None.
     """
 
-    def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
+    def __init__(
+        self, seconds: float, redirect_uri: str | None, advice: str = "", is_registered_here: bool = False
+    ) -> None:
         waited = counted(seconds, "second")
-        super().__init__(
-            f"No response came within {waited}. If the provider showed an error page, read there what it refused: the "
-            "`client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
-            f"{advice and ' '}{advice}\nThe exact redirect URI to register (at Auth0: Allowed Callback URLs):\n"
-            f"    {redirect_uri}"
-            if redirect_uri
-            else f"The code was not entered within {waited}. Run the cell again to get a new one."
-        )
+        if not redirect_uri:
+            said = f"The code was not entered within {waited}. Run the cell again to get a new one."
+        else:
+            what = "the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
+            uri = f"The exact redirect URI to register (at Auth0: Allowed Callback URLs):\n    {redirect_uri}"
+            if is_registered_here:
+                what = "a scope, or the application, which was registered there for you."
+                uri = "Run the line again: if the provider has forgotten the application, it is registered anew."
+            page = f"If the provider showed an error page, read there what it refused: {what}"
+            said = f"No response came within {waited}. {page}{advice and ' '}{advice}\n{uri}"
+        super().__init__(said)
         self.redirect_uri = redirect_uri
 
 

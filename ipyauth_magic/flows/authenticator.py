@@ -236,6 +236,7 @@ class Authenticator(OneProcess):
                 changed=self.changed.emit,
                 unattended=unattended,
                 audience=self.params.audience or self.params.resource,
+                is_registered_here=self.params.is_registered_here,
             )
             SESSION.begin(sign_in, is_offer)
             self.sign_in = sign_in

@@ -53,6 +53,7 @@ class Progress:
         wants_browser: a browser is to be opened.
         why_no_browser: the reason, if none could be opened.
         audience: the API that is asked for, if any.
+        is_registered_here: the application was registered by this package itself.
         begins_at: when the wait for the response began, by `time.monotonic()`.
         ends_at: when it ends.
         code_ends_at: when the code for another device ends.
@@ -69,6 +70,7 @@ class Progress:
     wants_browser: bool = False
     why_no_browser: str | None = None
     audience: str | None = None
+    is_registered_here: bool = False
     begins_at: float = 0.0
     ends_at: float = math.inf
     code_ends_at: float = math.inf
@@ -150,7 +152,7 @@ class SignIn:
         save: called with the tokens before anything is told of them; an error there fails the sign-in.
         changed: called from any thread when the progress has changed; it must not block.
         unattended: no person can follow a link, so a browser that does not open ends the sign-in.
-        audience: the API that is asked for, to be shown.
+        audience, is_registered_here: to be shown, as `Progress` has them.
     """
 
     def __init__(
@@ -162,6 +164,7 @@ class SignIn:
         changed: Callable[[], None] = lambda: None,
         unattended: bool = False,
         audience: str | None = None,
+        is_registered_here: bool = False,
     ) -> None:
         self.response_source = response_source
         self.progress = Progress(
@@ -170,6 +173,7 @@ class SignIn:
             response_source.redirect_uri,
             response_source.route,
             audience=audience,
+            is_registered_here=is_registered_here,
         )
         self.tokens: TokenSet | None = None
         self._save = save
@@ -306,7 +310,8 @@ class SignIn:
         if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
             source = self.response_source
             added = source.added_scopes if progress.url and not source.is_accepted else ()  # no link: nothing was asked
-            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, advice_about(added)))
+            where = (progress.redirect_uri or None, advice_about(added), progress.is_registered_here)
+            self.cancel(SignInTimeout(self._timeout, *where))
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:
@@ -322,7 +327,8 @@ class SignIn:
             _logger.exception("A sign-in ended by a defect", exc_info=error)
         if isinstance(error, ProviderRefused):
             source = self.response_source
-            error = error.with_advice(advice_about(source.added_scopes, error.error, source.is_accepted))
+            said = (error.error, source.is_accepted, error.error_description)
+            error = error.with_advice(advice_about(source.added_scopes, *said))
         self._end(error)
 
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:

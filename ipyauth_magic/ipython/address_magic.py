@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..display.cards import introduction_card
 from ..display.panel import introduce
 from ..flows.by_address import ByAddress, Introduction, stand_in
-from ..settings.line import line_of
+from ..settings.line import line_of, renewable
 from ..settings.params import Found, ParamsAuth0
 from .auth0_magic import auth_for, requested, sign_in
 from .login_magic import DEFAULT_FLOW
@@ -56,7 +56,7 @@ def sign_in_by_address(
             by_address.introduce()
         sign_in(auth, authenticator, asked, namespace)
 
-    by_address = ByAddress(str(line.address), make, show)
+    by_address = ByAddress(str(line.address), make, show, renewable=renewable(options))
     by_address.sign_in(attempt)
     for each in take_away:
         each()

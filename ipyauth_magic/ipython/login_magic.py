@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from ..auth import Auth, authenticator_of
-from ..display.card import Card
+from ..display.card import Card, Sentence
 from ..display.panel import show
 from ..display.sign_out import sign_out
 from ..display.view import signed_in
@@ -46,7 +46,7 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
             given, cell, configuration, profile=line.profile, default_flow=DEFAULT_FLOW, problems=problems, found=said
         )
     )
-    rows = [(subject, f"{answer}: {sentence}") for subject, answer, sentence in found.rows()]
+    rows = [(subject, Sentence(f"{answer}: {sentence}")) for subject, answer, sentence in found.rows()]
     mood = "good" if found.can_sign_in else "bad"
     show(Card(mood, f"What works at {found.issuer}", rows, note=found.registration).bundle())
 

@@ -169,11 +169,27 @@ def load(shell: InteractiveShell) -> None:
         del shell.config["Auth0Magics"]
         magics = Auth0Magics(shell)
     shell.register_magics(magics)
+    if _with_a_body not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(_with_a_body)
     _add_completion(shell, magics)
     if "ipyauth_magic.auth" in sys.modules:  # else there is no Auth yet, and the first one guards the shell
         from ..display.guards import guard
 
         guard(shell)
+
+
+def _with_a_body(lines: list[str]) -> list[str]:
+    """Return the *lines* of a cell, with an empty one below a `%%login` or `%%auth0` that stands alone.
+
+    IPython refuses a cell magic without a body before it calls us, and asks whether `%login` was meant.
+    """
+    is_alone = len(lines) == 1 and lines[0].split(maxsplit=1)[:1] in (["%%auth0"], ["%%login"])
+    return [lines[0].rstrip("\n") + "\n", "\n"] if is_alone else lines
+
+
+_with_a_body.has_side_effects = True  # type: ignore[attr-defined]
+# IPython leaves such a transformer out when it asks whether a cell is complete: else a terminal would run `%%login` at
+# the end of its first line.
 
 
 def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:
@@ -193,6 +209,8 @@ def unload(shell: InteractiveShell) -> None:
     """Take away the magics, the completion, and what sign-ins left."""
     matchers: list[Any] = getattr(shell.Completer, "custom_matchers", [])
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "__module__", "") != __name__]
+    if _with_a_body in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(_with_a_body)
     table: Mapping[str, dict[str, Callable[..., Any]]] = shell.magics_manager.magics
     for kind, name in MAGICS:
         table[kind].pop(name, None)

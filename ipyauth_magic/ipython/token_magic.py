@@ -98,9 +98,9 @@ def _as_dict(authenticator: Authenticator) -> dict[str, Any]:
 def _view(authenticator: Authenticator) -> dict[str, str]:
     tokens = authenticator.source.current
     sections, note = sections_of(tokens)
-    card = card_of(authenticator)
-    why = "" if view_of(authenticator).serves else card.note  # advice stands on the sign-in's own card
-    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (why, note))))
+    card, view = card_of(authenticator), view_of(authenticator)
+    why = view.next_step if view.serves else card.note  # advice stands on the sign-in's own card
+    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (why, note))), warned=card.warned)
     lifetime = (tokens.expires_at - tokens.obtained_at).total_seconds() if tokens.expires_at else math.inf
     return token_view(card, sections, seconds_left(tokens.expires_at), lifetime)
 

@@ -7,9 +7,10 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex, overload
 from urllib.parse import quote_plus
 
+from ..errors.attributes import no_attribute_of_token
 from ..text import encodable
 
 UNKNOWN = "unknown"
@@ -66,6 +67,11 @@ class Described(Masked):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a name
+
+    if not TYPE_CHECKING:  # type checkers tell by themselves that there is no such attribute
+
+        def __getattr__(self, name):
+            raise no_attribute_of_token(self, name, "ID token" if isinstance(self, IdToken) else "access token")
 
 
 class AccessToken(Described):
@@ -240,6 +246,12 @@ class TokenSet:
             if isinstance(value, str) and value.strip():
                 return value
         return self.subject or UNKNOWN
+
+    @property
+    def full_name(self) -> str:
+        """The user's `name`, else `email`; empty if the provider tells neither. Any user may choose the same."""
+        named = (self._about_user.get(name) for name in ("name", "email"))
+        return next((each for each in named if isinstance(each, str) and each.strip()), "")
 
     @property
     def account(self) -> str:

@@ -21,7 +21,7 @@ from .checks import BadValue, checked
 from .extra import PREFIX, Extra
 from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import Resolved, default_response_mode, resolve
-from .sources import BY_DEFAULT, Source, collect
+from .sources import BY_ADDRESS, BY_DEFAULT, Source, collect
 
 _NOT_KEPT = frozenset({CLIENT_SECRET, "dotenv_folder", "dotenv_file", "response_type", "flow", "store", "timeout"})
 """What a record of a sign-in does not hold."""
@@ -94,6 +94,7 @@ class ParamsAuth0(Parameters):
     _origins: Mapping[str, str] = field(compare=False)
     typed: Mapping[str, str] = field(compare=False)
     api: str | None
+    is_registered_here: bool = field(compare=False)  # this package registered the application, and not the user
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -139,7 +140,7 @@ class ParamsAuth0(Parameters):
         values = {**{name: text for name, text in texts.items() if not name.startswith(PREFIX)}, "extra": extra}
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
-        self._set({"_origins": origins, "typed": resolved.typed, "api": None})
+        self._set({"_origins": origins, "typed": resolved.typed, "api": None, "is_registered_here": False})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -255,7 +256,7 @@ def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
 
 def _hold_found(params: ParamsAuth0, found: Found) -> None:
     """Let *params* be for the API of *found*."""
-    params._set({"api": found.api})
+    params._set({"api": found.api, "is_registered_here": params._origins["client_id"] == BY_ADDRESS})
     secret = found.values.get(CLIENT_SECRET)
     if secret is not None and secret == params.client_secret:
         params._set({CLIENT_SECRET: secret})  # it knows how it is to be sent

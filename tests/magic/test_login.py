@@ -212,6 +212,7 @@ def test_check_signs_in_nowhere(
         text = " ".join(outputs[0].data["text/plain"].split())
         assert f"What works at {issuer.issuer} code yes:" in text
         assert "device yes:" in text
+        assert "<code>auth.userinfo()</code>" in outputs[0].data["text/html"]
     assert user_browser.opened == []
     assert not {"auth", "token", "plain"} & set(shell.user_ns)
     assert "nothing to save" in failure(shell, f"%login --check --save new issuer={issuer.issuer}")
