@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..protocol.tokens import Masked
+from .token_search import TokenSearch
 
 SHORTEST = 16
 """Characters of the shortest token that is masked, and of the shortest beginning of one: fewer may be a word."""
@@ -45,16 +46,22 @@ class TokenMasks:
         self._forms = sorted(forms.items(), key=lambda pair: -len(pair[0]))  # a token may be a part of another
         packed = {each: shown for form, shown in self._forms for each in (form.encode(), _in_json(form).encode())}
         self._packed = [(each, shown.encode()) for each, shown in packed.items()]
+        self._search = TokenSearch(packed)
 
     def __bool__(self) -> bool:
         """Whether there is any token."""
         return bool(self._tokens)
 
-    def are_in(self, packed: bytes) -> bool:
-        """Tell whether a token stands in *packed*, a value as JSON or in another form that keeps text as UTF-8."""
-        if len(packed) <= _LONG:
+    def are_in(self, packed: bytes, length: int | None = None) -> bool:
+        """Tell whether a token stands in *packed*, a value as JSON or in another form that keeps text as UTF-8.
+
+        Args:
+            packed: the value.
+            length: the characters of the text in it, if it has one text and little else; None for another value.
+        """
+        if (len(packed) if length is None else length) <= _LONG:
             return any(form[-_END:] in packed for form, _ in self._packed)
-        return any(form in packed for form, _ in self._packed)
+        return self._search.finds_one_in(packed)
 
     def in_text(self, text: str, is_markup: bool = False) -> str:
         """Return *text* with masks, escaped if it *is_markup*; the same object if there is no token in it."""
