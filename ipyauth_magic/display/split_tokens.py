@@ -57,12 +57,15 @@ class SplitTokens:
     def _masked(self, stream: str, text: str, masks: TokenMasks, has_token: bool) -> str:
         """Return *text* with masks, of a beginning at its end too, which is kept in mind."""
         if has_token:
-            text = masks.in_text(text)
+            text = masks.of_tokens(text)
         begun = tuple(_Begun(*each) for each in masks.begun_by(text))
-        if not begun:
-            return text
-        self._begun[stream] = begun
-        return text[: -begun[0].length] + begun[0].mask if begun[0].is_masked else text
+        if begun:
+            self._begun[stream] = begun
+        if begun and begun[0].is_masked:
+            text, end = text[: -begun[0].length], begun[0].mask
+        else:
+            end = ""
+        return (masks.of_pieces(text) if has_token else text) + end
 
 
 def _longer(begun: _Begun, text: str) -> _Begun:

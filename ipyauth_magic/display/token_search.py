@@ -1,27 +1,26 @@
-"""Whether a token stands in megabytes of output: two quick tests rule that out for most, and a search decides the rest.
+"""Whether a token stands in what a kernel sends, at a small part of the time in which it is packed and sent.
 
-A kernel packs and sends ten megabytes in fifty milliseconds. A search of them takes one for each token, and more of
-a monotonous text.
+Ten megabytes are packed and sent in fifty milliseconds. A search of them takes one for each token, and more of a
+monotonous text. So a sample is compared instead of the whole, and what cannot have a token in it is not searched.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from functools import cached_property
+
+PIECE = 40
+"""Characters of the shortest piece of a token that is masked without the rest."""
 
 _WORD = 8
 """Bytes of a word of a sample."""
 
 _SAMPLED = 256
-"""Bytes of the shortest token that is looked for in a sample: for a shorter one, a search takes less time."""
-
-_WIDEST = 128
-"""Words from one of a sample to the next, at most. A wider sample would need more memory, and saves little time."""
+"""Bytes of the shortest token that is looked for in a sample of megabytes: a search for a shorter one takes less."""
 
 
 class TokenSearch:
-    """Searches large values for tokens. An object of this class does not change.
+    """Searches packed values for tokens. An object of this class does not change.
 
     Args:
         forms: the tokens, each in every form in which it may be packed.
@@ -29,15 +28,27 @@ class TokenSearch:
 
     def __init__(self, forms: Collection[bytes]) -> None:
         self._forms = tuple(forms)
+        self._short = [form for form in self._forms if len(form) < PIECE]
         found = Counter(byte for form in self._forms for byte in set(form))
         self._bytes = [bytes([byte]) for byte, _ in found.most_common()]
+        self._words = {word for form in self._forms for at in range(_WORD) for word in _words(form[at:])}
+        long = [len(form) for form in self._forms if len(form) >= _SAMPLED]
+        self._widest = _step(min(long, default=_SAMPLED))
+
+    def finds_piece_in(self, packed: bytes) -> bool:
+        """Tell whether *packed* may contain `PIECE` characters of a token or more, or one that is shorter."""
+        return self._has_word(packed, _step(PIECE)) or any(form in packed for form in self._short)
 
     def finds_one_in(self, packed: bytes) -> bool:
-        """Tell whether any of the tokens stands in *packed*."""
+        """Tell whether one of the tokens stands in *packed*, which is large."""
         possible = self._possible_in(packed)
-        if any(len(form) >= _SAMPLED for form in possible) and not self._sample.may_be_of(packed):
+        if any(len(form) >= _SAMPLED for form in possible) and not self._has_word(packed, self._widest):
             possible = [form for form in possible if len(form) < _SAMPLED]
         return any(form in packed for form in possible)
+
+    def _has_word(self, packed: bytes, step: int) -> bool:
+        """Tell whether one word of *packed* in *step* is a word of a token."""
+        return not self._words.isdisjoint(_words(packed)[::step])
 
     def _possible_in(self, packed: bytes) -> list[bytes]:
         """Return the forms of which *packed* has each byte, as far as that is known soon.
@@ -55,25 +66,12 @@ class TokenSearch:
                 break
         return possible
 
-    @cached_property
-    def _sample(self) -> _Sample:
-        return _Sample([form for form in self._forms if len(form) >= _SAMPLED])
-
-
-class _Sample:
-    """Words at equal distances, so close that one of them lies within each long token, wherever it stands."""
-
-    def __init__(self, forms: Collection[bytes]) -> None:
-        self._step = min((min(map(len, forms)) - _WORD + 1) // _WORD, _WIDEST)
-        length = self._step * _WORD
-        # The first word within a token begins at one of its first *length* bytes.
-        self._words = {word for form in forms for at in range(_WORD) for word in _words(form[at : at + length])}
-
-    def may_be_of(self, packed: bytes) -> bool:
-        """Tell whether *packed* has a word of a token where the sample of it is taken."""
-        return not self._words.isdisjoint(_words(packed)[:: self._step])
-
 
 def _words(packed: bytes) -> memoryview:
     """Return *packed* as integers of `_WORD` bytes, without the bytes that are left over."""
     return memoryview(packed)[: len(packed) // _WORD * _WORD].cast("Q")
+
+
+def _step(length: int) -> int:
+    """Return how many words apart a sample may be, so that any *length* bytes in a row have one of its words whole."""
+    return (length - _WORD + 1) // _WORD

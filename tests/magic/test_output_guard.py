@@ -76,6 +76,16 @@ LEAKS = {
     "the next cell's text": "get_ipython().set_next_input(f'x = {T!r}')",
     "text in a URL": "import requests\nrequests.Request('GET', 'http://127.0.0.1/', params={'t': T}).prepare().url",
     "JSON in a string": "print(json.dumps(json.dumps(headers)))",
+    "lines into which it is wrapped": "import textwrap\nprint(textwrap.fill(str(headers), 80))",
+    "what rich prints": "import rich\nrich.print(headers, [I])",
+    "what rich logs": (
+        "import io, rich.console\nrich.console.Console(width=100, file=sys.stdout).log(headers, log_locals=True)"
+    ),
+    "its parts": "T.split('.')",
+    "coloured code": "from IPython.display import Code\nCode(f'token = {T!r}')",
+    "a name that is not defined": "exec(f'x = {T}')",
+    "a widget that cuts its text": "import ipywidgets\nipywidgets.HTML(value=f'<b>{T}</b>')",
+    "a slice of it": "print(T[:200], I[100:300])",
     "a slice with all of it": "print('-' * 20_000 + T + '-' * 20_000)",
 }
 
