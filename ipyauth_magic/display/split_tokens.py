@@ -42,7 +42,7 @@ class SplitTokens:
             stream: its name.
             text: what was printed.
             masks: those of the live tokens.
-            has_token: False if *text* is known to contain no whole token: then only its beginning and its end count.
+            has_token: False if *text* is known to have no token in it, nor a piece of one, but for its two ends.
         """
         begun = self._begun.pop(stream, ())
         for each in begun:
@@ -61,10 +61,9 @@ class SplitTokens:
         begun = tuple(_Begun(*each) for each in masks.begun_by(text))
         if begun:
             self._begun[stream] = begun
-        if begun and begun[0].is_masked:
-            text, end = text[: -begun[0].length], begun[0].mask
-        else:
-            end = ""
+        end = begun[0].mask if begun and begun[0].is_masked else ""
+        if end:
+            text = text[: -begun[0].length]
         return (masks.of_pieces(text) if has_token else text) + end
 
 

@@ -22,7 +22,7 @@ _LONG = 100_000
 """Characters of the longest text of a stream that is searched for pieces of tokens: a program may print megabytes."""
 
 _LARGE = 1_000_000
-"""Bytes of the largest other value that is."""
+"""Bytes of the largest other value that is searched for them."""
 
 _MARKUP = ("html", "markdown", "svg+xml")
 """How the media types end in which a mask would be read as a tag, and not be seen."""
@@ -77,8 +77,11 @@ class TokenMasks:
         return text
 
     def of_pieces(self, text: str, is_markup: bool = False) -> str:
-        """Return *text* with the masks of pieces of tokens, as the lines into which a program has wrapped one."""
-        for form, shown in self._forms:
+        """Return *text* with the masks of pieces of tokens, as the lines into which a program has wrapped one.
+
+        Megabytes of text are returned as they are.
+        """
+        for form, shown in self._forms if len(text) <= _LARGE else ():
             text = _without_pieces(text, form, html.escape(shown) if is_markup else shown)
         return text
 
