@@ -45,7 +45,8 @@ class TokenMasks:
         masks = {str(token): mask(token) for token in tokens if len(token) >= SHORTEST}
         self._tokens = tuple(masks.items())
         forms = {form: shown for token, shown in self._tokens for form in _forms(token)}
-        self._forms = sorted(forms.items(), key=lambda pair: -len(pair[0]))  # a token may be a part of another
+        self._in_turn = tuple(forms.items())
+        self._forms = sorted(self._in_turn, key=lambda pair: -len(pair[0]))  # a token may be a part of another
         packed = {each: shown for form, shown in self._forms for each in (form.encode(), _in_json(form).encode())}
         self._packed = [(each, shown.encode()) for each, shown in packed.items()]
         self._search = TokenSearch(packed)
@@ -79,9 +80,10 @@ class TokenMasks:
     def of_pieces(self, text: str, is_markup: bool = False) -> str:
         """Return *text* with the masks of pieces of tokens, as the lines into which a program has wrapped one.
 
-        Megabytes of text are returned as they are.
+        A piece that several tokens have, as their header, gets the mask of the first. Megabytes of text are returned
+        as they are.
         """
-        for form, shown in self._forms if len(text) <= _LARGE else ():
+        for form, shown in self._in_turn if len(text) <= _LARGE else ():
             text = _without_pieces(text, form, html.escape(shown) if is_markup else shown)
         return text
 

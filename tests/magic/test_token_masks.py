@@ -169,6 +169,13 @@ def test_pieces_of_a_token_are_hidden(text: str, token: AccessToken | IdToken) -
     assert streams.masked("stdout", f"{text}\n", masks) == f"{shown}\n"
 
 
+def test_a_piece_of_two_tokens_is_one_of_the_first() -> None:
+    """Of the access token, which headers of requests have; the ID token mostly begins alike."""
+    masks = TokenMasks([LONG, IdToken(f"{LONG[:100]!s}{DIGESTS[5] * 9}")])
+    *lines, _ = masks.in_text(textwrap.fill(LONG, 80)).splitlines()
+    assert set(lines) == {"<AccessToken, hidden>"}
+
+
 def test_a_token_that_begins_alike_is_shown() -> None:
     """One of the same issuer has the same header, and mostly the same first claims."""
     masks = TokenMasks([LONG])
