@@ -83,9 +83,14 @@ class TokenMasks:
         A piece that several tokens have, as their header, gets the mask of the first. Megabytes of text are returned
         as they are.
         """
-        for form, shown in self._in_turn if len(text) <= _LARGE else ():
-            text = _without_pieces(text, form, html.escape(shown) if is_markup else shown)
-        return text
+        parts, done = [], 0
+        for at in range(0, len(text) - _WORD + 1 if len(text) <= _LARGE else 0, PIECE - _WORD + 1):
+            pieces = ((_piece(text, at, form, done), shown) for form, shown in self._in_turn if at >= done)
+            piece, shown = max(pieces, key=lambda each: len(each[0]), default=(range(0), ""))
+            if piece:
+                parts += [text[done : piece.start], html.escape(shown) if is_markup else shown]
+                done = piece.stop
+        return "".join([*parts, text[done:]]) if parts else text
 
     def in_value(self, value: Any, is_markup: bool = False) -> Any:
         """Return a copy of *value*, of dicts, lists and text as JSON has them, with masks in each text and key."""
@@ -121,18 +126,8 @@ def _forms(token: str) -> set[str]:
     return {token, html.escape(token), html.escape(token, quote=False), *quoted, _in_json(token), repr(token)[1:-1]}
 
 
-def _without_pieces(text: str, form: str, shown: str) -> str:
-    """Return *text* with *shown* in place of each piece of *form*; the same object if there is none."""
-    parts, done = [], 0
-    for at in range(0, len(text) - _WORD + 1, PIECE - _WORD + 1):
-        if at >= done and (found := _piece(text, at, form, done)):
-            parts += [text[done : found.start], shown]
-            done = found.stop
-    return "".join([*parts, text[done:]]) if parts else text
-
-
-def _piece(text: str, at: int, form: str, done: int) -> range | None:
-    """Return where in *text* the piece of *form* stands that has the word at *at*, not before *done*; None for none.
+def _piece(text: str, at: int, form: str, done: int) -> range:
+    """Return where in *text* the piece of *form* stands that has the word at *at*, not before *done*; empty for none.
 
     Where letters go on after it, it is the beginning of another token that begins alike, and is shown.
     """
@@ -145,7 +140,7 @@ def _piece(text: str, at: int, form: str, done: int) -> range | None:
         if stop - start >= PIECE and is_end:
             return range(start, stop)
         place = form.find(word, place + 1)
-    return None
+    return range(0)
 
 
 def _alike(one: Iterable[str], other: Iterable[str]) -> int:

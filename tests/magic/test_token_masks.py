@@ -169,6 +169,13 @@ def test_pieces_of_a_token_are_hidden(text: str, token: AccessToken | IdToken) -
     assert streams.masked("stdout", f"{text}\n", masks) == f"{shown}\n"
 
 
+@pytest.mark.parametrize("written", [str, html.escape, quote, lambda token: json.dumps(token)[1:-1]])
+def test_a_piece_is_as_long_as_it_can_be(written: Any) -> None:
+    """A token that is cut, in each way to write it: no rest is left after a character that is escaped."""
+    token = AccessToken(f'{DIGESTS[0][:60]}"<&{DIGESTS[1][:60]}/"{DIGESTS[2][:20]}')
+    assert TokenMasks([token]).in_text(f"{written(str(token))[5:]}\n") == "<AccessToken, hidden>\n"
+
+
 def test_a_piece_of_two_tokens_is_one_of_the_first() -> None:
     """Of the access token, which headers of requests have; the ID token mostly begins alike."""
     masks = TokenMasks([LONG, IdToken(f"{LONG[:100]!s}{DIGESTS[5] * 9}")])
