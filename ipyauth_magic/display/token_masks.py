@@ -10,13 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ..protocol.tokens import Masked
-from .token_search import PIECE, TokenSearch
+from .token_search import PIECE, WORD, TokenSearch
 
 SHORTEST = 16
 """Characters of the shortest token that is masked, and of the shortest beginning of one: fewer may be a word."""
-
-_WORD = 8
-"""Characters that are compared first, one time in each `PIECE`."""
 
 _LONG = 100_000
 """Characters of the longest text of a stream that is searched for pieces of tokens: a program may print megabytes."""
@@ -83,10 +80,14 @@ class TokenMasks:
         A piece that several tokens have, as their header, gets the mask of the first. Megabytes of text are returned
         as they are.
         """
+        if len(text) > _LARGE:
+            return text
         parts, done = [], 0
-        for at in range(0, len(text) - _WORD + 1 if len(text) <= _LARGE else 0, PIECE - _WORD + 1):
-            pieces = ((_piece(text, at, form, done), shown) for form, shown in self._in_turn if at >= done)
-            piece, shown = max(pieces, key=lambda each: len(each[0]), default=(range(0), ""))
+        for at in range(0, len(text) - WORD + 1, PIECE - WORD + 1):
+            if at < done or not self._search.knows(text[at : at + WORD].encode(errors="replace")):
+                continue
+            pieces = ((_piece(text, at, form, done), shown) for form, shown in self._in_turn)
+            piece, shown = max(pieces, key=lambda each: len(each[0]))
             if piece:
                 parts += [text[done : piece.start], html.escape(shown) if is_markup else shown]
                 done = piece.stop
@@ -131,7 +132,7 @@ def _piece(text: str, at: int, form: str, done: int) -> range:
 
     Where letters go on after it, it is the beginning of another token that begins alike, and is shown.
     """
-    word = text[at : at + _WORD]
+    word = text[at : at + WORD]
     place = form.find(word)
     while place >= 0:
         start = at - _alike(reversed(text[max(done, at - place) : at]), reversed(form[:place]))

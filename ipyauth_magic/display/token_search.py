@@ -12,8 +12,8 @@ from collections.abc import Collection
 PIECE = 40
 """Characters of the shortest piece of a token that is masked without the rest."""
 
-_WORD = 8
-"""Bytes of a word of a sample."""
+WORD = 8
+"""Bytes of a word, which is compared at once."""
 
 _SAMPLED = 256
 """Bytes of the shortest token that is looked for in a sample of megabytes: a search for a shorter one takes less."""
@@ -31,7 +31,7 @@ class TokenSearch:
         self._short = [form for form in self._forms if len(form) < PIECE]
         found = Counter(byte for form in self._forms for byte in set(form))
         self._bytes = [bytes([byte]) for byte, _ in found.most_common()]
-        self._words = {word for form in self._forms for at in range(_WORD) for word in _words(form[at:])}
+        self._words = {word for form in self._forms for at in range(WORD) for word in _words(form[at:])}
         long = [len(form) for form in self._forms if len(form) >= _SAMPLED]
         self._widest = _step(min(long, default=_SAMPLED))
 
@@ -45,6 +45,10 @@ class TokenSearch:
         if any(len(form) >= _SAMPLED for form in possible) and not self._has_word(packed, self._widest):
             possible = [form for form in possible if len(form) < _SAMPLED]
         return any(form in packed for form in possible)
+
+    def knows(self, text: bytes) -> bool:
+        """Tell whether the first `WORD` bytes of *text* are a part of a token."""
+        return self._has_word(text[:WORD], 1)
 
     def _has_word(self, packed: bytes, step: int) -> bool:
         """Tell whether one word of *packed* in *step* is a word of a token."""
@@ -68,10 +72,10 @@ class TokenSearch:
 
 
 def _words(packed: bytes) -> memoryview:
-    """Return *packed* as integers of `_WORD` bytes, without the bytes that are left over."""
-    return memoryview(packed)[: len(packed) // _WORD * _WORD].cast("Q")
+    """Return *packed* as integers of `WORD` bytes, without the bytes that are left over."""
+    return memoryview(packed)[: len(packed) // WORD * WORD].cast("Q")
 
 
 def _step(length: int) -> int:
     """Return how many words apart a sample may be, so that any *length* bytes in a row have one of its words whole."""
-    return (length - _WORD + 1) // _WORD
+    return (length - WORD + 1) // WORD
