@@ -56,7 +56,9 @@ LEAKS = {
     "an error that Python cannot raise": (
         "class Dropped:\n    def __del__(self):\n        raise ValueError(T)\nit = Dropped(); del it"
     ),
-    "a note of an error": "error = ValueError('x')\nerror.add_note(T)\nraise error",
+    "a note of an error": (
+        "import traceback\nerror = ValueError('x')\nerror.add_note(T)\ntraceback.print_exception(error)"
+    ),
     "an URL in an URL": "from urllib.parse import quote\nprint(quote(quote(T, safe=''), safe=''))",
     "a shell cell": "%%sh\necho $SOME_HEADER >&2; echo $SOME_HEADER",
     "HTML": "HTML(f'<b title=\"{T}\">{T}</b>')",
