@@ -274,9 +274,9 @@ class TokenSet:
 _NOT_PICKLED = (
     "An `Auth` stays in the process that signed in, and is not pickled. For short work, pass "
     "`str(auth.access_token)` to each task. For long work, sign in with "
-    '`store="file"` (`--store file`), and call '
-    '`Auth(params, store="file").sign_in()` in each process. It opens no browser while that sign-in lasts. '
-    "Threads share `auth` itself, and a Dask cluster has `auth.on_dask(client)`."
+    '`flow="code"` and `store="file"` (`--flow code --store file`), and call '
+    '`Auth(params, flow="code", store="file").sign_in()` in each process. It opens no browser while that sign-in '
+    "lasts. Threads share `auth` itself, and a Dask cluster has `auth.on_dask(client)`."
 )
 
 

@@ -217,4 +217,4 @@ except TypeError as error:
 """
     )
     assert "`str(auth.access_token)`" in report["said"]
-    assert 'store="file"' in report["said"]
+    assert '`Auth(params, flow="code", store="file").sign_in()`' in report["said"]
