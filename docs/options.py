@@ -29,8 +29,8 @@ PARAMETERS_BEGINNING = """\
 ## Parameters
 
 Keywords of `ParamsAuth0` and `login`, `KEY=VALUE` on the line of a magic and of the command line, lines of a cell and
-of a dotenv file, and keys of a [profile](../guide/profiles.md). Those marked in the last column may stand in IPython's
-configuration too: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every
+of a dotenv file, keys of a [profile](../guide/profiles.md), and IPython's configuration: in `ipython_config.py`, as
+`c.Auth0Magics.domain = "tenant.eu.auth0.com"` and `c.Auth0Magics.extra = {"hd": "example.com"}`, or by `%config`. Every
 other place goes before the configuration.
 
 The configuration has one more setting: `c.Auth0Magics.guard_outputs = False` turns
@@ -72,12 +72,8 @@ def _row(action: argparse.Action) -> tuple[str, str, str]:
 
 
 def _parameters() -> str:
-    traits = Auth0Magics.class_traits(config=True)
-    rows = [
-        (_code(name), each.help, _code(each.default), _code(*each.aliases), "yes" if name in traits else "")
-        for name, each in PARAMETERS.items()
-    ]
-    return _table(("name", "meaning", "default", "other names", "in the configuration"), rows)
+    rows = [(_code(name), each.help, _code(each.default), _code(*each.aliases)) for name, each in PARAMETERS.items()]
+    return _table(("name", "meaning", "default", "other names"), rows)
 
 
 def _code(*words: str | None) -> str:

@@ -195,6 +195,19 @@ def test_a_token_that_ends_is_not_handed_out(
     later(0)
 
 
+def test_a_renewal_without_a_refresh_token_says_no_more_than_is_so(
+    params: MakeParams, user_browser: ScriptedBrowser, later: Callable[[float], None]
+) -> None:
+    """The token that is there may be good still."""
+    a = Auth(params()).sign_in()
+    with pytest.raises(SignInNeeded, match=r"^The access token cannot be renewed\. .*sign_in\(\)"):
+        a.renew()
+    later(100)
+    with pytest.raises(SignInNeeded, match=r"^The access token has expired and cannot be renewed\. "):
+        a.renew()
+    later(0)
+
+
 def test_clear_forgets(params: MakeParams, user_browser: ScriptedBrowser) -> None:
     """Here and in the store."""
     a = Auth(params()).sign_in()
