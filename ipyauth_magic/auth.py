@@ -44,7 +44,7 @@ class Auth(OneProcess):
         paste: ask also for the URL at which the browser ended, as where it cannot reach this kernel.
 
     Raises:
-        InvalidParams: *params* ask for no ID token, and the flow needs one.
+        InvalidParams: there is no such flow or store, or *params* ask for no ID token, and the flow needs one.
         StoreUnavailable: there is no such store here.
     """
 
@@ -82,7 +82,7 @@ class Auth(OneProcess):
                 the scopes of before. The token of before is kept until there is one for more.
 
         Raises:
-            InvalidParams: *add_scope* is not a list of scopes.
+            InvalidParams: *add_scope* is not a list of scopes, or *timeout* not a number of seconds up to a day.
             SignInFailed: no token; its subclasses tell why.
             ProviderError: the provider cannot be reached, also where the tokens only had to be renewed: asking the
                 user needs it too.
@@ -239,7 +239,7 @@ class Auth(OneProcess):
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
-            ValueError: *base_url* is not an http or https URL.
+            InvalidParams: *base_url* is not an http or https URL.
             OtherOrigin: *base_url* is of another origin than the API by whose address the user signed in.
             InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
         """

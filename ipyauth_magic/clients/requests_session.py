@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from ..errors import InvalidParams, Problem
 from ..protocol.urls import is_of_this_machine
 from .requests_auth import RequestsAuth
 from .retry import HasAccessToken, TokenProvider, check_origin, check_transport
@@ -24,7 +25,7 @@ class TokenSession(requests.Session):
     Without *base_url*, tokens that are for one API only go to that.
 
     Raises:
-        ValueError: *base_url* is no http(s) URL.
+        InvalidParams: *base_url* is no http(s) URL.
         OtherOrigin: it is of another origin than that API.
         InsecureApi: it is plain http to another machine, and *without_tls* does not allow that. Without a *base_url*,
             the first request raises this.
@@ -39,7 +40,7 @@ class TokenSession(requests.Session):
         self._base_url = base_url
         self._origin = _origin(base_url) if base_url else None
         if base_url and self._origin is None:
-            raise ValueError("base_url must begin with https:// or http://")
+            raise InvalidParams([Problem("base_url", "must begin with `https://` or `http://`", "keyword")])
         if base_url:
             check_transport(base_url, without_tls)
             check_origin(base_url, provider.api)
