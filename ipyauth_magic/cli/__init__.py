@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _run(arguments)
     except BrokenPipeError:  # the reader has closed the pipe: there is nothing more to write
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
         return FAILED
 
 

@@ -36,5 +36,5 @@ def for_terminal(text: str) -> str:
     """Return *text* with the words of a terminal."""
     for words, others in _WORDS:
         # A sentence may have been broken into lines already.
-        text = re.sub(r"\s+".join(map(re.escape, words.split(" "))), lambda _, others=others: others, text)  # type: ignore[misc]
+        text = others.join(re.split(r"\s+".join(map(re.escape, words.split(" "))), text))
     return text

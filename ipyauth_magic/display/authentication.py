@@ -54,7 +54,7 @@ async def authenticate_async(
     with shown.interruptible(lambda: error_page_hint(authenticator)):
         if not force and await asyncio.to_thread(authenticator.without_user) and authenticator.serves(more):
             return
-        begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force, more=more)
+        begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, anew=force, more=more)
         beginning = asyncio.ensure_future(begin)
         try:
             if (sign_in := await asyncio.shield(beginning)) is None:

@@ -86,7 +86,7 @@ class Authenticator(OneProcess):
         if not force and self.without_user(renew) and self.serves(more):
             return False
         try:
-            sign_in = self.begin(seconds, panel, open_browser, force, renew, more)
+            sign_in = self.begin(seconds, panel, open_browser, anew=force or renew, more=more)
             if sign_in is None:
                 return False
             follow(sign_in, panel, open_browser)
@@ -139,13 +139,12 @@ class Authenticator(OneProcess):
         timeout: float,
         panel: Panel,
         open_browser: bool = True,
-        force: bool = False,
-        renew: bool = False,
+        anew: bool = False,
         more: StepUp = NOTHING_MORE,
     ) -> SignIn | None:
         """Return the sign-in under way, with this caller's time, or a new one; None where good tokens have come.
 
-        One under way that does not ask for *more* is ended.
+        *anew*: tokens that are here do not serve. A sign-in under way that does not ask for *more* is ended.
 
         Raises:
             PortTaken: no redirect URI's port is free.
@@ -163,7 +162,7 @@ class Authenticator(OneProcess):
                 sign_in.give_time(timeout, is_shared=not SESSION.take_over(sign_in))
                 return sign_in
             # In this order: a sign-in saves its tokens before it is over, so one of the two looks finds them.
-            if not force and not renew and self.adopt() and self.serves(more):
+            if not anew and self.adopt() and self.serves(more):
                 return None
             is_attended = panel.can_be_answered()
             if not is_attended:
@@ -221,7 +220,7 @@ class Authenticator(OneProcess):
         more: StepUp = NOTHING_MORE,
     ) -> SignIn:
         self._asking = self._for(more)
-        response_source = new_response_source(self._asking, self.grant, routes, self.request.store)
+        response_source = new_response_source(replace(self.request, params=self._asking), routes)
 
         def save(tokens: TokenSet) -> None:
             # `begin`, `stop` and `leave` wait for a save that has begun, so that cleared tokens do not come back.

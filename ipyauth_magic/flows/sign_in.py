@@ -297,7 +297,7 @@ class SignIn:
         try:
             self.response_source.start(self)
             self.pause(math.inf)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the caller who waits gets it
             self.fail(error)
 
     def _end_in_time(self) -> None:

@@ -83,9 +83,10 @@ class Auth0Magics(Magics):
     @line_cell_magic("login")
     @arguments("%%login")
     def login(self, line: str, cell: str | None = None) -> None:
-        """Sign in at any provider by a code, and put the access token in a variable.
+        """Sign in at any provider, and put the access token in a variable.
 
-        For an API that says where to sign in, its address is enough:
+        The flow is `code`, unless you choose another. For an API that says where to
+        sign in, its address is enough:
 
             %login https://api.example.com/v1
 
@@ -196,8 +197,7 @@ def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:
         return complete(context, magics.namespace)
 
     if hasattr(completer, "context_matcher"):
-        complete_auth0.matcher_api_version = 2  # type: ignore[attr-defined]
-        shell.Completer.custom_matchers.append(complete_auth0)
+        shell.Completer.custom_matchers.append(completer.context_matcher()(complete_auth0))
 
 
 def unload(shell: InteractiveShell) -> None:

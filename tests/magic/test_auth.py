@@ -50,7 +50,7 @@ from tests.support.attempts import Attempt
 from tests.support.auths import card_of, is_good, sign_in_of, source_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of
-from tests.support.threads import joined, wait_for
+from tests.support.threads import joined, until, wait_for
 from tests.support.web import Web, serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -482,10 +482,7 @@ class Cards:
 
     def wait_for(self, text: str) -> None:
         """Wait until the latest card says *text*."""
-        deadline = time.monotonic() + 20
-        while text not in self.shown[-1]["text/plain"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: text in self.shown[-1]["text/plain"])
 
 
 @pytest.fixture
@@ -701,7 +698,7 @@ def test_a_sessions_error_keeps_its_cause(signed_in: Auth, caplog: pytest.LogCap
 def test_params_must_be_params(issuer: LocalIssuer) -> None:
     """A file's name in their place is an error at once."""
     with pytest.raises(TypeError, match="ParamsAuth0"):
-        Auth("demo.env")  # type: ignore[arg-type]
+        Auth("demo.env")
     with pytest.raises(InvalidParams, match="memory"):
         Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")
 

@@ -75,7 +75,7 @@ def request_of(grant: Grant, metadata: ProviderMetadata | None = None, **given: 
 def metadata_of(**announced: tuple[str, ...]) -> ProviderMetadata:
     """Return what a provider says of itself."""
     issuer = "https://idp.example"
-    return ProviderMetadata(issuer, f"{issuer}/authorize", f"{issuer}/jwks", **announced)  # type: ignore[arg-type]
+    return ProviderMetadata(issuer, f"{issuer}/authorize", f"{issuer}/jwks", **announced)
 
 
 @pytest.mark.parametrize("grant", [Grant(CODE), Grant(CODE, renewable=True), Grant(IMPLICIT, renewable=False)])
@@ -128,7 +128,7 @@ def test_flow_overrides_the_response_type(params: MakeParams) -> None:
 
 def test_the_magic_takes_the_flow(shell: object, cell: Callable[..., str], user_browser: ScriptedBrowser) -> None:
     """`--flow code` in a cell whose parameters say nothing; the card says that it renews."""
-    result = shell.run_cell(cell("--flow code --no-renewable"))  # type: ignore[attr-defined]
+    result = shell.run_cell(cell("--flow code --no-renewable"))
     assert result.success
     assert query_of(user_browser.opened[0])["response_type"] == "code"
     assert "offline_access" not in query_of(user_browser.opened[0])["scope"]

@@ -93,13 +93,13 @@ def test_a_value_that_cannot_be_used_is_told(cell: str, said: str) -> None:
 def test_a_value_of_another_type_is_refused(value: object) -> None:
     """A dict is not a list of words, and a number that Python does not write is not a text."""
     with pytest.raises(InvalidParams, match="`scope` .* must be text"):
-        ParamsAuth0(**WHERE, scope=value)  # type: ignore[arg-type]
+        ParamsAuth0(**WHERE, scope=value)
 
 
 def test_the_values_and_their_origins_are_shown(tmp_path: Path) -> None:
     """In the order of places; the environment has no variables for them."""
     (tmp_path / "demo.env").write_text("flow=code\nstore=file\ntimeout=60\n")
-    params = ParamsAuth0(**WHERE, dotenv_folder=str(tmp_path), dotenv_file="demo.env", timeout=90)  # type: ignore[arg-type]
+    params = ParamsAuth0(**WHERE, dotenv_folder=str(tmp_path), dotenv_file="demo.env", timeout=90)
     shown = {row.name: (row.value, row.origin) for row in params.explain()}
     assert shown["flow"] == ("code", "file demo.env")
     assert shown["store"] == ("file", "file demo.env")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from ipyauth_magic.protocol.urls import port_of
 from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory
 from tests.magic.test_sockets import held
-from tests.support.auths import card_of, is_good, params_of, source_of, tokens_of
+from tests.support.auths import card_of, end_tokens, is_good, params_of, tokens_of
 from tests.support.ports import is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, links_in, query_of
 
@@ -593,7 +592,7 @@ def test_a_renewal_whose_answer_is_no_token_does_not_end_the_cell(
 ) -> None:
     """The provider is asked again, by the browser."""
     auth = make_auth().sign_in()
-    source_of(auth).save(replace(tokens_of(auth), expires_at=tokens_of(auth).obtained_at))
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
     names = ("domain", "client_id", "redirect_uri", "audience", "scope")
     lines = [f"{name}={getattr(params_of(auth), name)}" for name in names]

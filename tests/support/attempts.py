@@ -27,7 +27,7 @@ class Attempt(SignIn):
     ) -> None:
         request = SignInRequest.of(params, flow, "none", renewable)
         self.params, self.grant = request.params, request.grant
-        super().__init__(new_response_source(request.params, request.grant, request.routes), timeout, **how)
+        super().__init__(new_response_source(request, request.routes), timeout, **how)
         self._opens = open_browser
 
     @property
