@@ -46,7 +46,8 @@ class Auth0Magics(Magics):
     """The magics, and the parameters that IPython's configuration may set (`c.Auth0Magics.domain = ...`)."""
 
     locals().update(  # None is a value that is not set: an empty `default_scope` means something
-        (name, _kind(each)(None, allow_none=True, help=each.help).tag(config=True)) for name, each in PARAMETERS.items()
+        (name, _kind(each)(default_value=None, allow_none=True, help=each.help).tag(config=True))
+        for name, each in PARAMETERS.items()
     )
     guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
