@@ -29,9 +29,10 @@ PARAMETERS_BEGINNING = """\
 ## Parameters
 
 A parameter can be a keyword of `ParamsAuth0` or `login`, `KEY=VALUE` on the line of a magic or of a command, a line of
-a cell or of a dotenv file, or a key of a [profile](../guide/profiles.md). The last column marks the parameters that can
-also be set in IPython's configuration: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or
-with `%config`. Every other place takes precedence over the configuration.
+a cell or of a dotenv file, or a key of a [profile](../guide/profiles.md). It can also be set in IPython's
+configuration: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"` or
+`c.Auth0Magics.extra = {"hd": "example.com"}`, or with `%config`. Every other place takes precedence over the
+configuration.
 
 The configuration has one more setting: `c.Auth0Magics.guard_outputs = False` turns
 [the output guard](../security.md#the-output-guard) off.
@@ -72,12 +73,8 @@ def _row(action: argparse.Action) -> tuple[str, str, str]:
 
 
 def _parameters() -> str:
-    traits = Auth0Magics.class_traits(config=True)
-    rows = [
-        (_code(name), each.help, _code(each.default), _code(*each.aliases), "yes" if name in traits else "")
-        for name, each in PARAMETERS.items()
-    ]
-    return _table(("name", "meaning", "default", "other names", "in the configuration"), rows)
+    rows = [(_code(name), each.help, _code(each.default), _code(*each.aliases)) for name, each in PARAMETERS.items()]
+    return _table(("name", "meaning", "default", "other names"), rows)
 
 
 def _code(*words: str | None) -> str:

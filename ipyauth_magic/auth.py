@@ -46,8 +46,8 @@ class Auth(OneProcess):
         paste: also ask for the URL at which the browser ended, for a browser that cannot reach this kernel.
 
     Raises:
-        TypeError, ValueError: *params* is not a `ParamsAuth0`, or *flow* is not one of the three.
-        InvalidParams: *params* ask for no ID token, and the flow needs one.
+        TypeError: *params* is not a `ParamsAuth0`.
+        InvalidParams: there is no such flow or store, or *params* ask for no ID token, and the flow needs one.
         StoreUnavailable: the store does not work here.
     """
 
@@ -86,8 +86,7 @@ class Auth(OneProcess):
                 for these and the earlier scopes. The earlier token is kept until there is a new one.
 
         Raises:
-            ValueError: *timeout* is not such a number.
-            InvalidParams: *add_scope* is not a list of scopes.
+            InvalidParams: *add_scope* is not a list of scopes, or *timeout* is not such a number.
             SignInFailed: there is no token; the subclass is the reason.
             ProviderError: the provider cannot be reached, for a sign-in or for a renewal.
             KeyboardInterrupt: the user interrupted; the port is free again.
@@ -106,7 +105,7 @@ class Auth(OneProcess):
 
         Raises:
             SignInCancelled: the user interrupted the kernel.
-            ValueError, InvalidParams, SignInFailed, ProviderError: as `sign_in` does.
+            InvalidParams, SignInFailed, ProviderError: as `sign_in` does.
         """
         more = more_scopes(add_scope)
         await authenticate_async(self._authenticator, self._display.ready, timeout, open_browser, force, more)
@@ -243,7 +242,7 @@ class Auth(OneProcess):
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
-            ValueError: *base_url* is not an http or https URL.
+            InvalidParams: *base_url* is not an http or https URL.
             OtherOrigin: the user signed in by an API's address, and *base_url* has another origin.
             InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
         """

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from ..errors import InvalidParams, Problem
 from ..protocol.urls import is_of_this_machine
 from .requests_auth import RequestsAuth
 from .retry import HasAccessToken, TokenProvider, check_origin, check_transport
@@ -28,7 +29,7 @@ class TokenSession(requests.Session):
         without_tls: send the token also over plain http to another machine.
 
     Raises:
-        ValueError: *base_url* is not an http or https URL.
+        InvalidParams: *base_url* is not an http or https URL.
         OtherOrigin: the user signed in by an API's address, and *base_url* has another origin.
         InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
     """
@@ -42,7 +43,7 @@ class TokenSession(requests.Session):
         self._base_url = base_url
         self._origin = _origin(base_url) if base_url else None
         if base_url and self._origin is None:
-            raise ValueError("base_url must begin with https:// or http://")
+            raise InvalidParams([Problem("base_url", "must begin with `https://` or `http://`", "keyword")])
         if base_url:
             check_transport(base_url, without_tls)
             check_origin(base_url, provider.api)

@@ -23,20 +23,21 @@ class NotSignedIn(IpyauthError):
 
 
 class SignInNeeded(IpyauthError):
-    """The access token has expired, and only the user can get another.
+    """The access token cannot be renewed, and only the user can get another.
 
     Args:
         in_child: the caller is a forked process. Only its parent has the refresh token, because only one may use it.
+        has_expired: False for a token that is still good, where the caller wants another before its end.
     """
 
-    def __init__(self, in_child: bool = False) -> None:
+    def __init__(self, in_child: bool = False, has_expired: bool = True) -> None:
+        subject = "The access token has expired and cannot" if has_expired else "The access token cannot"
         super().__init__(
             "The access token has expired, and this process was forked from the one that signed in, which alone renews "
             "it. For short work, pass `str(auth.access_token)` to each task. For long work, sign in with "
             '`store="file"` (`--store file`), where processes share the tokens.'
             if in_child
-            else "The access token has expired and cannot be renewed. Run the cell that signs in again, or call "
-            "`auth.sign_in()`."
+            else f"{subject} be renewed. Run the cell that signs in again, or call `auth.sign_in()`."
         )
 
 

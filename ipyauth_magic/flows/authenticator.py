@@ -77,7 +77,7 @@ class Authenticator(OneProcess):
         the tokens are to be for beside the parameters: those without it do not serve, and are kept until others come.
 
         Raises:
-            ValueError: *timeout* is not a number of seconds, above 0 and at most a day.
+            InvalidParams: *timeout* is not a number of seconds, above 0 and at most a day.
             SignInFailed: no token; its subclasses tell why.
             ProviderError: the provider cannot be reached.
             KeyboardInterrupt: the user interrupted; the port is free again.

@@ -83,7 +83,7 @@ class Renewal:
         try:
             return request_refresh(self._params, provider, tokens)
         except ProviderRefused as error:
-            needed = SignInNeeded()
+            needed = _needed(tokens)
             if error.error in _ABOUT_THE_REFRESH_TOKEN:
                 self._kept.replace(replace(tokens, refresh_token=None))
             else:
@@ -121,7 +121,7 @@ def request_refresh(params: ParamsAuth0, provider: Provider, tokens: TokenSet) -
         InvalidResponse: the answer breaks its standard.
     """
     if tokens.refresh_token is None:
-        raise SignInNeeded
+        raise _needed(tokens)
     form = {"grant_type": "refresh_token", "client_id": params.client_id, "refresh_token": tokens.refresh_token}
     document = provider.request_tokens(form, params.resource, params.client_secret)
     return TokenResponse.from_document(document, tokens.scope)
@@ -157,6 +157,10 @@ def accept_refresh(
         )
         claims = provider.verify(response.id_token, expected, clock.utc_now())
     return renewed(tokens, response, claims, asked_at)
+
+
+def _needed(tokens: TokenSet) -> SignInNeeded:
+    return SignInNeeded(has_expired=tokens.is_expired(clock.utc_now()))
 
 
 def _is_same_token(one: TokenSet, other: TokenSet) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ..callback.environment import this_environment
 from ..callback.routes import Route, routes_to
-from ..protocol.flow import FLOWS, Grant
-from ..settings.params import ParamsAuth0
+from ..errors import InvalidParams, Problem
+from ..protocol.flow import Grant
+from ..settings.params import ParamsAuth0, checked_keyword
 from ..store import Store
 from ..store.opening import open_store
 
@@ -48,17 +49,16 @@ class SignInRequest:
         """Return the request by the arguments of `Auth`; *is_attended*: a person may unlock a keyring.
 
         Raises:
-            ValueError: there is no such flow.
-            InvalidParams: *params* ask for no ID token, and the flow needs one.
+            InvalidParams: there is no such flow or store, or *params* ask for no ID token, and the flow needs one.
             StoreUnavailable: there is no such store here.
         """
-        if flow not in (None, *FLOWS):
-            raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
         if flow:
-            params = params.with_flow(flow, "keyword")
+            params = params.with_flow(checked_keyword("flow", flow), "keyword")
         grant = Grant.of(params.response_type, params.flow, renewable)
         params.check_flow(grant.flow)
-        if store is None:
+        if isinstance(store, str):
+            store = checked_keyword("store", store)
+        if store is None or store == "":
             store = params.store or "memory"
         kept_in = open_store(store, is_attended=is_attended) if isinstance(store, str) else store
         return cls(params, grant, kept_in, bind, paste)
@@ -79,10 +79,12 @@ class SignInRequest:
         """Return *timeout*, or else the time of the parameters, or else `TIMEOUT`; in seconds.
 
         Raises:
-            ValueError: *timeout* is not a number of seconds, above 0 and at most a day.
+            InvalidParams: *timeout* is not a number of seconds, above 0 and at most a day.
         """
         if timeout is None:
             return float(self.params.timeout or TIMEOUT)
         if not 0 < timeout <= 24 * 3600:
-            raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
+            raise InvalidParams(
+                [Problem("timeout", "must be a number of seconds, above 0 and at most a day", "keyword")]
+            )
         return timeout

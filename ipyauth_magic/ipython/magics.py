@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from traitlets import Bool, CUnicode, TraitError, Unicode
+from traitlets import Bool, CUnicode, Dict, TraitError, Unicode
 
-from ..settings.parameters import PARAMETERS
+from ..settings.parameters import PARAMETERS, Parameter
 from .arguments import arguments, parsed
 from .usage_errors import usage_errors
 
@@ -36,14 +36,18 @@ MAGICS = (
 """What is registered, by its kind and its name."""
 
 
+def _kind(parameter: Parameter) -> type[Dict[str, str] | Unicode[str, str] | CUnicode[str, Any]]:
+    """Return the trait that takes a value of *parameter*."""
+    return Dict if parameter.is_group else CUnicode if parameter.is_number else Unicode
+
+
 @magics_class
 class Auth0Magics(Magics):
     """The magics, and the parameters that IPython's configuration may set (`c.Auth0Magics.domain = ...`)."""
 
-    locals().update(
-        (name, (CUnicode if each.is_number else Unicode)("", help=each.help).tag(config=True))
+    locals().update(  # None is a value that is not set: an empty `default_scope` means something
+        (name, _kind(each)(default_value=None, allow_none=True, help=each.help).tag(config=True))
         for name, each in PARAMETERS.items()
-        if not each.is_passed_on and not each.is_group
     )
     guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
@@ -118,7 +122,7 @@ class Auth0Magics(Magics):
         sign_in_as_asked(options, cell, self._configuration(), self.namespace, default_flow)
 
     def _configuration(self) -> dict[str, str]:
-        return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}
+        return {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
@@ -131,7 +135,15 @@ class Auth0Magics(Magics):
     @line_magic("token")
     @arguments("%token")
     def token(self, line: str) -> dict[str, Any] | None:
-        """Show the claims of the access token and of the ID token; checks nothing on the network."""
+        """Show the claims of the access token and of the ID token; checks nothing on the network.
+
+        Of the latest sign-in, or of a variable. The claims as a dict, or the token itself:
+
+            %token
+            %token NAME
+            claims = %token --json
+            %token --raw
+        """
         with usage_errors(lambda: "Interrupted."):
             if (options := parsed(self.token, line)) is None:
                 return None

@@ -248,6 +248,18 @@ def more_scopes(add_scope: str | None, name: str = "add_scope") -> StepUp:
         raise InvalidParams([Problem(name, str(error).replace("`scope=", f"`{name}="))]) from None
 
 
+def checked_keyword(name: str, value: str) -> str:
+    """Return *value* as a keyword *name* of `Auth` takes it, which is the parameter of that name.
+
+    Raises:
+        InvalidParams: the parameter does not take it.
+    """
+    try:
+        return checked(name, value)
+    except BadValue as error:
+        raise InvalidParams([Problem(name, str(error), "keyword")]) from None
+
+
 def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
     for name in params._origins:
         is_extra = name.startswith(PREFIX)

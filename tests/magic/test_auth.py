@@ -26,7 +26,15 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.callback import listener
 from ipyauth_magic.display import auth_display, panel
-from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
+from ipyauth_magic.errors import (
+    InvalidParams,
+    NobodyCanAnswer,
+    NotSignedIn,
+    PortTaken,
+    SignInCancelled,
+    SignInNeeded,
+    SignInTimeout,
+)
 from ipyauth_magic.flows import authenticator, clock
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.session import Session
@@ -192,6 +200,19 @@ def test_a_token_that_ends_is_not_handed_out(
     assert "has ended" in card_of(a).title
     assert [label for label, _ in card_of(a).rows] == ["Account", "Provider", "API", "Scopes", "Expired"]
     assert len(user_browser.opened) == asked
+    later(0)
+
+
+def test_a_renewal_without_a_refresh_token_says_no_more_than_is_so(
+    params: MakeParams, user_browser: ScriptedBrowser, later: Callable[[float], None]
+) -> None:
+    """The token that is there may be good still."""
+    a = Auth(params()).sign_in()
+    with pytest.raises(SignInNeeded, match=r"^The access token cannot be renewed\. .*sign_in\(\)"):
+        a.renew()
+    later(100)
+    with pytest.raises(SignInNeeded, match=r"^The access token has expired and cannot be renewed\. "):
+        a.renew()
     later(0)
 
 
@@ -430,7 +451,7 @@ def test_the_browser_is_started_with_an_address_that_tells_nothing(
 def test_a_timeout_is_a_number_of_seconds(timeout: float, params: MakeParams, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before anything is bound."""
     monkeypatch.setattr(listener, "bind_redirect_uri", lambda *_: pytest.fail("a port was bound"))
-    with pytest.raises(ValueError, match="timeout"):
+    with pytest.raises(InvalidParams, match="timeout"):
         Auth(params()).sign_in(timeout=timeout)
 
 
@@ -642,7 +663,7 @@ def test_a_redirect_to_another_port_goes_without_the_token(signed_in: Auth) -> N
 @pytest.mark.parametrize("base_url", ["api.example.com", "ftp://api.example.com", "http://h:99999/"])
 def test_a_base_url_must_be_a_url(base_url: str, signed_in: Auth) -> None:
     """A token for nowhere would be sent to whatever comes first."""
-    with pytest.raises(ValueError, match="base_url"):
+    with pytest.raises(InvalidParams, match="base_url"):
         signed_in.session(base_url)
 
 
@@ -678,7 +699,7 @@ def test_params_must_be_params(issuer: LocalIssuer) -> None:
     """A file's name in their place is an error at once."""
     with pytest.raises(TypeError, match="ParamsAuth0"):
         Auth("demo.env")
-    with pytest.raises(ValueError, match="memory"):
+    with pytest.raises(InvalidParams, match="memory"):
         Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")
 
 

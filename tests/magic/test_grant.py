@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.errors import InvalidParams
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.authorization import authorization_request
 from ipyauth_magic.protocol.flow import CODE, DEVICE, IMPLICIT, Grant
@@ -121,7 +122,7 @@ def test_flow_overrides_the_response_type(params: MakeParams) -> None:
     assert (params_of(back).response_type, params_of(back).response_mode) == ("token id_token", "fragment")
     kept = Auth(params(response_mode="form_post"), flow="code")
     assert params_of(kept).response_mode == "form_post"
-    with pytest.raises(ValueError, match="device"):
+    with pytest.raises(InvalidParams, match="device"):
         Auth(params(), flow="password")
 
 

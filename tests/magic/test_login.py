@@ -169,6 +169,7 @@ def test_save_keeps_what_the_line_and_the_cell_say(
     assert file.read_text().partition("\n")[2] == f"\n[work]\n{lines}timeout = 60\n"
     token = str(shell.user_ns["token"])
     assert token not in file.read_text()
+    assert shell.user_ns["work"] is shell.user_ns["auth"]
     assert run(shell, cell.replace("--save", "-q --save"))[1] == ""
     assert run(shell, "%login work")[0].success
     assert len(user_browser.opened) == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Bool, CUnicode, Unicode
+from traitlets import Bool, CUnicode, Dict, Unicode
 
 
 @magics_class
@@ -34,8 +34,18 @@ class EmptyMagics(Magics):
     flow = Unicode("", help="how to sign in: implicit, code or device").tag(config=True)
     store = Unicode("", help="the place for tokens: memory, keyring, file or none").tag(config=True)
     timeout = CUnicode("", help="seconds to wait for the browser, 1 to 3600").tag(config=True)
+    extra = Dict(help="parameters of the authorization request that are the provider's own").tag(config=True)
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
+    prompt = Unicode("", help="what the provider asks the user").tag(config=True)
+    login_hint = Unicode("", help="the user's name or address, filled in on the provider's page").tag(config=True)
+    connection = Unicode("", help="Auth0: the connection to sign in with").tag(config=True)
+    organization = Unicode("", help="Auth0: the organization to sign in to").tag(config=True)
+    screen_hint = Unicode("", help="Auth0: the page to begin with").tag(config=True)
+    ui_locales = Unicode("", help="languages of the provider's pages, separated by spaces").tag(config=True)
+    max_age = CUnicode("", help="seconds after which the user has to sign in again").tag(config=True)
+    acr_values = Unicode("", help="classes of authentication to ask for, separated by spaces").tag(config=True)
+    resource = Unicode("", help="identifier of the API that the token is for (RFC 8707)").tag(config=True)
     guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
     @magic_arguments()
