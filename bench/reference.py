@@ -6,7 +6,7 @@ import sys
 
 from bottle import Bottle, HTTPResponse
 
-from fruit_service.app import HEADERS
+from fruit_service.answers import HEADERS
 from fruit_service.request_log import RequestLog
 from fruit_service.serving import Server, allow_many_files, listen, until_signal, wait
 

@@ -74,7 +74,7 @@ def _serve(config: Config, stack: ExitStack) -> None:
         from .store import FruitStore
 
         if config.metrics:
-            import prometheus_client  # noqa: F401
+            import prometheus_client  # noqa: F401  # its absence is told before anything listens
     except ModuleNotFoundError as error:
         if error.name not in MISSING:
             raise

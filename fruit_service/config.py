@@ -13,8 +13,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from .access_token import TYPES, Rules
+from .addresses import is_safe
 from .errors import BadConfig
-from .keys import is_safe
 
 ALGORITHMS = ("RS256", "ES256")
 FLAGS = ("1", "true", "yes", "on", "0", "false", "no", "off")

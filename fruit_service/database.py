@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from .changes import CHANNEL, Changes, OwnChanges, PostgresChanges, SqliteChanges, identity_of
 from .deadline import BoundedExecutor
@@ -74,6 +75,8 @@ class Database:
             self.engine = _engine(self._url)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
             raise BadConfig(_cannot_open(error)) from error
+        self._is_closed = False
+        event.listen(self.engine, "checkin", self._checked_in)
         self._is_postgresql = self.engine.dialect.name == "postgresql"
         self._executor = BoundedExecutor("fruit-database", "The fruits cannot be reached now.")
         self.changes = self._changes()
@@ -138,9 +141,14 @@ class Database:
             self.engine.dispose()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. One that work of `within` still uses is closed at the end of that work."""
+        self._is_closed = True
         self.changes.close()
         self.engine.dispose()
+
+    def _checked_in(self, _: object, entry: ConnectionPoolEntry) -> None:
+        if self._is_closed:
+            entry.invalidate()  # it comes back to a pool that is no longer used
 
 
 def set_up_schema(connection: Connection) -> bool:

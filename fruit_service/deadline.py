@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from .errors import Unavailable
@@ -37,21 +37,17 @@ class BoundedExecutor:
         """
         if not self._places.acquire(blocking=False):
             raise Unavailable(self._unavailable)
-        outcome: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+        outcome: Future[T] = Future()
 
         def do() -> None:
             try:
-                outcome.put((work(), None))
-            except BaseException as error:
-                outcome.put((None, error))
+                outcome.set_result(work())
+            except BaseException as error:  # whatever it is, it is the caller's
+                outcome.set_exception(error)
             finally:
                 self._places.release()
 
         threading.Thread(target=do, name=self._name, daemon=True).start()
-        try:
-            result, error = outcome.get(timeout=seconds)
-        except Empty:
-            raise Unavailable(self._unavailable) from None
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value]
+        if not wait([outcome], seconds).done:
+            raise Unavailable(self._unavailable)
+        return outcome.result()

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-from cryptography.exceptions import UnsupportedAlgorithm
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, RSAKey
+from joserfc.jwk import Key
 
 from .deadline import BoundedExecutor
 from .errors import Unavailable
+from .key_set import KeySetAddress, import_keys
 
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_INTERVAL = 30
 """Seconds between two fetches for unknown keys."""
 RETRY_INTERVAL = 2
@@ -31,19 +24,8 @@ KEEP = 24 * 3600
 """Seconds for which the last keys stay valid while the issuer cannot be reached."""
 MAX_WAIT = 2
 """Seconds after the start of a fetch for which requests wait for it. A slow issuer must not block all threads."""
-TIMEOUT = (3, 5)
-"""Limits of a request in seconds: for the connection, and between two packets."""
-MAX_DURATION = 10
-"""Limit for reading a whole document, in seconds."""
 MAX_FETCH = 30
 """Limit for discovery and keys together, in seconds."""
-MAX_DOCUMENT = 1024 * 1024
-"""Largest document in bytes."""
-MIN_RSA_BITS = 2048
-"""RFC 7518, section 3.3."""
-MAX_RSA_EXPONENT = 2**64
-"""It is 65537 in practice. A long one makes each verification slow."""
-PUBLIC_MEMBERS = ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +37,9 @@ class IssuerKeys:
         self, issuer: str, clock: Callable[[], float] = time.monotonic, refresh_interval: float = REFRESH_INTERVAL
     ) -> None:
         self._issuer = issuer
+        self._key_set = KeySetAddress(issuer)
         self._clock = clock
         self._refresh_interval = refresh_interval
-        self._jwks_uri: str | None = None
         self._keys: Mapping[str, Key] = {}
         self._good_until = float("-inf")
         self._state = threading.Condition()
@@ -141,10 +123,10 @@ class IssuerKeys:
         first = not self._is_answered()
         keys: Mapping[str, Key] | None = None
         try:
-            keys = import_keys(self._executor.within(MAX_FETCH, self._jwks))
+            keys = import_keys(self._executor.within(MAX_FETCH, self._key_set.jwks))
         except Exception as error:  # after any answer of the issuer, `_fetching` must be reset
             _log.warning("The keys of %s cannot be fetched: %s", self._issuer, error)
-            self._jwks_uri = None
+            self._key_set.forget()
         with self._state:
             # An issuer that suddenly publishes no key is broken: keep the last keys.
             if keys or (keys is not None and first):
@@ -165,120 +147,6 @@ class IssuerKeys:
             return RETRY_INTERVAL
         # A second fetch may follow the first one at once: issuers often rotate keys when they restart.
         return 0 if first else MIN_INTERVAL
-
-    def _jwks(self) -> dict[str, Any]:
-        if self._jwks_uri is None:
-            self._jwks_uri = self._discover()
-        jwks = get_json(self._jwks_uri)
-        if not isinstance(jwks.get("keys"), list) or not jwks["keys"]:
-            raise ValueError("its key set is missing or empty")
-        return jwks
-
-    def _discover(self) -> str:
-        """Return the address of the key set (OpenID Connect Discovery, section 4)."""
-        metadata = get_json(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-        if metadata.get("issuer") != self._issuer:
-            raise ValueError("its discovery document is that of another issuer (compare the trailing slash)")
-        jwks_uri = metadata.get("jwks_uri")
-        if not isinstance(jwks_uri, str) or not is_safe(jwks_uri):
-            raise ValueError("its jwks_uri is neither https nor on this machine")
-        if _is_here(jwks_uri) and not _is_here(self._issuer):
-            raise ValueError("its jwks_uri is on this machine, and the issuer is not")
-        return jwks_uri
-
-
-def is_safe(url: str) -> bool:
-    """Return whether *url* is https, or on this machine, so that the network cannot change its answers."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    if parts.username is not None or not parts.hostname:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
-
-
-def _is_here(url: str) -> bool:
-    return urlsplit(url).hostname in LOOPBACK_HOSTS
-
-
-def get_json(url: str) -> dict[str, Any]:
-    """Return the JSON object at *url*, without redirects and with limits for size and time.
-
-    Raises:
-        ValueError: any other answer.
-        requests.RequestException: no answer.
-    """
-    with requests.Session() as session:
-        # No proxy for loopback. The empty `auth` prevents the use of .netrc.
-        session.trust_env = not _is_here(url)
-        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        # `no-store`: a cache that the process has put under requests must not bring back a key that was replaced.
-        with session.get(
-            url,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            stream=True,
-            auth=lambda request: request,
-            headers={"Cache-Control": "no-store"},
-        ) as response:
-            if response.status_code != 200:
-                raise ValueError(f"{url} answers with status {response.status_code}")
-            content = _content(response)
-    document = json.loads(content)
-    if not isinstance(document, dict):
-        raise ValueError(f"{url} does not answer with a JSON object")
-    return document
-
-
-def _content(response: requests.Response) -> bytes:
-    content = b""
-    deadline = time.monotonic() + MAX_DURATION
-    # `read1` returns the bytes that have arrived. `iter_content` would wait for a full chunk, however slow.
-    while chunk := response.raw.read1(64 * 1024, decode_content=True):
-        content += chunk
-        if len(content) > MAX_DOCUMENT:
-            raise ValueError(f"{response.url} answers with more than {MAX_DOCUMENT} bytes")
-        if time.monotonic() > deadline:
-            raise ValueError(f"{response.url} takes more than {MAX_DURATION} seconds to answer")
-    return content
-
-
-def import_keys(jwks: Mapping[str, Any]) -> dict[str, Key]:
-    """Return the keys of *jwks* that can verify a signature, by `kid`. Malformed keys are left out.
-
-    A key without a `kid` (RFC 7517, section 4.5: it is optional) gets its place in the set as its name.
-    """
-    keys: dict[str, Key] = {}
-    for place, member in enumerate(jwks["keys"]):
-        try:
-            keys.setdefault(member.get("kid", str(place)), _imported(member))
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
-            _log.warning("A key of the issuer is left out: %s", type(error).__name__)
-    return keys
-
-
-def _imported(jwk: dict[str, Any]) -> Key:
-    """Return the key of *jwk*, with its public members only (RFC 7517, section 4)."""
-    if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
-        raise ValueError("not for signatures")
-    if not isinstance(jwk.get("kid", ""), str):
-        raise ValueError("the kid is not a text")
-    public: dict[str, str | list[str]] = {name: jwk[name] for name in PUBLIC_MEMBERS if name in jwk}
-    if jwk["kty"] == "EC":
-        return ECKey.import_key(public)
-    # For a short key joserfc only warns, after the import.
-    if jwk["kty"] != "RSA" or _number(jwk["n"]).bit_length() < MIN_RSA_BITS:
-        raise ValueError("neither EC nor RSA of 2048 bits")
-    exponent = _number(jwk["e"])
-    if not exponent % 2 or not 2 < exponent <= MAX_RSA_EXPONENT:
-        raise ValueError("the exponent is even, or too small or large")
-    return RSAKey.import_key(public)
-
-
-def _number(encoded: str) -> int:
-    """Return the value of a Base64urlUInt (RFC 7518, section 2)."""
-    return int.from_bytes(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)), "big")
 
 
 def _named(keys: Mapping[str, Key], kid: str | None) -> Key | None:

@@ -9,12 +9,13 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -27,10 +28,8 @@ from waitress.wasyncore import close_all
 
 from .errors import BadConfig, FruitError, PortTaken
 
-try:
+if sys.platform != "win32":
     import resource
-except ModuleNotFoundError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 LOOPBACK = ("127.0.0.1", "::1")
 IDLE_TIMEOUT = 10
@@ -196,16 +195,18 @@ class _Workers(ThreadedTaskDispatcher):
 class _JsonErrorTask(ErrorTask):
     """Refusals by waitress itself (broken HTTP, a header or body above a limit), in the form of all our errors."""
 
+    channel: _Channel
+    request: Any
     response_headers: list[tuple[str, str]]
 
     def execute(self) -> None:
-        error = cast(Any, self.request).error
+        error = self.request.error
         # Waitress sends 501 for HTTP that it does not support. That is an error of the client, so 400.
         code, reason = (400, "Bad Request") if error.code == 501 else (error.code, error.reason)
         msg = f"A body has at most {MAX_BODY} bytes." if code == 413 else f"{reason}: {error.body}"
         body = json.dumps({"msg": msg}).encode()
         self.status = f"{code} {reason}"
-        refused = cast(_Listener, self.channel.server).refused
+        refused = self.channel.server.refused
         if refused is not None:
             self.response_headers.append(("X-Request-Id", refused(code)))
         self.response_headers.append(("Content-Type", "application/json"))
@@ -217,8 +218,10 @@ class _JsonErrorTask(ErrorTask):
 class _AnswerTask(WSGITask):
     """Waitress's answer to a request. When the server stops, the answer closes its connection."""
 
+    channel: _Channel
+
     def build_response_header(self) -> bytes:
-        if cast(Any, self.channel.server).is_ending:
+        if self.channel.server.is_ending:
             self.set_close_on_finish()
         return super().build_response_header()
 
@@ -236,6 +239,7 @@ class _Channel(HTTPChannel):
     task_class = _AnswerTask
     error_task_class = _JsonErrorTask
     parser_class = _Parser
+    server: _Listener
     reading_since: float | None = None
     """Time of the first byte of an incomplete request, or None."""
     had_data = False
@@ -259,6 +263,7 @@ class _Listener(TcpWSGIServer):
     is_ending = False
     refused: Callable[[int], str] | None = None
     """Logs a request that waitress refused, and returns its id."""
+    active_channels: Any
     _map: Any
 
     def handle_accept(self) -> None:
@@ -273,7 +278,7 @@ class _Listener(TcpWSGIServer):
         """Close idle connections, as waitress does, and those with requests that arrive too slowly."""
         super().maintenance(now)
         latest = time.monotonic() - MAX_REQUEST_DURATION
-        for channel in cast(Any, self.active_channels).values():
+        for channel in self.active_channels.values():
             # With one byte a second, waitress's own timeout never expires.
             if not channel.requests and channel.reading_since is not None and channel.reading_since < latest:
                 channel.will_close = True
@@ -310,7 +315,7 @@ def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
 
 def connection_limit() -> int:
     """Return the limit for open connections: that for open files, minus `OTHER_FILES`."""
-    if resource is None:
+    if sys.platform == "win32":
         return 1000
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(10, min(MOST_CONNECTIONS, files - OTHER_FILES))
@@ -318,7 +323,7 @@ def connection_limit() -> int:
 
 def allow_many_files() -> None:
     """Raise this process's limit for open files, as far as the system allows, for many connections."""
-    if resource is None:
+    if sys.platform == "win32":
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS + OTHER_FILES

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .baskets import BASKETS, STARTING_LISTS, Fruits, identity, new_fruits
 from .database import PATIENCE, Database, fruit, set_up_schema
 from .errors import BadConfig, FruitError, Unavailable
+from .shared_check import SharedCheck
 from .snapshot import Snapshot
 
 SHORT_PATIENCE = 0.1
@@ -50,9 +51,7 @@ class FruitStore:
         self._patience: float = PATIENCE
         self._reading = threading.Lock()
         self._read_not_before = 0.0
-        self._checking = threading.Lock()
-        self._checking_since = 0.0
-        self._is_reachable = True
+        self._reachable = SharedCheck(self._read, STUCK, "The fruits cannot be read now.")
         self._writes = 0
         try:
             self._set_up()
@@ -66,7 +65,7 @@ class FruitStore:
     def _set_up(self) -> None:
         def make(connection: Connection) -> None:
             if set_up_schema(connection):
-                self._insert(connection, STARTING_LISTS)
+                _insert(self._database, connection, STARTING_LISTS)
 
         try:
             self._write(make)
@@ -92,18 +91,7 @@ class FruitStore:
         Raises:
             Unavailable: it cannot be read now.
         """
-        if self._checking.acquire(blocking=False):
-            try:
-                self._checking_since = time.monotonic()
-                self._read()
-                self._is_reachable = True
-            except Unavailable:
-                self._is_reachable = False
-                raise
-            finally:
-                self._checking.release()
-        elif not self._is_reachable or time.monotonic() - self._checking_since > STUCK:
-            raise Unavailable("The fruits cannot be read now.")
+        self._reachable.check()
 
     def fruits(self, baskets: Iterable[str]) -> dict[str, list[str]]:
         """Return the fruits in *baskets*, in the order in which they were added."""
@@ -137,7 +125,7 @@ class FruitStore:
         return added
 
     def _add(self, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
-        added = self._insert(connection, fruits)
+        added = _insert(self._database, connection, fruits)
         if any(added.values()):
             self._database.tell_others(connection)
         return added
@@ -168,16 +156,6 @@ class FruitStore:
 
         return _Kept(version, self._database.within(READING, read))
 
-    def _insert(self, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
-        added: dict[str, list[str]] = {}
-        for basket, names in fruits.items():
-            size = connection.scalar(select(func.count()).where(fruit.c.basket == basket)) or 0
-            new = new_fruits(basket, _known(connection, basket, names), size, names)
-            rows = [{"basket": basket, "identity": key, "name": name} for key, name in new.items()]
-            inserted = set(connection.scalars(self._database.insert_new(), rows)) if rows else set()
-            added[basket] = [name for key, name in new.items() if key in inserted]
-        return added
-
     def _write(self, work: Callable[[Connection], T]) -> T:
         """Return the result of *work* after its commit. *work* gets the only connection that may write.
 
@@ -207,6 +185,18 @@ class FruitStore:
                 yield connection
         except SQLAlchemyError as error:
             raise Unavailable("The fruits cannot be reached now.") from error
+
+
+def _insert(database: Database, connection: Connection, fruits: Fruits) -> dict[str, list[str]]:
+    """Insert those of *fruits* that are new, and return them."""
+    added: dict[str, list[str]] = {}
+    for basket, names in fruits.items():
+        size = connection.scalar(select(func.count()).where(fruit.c.basket == basket)) or 0
+        new = new_fruits(basket, _known(connection, basket, names), size, names)
+        rows = [{"basket": basket, "identity": key, "name": name} for key, name in new.items()]
+        inserted = set(connection.scalars(database.insert_new(), rows)) if rows else set()
+        added[basket] = [name for key, name in new.items() if key in inserted]
+    return added
 
 
 def _known(connection: Connection, basket: str, names: Sequence[str]) -> Sequence[str]:

@@ -35,6 +35,7 @@ def test_our_own_cases_run() -> None:
         "From Enter to the browser, in a fresh process",
         "From the response to the token",
         "A cell that prints 10 MB",
+        "A cell that prints 10 MB at once",
     ]
     for section in sections:
         lines = [line for line in section.splitlines()[1:] if not line.startswith("  (")]

@@ -6,8 +6,6 @@ import argparse
 import json
 import re
 import shlex
-import threading
-import webbrowser
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import dataclass, field
@@ -15,7 +13,6 @@ from pathlib import Path
 
 import keyring
 import pytest
-import requests
 from IPython.core.interactiveshell import InteractiveShell
 
 from fruit_service import __main__ as fruit_service
@@ -33,7 +30,7 @@ from tests.service.running import running_service
 from tests.support.documents import ROOT, YOUR_LIBRARY, Block, blocks, documents
 from tests.support.keyrings import MemoryKeyring
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser, link_behind, send
+from tests.support.scripted_browser import ScriptedBrowser, link_behind, send, use_as_browser
 from tests.support.shells import loaded_shell
 
 JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.")
@@ -80,7 +77,7 @@ class Places:
             (r"https://market\.example\.com", self.market),
             (r"https://\w+\.example\.com", self.api),
         ):
-            text = re.sub(pattern, lambda _, value=value: value, text)  # type: ignore[misc]
+            text = value.join(re.split(pattern, text))
         return text
 
     def dotenv(self) -> str:
@@ -121,11 +118,9 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     ring = MemoryKeyring()
     monkeypatch.setattr(keyring, "get_keyring", lambda: ring)
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", places.browser.open_any)
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
-    monkeypatch.setattr(SignIn, "show_link", _with_another_device(SignIn.show_link))
-    memory.SESSION.forget_all()
+    use_as_browser(monkeypatch, places.browser.open_any)
+    monkeypatch.setattr(SignIn, "show_link", _with_another_device(SignIn.show_link, places.browser))
+    memory.SHARED.forget_all()
     provider._providers.clear()
     (tmp_path / "demo.env").write_text(places.dotenv(), encoding="utf-8")
     for file in (ROOT / "examples").glob("*.env"):
@@ -136,14 +131,13 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     places.browser.join()
 
 
-def _with_another_device(show_link):  # type: ignore[no-untyped-def]
-    """Return *show_link* with a user who opens the link of the device flow on a telephone."""
+def _with_another_device(show_link, browser: ScriptedBrowser):
+    """Return *show_link* with a user who opens the link of the device flow on a telephone, in a tab of *browser*."""
 
     def shown(self: SignIn, url: str, device: DeviceAuthorization | None = None, **more: str | None) -> None:
         show_link(self, url, device, **more)
         if device is not None:
-            complete = str(device.verification_uri_complete)
-            threading.Thread(target=requests.get, args=(complete,), kwargs={"timeout": 20}, daemon=True).start()
+            browser.in_tab(lambda: send("GET", str(device.verification_uri_complete)))
 
     return shown
 

@@ -62,7 +62,7 @@ def browser() -> Iterator[Browser]:
 def check(page: Page, artefacts: Path, name: str) -> None:
     """Look at *page* in light and dark, wide and narrow: it fits, and its text can be read."""
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 760})
             assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import time
-import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from ipyauth_magic import Auth, ParamsAuth0
 from tests.support.documents import YOUR_LIBRARY, blocks
 from tests.support.library_api import Gate, serve
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_browser import ScriptedBrowser, use_as_browser
 from tests.support.shells import loaded_shell
 from tests.support.strict_api import expiry
 
@@ -198,9 +197,8 @@ def auth(on_own_machine: pytest.MonkeyPatch, issuer: LocalIssuer) -> Iterator[Au
         "scope": "read:usual-fruit",
     }
     Path("demo.env").write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-    browser, program = ScriptedBrowser(), webbrowser.GenericBrowser("scripted")
-    on_own_machine.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
-    on_own_machine.setattr(webbrowser, "get", lambda using=None: program)
+    browser = ScriptedBrowser()
+    use_as_browser(on_own_machine, browser.open_in_thread)
     yield Auth(ParamsAuth0(dotenv_file="demo.env"), flow="code", store="file").sign_in(timeout=60)
     browser.join()
 

@@ -14,6 +14,7 @@ from .directory import User
 from .interaction import Interaction
 from .messages import PACKAGE
 from .switches import Switches
+from .user_pages import expired_page, question_page
 
 MOST_WRONG_CODES = 10
 """Most wrong codes within `GUESSING_PERIOD`."""
@@ -47,25 +48,27 @@ class Activation:
 
     def confirmation_page(self, state: str, browser: str | None) -> HTTPResponse:
         """Return the page that shows the code again: an attacker may have sent the link (RFC 8628, section 5.4)."""
-        pending = self._interaction.waiting(state, browser)
+        pending = self._interaction.pending_requests.waiting(state, browser)
         user_code = pending.request.get("user_code") if pending else ""
         if not pending or not user_code:
-            return self._interaction.expired_page()
-        return self._interaction.page("confirm_device.html", "Confirm the code", pending, state, user_code=user_code)
+            return expired_page()
+        client = self._server.query_client(pending.request.get("client_id"))
+        title = "Confirm the code"
+        return question_page("confirm_device.html", title, pending, state, client=client, user_code=user_code)
 
     def confirm(self, state: str, browser: str | None, form: dict[str, str]) -> HTTPResponse:
         """Continue with sign-in and consent, or deny."""
-        pending = self._interaction.waiting(state, browser, form)
+        pending = self._interaction.pending_requests.waiting(state, browser, form)
         if not pending or form.get("decision") not in ("confirm", "cancel"):
-            return self._interaction.expired_page()
-        self._interaction.forget(state)
+            return expired_page()
+        self._interaction.pending_requests.forget(state)
         if form["decision"] == "cancel":
             return self._interaction.respond(pending, None)
         return self._interaction.next_step(pending)
 
     def _answer(self, device: DeviceCode, user: User | None) -> HTTPResponse:
         if not self._server.devices.answer(device, user):
-            return self._interaction.expired_page()
+            return expired_page()
         client = self._server.query_client(device.client_id)
         title, mood = ("Done", "done") if user else ("Denied", "failed")
         return page(PACKAGE, "device_answered.html", title, mood=mood, client=client, user=user)

@@ -1,24 +1,18 @@
-"""The authorization server that all grants work with: Authlib's, with a memory between two requests."""
+"""The authorization server that all grants work with: its rules, and its memory between two requests."""
 
 from __future__ import annotations
 
-import json
 import logging
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
-from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, UnsupportedResponseTypeError
-from authlib.oidc.core import AuthorizationCodeMixin
-from bottle import HTTPResponse
 
-from ..pages import secure_headers
-from ..sign_in import MULTI_FACTOR
+from .authorization_code import AuthorizationCode
+from .bottle_server import BottleAuthorizationServer
 from .device_codes import DeviceCodes
 from .directory import GRANT_TYPES, Directory, User
-from .messages import Request, authorization_response
+from .messages import Request
 from .refresh_tokens import OFFLINE_ACCESS, RefreshTokens
 from .registration import find_registered
 from .resources import audience_of, with_resources_of
@@ -26,64 +20,6 @@ from .signing import Signer
 from .switches import Switches
 from .terms import Terms
 from .ttl import TtlMap
-
-
-class UnmetAuthenticationRequirementsError(OAuth2Error):
-    """The user cannot sign in as requested (RFC 9470, section 5)."""
-
-    error = "unmet_authentication_requirements"
-
-
-@dataclass(frozen=True)
-class AuthorizationCode(AuthorizationCodeMixin):
-    """The grant behind a code: user, client, scope, terms, and the challenge that its verifier must meet."""
-
-    client_id: str
-    redirect_uri: str
-    user: User
-    scope: str
-    requested_scope: str
-    terms: Terms
-    nonce: str
-    code_challenge: str
-    code_challenge_method: str
-    family: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    """Of the refresh tokens that come from it."""
-
-    @classmethod
-    def of(cls, request: Request) -> AuthorizationCode:
-        """Return the code's grant for an authorization request that the user has just allowed."""
-        return cls(
-            client_id=request.get("client_id"),
-            redirect_uri=request.get("redirect_uri"),
-            user=request.user,
-            scope=request.scope,
-            requested_scope=request.get("scope"),
-            terms=request.terms,
-            nonce=request.get("nonce"),
-            code_challenge=request.get("code_challenge"),
-            code_challenge_method=request.get("code_challenge_method"),
-        )
-
-    def get_redirect_uri(self) -> str:
-        """Return the redirect URI that the token request must repeat."""
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        """Return the granted scope."""
-        return self.scope
-
-    def get_nonce(self) -> str:
-        """Return the nonce for the ID token."""
-        return self.nonce
-
-    def get_auth_time(self) -> int | None:
-        """Return when the user signed in, if the tokens say it."""
-        return self.terms.auth_time
-
-    def get_acr(self) -> str:
-        """Return the class of the sign-in, or an empty text."""
-        return self.terms.acr or ""
 
 
 @dataclass(frozen=True)
@@ -95,8 +31,8 @@ class Issued:
     scope: str
 
 
-class LocalAuthorizationServer(AuthorizationServer):
-    """Authlib's server with Bottle's answers and a memory; one for each running issuer.
+class LocalAuthorizationServer(BottleAuthorizationServer):
+    """The server with its rules and a memory; one for each running issuer.
 
     Its grants and endpoints are registered by `grants.authorization_server`.
     """
@@ -129,7 +65,7 @@ class LocalAuthorizationServer(AuthorizationServer):
 
     def validated_grant(self, request: Request, user: User | None) -> Any:
         """Return the grant of an authorization request that is in order. The caller has checked its destination."""
-        return self.get_consent_grant(request, user)  # type: ignore[no-untyped-call]
+        return self.get_consent_grant(request, user)
 
     def get_authorization_grant(self, request: Any) -> Any:
         """Return the grant of the response type."""
@@ -165,58 +101,11 @@ class LocalAuthorizationServer(AuthorizationServer):
         asked = [each for each in dict.fromkeys(scopes) if can_be_offline or each != OFFLINE_ACCESS]
         return self.directory.grantable(asked, request.audience)
 
-    def check_acr_values(self, request: Request) -> None:
-        """Refuse an authorization request for classes of sign-in that are not here (RFC 9470, section 5)."""
-        asked = request.acr_values if self.switches.honours_acr_values else []
-        if asked and MULTI_FACTOR not in asked:
-            raise UnmetAuthenticationRequirementsError("This issuer has no sign-in of the requested acr_values.")
-
-    def acr_for(self, request: Request) -> str | None:
-        """Return the class of sign-in that *request* needs, or None."""
-        is_asked = self.switches.honours_acr_values and MULTI_FACTOR in request.acr_values
-        return MULTI_FACTOR if is_asked else None
-
-    def create_token_response(self, request: Any = None) -> HTTPResponse:
-        """Return the answer to a token request."""
+    def create_token_response(self, request: Any = None) -> Any:
+        """Return the answer to a token request, and count the request for a test."""
         grant_type = request.get("grant_type")
         self.switches.count_token_request(grant_type if grant_type in GRANT_TYPES else "")
-        return self._without_repetition(request, super().create_token_response)
-
-    def create_endpoint_response(self, name: str, request: Any = None) -> HTTPResponse:
-        """Return the answer to a request to the endpoint that Authlib calls *name*."""
-        answer = cast(Any, super()).create_endpoint_response
-        return self._without_repetition(request, lambda request: answer(name, request))
-
-    def _without_repetition(self, request: Request, answer: Callable[[Request], Any]) -> HTTPResponse:
-        try:
-            request.check_no_repetition()
-        except OAuth2Error as error:
-            return self.handle_error_response(request, error)
-        response: HTTPResponse = answer(request)
-        return response
-
-    def create_oauth2_request(self, request: Request) -> Request:
-        """Return *request*, which is Authlib's kind already."""
-        return request
-
-    def create_json_request(self, request: Any) -> Any:
-        """Refuse: no endpoint here takes JSON."""
-        raise NotImplementedError
-
-    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
-        """Do nothing: Authlib's signals have no receiver here."""
-
-    def handle_response(self, status: Any, body: Any, headers: Any) -> HTTPResponse:
-        """Return Authlib's answer as Bottle's; a grant's own answer is Bottle's already."""
-        if isinstance(body, HTTPResponse):
-            return body
-        return HTTPResponse(json.dumps(body), status, {**secure_headers(), **dict(headers)})
-
-    def handle_error_response(self, request: Any, error: OAuth2Error) -> HTTPResponse:
-        """Return *error* to the client by the response mode, or as JSON where no redirect URI is known to be good."""
-        if error.redirect_uri:
-            return authorization_response(request, error.redirect_uri, error.get_body(), self.named_issuer)
-        return super().handle_error_response(request, error)
+        return super().create_token_response(request)
 
 
 def _printable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidGrantError
@@ -17,7 +17,7 @@ from authlib.oauth2.rfc8628 import (
 from .authorization_server import LocalAuthorizationServer
 from .device_codes import DEFAULT_INTERVAL, DeviceCode
 from .directory import User
-from .messages import without_equal_scope
+from .messages import response_without_equal_scope
 from .terms import Terms
 
 AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
@@ -32,13 +32,13 @@ AUTH0_ANSWERS: dict[type[OAuth2Error], tuple[int, str]] = {
 class DeviceEndpoint(DeviceAuthorizationEndpoint):
     """Device authorization (RFC 8628, sections 3.1 and 3.2), with an audience as Auth0 has it."""
 
-    CLIENT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
+    CLIENT_AUTH_METHODS = ("none",)
     server: LocalAuthorizationServer
 
     def create_endpoint_response(self, request: Any) -> Any:
         """Return the codes, and add a waiting device."""
         scope = self.server.granted_scope(request, can_be_offline=True)
-        status, data, headers = cast(Any, super()).create_endpoint_response(request)
+        status, data, headers = super().create_endpoint_response(request)
         switches = self.server.switches
         data["expires_in"] = switches.device_code_lifetime
         data["interval"] = switches.device_interval
@@ -59,7 +59,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
     def generate_user_code(self) -> str:
         """Return a code that no waiting device has."""
         while True:
-            user_code: str = cast(Any, super()).generate_user_code()
+            user_code: str = super().generate_user_code()
             if self.server.devices.waiting(user_code) is None:
                 return user_code
 
@@ -74,7 +74,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
 class DeviceGrant(DeviceCodeGrant):
     """The polls of a device (RFC 8628, sections 3.4 and 3.5)."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
     request: Any
     server: LocalAuthorizationServer
 
@@ -113,8 +113,8 @@ class DeviceGrant(DeviceCodeGrant):
 
     def create_token_response(self) -> Any:
         """Return the token response."""
-        status, token, headers = cast(Any, super()).create_token_response()
-        return status, without_equal_scope(token, self.request.credential.requested_scope), headers
+        response = super().create_token_response()
+        return response_without_equal_scope(response, self.request.credential.requested_scope)
 
 
 def _invalid_device_code() -> InvalidGrantError:

@@ -139,10 +139,6 @@ class Client(ClientMixin):
         """Return whether *redirect_uri* equals a registered one (RFC 9700, section 2.1)."""
         return redirect_uri in self.redirect_uris
 
-    def check_client_secret(self, client_secret: str) -> bool:
-        """Return False: a public client has no secret."""
-        return False
-
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Tell whether the client may authenticate by *method*: only by none."""
         return method == "none"

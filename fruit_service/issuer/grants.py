@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from authlib.oauth2.rfc6749 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
-from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, AuthorizationEndpointMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDImplicitGrant
-from bottle import HTTPResponse
 
-from .authorization_server import AuthorizationCode, LocalAuthorizationServer
+from .acr import check_acr_values
+from .authorization_code import AuthorizationCode
+from .authorization_server import LocalAuthorizationServer
 from .device import DeviceEndpoint, DeviceGrant
 from .directory import Directory, User
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
 from .logout import EndSessionEndpoint
-from .messages import authorization_response, without_equal_scope
+from .messages import authorization_response, response_without_equal_scope, without_equal_scope
 from .refresh import RefreshGrant
 from .revocation import RevocationEndpoint
 from .signing import Signer
@@ -34,12 +35,14 @@ def authorization_server(directory: Directory, signer: Signer) -> LocalAuthoriza
     server.register_grant(CodeGrant, [S256Challenge(), IdTokenWithCode(signer)])
     server.register_grant(RefreshGrant, [IdTokenWithRefreshToken(signer)])
     server.register_grant(DeviceGrant, [IdTokenWithDeviceCode(signer)])
-    for endpoint in (DeviceEndpoint, RevocationEndpoint, EndSessionEndpoint):
-        server.register_endpoint(cast(Any, endpoint))
+    # For Authlib's types, the endpoint of the device grant is not an `Endpoint`.
+    endpoints: tuple[Any, ...] = (DeviceEndpoint, RevocationEndpoint, EndSessionEndpoint)
+    for endpoint in endpoints:
+        server.register_endpoint(endpoint)
     return server
 
 
-class _AuthorizationEndpoint:
+class _AuthorizationEndpoint(AuthorizationEndpointMixin):
     """The part of both grants that is the same at the authorization endpoint."""
 
     request: Any
@@ -48,19 +51,17 @@ class _AuthorizationEndpoint:
 
     def validate_authorization_request(self) -> str:
         """Return the redirect URI of a valid request."""
-        redirect_uri: str = super().validate_authorization_request()  # type: ignore[misc]
+        redirect_uri: str = super().validate_authorization_request()
         try:
             self.request.check_response_mode()
-            self.server.check_acr_values(self.request)
+            check_acr_values(self.request, self.server.switches)
             self.request.scope = self.server.granted_scope(self.request, self.gives_refresh_tokens)
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
             raise
         return redirect_uri
 
-    def create_authorization_response(
-        self, redirect_uri: str, grant_user: User | None
-    ) -> tuple[int, HTTPResponse, Any]:
+    def create_authorization_response(self, redirect_uri: str, grant_user: User | None) -> Any:
         """Return the response that the browser carries. *grant_user* is None where the user denied it."""
         if grant_user is None:
             raise AccessDeniedError("The user did not allow this.", redirect_uri=redirect_uri)
@@ -76,7 +77,7 @@ class _AuthorizationEndpoint:
 class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
     """`token id_token` (OpenID Connect Core, section 3.2)."""
 
-    RESPONSE_TYPES = {"id_token token"}  # noqa: RUF012 (so Authlib has it)
+    RESPONSE_TYPES = frozenset({"id_token token"})
 
     @property
     def signer(self) -> Signer:
@@ -98,6 +99,11 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
         token = dict(self.create_granted_params(self.request.user))
         return without_equal_scope(token, self.request.get("scope"))
 
+    def process_implicit_token(self, token: Any, code: str | None = None) -> Any:
+        """Return the parameters of an implicit response, with the ID token."""
+        token = super().process_implicit_token(token, code)
+        return {**token, "id_token": self.signer.tampered(token["id_token"])}
+
     def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
         """Return an access token for the audience of the request."""
         return self.server.issue(self.request, user, scope, self.request.terms)
@@ -106,7 +112,7 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
 class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
     """The authorization code grant (RFC 6749, section 4.1). Its extensions are PKCE and the ID token."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
     gives_refresh_tokens = True
 
     def granted(self) -> Mapping[str, Any]:
@@ -144,14 +150,14 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
 
     def create_token_response(self) -> Any:
         """Return the token response."""
-        status, token, headers = cast(Any, super().create_token_response())
-        return status, without_equal_scope(token, self.request.authorization_code.requested_scope), headers
+        response = super().create_token_response()
+        return response_without_equal_scope(response, self.request.authorization_code.requested_scope)
 
 
 class S256Challenge(CodeChallenge):
     """PKCE (RFC 7636), required and with S256 only, as RFC 9700 (2.1.1) recommends."""
 
-    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012
+    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012  # so Authlib has it
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         """Refuse an authorization request without an S256 challenge."""

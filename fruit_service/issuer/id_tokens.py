@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from authlib.oidc.core import OpenIDCode, OpenIDToken, UserInfo
 from joserfc.jwk import KeySet
@@ -56,42 +56,34 @@ class IdTokens:
         """Return the header of the ID token."""
         return self.signer.header
 
+
+class IdTokenOfTokenResponse(IdTokens, OpenIDToken):
+    """The ID token of a token response (OpenID Connect Core, section 3.1.3.3)."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+
+    @property
+    def signer(self) -> Signer:
+        """The signer of the ID token."""
+        return self._signer
+
     def encode_id_token(self, token: Any, request: Any) -> str:
         """Return the ID token of a token response."""
-        return self.signer.tampered(cast(Any, super()).encode_id_token(token, request))
-
-    def process_implicit_token(self, token: Any, code: str | None = None) -> Any:
-        """Return the parameters of an implicit response, with the ID token."""
-        token = cast(Any, super()).process_implicit_token(token, code)
-        return {**token, "id_token": self.signer.tampered(token["id_token"])}
+        return self.signer.tampered(super().encode_id_token(token, request))
 
 
-class IdTokenWithCode(IdTokens, OpenIDCode):
+class IdTokenWithCode(IdTokenOfTokenResponse, OpenIDCode):
     """The ID token of the authorization code grant (OpenID Connect Core, section 3.1)."""
 
-    def __init__(self, signer: Signer) -> None:
-        super().__init__(require_nonce=False)
-        self._signer = signer
-
-    @property
-    def signer(self) -> Signer:
-        """The signer of the ID token."""
-        return self._signer
+    require_nonce = False
 
 
-class IdTokenWithDeviceCode(IdTokens, OpenIDToken):
+class IdTokenWithDeviceCode(IdTokenOfTokenResponse):
     """The ID token of the device grant, without a nonce."""
 
-    def __init__(self, signer: Signer) -> None:
-        self._signer = signer
 
-    @property
-    def signer(self) -> Signer:
-        """The signer of the ID token."""
-        return self._signer
-
-
-class IdTokenWithRefreshToken(IdTokenWithDeviceCode):
+class IdTokenWithRefreshToken(IdTokenOfTokenResponse):
     """The ID token of a refresh response: the first `auth_time`, no nonce (OpenID Connect Core, section 12.2)."""
 
     def auth_time(self, request: Any) -> int | None:

@@ -13,12 +13,13 @@ from authlib.oidc.rpinitiated import EndSessionRequest
 from bottle import HTTPResponse
 from joserfc.jwk import KeySet
 
-from ..pages import page, policy_source, secure_headers
+from ..pages import page, secure_headers
 from .authorization_server import LocalAuthorizationServer
-from .interaction import Interaction
 from .messages import PACKAGE, Request
+from .sessions import Sessions
 from .signing import ALGORITHM
 from .ttl import TtlMap
+from .user_pages import expired_page, redirecting_form_action
 
 PATIENCE = 600
 """Seconds for which the page that asks whether to sign out accepts an answer."""
@@ -31,7 +32,7 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
 
     def get_server_jwks(self) -> KeySet:
         """Return the keys that sign ID tokens."""
-        return KeySet.import_key_set(cast(Any, self.server.signer.jwks()))
+        return KeySet(list(self.server.signer.keys.published))
 
     def get_algorithms(self) -> list[str]:
         """Return the algorithm of our ID tokens."""
@@ -67,9 +68,9 @@ class Asked:
 class Logout:
     """The two logout endpoints, and the page that asks the user."""
 
-    def __init__(self, server: LocalAuthorizationServer, interaction: Interaction) -> None:
+    def __init__(self, server: LocalAuthorizationServer, sessions: Sessions) -> None:
         self._server = server
-        self._interaction = interaction
+        self._sessions = sessions
         self._asked: TtlMap[Asked] = TtlMap(server.switches.elapsed)
 
     def auth0(self, request: Request, browser: str | None) -> HTTPResponse:
@@ -84,13 +85,14 @@ class Logout:
         """End the session if the client has an ID token of this user. Otherwise ask the user."""
         try:
             request.check_no_repetition()
+            # Authlib's types name the base of the requests of all endpoints.
             checked = cast(EndSessionRequest, self._server.validate_endpoint_request("end_session", request))
         except OAuth2Error as error:
             return self._refusal(str(error.description or "This logout request is not valid."))
         if request.get("post_logout_redirect_uri") and checked.redirect_uri is None:
             return self._refusal("The post_logout_redirect_uri is not in the list of allowed logout URLs.")
-        user = self._interaction.user(browser)
-        if user is None or (checked.id_token_claims or {}).get("sub") == user.sub:
+        session = self._sessions.of(browser)
+        if session is None or (checked.id_token_claims or {}).get("sub") == session.user.sub:
             return self._end(checked.redirect_uri, browser)
         question = secrets.token_urlsafe()
         self._asked.put(question, Asked(checked.redirect_uri, browser or ""), PATIENCE)
@@ -99,8 +101,8 @@ class Logout:
             "logout.html",
             "Sign out",
             mood="question",
-            form_action=_form_action(checked.redirect_uri),
-            user=user,
+            form_action=redirecting_form_action(checked.redirect_uri),
+            user=session.user,
             question=question,
         )
 
@@ -108,23 +110,16 @@ class Logout:
         """End the session after the user's confirmation. The random `question` protects the form against CSRF."""
         asked = self._asked.take(form.get("question"))
         if asked is None or not secrets.compare_digest(asked.browser.encode(), (browser or "").encode()):
-            return self._interaction.expired_page()
+            return expired_page()
         return self._end(asked.redirect_uri, browser)
 
     def _end(self, location: str | None, browser: str | None) -> HTTPResponse:
-        self._interaction.sign_out(browser)
         if location:
             response = HTTPResponse("", 303, {**secure_headers(), "Location": location})
         else:
             response = page(PACKAGE, "signed_out.html", "Signed out", mood="done")
-        response.delete_cookie(self._interaction.cookie, path="/")
-        return response
+        return self._sessions.end(browser, response)
 
     def _refusal(self, message: str) -> HTTPResponse:
         data: dict[str, Any] = {"app": "Sign-out stopped", "message": message, "allowed": (), "advice": ""}
         return page(PACKAGE, "error.html", "You are still signed in", status=400, mood="failed", **data)
-
-
-def _form_action(redirect_uri: str | None) -> str:
-    """Return the `form-action` for the question. Chromium applies it to the redirect after the form too."""
-    return f"'self' {policy_source(redirect_uri)}" if redirect_uri else "'self'"

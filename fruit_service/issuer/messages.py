@@ -148,6 +148,12 @@ def authorization_response(
     return HTTPResponse("", 303, {**secure_headers(), "Location": location})
 
 
+def response_without_equal_scope(response: tuple[int, Any, Any], requested: str) -> tuple[int, Any, Any]:
+    """Return a grant's token response (status, parameters, headers) without a `scope` that equals the requested one."""
+    status, token, headers = response
+    return status, without_equal_scope(token, requested), headers
+
+
 def without_equal_scope(token: Mapping[str, Any], requested: str) -> dict[str, Any]:
     """Return *token* without `scope` if it equals the requested one (RFC 6749, section 5.1)."""
     equal = set(token["scope"].split()) == set(requested.split())

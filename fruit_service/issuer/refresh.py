@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from authlib.oauth2.rfc6749.errors import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from .authorization_server import LocalAuthorizationServer
 from .directory import User
-from .messages import without_equal_scope
+from .messages import response_without_equal_scope
 from .refresh_tokens import RefreshToken
 
 
 class RefreshGrant(RefreshTokenGrant):
     """The refresh grant. A narrower scope applies to the access token only, not to the next refresh token."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
     request: Any
     server: LocalAuthorizationServer
 
@@ -48,9 +48,9 @@ class RefreshGrant(RefreshTokenGrant):
 
     def create_token_response(self) -> Any:
         """Return the token response."""
-        status, token, headers = cast(Any, super().create_token_response())
+        response = super().create_token_response()
         asked = self.request.payload.scope or self.request.refresh_token.scope
-        return status, without_equal_scope(token, asked), headers
+        return response_without_equal_scope(response, asked)
 
 
 def _invalid_refresh_token() -> InvalidGrantError:

@@ -17,7 +17,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 
-from ..keys import is_safe
+from ..addresses import is_safe
 from .directory import Client
 from .switches import Switches
 

@@ -18,7 +18,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
     for an unknown token (section 2.2).
     """
 
-    CLIENT_AUTH_METHODS = ["none"]  # noqa: RUF012 (so Authlib has it)
+    CLIENT_AUTH_METHODS = ("none",)
     server: LocalAuthorizationServer
 
     def check_params(self, request: Any, client: Any) -> None:

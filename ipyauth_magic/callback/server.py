@@ -99,7 +99,7 @@ class Server:
             try:
                 self._make()
                 self._serve()
-            except BaseException as error:
+            except BaseException as error:  # `_ended` tells it
                 why = error
             self._end()
         self._ended(why)

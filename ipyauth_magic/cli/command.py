@@ -67,7 +67,7 @@ class Command:
             NothingKept: parameters are missing, and no sign-in that is kept has them.
         """
         asked = self.found.asked if self.found is not None else self._asked_alone()
-        for warning in warnings_about(self.options, asked.params.warnings):
+        for warning in warnings_about(self.options, asked.params):
             warn(warning)
         return asked
 

@@ -23,7 +23,7 @@ def complete() -> None:
     by_name |= {"dotenv_file": FilesCompleter(), "dotenv_folder": DirectoriesCompleter(), "parameters": _parameters}
     top, parsers = parser()
     for action in [action for each in parsers.values() for action in each._actions if action.dest in by_name]:
-        action.completer = by_name[action.dest]  # type: ignore[attr-defined]
+        action.completer = by_name[action.dest]  # type: ignore[attr-defined]  # argcomplete looks there
     argcomplete.autocomplete(top, always_complete_options=False, default_completer=SuppressCompleter())
 
 

@@ -15,8 +15,8 @@ from ..text import plain
 from .card import AS_IT_IS, Card, Meter, Row, escaped, table
 from .cards import duration, local_time
 
-ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
-"""Claims that bind a token to one request. They are not shown."""
+SPENT = frozenset({"nonce"})
+"""Claims that are of no more use once the sign-in is over. `Auth.claims` leaves them out too."""
 
 TIMES = frozenset({"exp", "iat", "nbf", "auth_time", "updated_at"})
 
@@ -42,8 +42,8 @@ def decode_unverified(token: str) -> Decoded | None:
 
 
 def shown(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *claims* without those of `ONE_TIME`."""
-    return {name: value for name, value in claims.items() if name not in ONE_TIME}
+    """Return *claims* without those of `SPENT`."""
+    return {name: value for name, value in claims.items() if name not in SPENT}
 
 
 def claim_rows(claims: Mapping[str, Any]) -> list[Row]:

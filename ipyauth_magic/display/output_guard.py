@@ -51,18 +51,14 @@ class OutputGuard:
             return masks.in_packed(self.pack(content))
 
     def _packed(self, content: Any, masks: TokenMasks) -> bytes:
+        packed = self.pack(content)  # bytes are searched faster than text, above all than text beyond Latin-1
         if _is_stream(content):
-            return self.pack(self._stream(content, masks))
-        packed = self.pack(content)
+            name, text = content["name"], content["text"]
+            masked = self._streams.masked(name, text, masks, masks.are_in(packed, len(text)))
+            return packed if masked is text or not self._is_wanted() else self.pack({"name": name, "text": masked})
         if not masks.are_in(packed) or not self._is_wanted():
             return packed
         return self.pack(masks.in_value(self._session.unpack(packed)))
-
-    def _stream(self, content: dict[str, str], masks: TokenMasks) -> dict[str, str]:
-        """Return the content of a message of standard output or standard error with masks."""
-        name, text = content["name"], content["text"]
-        masked = self._streams.masked(name, text, masks)
-        return content if masked is text or not self._is_wanted() else {"name": name, "text": masked}
 
     def _masks(self) -> TokenMasks:
         """Return the masks of the tokens that live now."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
@@ -206,7 +206,7 @@ class Output:
         from IPython.display import display, update_display
 
         if self._id is None:
-            self._id = uuid.uuid4().hex
+            self._id = secrets.token_hex(16)
             display(printable(bundle), raw=True, display_id=self._id)
         else:
             update_display(printable(bundle), raw=True, display_id=self._id)

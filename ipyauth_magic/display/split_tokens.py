@@ -35,26 +35,36 @@ class SplitTokens:
     def __init__(self) -> None:
         self._begun: dict[str, tuple[_Begun, ...]] = {}
 
-    def masked(self, stream: str, text: str, masks: TokenMasks) -> str:
-        """Return *text*, the next of *stream*, with masks; the same object if there is no token in it."""
+    def masked(self, stream: str, text: str, masks: TokenMasks, has_token: bool = True) -> str:
+        """Return *text*, the next of *stream*, with masks; the same object if there is no token in it.
+
+        Args:
+            stream: its name.
+            text: what was printed.
+            masks: those of the live tokens.
+            has_token: False if *text* is known to have no token in it, nor a piece of one, but for its two ends.
+        """
         begun = self._begun.pop(stream, ())
         for each in begun:
             if text.startswith(each.rest):
-                rest = self._masked(stream, text[len(each.rest) :], masks)
+                rest = self._masked(stream, text[len(each.rest) :], masks, has_token)
                 return rest if each.is_masked else each.mask + rest
         if going_on := tuple(_longer(each, text) for each in begun if each.rest.startswith(text)):
             self._begun[stream] = going_on
             return _shown(begun[0], going_on[0], text)
-        return self._masked(stream, text, masks)
+        return self._masked(stream, text, masks, has_token)
 
-    def _masked(self, stream: str, text: str, masks: TokenMasks) -> str:
+    def _masked(self, stream: str, text: str, masks: TokenMasks, has_token: bool) -> str:
         """Return *text* with masks, of a beginning at its end too, which is kept in mind."""
-        text = masks.in_text(text)
+        if has_token:
+            text = masks.of_tokens(text)
         begun = tuple(_Begun(*each) for each in masks.begun_by(text))
-        if not begun:
-            return text
-        self._begun[stream] = begun
-        return text[: -begun[0].length] + begun[0].mask if begun[0].is_masked else text
+        if begun:
+            self._begun[stream] = begun
+        end = begun[0].mask if begun and begun[0].is_masked else ""
+        if end:
+            text = text[: -begun[0].length]
+        return (masks.of_pieces(text) if has_token else text) + end
 
 
 def _longer(begun: _Begun, text: str) -> _Begun:

@@ -10,16 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 from ..protocol.tokens import Masked
+from .token_search import PIECE, WORD, TokenSearch
 
 SHORTEST = 16
 """Characters of the shortest token that is masked, and of the shortest beginning of one: fewer may be a word."""
 
-_END = 40
-"""Characters of the end of a token that are masked without the rest: what cuts a long text, as a traceback with its
-variables does, mostly leaves both ends."""
-
 _LONG = 100_000
-"""A text of more characters is searched for whole tokens only, which takes less than half of the time."""
+"""Characters of the longest text of a stream that is searched for pieces of tokens: a program may print megabytes."""
+
+_LARGE = 1_000_000
+"""Bytes of the largest other value that is searched for them."""
 
 _MARKUP = ("html", "markdown", "svg+xml")
 """How the media types end in which a mask would be read as a tag, and not be seen."""
@@ -42,31 +42,56 @@ class TokenMasks:
         masks = {str(token): mask(token) for token in tokens if len(token) >= SHORTEST}
         self._tokens = tuple(masks.items())
         forms = {form: shown for token, shown in self._tokens for form in _forms(token)}
-        self._forms = sorted(forms.items(), key=lambda pair: -len(pair[0]))  # a token may be a part of another
+        self._in_turn = tuple(forms.items())
+        self._forms = sorted(self._in_turn, key=lambda pair: -len(pair[0]))  # a token may be a part of another
         packed = {each: shown for form, shown in self._forms for each in (form.encode(), _in_json(form).encode())}
         self._packed = [(each, shown.encode()) for each, shown in packed.items()]
+        self._search = TokenSearch(packed)
 
     def __bool__(self) -> bool:
         """Whether there is any token."""
         return bool(self._tokens)
 
-    def are_in(self, packed: bytes) -> bool:
-        """Tell whether a token stands in *packed*, a value as JSON or in another form that keeps text as UTF-8."""
-        if len(packed) <= _LONG:
-            return any(form[-_END:] in packed for form, _ in self._packed)
-        return any(form in packed for form, _ in self._packed)
+    def are_in(self, packed: bytes, printed: int | None = None) -> bool:
+        """Tell whether a token may stand in *packed*, or, if that is not too large, a piece of one.
+
+        Args:
+            packed: a value as JSON, or in another form that keeps text as UTF-8.
+            printed: the number of characters, if it is the text of a stream; None for another value.
+        """
+        if len(packed) > _LARGE if printed is None else printed > _LONG:
+            return self._search.finds_one_in(packed)
+        return self._search.finds_piece_in(packed)
 
     def in_text(self, text: str, is_markup: bool = False) -> str:
         """Return *text* with masks, escaped if it *is_markup*; the same object if there is no token in it."""
-        forms = [(form, html.escape(shown) if is_markup else shown) for form, shown in self._forms]
-        for form, shown in forms:
+        return self.of_pieces(self.of_tokens(text, is_markup), is_markup)
+
+    def of_tokens(self, text: str, is_markup: bool = False) -> str:
+        """Return *text* with the masks of whole tokens."""
+        for form, shown in self._forms:
             if form in text:
-                text = text.replace(form, shown)
-        if len(text) <= _LONG:
-            for form, shown in forms:
-                if form[-_END:] in text:
-                    text = _without_end(text, form, shown)
+                text = text.replace(form, html.escape(shown) if is_markup else shown)
         return text
+
+    def of_pieces(self, text: str, is_markup: bool = False) -> str:
+        """Return *text* with the masks of pieces of tokens, as the lines into which a program has wrapped one.
+
+        A piece that several tokens have, as their header, gets the mask of the first. Megabytes of text are returned
+        as they are.
+        """
+        if len(text) > _LARGE:
+            return text
+        parts, done = [], 0
+        for at in range(0, len(text) - WORD + 1, PIECE - WORD + 1):
+            if at < done or not self._search.knows(text[at : at + WORD].encode(errors="replace")):
+                continue
+            pieces = ((_piece(text, at, form, done), shown) for form, shown in self._in_turn)
+            piece, shown = max(pieces, key=lambda each: len(each[0]))
+            if piece:
+                parts += [text[done : piece.start], html.escape(shown) if is_markup else shown]
+                done = piece.stop
+        return "".join([*parts, text[done:]]) if parts else text
 
     def in_value(self, value: Any, is_markup: bool = False) -> Any:
         """Return a copy of *value*, of dicts, lists and text as JSON has them, with masks in each text and key."""
@@ -81,7 +106,7 @@ class TokenMasks:
     def in_packed(self, packed: bytes) -> bytes:
         """Return *packed* with masks, whatever it is packed in; see `are_in`."""
         for form, shown in self._packed:
-            packed = packed.replace(form, shown).replace(form[-_END:], shown)
+            packed = packed.replace(form, shown).replace(form[-PIECE:], shown)
         return packed
 
     def begun_by(self, text: str) -> tuple[tuple[str, str, int], ...]:
@@ -102,17 +127,30 @@ def _forms(token: str) -> set[str]:
     return {token, html.escape(token), html.escape(token, quote=False), *quoted, _in_json(token), repr(token)[1:-1]}
 
 
-def _without_end(text: str, form: str, shown: str) -> str:
-    """Return *text* with *shown* in place of each end of *form*, as long as it is there."""
-    parts, done = [], 0
-    while (at := text.find(form[-_END:], done)) >= 0:
-        end = at + len(form[-_END:])
-        before = text[max(done, end - len(form)) : end]
-        alike = takewhile(lambda pair: pair[0] == pair[1], zip(reversed(before), reversed(form), strict=False))
-        length = len(list(alike))
-        parts += [text[done : end - length], shown]
-        done = end
-    return "".join([*parts, text[done:]])
+def _piece(text: str, at: int, form: str, done: int) -> range:
+    """Return where in *text* the piece of *form* stands that has the word at *at*, not before *done*; empty for none.
+
+    Where letters go on after it, it is the beginning of another token that begins alike, and is shown.
+    """
+    word = text[at : at + WORD]
+    place = form.find(word)
+    while place >= 0:
+        start = at - _alike(reversed(text[max(done, at - place) : at]), reversed(form[:place]))
+        stop = at + _alike(text[at : at + len(form)], form[place:])
+        is_end = place + stop - at == len(form) or not _goes_on(text[stop : stop + 1])
+        if stop - start >= PIECE and is_end:
+            return range(start, stop)
+        place = form.find(word, place + 1)
+    return range(0)
+
+
+def _alike(one: Iterable[str], other: Iterable[str]) -> int:
+    """Return how many characters of *one* and *other* are the same before the first that differs."""
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
+
+
+def _goes_on(character: str) -> bool:
+    return character.isalnum() or character in ("-", "_")
 
 
 def _in_json(text: str) -> str:

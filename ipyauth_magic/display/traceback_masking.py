@@ -54,8 +54,8 @@ def _replace(owner: Any, name: str, guarded_by: Callable[[Any], Callable[..., An
     original = getattr(owner, name)
     if hasattr(original, "unguarded"):
         return
-    guarded = guarded_by(original)
-    guarded.unguarded = vars(owner).get(name)  # type: ignore[attr-defined]
+    guarded: Any = guarded_by(original)
+    guarded.unguarded = vars(owner).get(name)
     setattr(owner, name, guarded)
 
 

@@ -7,18 +7,16 @@ import textwrap
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import SignInCancelled
 from ..flows import clock
-from ..flows.account import SignedOut
 from ..flows.authenticator import SESSION, Authenticator
 from ..flows.last_users import LAST_USERS, Application
 from ..flows.sign_in import Progress
 from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..text import plain
-from .card import Card, Link, Row
+from .card import Card, Row
 from .cards import (
     ASK_OWNER,
     HINT,
@@ -36,11 +34,7 @@ from .cards import (
 )
 from .claims import decode_unverified
 
-NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
 NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
-LOOK = "The page there shows whether you are signed out. If you are not, sign out on the provider's own pages."
-MAY_REFUSE = "The provider may refuse: it asks for more than this address has, usually an ID token."
-STAYS_VALID = "The provider cannot revoke refresh tokens. Yours is erased here, and stays valid there until it ends."
 
 
 @dataclass(frozen=True)
@@ -217,8 +211,8 @@ def card_of(authenticator: Authenticator, ready: str = "") -> Card:
 
     *ready* says how to use the token.
     """
-    view, sign_in = view_of(authenticator), authenticator.sign_in
-    if sign_in is not None and not sign_in.progress.is_over and not view.serves:
+    view = view_of(authenticator)
+    if (sign_in := authenticator.under_way) is not None and not view.serves:
         return progress_card(sign_in.progress)
     return view.card(ready=ready)
 
@@ -231,23 +225,6 @@ def progress_card(progress: Progress) -> Card:
     browser = (progress.why_no_browser, progress.wants_browser)
     what = (progress.url, progress.redirect_uri, progress.scope)
     return waiting_card(*what, *browser, progress.route, progress.audience, progress.is_registered_here)
-
-
-def signed_out_card(signed_out: SignedOut) -> Card:
-    """Return the card of a sign-out: what was done, and what the user is still to do."""
-    host = urlsplit(signed_out.issuer).netloc
-    if signed_out.url is None:
-        notes = [NO_SESSION_END]
-    elif signed_out.why_not_opened is None:
-        notes = [f"A browser tab asks {host} to sign you out. {LOOK}"]
-    else:
-        why = f"({signed_out.why_not_opened})"
-        notes = [f"To sign out of {host} as well, open this in the browser that you used {why}. {LOOK}"]
-    notes += [MAY_REFUSE] if signed_out.lacks_hint else []
-    notes += [STAYS_VALID] if signed_out.is_refresh_token_alive else []
-    has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
-    link = Link(f"Sign out of {host}", str(signed_out.url)) if has_link else None
-    return Card("still", "Signed out on this machine", [("Provider", signed_out.issuer)], link, " ".join(notes))
 
 
 def interrupted(authenticator: Authenticator) -> str:

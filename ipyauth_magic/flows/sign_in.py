@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..callback import pages
 from ..callback.browser import open_in_browser
 from ..callback.routes import Route
 from ..errors import IpyauthError, NobodyCanAnswer, ProviderRefused, SignInCancelled, SignInTimeout
 from ..protocol.added_scopes import advice_about
-from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
 from ..provider.threads import SLICE, Waiters, start_thread
+
+if TYPE_CHECKING:
+    from ..protocol.device_authorization import DeviceAuthorization
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -181,7 +183,7 @@ class SignIn:
         self._waiting = Waiters()
         self._is_started = False
         self.is_unanswered = False  # the user has the link, and no response came
-        self._is_answered = False  # a response was accepted or refused: the tab has yet to be told
+        self._lingers = False  # a response was accepted or refused, so the tab has yet to be told
         self.give_time(timeout)
 
     def start(self, open_browser: bool = False) -> None:
@@ -248,11 +250,11 @@ class SignIn:
             tokens = self.response_source.tokens(response)
             if self.progress.state is State.COMPLETING:
                 self._save(tokens)
-            self._is_answered = True
+            self._lingers = True
             self._end(None, tokens)
             time.sleep(0)  # the caller goes on first, and not when the tab has its answer
         except BaseException as error:
-            self._is_answered = True
+            self._lingers = True
             self.fail(error)
         failure = self.progress.error  # of a `cancel` too, if that was faster
         if failure is None:
@@ -299,7 +301,7 @@ class SignIn:
         try:
             self.response_source.start(self)
             self.pause(math.inf)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the caller who waits gets it
             self.fail(error)
 
     def _end_in_time(self) -> None:
@@ -338,7 +340,7 @@ class SignIn:
                 # State and nonce stand in the link, and a code in the device authorization.
                 self.progress = replace(self.progress, state=state, error=error, url=None, opened_at=None, device=None)
         # Also the second time: an interrupt may have cut the first one off here. The port first: `_tell` shows cards.
-        self.response_source.close(linger=self._is_answered)
+        self.response_source.close(linger=self._lingers)
         self._tell()  # a program that ends now waits in `callback/listener.py` until the tab has its answer
 
     def _tell(self) -> None:

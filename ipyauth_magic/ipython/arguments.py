@@ -30,7 +30,7 @@ def arguments(name: str) -> Callable[[F], F]:
     options = MAGICS[name.strip("%")]
 
     def decorate(magic: F) -> F:
-        magic.magic_name, magic.options = name, options  # type: ignore[attr-defined]
+        magic.magic_name, magic.options = name, options  # type: ignore[attr-defined]  # of a function
         magic.__doc__ = f"{inspect.cleandoc(magic.__doc__ or '')}\n\n{usage(name, options)}\n{_described(options)}"
         return magic
 

@@ -82,7 +82,7 @@ def requested(
         if not error.is_bare:
             raise
         raise UsageError(template("%%login" if default_flow else "%%auth0")) from None
-    for warning in warnings_about(options, params.warnings):
+    for warning in warnings_about(options, params):
         print(f"Warning: {warning}", file=sys.stderr)
     if not getattr(options, "save", None):
         return Request(options, params, line.profile, more=StepUp(line.added))
@@ -97,9 +97,9 @@ def _name_problems(options: Options) -> Iterator[Problem]:
         if not hasattr(options, option):
             continue
         name, typed = getattr(options, option), "--" + option.replace("_", "-")
-        if not name.isidentifier() or keyword.iskeyword(name):
-            yield Problem(typed, "takes the name of a variable: letters, digits and `_`")
-        elif is_reserved(name):
+        if not name.isidentifier():
+            yield Problem(typed, "takes the name of a variable: letters, digits and `_`, and no digit first")
+        elif keyword.iskeyword(name) or is_reserved(name):
             yield Problem(typed, f"cannot be `{name}`, a name of Python's or IPython's own. Choose another")
     if options.token_name == options.auth_name:
         yield Problem("--token-name", "and `--auth-name` must be different names")
@@ -120,7 +120,8 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
     )
     authenticator, earlier = authenticator_of(auth), namespace.named(options.auth_name)
     if earlier is not None and authenticator_of(earlier).request == authenticator.request:
-        return earlier, authenticator_of(earlier)
+        auth, authenticator = earlier, authenticator_of(earlier)
+    namespace.latest = authenticator
     return auth, authenticator
 
 
@@ -130,20 +131,38 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
     Raises:
         IpyauthError: there is no token; the sentence tells why.
     """
-    shown, options = panel(owns_cell=True), request.options
-    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force, more=request.more)
-    if asked or not options.quiet:
-        names = ready(options.auth_name, options.token_name, options.api_name if request.params.api else "")
-        shown.end(None if options.quiet else card_of(authenticator, names))
+    options = request.options
+    names = ready(options.auth_name, options.token_name, options.api_name if request.params.api else "")
+    authenticate(authenticator, options, names, request.more)
     namespace.bind(options.token_name, options.auth_name, auth)
     if request.params.api is not None:
         namespace.bind_session(options.api_name, auth)
-    if (name := request.profile) and name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
-        namespace.bind_profile(name, auth)
     if request.to_save is not None:
         from .login_magic import save
 
         save(options, request.to_save)
+    if name := request.profile or getattr(options, "save", None):
+        _bind_profile(name, auth, namespace)
+
+
+def _bind_profile(name: str, auth: Auth, namespace: Namespace) -> None:
+    """Bind *auth* to the name of its profile, where that is one of a variable."""
+    if name.isidentifier() and not keyword.iskeyword(name) and not is_reserved(name):
+        namespace.bind_profile(name, auth)
+
+
+def authenticate(
+    authenticator: Authenticator, options: Options, names: str, more: StepUp, timeout: float | None = None
+) -> None:
+    """Get good tokens, which are for *more* too, as *options* say, and show the card with the sentence *names*.
+
+    Raises:
+        IpyauthError: there is no token; the sentence tells why.
+    """
+    shown = panel(owns_cell=True)
+    has_asked = authenticator.authenticate(shown, timeout, not options.no_browser, options.force, more=more)
+    if has_asked or not options.quiet:
+        shown.end(None if options.quiet else card_of(authenticator, names))
 
 
 def is_reserved(name: str) -> bool:

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from traitlets import Bool, CUnicode, TraitError, Unicode
+from traitlets import Bool, CUnicode, Dict, TraitError, Unicode
 
-from ..settings.parameters import PARAMETERS
+from ..settings.parameters import PARAMETERS, Parameter
 from .arguments import arguments, parsed
 from .usage_errors import usage_errors
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
 MAGICS = (
@@ -37,20 +36,22 @@ MAGICS = (
 """What is registered, by its kind and its name."""
 
 
+def _kind(parameter: Parameter) -> type[Dict[str, str] | Unicode[str, str] | CUnicode[str, Any]]:
+    """Return the trait that takes a value of *parameter*."""
+    return Dict if parameter.is_group else CUnicode if parameter.is_number else Unicode
+
+
 @magics_class
 class Auth0Magics(Magics):
     """The magics, and the parameters that IPython's configuration may set (`c.Auth0Magics.domain = ...`)."""
 
-    locals().update(
-        (name, (CUnicode if each.is_number else Unicode)("", help=each.help).tag(config=True))
+    locals().update(  # None is a value that is not set: an empty `default_scope` means something
+        (name, _kind(each)(default_value=None, allow_none=True, help=each.help).tag(config=True))
         for name, each in PARAMETERS.items()
-        if not each.is_passed_on and not each.is_group
     )
     guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self._latest: Authenticator | None = None
-        """Of the last cell, also if its sign-in failed."""
         super().__init__(shell=shell)
 
     @cached_property
@@ -83,9 +84,10 @@ class Auth0Magics(Magics):
     @line_cell_magic("login")
     @arguments("%%login")
     def login(self, line: str, cell: str | None = None) -> None:
-        """Sign in at any provider by a code, and put the access token in a variable.
+        """Sign in at any provider, and put the access token in a variable.
 
-        For an API that says where to sign in, its address is enough:
+        The flow is `code`, unless you choose another. For an API that says where to
+        sign in, its address is enough:
 
             %login https://api.example.com/v1
 
@@ -110,39 +112,44 @@ class Auth0Magics(Magics):
             if options.check:
                 check(options, cell, self._configuration())
             elif names_api(options):
-                sign_in_by_address(options, cell, self._configuration(), self.namespace, self._note)
+                sign_in_by_address(options, cell, self._configuration(), self.namespace)
             else:
                 self._sign_in(options, cell, DEFAULT_FLOW)
-
-    def _note(self, authenticator: Authenticator) -> None:
-        self._latest = authenticator
 
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
         from .sign_in import sign_in_as_asked
 
-        sign_in_as_asked(options, cell, self._configuration(), self.namespace, self._note, default_flow)
+        sign_in_as_asked(options, cell, self._configuration(), self.namespace, default_flow)
 
     def _configuration(self) -> dict[str, str]:
-        return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}
+        return {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
-        if self._latest is None:
+        if self.namespace.latest is None:
             return "Interrupted."
         from ..display.view import interrupted
 
-        return interrupted(self._latest)
+        return interrupted(self.namespace.latest)
 
     @line_magic("token")
     @arguments("%token")
     def token(self, line: str) -> dict[str, Any] | None:
-        """Show the claims of the access token and of the ID token; checks nothing on the network."""
+        """Show the claims of the access token and of the ID token; checks nothing on the network.
+
+        Of the latest sign-in, or of a variable. The claims as a dict, or the token itself:
+
+            %token
+            %token NAME
+            claims = %token --json
+            %token --raw
+        """
         with usage_errors(lambda: "Interrupted."):
             if (options := parsed(self.token, line)) is None:
                 return None
             from .token_magic import token
 
-            return token(self.namespace, self._latest, options)
+            return token(self.namespace, options)
 
     @line_magic("logout")
     @arguments("%logout")
@@ -207,8 +214,7 @@ def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:
         return complete(context, magics.namespace)
 
     if hasattr(completer, "context_matcher"):
-        complete_auth0.matcher_api_version = 2  # type: ignore[attr-defined]
-        shell.Completer.custom_matchers.append(complete_auth0)
+        shell.Completer.custom_matchers.append(completer.context_matcher()(complete_auth0))
 
 
 def unload(shell: InteractiveShell) -> None:

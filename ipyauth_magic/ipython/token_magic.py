@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from .namespace import Namespace
 
 
-def token(namespace: Namespace, latest: Authenticator | None, options: argparse.Namespace) -> dict[str, Any] | None:
+def token(namespace: Namespace, options: argparse.Namespace) -> dict[str, Any] | None:
     """Do what *options* ask; return a dict for `--json` only.
 
     Args:
         namespace: the variables.
-        latest: what the last cell was to sign in for, also if that failed.
         options: of the magic's line.
     """
     if options.list:
         show_sign_ins(namespace)
         return None
     if options.config:
-        show_settings(latest if options.name is None and latest is not None else _required(namespace, options.name))
+        latest = None if options.name else namespace.latest
+        show_settings(latest or _required(namespace, options.name))
         return None
     found = _find(namespace, options.name)
     if isinstance(found, str):
@@ -134,7 +134,7 @@ def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
     tokens, names = authenticator.source.tokens, names_of(namespace, authenticator)
     for auth in auths_of(namespace, authenticator):
         namespace.drop(auth)
-    authenticator.leave(lambda source: source.clear())
+    authenticator.clear()
     if tokens is None:
         print("There was no token to forget.")
         return

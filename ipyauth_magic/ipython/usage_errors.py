@@ -34,7 +34,7 @@ def usage_errors(interrupted: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         message = interrupted()
-    except Exception as error:
+    except Exception as error:  # the classes of ours are imported only where there is an error
         from ..errors import IpyauthError
         from ..settings.line import BadOption
 

@@ -97,7 +97,7 @@ def run_in_thread(work: Callable[[], T], name: str, timeout: float | None = None
     def run() -> None:
         try:
             results.append(work())
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, it is the caller's
             errors.append(error)
         finally:
             running.release()

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from ..protocol.metadata import is_safe_url, issuer_at
-from ..protocol.urls import LOOPBACK_HOSTS
+from ..protocol.metadata import issuer_at
+from ..protocol.urls import LOOPBACK_HOSTS, is_safe_url
 from ..text import plain
 from .pasted import words_in_list
 

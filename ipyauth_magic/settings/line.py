@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
-from ..protocol.flow import FLOWS
-from ..protocol.protected_resource import why_not_an_api
+from ..protocol.flow import FLOWS, Grant
+from ..protocol.urls import why_not_an_api
 from ..text import plain
 from .checks import BadValue, checked
 from .options import STORES
@@ -17,6 +17,8 @@ from .parameters import canonical_name
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from .params import ParamsAuth0
 
 CHOICES = {"flow": tuple(FLOWS), "store": STORES}
 """The values of the options that take one of a few."""
@@ -194,9 +196,13 @@ def _is_assignment(word: str) -> bool:
     return "=" in word and "://" not in word.partition("=")[0]
 
 
-def warnings_about(options: Namespace, params_warnings: Sequence[str]) -> list[str]:
-    """Return what the user should know before the sign-in: *params_warnings*, and what *options* open to others."""
-    warnings = list(params_warnings)
+def warnings_about(options: Namespace, params: ParamsAuth0) -> list[str]:
+    """Return what the user should know before the sign-in with *params*: also what *options* open to others."""
+    warnings = list(params.warnings)
+    if options.renewable and not Grant.of(params.response_type, params.flow).flow.may_be_renewable:
+        warnings.append(
+            "--renewable changes nothing here: the implicit flow gives no refresh token. Choose --flow code."
+        )
     if options.bind:
         warnings.append(f"--bind {options.bind}: every computer that reaches that address reaches the listener too")
     return warnings

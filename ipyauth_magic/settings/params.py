@@ -1,4 +1,4 @@
-"""ParamsAuth0: the parameters of a sign-in, with the place where each value comes from."""
+"""`ParamsAuth0`: the parameters of a sign-in, with the origin of each value."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class IpyauthWarning(UserWarning):
 
 
 class Explained(NamedTuple):
-    """A parameter, its value, and where the value comes from."""
+    """A parameter, its value, and the place that gave the value."""
 
     name: str
     value: str
@@ -45,7 +45,7 @@ class Explained(NamedTuple):
 
 
 class Explanation(tuple[Explained, ...]):
-    """Every parameter with its origin; prints as a table."""
+    """Every parameter that is set, with its value and its origin; prints as a table."""
 
     __slots__ = ()
 
@@ -81,11 +81,11 @@ dataclass(frozen=True, init=False, repr=False)(Parameters)
 class ParamsAuth0(Parameters):
     """The parameters of a sign-in at Auth0 or any OpenID provider; frozen.
 
-    `ParamsAuth0(dotenv_file="demo.env", audience="api/fruit")`: a keyword goes before the dotenv file, the file
-    before the environment's `AUTH0_*`. Every value is text; None is a parameter that is not set.
+    `ParamsAuth0(dotenv_file="demo.env", audience="api/fruit")`: a keyword takes precedence over the dotenv file, and
+    the file over `AUTH0_*` in the environment. Every value is text, and None if it is not set; `extra` is a mapping.
 
     Raises:
-        InvalidParams: names every missing or bad parameter at once.
+        InvalidParams: a parameter is missing or wrong. One error names all of them.
     """
 
     client_secret: ClientSecret | None
@@ -158,7 +158,7 @@ class ParamsAuth0(Parameters):
 
     @property
     def expected_issuer(self) -> str:
-        """The issuer that the provider must name, to the letter; Auth0's ends with a slash."""
+        """The issuer that the provider must name, to the letter; an issuer of Auth0 ends with a slash."""
         if self.issuer:
             return self.issuer
         return auth0.issuer_of(str(self.domain))
@@ -170,7 +170,7 @@ class ParamsAuth0(Parameters):
 
     @property
     def passed_on(self) -> tuple[tuple[str, str], ...]:
-        """The parameters that go to the provider as they are, those of `extra` last."""
+        """The parameters that go to the provider unchanged, as pairs; those of `extra` come last."""
         own = ((name, value) for name in PASSED_ON if (value := getattr(self, name)))
         return (*own, *self.extra.items())
 
@@ -208,7 +208,7 @@ class ParamsAuth0(Parameters):
             raise InvalidParams([Problem("default_scope", sentence, self._origins["default_scope"])])
 
     def explain(self) -> Explanation:
-        """Return each parameter that is set, with its value and its origin; it prints as a table. It hides a secret."""
+        """Return each parameter that is set, with its value and its origin; a secret is hidden. Prints as a table."""
         shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in _values(self))
         return Explanation(Explained(name, value, self._origins[name]) for name, value in shown)
 
@@ -246,6 +246,18 @@ def more_scopes(add_scope: str | None, name: str = "add_scope") -> StepUp:
         return StepUp(scope=checked("scope", add_scope)) if add_scope else NOTHING_MORE
     except BadValue as error:
         raise InvalidParams([Problem(name, str(error).replace("`scope=", f"`{name}="))]) from None
+
+
+def checked_keyword(name: str, value: str) -> str:
+    """Return *value* as a keyword *name* of `Auth` takes it, which is the parameter of that name.
+
+    Raises:
+        InvalidParams: the parameter does not take it.
+    """
+    try:
+        return checked(name, value)
+    except BadValue as error:
+        raise InvalidParams([Problem(name, str(error), "keyword")]) from None
 
 
 def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""The user's own keyring, through the `keyring` package: which of its backends protect what they keep.
+"""The user's own keyring, through the `keyring` package, if its backend protects its entries.
 
-A call may ask the user to unlock the keyring, and lasts until that is answered. After a while the user is told so.
+A call may ask the user to unlock the keyring, and lasts until the user answers. A sentence says so after two seconds.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class SystemKeyring:
     """The entries of this package in the user's keyring, by name.
 
     Args:
-        warn: shows the user a sentence, where the keyring keeps its caller waiting.
-        is_attended: a person may unlock it, so its answer is waited for without an end.
+        warn: shows the user a sentence, if the keyring does not answer for two seconds.
+        is_attended: a person can unlock it, so the wait for its answer has no limit. Otherwise it is 30 seconds.
 
     Raises:
-        StoreUnavailable: `keyring` is not installed, or has no backend that protects what it keeps.
+        StoreUnavailable: `keyring` is not installed, or has no backend that protects its entries.
     """
 
     def __init__(self, warn: Warn = issue_warning, is_attended: bool = True) -> None:
@@ -71,14 +71,6 @@ class SystemKeyring:
             with suppress(NotImplementedError):  # a backend for reading only
                 return self._attempt(backend.set_password, SERVICE, name, secret)
         raise KeyringFailed("read-only")
-
-    def delete(self, name: str) -> None:
-        """Remove the secret called *name*, if there is one."""
-        from keyring.errors import PasswordDeleteError
-
-        for backend in self._backends:
-            with suppress(NotImplementedError, PasswordDeleteError):
-                self._attempt(backend.delete_password, SERVICE, name)
 
     def _attempt(self, call: Callable[..., T], *arguments: str) -> T:
         return self._answer(lambda: _attempt(call, *arguments))
@@ -107,11 +99,9 @@ class SystemKeyring:
 
 
 def _attempt(call: Callable[..., T], *arguments: str) -> T:
-    from keyring.errors import PasswordDeleteError
-
     try:
         return call(*arguments)
-    except (NotImplementedError, PasswordDeleteError):
+    except NotImplementedError:
         raise
     except Exception as error:
         # Whatever a backend's own libraries raise. Not `from error`: its frames hold the secret.

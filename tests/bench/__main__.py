@@ -22,11 +22,10 @@ def main() -> None:
     print(f"Python {platform.python_version()}; medians of {rounds} rounds in turn\n")
     sections = [loading.section(loads)]
     print(sections[0], flush=True)
-    for section in (*signing_in.sections(rounds, names, slow_rounds), *waiting.sections(names, loads)):
+    signing = signing_in.sections(rounds, names, slow_rounds)
+    for section in (*signing, *waiting.sections(names, loads), *guarding.sections(loads)):
         print(f"\n{section}", flush=True)
         sections.append(section)
-    sections.append(guarding.section(loads))
-    print(f"\n{sections[-1]}", flush=True)
     if not options.quick and not options.ours:
         results.keep(sections, {"warm": rounds, "slow": slow_rounds, "loads": loads})
 

@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import psutil
 
 from tests.support.ports import free_port, is_free
+from tests.support.threads import wait_for
 
 from .field import Helper, environment
 from .probed import MAKERS
@@ -71,9 +72,7 @@ class Probed:
     def link(self) -> str:
         """Return the link that was to be opened, once the port is listened to."""
         url = str(self.told(30)["opened"])
-        deadline = time.monotonic() + PATIENCE
-        while not self.addresses() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(self.addresses, PATIENCE)
         return url
 
     def addresses(self) -> list[str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conformance.refusals import FLOWS, Visit, Visits, all_refused, visiting
-from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_browser import ScriptedBrowser, use_as_browser
 
 
 @pytest.fixture(scope="module", autouse=True)
 def user_browser() -> Iterator[ScriptedBrowser]:
     """The user's browser: what `webbrowser` would start is a script."""
     browser = ScriptedBrowser()
-    program = webbrowser.GenericBrowser("scripted")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
-        patch.setattr(webbrowser, "get", lambda using=None: program)
+        use_as_browser(patch, browser.open_in_thread)
         for name in ("BROWSER", "HTTPS_PROXY"):
             patch.delenv(name, raising=False)
         yield browser

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -16,9 +16,9 @@ from joserfc.jwk import OctKey, RSAKey
 
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.issuer.switches import Draft
-from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic import Auth
 from ipyauth_magic.errors import IpyauthError
-from tests.support.auths import source_of, tokens_of
+from tests.support.auths import end_tokens, params_for
 from tests.support.bad_inputs import base64url
 from tests.support.ports import free_port
 
@@ -44,18 +44,13 @@ class Visit:
     asked: Counter[str] = field(default_factory=Counter)
     asked_later: Counter[str] = field(default_factory=Counter)
 
-    def end_tokens(self) -> None:
-        """Let the access token be over, whatever its time says."""
-        tokens = tokens_of(self.auth)
-        source_of(self.auth).save(replace(tokens, expires_at=tokens.obtained_at))
-
     def try_to_sign_in(self) -> None:
         """Sign in, and note how that was refused."""
         self._note(lambda: self.auth.sign_in(timeout=SIGN_IN))
 
     def try_to_refresh(self) -> None:
         """Ask for a token when there is none left, and note how that was refused."""
-        self.end_tokens()
+        end_tokens(self.auth)
         self._note(lambda: self.auth.access_token)
 
     def try_to_ask_userinfo(self) -> None:
@@ -75,13 +70,7 @@ def visiting(flow: str) -> Iterator[Visit]:
     """Run an issuer where alice allows everything at once, and give a visit to it."""
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as issuer:
-        params = ParamsAuth0(
-            issuer=issuer.issuer,
-            client_id=issuer.client_id,
-            redirect_uri=redirect_uri,
-            audience=issuer.audience,
-            scope="read:usual-fruit",
-        )
+        params = params_for(issuer, issuer=issuer.issuer, redirect_uri=redirect_uri)
         yield Visit(issuer, Auth(params, flow=flow, store="none"))
 
 

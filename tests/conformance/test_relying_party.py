@@ -12,7 +12,7 @@ import pytest
 from ipyauth_magic.errors import InvalidIdToken, InvalidResponse, IpyauthError, ProviderError, SignInNeeded
 from ipyauth_magic.provider.provider import Provider
 from tests.conformance.refusals import Draft, Visit, Visits, signed_by_a_stranger, visiting, without
-from tests.support.auths import is_good, tokens_of
+from tests.support.auths import end_tokens, is_good, tokens_of
 
 JWKS = "/.well-known/jwks.json"
 
@@ -37,7 +37,7 @@ def test_refresh_token() -> None:
         visit.auth.sign_in()
         for count in (1, 2):
             before = tokens_of(visit.auth)
-            visit.end_tokens()
+            end_tokens(visit.auth)
             assert visit.auth.access_token
             after = tokens_of(visit.auth)
             assert after.refresh_token not in (None, before.refresh_token)

@@ -14,6 +14,8 @@ from tests.support.lab import JupyterLab, Notebook
 from tests.support.machine import NO_BROWSER
 from tests.support.ports import free_port
 from tests.support.provider import OidcProvider
+from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
+from tests.support.scripted_browser import use_as_browser
 from tests.support.site import Site
 from tests.support.user_browser import STAY_OPEN
 
@@ -53,6 +55,15 @@ def site(request: pytest.FixtureRequest) -> Site:
     """One provider after the other."""
     found: Site = request.getfixturevalue("local_site" if request.param == "local issuer" else "oidc_site")
     return found
+
+
+@pytest.fixture
+def alice(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderBrowser]:
+    """Sit Alice down in front of the user's browser, to sign in at the provider that nobody here wrote."""
+    browser = ProviderBrowser(ProviderVisitor("alice", redirect_uri))
+    use_as_browser(monkeypatch, browser.open_in_thread)
+    yield browser
+    browser.join()
 
 
 @pytest.fixture(scope="module")

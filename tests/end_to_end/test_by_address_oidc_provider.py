@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,21 +10,10 @@ import requests
 from ipyauth_magic import login
 from ipyauth_magic.store import memory, registrations
 from tests.service.running import running_service
-from tests.support.auths import source_of, tokens_of
+from tests.support.auths import end_tokens, tokens_of
 from tests.support.provider import OidcProvider
-from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
+from tests.support.provider_browser import ProviderBrowser
 from tests.support.scripted_browser import query_of
-
-
-@pytest.fixture
-def alice(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderBrowser]:
-    """Sit Alice down in front of the user's browser."""
-    browser = ProviderBrowser(ProviderVisitor("alice", redirect_uri))
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
-    yield browser
-    browser.join()
 
 
 def test_api_of_oidc_provider(
@@ -47,13 +33,13 @@ def test_api_of_oidc_provider(
         assert added["fruits_added"] == {"exotic": ["rambutan"]}
 
         tokens = tokens_of(auth)
-        source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
+        end_tokens(auth)
         renewed = requests.get(url, auth=auth, timeout=30)
         assert (renewed.status_code, renewed.json()["token_info"]["sub"]) == (200, "alice")
         assert auth.access_token != tokens.access_token
 
         # As in the next kernel.
-        memory.SESSION.forget_all()
+        memory.SHARED.forget_all()
         registrations._made.clear()
         login(url, redirect_uri=redirect_uri, store="memory", prompt="consent")
         assert query_of(alice.opened[1])["client_id"] == asked["client_id"]

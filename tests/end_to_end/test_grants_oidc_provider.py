@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import webbrowser
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +17,7 @@ from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.service.running import running_service
 from tests.support.attempts import Attempt
-from tests.support.auths import card_of, is_good, source_of, tokens_of
+from tests.support.auths import card_of, end_tokens, is_good, tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
 from tests.support.scripted_browser import query_of
@@ -36,18 +34,7 @@ def provider(redirect_uri: str) -> Iterator[OidcProvider]:
 def new_session() -> None:
     """Begin without what was fetched or kept before."""
     provider_module._providers.clear()
-    memory.SESSION.forget_all()
-
-
-@pytest.fixture
-def alice(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderBrowser]:
-    """Sit Alice down in front of the user's browser."""
-    browser = ProviderBrowser(ProviderVisitor("alice", redirect_uri))
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
-    yield browser
-    browser.join()
+    memory.SHARED.forget_all()
 
 
 @pytest.fixture
@@ -71,12 +58,6 @@ def fruit_params(provider: OidcProvider, redirect_uri: str, **more: str) -> Para
         scope="read:exotic-fruit write:usual-fruit",
         **more,
     )
-
-
-def end_tokens(auth: Auth) -> None:
-    """Let the access token be over, whatever its time says."""
-    tokens = tokens_of(auth)
-    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def revoke(provider: OidcProvider, token: str | None) -> None:

@@ -8,7 +8,6 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.chromium import chromium
 from tests.support.hub import JupyterHub
 from tests.support.lab import Notebook
 from tests.support.ports import is_free
@@ -28,13 +27,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterHub]:
         assert len(processes) >= 5  # the Hub, its proxy, two servers, their kernels
     assert not [process for process in processes if psutil.pid_exists(process.pid) and process.is_running()]
     assert is_free(hub.port)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

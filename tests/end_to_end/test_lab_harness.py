@@ -12,7 +12,6 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
 from tests.support.ports import is_free
 
@@ -24,13 +23,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     """Run one JupyterLab for these tests."""
     with JupyterLab(tmp_path_factory.mktemp("lab"), environ={"STORY": "fruit"}) as lab:
         yield lab
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

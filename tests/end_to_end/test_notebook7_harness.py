@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.chromium import chromium
 from tests.support.lab import Notebook
 from tests.support.notebook7 import Notebook7
 
@@ -22,13 +21,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook7]:
     """Run one Notebook 7 under a path, which asks for a token."""
     with Notebook7(tmp_path_factory.mktemp("notebook7"), base_url="/some/base/", token=TOKEN) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+import socket
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -27,6 +28,14 @@ def provider(request: pytest.FixtureRequest) -> Iterator[OidcProvider]:
     """Run the provider once for all tests of a kind of issuer."""
     with OidcProvider([CALLBACK], path=request.param) as provider:
         yield provider
+
+
+def test_a_start_that_fails_tells_what_the_provider_said() -> None:
+    """At once, with its exit status."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        provider = OidcProvider([CALLBACK], port=taken.getsockname()[1])
+        with pytest.raises(RuntimeError, match=r"it ended with status 1\. It said:\n[\s\S]*EADDRINUSE"):
+            provider.__enter__()
 
 
 def visitor(login: str) -> ProviderVisitor:

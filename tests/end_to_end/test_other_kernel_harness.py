@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
 from tests.support.other_kernel import OtherKernel
 
@@ -27,13 +26,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, kernel: OtherKernel) -> Iterat
         kernel.register(lab.folder / "data")
         lab.write_notebook("other.ipynb", [""], kernel=kernel.name)
         yield lab
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab
 from tests.support.web import Web, serving
 
@@ -38,13 +37,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     folder = tmp_path_factory.mktemp("lab")
     with JupyterLab(folder, base_url="/some/base/", token="a-secret", server_proxy=True) as lab:
         yield lab
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

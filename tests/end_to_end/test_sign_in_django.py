@@ -17,7 +17,7 @@ from ipyauth_magic.provider import provider as provider_module
 from ipyauth_magic.store import memory
 from tests.support.auths import sign_in_of, tokens_of
 from tests.support.django_provider import django_provider
-from tests.support.scripted_browser import link_behind, query_of
+from tests.support.scripted_browser import link_behind, query_of, use_as_browser
 from tests.support.user_browser import UserBrowser
 
 TIMEOUT = 90
@@ -43,21 +43,19 @@ def links() -> list[str]:
 def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: list[str]) -> Iterator[Person]:
     """Sit Alice down in front of Chromium; return what makes her answer with a decision."""
     provider_module._providers.clear()
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
     browsers: list[subprocess.Popen[bytes]] = []
 
     def sit_down(decision: str) -> UserBrowser:
         user = UserBrowser(tmp_path / "alice", decision=decision)
-        program = webbrowser.GenericBrowser("chromium")
 
-        def open_link(url: str, new: int = 0) -> bool:
+        def open_link(url: str) -> bool:
             links.append(link := link_behind(url))
             if "/logout" not in link:  # its page asks again, which no sign-in waits for
                 browsers.append(subprocess.Popen([user.command.split()[0], link]))
             return True
 
-        monkeypatch.setattr(program, "open", open_link)
-        monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+        use_as_browser(monkeypatch, open_link)
         return user
 
     yield sit_down

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +13,7 @@ from ipyauth_magic.provider.provider import Provider
 from tests.support.auths import tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor, hidden_fields
-from tests.support.scripted_browser import link_behind
+from tests.support.scripted_browser import link_behind, use_as_browser
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +34,13 @@ def alice(visitor: ProviderVisitor, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """The user, at the browser that `webbrowser` opens; what is no sign-in is only noted."""
     browser = ProviderBrowser(visitor)
 
-    def open_link(url: str, new: int = 0) -> bool:
+    def open_link(url: str) -> bool:
         if "response_type=" in (url := link_behind(url)):
             return bool(browser.open_in_thread(url))
         browser.opened.append(url)
         return True
 
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", open_link)
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    use_as_browser(monkeypatch, open_link)
     yield browser
     browser.join()
 

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Route, expect
 
 from fruit_service.issuer.server import LocalIssuer
 from tests.service.running import running_service
-from tests.support.chromium import chromium
 from tests.support.hub import JupyterHub
 from tests.support.lab import Cell, Notebook
 from tests.support.ports import free_port
@@ -41,13 +40,6 @@ def site(hub: JupyterHub) -> Iterator[Site]:
         running_service(issuer.issuer) as api,
     ):
         yield Site(f"domain={issuer.issuer.rstrip('/')}", issuer.issuer, redirect_uri, api)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Page, expect
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.callback.jupyter_handoff import HandOff
 from tests.service.running import running_service
-from tests.support.chromium import chromium
 from tests.support.lab import JupyterLab, Notebook
 from tests.support.machine import NO_BROWSER
 from tests.support.notebook7 import Notebook7
@@ -25,13 +24,6 @@ from tests.support.web import serving
 
 TOKEN = "what-jupyter-asks-for"
 READ = "import requests\n\nrequests.get('{api}/api/fruit', auth=auth).json()['fruits']"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium, the user's own."""
-    with chromium() as browser:
-        yield browser
 
 
 @contextmanager

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
+from tests.support.http_server import QuietHandler, QuietServer, running
 from tests.support.provider import OidcProvider
 from tests.support.user_browser import UserBrowser
 
@@ -29,7 +27,7 @@ if (response.has("access_token")) window.close();
 </script>"""
 
 
-class Callback(BaseHTTPRequestHandler):
+class Callback(QuietHandler):
     """A page that names what came in the fragment, and no values."""
 
     def do_GET(self) -> None:
@@ -39,21 +37,12 @@ class Callback(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(CALLBACK.encode())
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture(scope="module")
 def redirect_uri() -> Iterator[str]:
     """Serve the callback page."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Callback)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/callback/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(QuietServer(Callback)) as server:
+        yield f"http://127.0.0.1:{server.port}/callback/"
 
 
 @pytest.fixture(scope="module", params=["local issuer", "oidc-provider"])

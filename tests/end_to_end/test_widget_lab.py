@@ -66,7 +66,7 @@ class Widget:
     def press_and_open(self, name: str, role: str = "button") -> Page:
         """Click the button, or the link, of that name, and return the tab that it opens."""
         with self.cell.notebook.context.expect_page() as opened:
-            self.root.get_by_role(role, name=name, exact=True).click()  # type: ignore[arg-type]
+            self.root.get_by_role(role, name=name, exact=True).click()
         opened.value.wait_for_url(re.compile("^http"))
         return opened.value
 

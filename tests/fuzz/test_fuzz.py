@@ -29,10 +29,10 @@ from fruit_service.sign_in import MULTI_FACTOR
 from ipyauth_magic.errors import InvalidIdToken
 from ipyauth_magic.protocol.id_token import Expected, verify_id_token
 from ipyauth_magic.protocol.signing_keys import import_keys
-from ipyauth_magic.settings.params import ParamsAuth0
 from tests.service.oauth_requests import CODE, IMPLICIT, ask_for_codes, authorize, exchange, sign_in
 from tests.service.running import running_service
 from tests.support.attempts import Attempt
+from tests.support.auths import params_for
 from tests.support.bad_inputs import Fixtures
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
@@ -196,14 +196,7 @@ def test_callback_listener(mode: str, in_full: bool, capfd: pytest.CaptureFixtur
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     count = (REQUESTS if in_full else REQUESTS // PART) // 3
     with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as issuer:
-        params = ParamsAuth0(
-            domain=issuer.issuer.rstrip("/"),
-            client_id=issuer.client_id,
-            redirect_uri=redirect_uri,
-            audience=issuer.audience,
-            scope="read:usual-fruit",
-            **({"response_type": "code"} if mode == "query" else {"response_mode": mode}),
-        )
+        params = params_for(issuer, **({"response_type": "code"} if mode == "query" else {"response_mode": mode}))
         attempt, browser = Attempt(params, 3600), ScriptedBrowser()
         try:
             attempt.wait_for_url(20)

@@ -65,8 +65,9 @@ FORGERIES: tuple[dict[str, Any], ...] = (
 )
 """How another one would sign, and how the issuer would not."""
 
+# As texts, these are one line each.
 ALGORITHMS = "none None NONE HS256 hs256 HS512 RS256 rs256 RS512 PS256 ES256 ES384 EdDSA dir RSA-OAEP".split()  # noqa: SIM905
-TYPES = "JWT jwt at+jwt AT+JWT application/at+jwt logout+jwt secevent+jwt dpop+jwt JOSE JWE".split()  # noqa: SIM905
+TYPES = "JWT jwt at+jwt AT+JWT application/at+jwt logout+jwt secevent+jwt dpop+jwt JOSE JWE".split()  # noqa: SIM905  # the same
 KIDS = (
     "k1",
     "k2",

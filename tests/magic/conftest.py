@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from ipyauth_magic.provider import provider
 from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory, redirect_uris
 from tests.support.attempts import Attempt
+from tests.support.auths import params_for
+from tests.support.command_line import Machine
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.scripted_browser import ScriptedBrowser, use_as_browser
 from tests.support.shells import loaded_shell
 
 
@@ -33,7 +36,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    memory._tokens.clear()
+    memory.SHARED.forget_all()
     LIVE.forget_all()
     redirect_uris._used.clear()
     provider._providers.clear()
@@ -53,20 +56,9 @@ def issuer(redirect_uri: str) -> Iterator[LocalIssuer]:
 
 
 @pytest.fixture
-def params(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., ParamsAuth0]:
+def params(issuer: LocalIssuer) -> Callable[..., ParamsAuth0]:
     """Return a maker of parameters for the local issuer."""
-
-    def make(**changes: Any) -> ParamsAuth0:
-        values = {
-            "domain": issuer.issuer.rstrip("/"),
-            "client_id": issuer.client_id,
-            "redirect_uri": redirect_uri,
-            "audience": issuer.audience,
-            "scope": "read:usual-fruit",
-        }
-        return ParamsAuth0(**(values | changes))
-
-    return make
+    return partial(params_for, issuer)
 
 
 @pytest.fixture
@@ -92,9 +84,7 @@ def cell(issuer: LocalIssuer, redirect_uri: str) -> Callable[..., str]:
 def user_browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedBrowser]:
     """The user's browser: what `webbrowser` would start is a script."""
     browser = ScriptedBrowser()
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", lambda url, new=0: bool(browser.open_in_thread(url)))
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    use_as_browser(monkeypatch, browser.open_in_thread)
     yield browser
     browser.join()
 
@@ -140,6 +130,12 @@ def own_issuer() -> Iterator[LocalIssuer]:
     redirect_uri = f"http://127.0.0.1:{free_port()}/callback/"
     with LocalIssuer(port=0, callback_urls=(redirect_uri,), auto_approve="alice") as running:
         yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path, own_issuer: LocalIssuer) -> Machine:
+    """Where the command runs, with a browser that signs in, and without profiles."""
+    return Machine(tmp_path, own_issuer)
 
 
 @pytest.fixture

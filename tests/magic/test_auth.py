@@ -26,7 +26,15 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.callback import listener
 from ipyauth_magic.display import auth_display, panel
-from ipyauth_magic.errors import NobodyCanAnswer, NotSignedIn, PortTaken, SignInCancelled, SignInNeeded, SignInTimeout
+from ipyauth_magic.errors import (
+    InvalidParams,
+    NobodyCanAnswer,
+    NotSignedIn,
+    PortTaken,
+    SignInCancelled,
+    SignInNeeded,
+    SignInTimeout,
+)
 from ipyauth_magic.flows import authenticator, clock
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.session import Session
@@ -42,7 +50,7 @@ from tests.support.attempts import Attempt
 from tests.support.auths import card_of, is_good, sign_in_of, source_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of
-from tests.support.threads import joined, wait_for
+from tests.support.threads import joined, until, wait_for
 from tests.support.web import Web, serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -192,6 +200,19 @@ def test_a_token_that_ends_is_not_handed_out(
     assert "has ended" in card_of(a).title
     assert [label for label, _ in card_of(a).rows] == ["Account", "Provider", "API", "Scopes", "Expired"]
     assert len(user_browser.opened) == asked
+    later(0)
+
+
+def test_a_renewal_without_a_refresh_token_says_no_more_than_is_so(
+    params: MakeParams, user_browser: ScriptedBrowser, later: Callable[[float], None]
+) -> None:
+    """The token that is there may be good still."""
+    a = Auth(params()).sign_in()
+    with pytest.raises(SignInNeeded, match=r"^The access token cannot be renewed\. .*sign_in\(\)"):
+        a.renew()
+    later(100)
+    with pytest.raises(SignInNeeded, match=r"^The access token has expired and cannot be renewed\. "):
+        a.renew()
     later(0)
 
 
@@ -430,7 +451,7 @@ def test_the_browser_is_started_with_an_address_that_tells_nothing(
 def test_a_timeout_is_a_number_of_seconds(timeout: float, params: MakeParams, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before anything is bound."""
     monkeypatch.setattr(listener, "bind_redirect_uri", lambda *_: pytest.fail("a port was bound"))
-    with pytest.raises(ValueError, match="timeout"):
+    with pytest.raises(InvalidParams, match="timeout"):
         Auth(params()).sign_in(timeout=timeout)
 
 
@@ -461,10 +482,7 @@ class Cards:
 
     def wait_for(self, text: str) -> None:
         """Wait until the latest card says *text*."""
-        deadline = time.monotonic() + 20
-        while text not in self.shown[-1]["text/plain"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: text in self.shown[-1]["text/plain"])
 
 
 @pytest.fixture
@@ -568,7 +586,7 @@ def test_a_card_ends_by_its_own_timeout(
     params: MakeParams, cards: Cards, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so, shows no link any more, and frees the port."""
-    monkeypatch.setattr(authenticator, "OFFER_TIMEOUT", 0.5)
+    monkeypatch.setattr(authenticator, "TIMEOUT", 0.5)
     Auth(params())._ipython_display_()
     assert "/authorize?" in cards.link()
     cards.wait_for("within 0.5 seconds")
@@ -645,7 +663,7 @@ def test_a_redirect_to_another_port_goes_without_the_token(signed_in: Auth) -> N
 @pytest.mark.parametrize("base_url", ["api.example.com", "ftp://api.example.com", "http://h:99999/"])
 def test_a_base_url_must_be_a_url(base_url: str, signed_in: Auth) -> None:
     """A token for nowhere would be sent to whatever comes first."""
-    with pytest.raises(ValueError, match="base_url"):
+    with pytest.raises(InvalidParams, match="base_url"):
         signed_in.session(base_url)
 
 
@@ -680,8 +698,8 @@ def test_a_sessions_error_keeps_its_cause(signed_in: Auth, caplog: pytest.LogCap
 def test_params_must_be_params(issuer: LocalIssuer) -> None:
     """A file's name in their place is an error at once."""
     with pytest.raises(TypeError, match="ParamsAuth0"):
-        Auth("demo.env")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="memory"):
+        Auth("demo.env")
+    with pytest.raises(InvalidParams, match="memory"):
         Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")
 
 

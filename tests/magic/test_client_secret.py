@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import pickle
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from ipyauth_magic.store.key import store_key
 from tests.magic.test_magics import run
 from tests.support.confidential import DEMANDING, Confidential, in_front_of
 from tests.support.scripted_browser import ScriptedBrowser
-from tests.support.threads import wait_for
+from tests.support.threads import until
 
 SECRET = "hunter2+hunter2 hunter/2%"
 FORM = {"grant_type": "authorization_code", "client_id": "client 1"}
@@ -212,7 +211,7 @@ def test_it_is_sent_to_the_token_and_the_revocation_endpoint_only(
     with in_front_of(own_issuer, SECRET, WAYS[way]) as front:
         auth = Auth(confidential(in_file, front), flow=flow)
         if flow == "device":
-            approve_in_thread(authenticator_of(auth))
+            user_browser.in_tab(lambda: approve(authenticator_of(auth)))
         auth.sign_in(timeout=30)
         auth.renew()
         auth.userinfo()
@@ -228,15 +227,11 @@ def test_it_is_sent_to_the_token_and_the_revocation_endpoint_only(
         )
 
 
-def approve_in_thread(authenticator: Authenticator) -> None:
+def approve(authenticator: Authenticator) -> None:
     """Open the device's link, where alice allows everything at once, as soon as it is known."""
-
-    def approve() -> None:
-        wait_for(lambda: authenticator.sign_in is not None and authenticator.sign_in.progress.url is not None, 20)
-        assert authenticator.sign_in is not None
-        requests.get(str(authenticator.sign_in.progress.url), timeout=10).raise_for_status()
-
-    threading.Thread(target=approve, daemon=True).start()
+    until(lambda: authenticator.sign_in is not None and authenticator.sign_in.progress.url is not None)
+    assert authenticator.sign_in is not None
+    requests.get(str(authenticator.sign_in.progress.url), timeout=10).raise_for_status()
 
 
 @pytest.mark.parametrize("secret", ["", "other"])

@@ -277,7 +277,7 @@ def test_what_is_asked_of_the_sign_in_is_compared(
     own_issuer.switches.honours_acr_values = False
     params = params_of(own_issuer, issuer=own_issuer.issuer, response_type=response_type, **asked)
     for said in ({}, {claim: "org_b"}):
-        own_issuer.switches.tamper = lambda draft, said=said: draft.claims.update(said)  # type: ignore[misc]
+        own_issuer.switches.tamper = lambda draft, said=said: draft.claims.update(said)
         with pytest.raises(InvalidIdToken) as caught:
             sign_in(params, ScriptedBrowser())
         assert caught.value.check == claim

@@ -9,15 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from configparser import ConfigParser
-from pathlib import Path
 
 import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from tests.support.command_line import DEADLINE, ROOT, Machine
-from tests.support.ports import free_port, is_free, wait_until_free
+from tests.support.ports import is_free, wait_until_free
 
 LIFETIME = 1
 """Seconds of a token that is to be over soon; its end is waited for."""
@@ -28,22 +26,7 @@ ON_MAGICS_ONLY = {"--token-name", "--auth-name"}
 ON_COMMANDS_ONLY = {"--raw", "--format"}
 
 
-@pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    """An issuer of the test's own, where alice allows everything at once."""
-    with LocalIssuer(
-        port=0, callback_urls=(f"http://127.0.0.1:{free_port()}/callback/",), auto_approve="alice"
-    ) as running:
-        yield running
-
-
-@pytest.fixture
-def machine(tmp_path: Path, issuer: LocalIssuer) -> Machine:
-    """A machine with a browser that signs in."""
-    return Machine(tmp_path, issuer)
-
-
-def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> None:
+def test_a_day_at_the_command_line(machine: Machine, own_issuer: LocalIssuer) -> None:
     """Sign in, use the token, ask who it is, sign out; only the token goes to standard output."""
     login = machine.run("login", "-f", "demo.env")
     assert (login.returncode, login.stdout) == (0, "")
@@ -58,7 +41,7 @@ def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> Non
     assert (status.returncode, status.stdout) == (0, "")
     for said in (
         "Signed in as alice",
-        issuer.issuer,
+        own_issuer.issuer,
         "api/fruit",
         "read:usual-fruit",
         "Expires",
@@ -71,9 +54,9 @@ def test_a_day_at_the_command_line(machine: Machine, issuer: LocalIssuer) -> Non
     logout = machine.run("logout", "-f", "demo.env")
     assert (logout.returncode, logout.stdout) == (0, "")
     assert "Signed out" in logout.stderr
-    assert issuer.switches.requests["/oauth/revoke"] == 1
+    assert own_issuer.switches.requests["/oauth/revoke"] == 1
     assert "Signed out" in machine.page()
-    assert machine.opened[1:] == [f"{issuer.issuer}v2/logout?client_id=ipyauth-demo"]
+    assert machine.opened[1:] == [f"{own_issuer.issuer}v2/logout?client_id=ipyauth-demo"]
     assert not list(machine.folder.glob("data/**/*.json"))
     for ran in (login, status, logout):
         assert not JWT.search(ran.stdout + ran.stderr)
@@ -228,26 +211,26 @@ def test_without_a_terminal_a_keyring_without_an_answer_ends_the_command(command
     assert machine.opened == []
 
 
-def test_an_ended_token_is_renewed_without_anybody(machine: Machine, issuer: LocalIssuer) -> None:
+def test_an_ended_token_is_renewed_without_anybody(machine: Machine, own_issuer: LocalIssuer) -> None:
     """By the refresh token, also where no person is; `status` tells that it can be."""
-    issuer.switches.access_token_lifetime = LIFETIME
+    own_issuer.switches.access_token_lifetime = LIFETIME
     assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
     status = machine.run("status", "-f", "demo.env", "--flow", "code")
     assert status.returncode == 0
     assert "renewed when it is next used" in status.stderr or "then renewed automatically" in status.stderr
-    issuer.switches.access_token_lifetime = 60
+    own_issuer.switches.access_token_lifetime = 60
     time.sleep(LIFETIME)
     token = machine.run("token", "-f", "demo.env", "--flow", "code")
     assert (token.returncode, token.stderr) == (0, "")
-    assert issuer.switches.token_requests["refresh_token"] == 1
+    assert own_issuer.switches.token_requests["refresh_token"] == 1
     assert len(machine.opened) == 1
 
 
-def test_a_provider_that_is_away_is_told(machine: Machine, issuer: LocalIssuer) -> None:
+def test_a_provider_that_is_away_is_told(machine: Machine, own_issuer: LocalIssuer) -> None:
     """Status 1, and the sign-in is kept for later."""
-    issuer.switches.access_token_lifetime = LIFETIME
+    own_issuer.switches.access_token_lifetime = LIFETIME
     assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
-    issuer.switches.drop("/oauth/token")
+    own_issuer.switches.drop("/oauth/token")
     time.sleep(LIFETIME)
     away = machine.run("token", "-f", "demo.env", "--flow", "code")
     assert (away.returncode, away.stdout) == (1, "")
@@ -256,9 +239,9 @@ def test_a_provider_that_is_away_is_told(machine: Machine, issuer: LocalIssuer) 
     assert machine.run("token", "-f", "demo.env", "--flow", "code").returncode == 0
 
 
-def test_an_ended_token_that_cannot_be_renewed(machine: Machine, issuer: LocalIssuer) -> None:
+def test_an_ended_token_that_cannot_be_renewed(machine: Machine, own_issuer: LocalIssuer) -> None:
     """Implicit has no refresh token: status 1, who it was, and the line to run."""
-    issuer.switches.access_token_lifetime = LIFETIME
+    own_issuer.switches.access_token_lifetime = LIFETIME
     assert machine.run("login", "-f", "demo.env", "--flow", "implicit").returncode == 0
     time.sleep(LIFETIME)
     status = machine.run("status", "-f", "demo.env")
@@ -464,7 +447,7 @@ def test_the_options_are_those_of_the_magic() -> None:
     from ipyauth_magic.ipython.magics import Auth0Magics
 
     def options(parser: object) -> set[str]:
-        found = {name for action in parser._actions for name in action.option_strings}  # type: ignore[attr-defined]
+        found = {name for action in parser._actions for name in action.option_strings}
         return {name for name in found if name.startswith("--")} - {"--help"}
 
     magic = options(parser_of(Auth0Magics.auth0))

@@ -5,43 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from fruit_service.issuer.server import LocalIssuer
 from tests.support.command_line import Machine
-from tests.support.ports import free_port
 
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 REAL_KEYRING = "tests.support.keyrings.FileKeyring"
 
 
-@pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    """An issuer of the test's own, where alice allows everything at once."""
-    with LocalIssuer(
-        port=0, callback_urls=(f"http://127.0.0.1:{free_port()}/callback/",), auto_approve="alice"
-    ) as running:
-        yield running
-
-
-@pytest.fixture
-def machine(tmp_path: Path, issuer: LocalIssuer) -> Machine:
-    """A machine with a browser that signs in."""
-    return Machine(tmp_path, issuer)
-
-
-def test_a_default_that_no_token_passes_through_the_browser_in(machine: Machine, issuer: LocalIssuer) -> None:
+def test_a_default_that_no_token_passes_through_the_browser_in(machine: Machine, own_issuer: LocalIssuer) -> None:
     """The default flow is `code`, and what the user chose prevails, by the option or in the file."""
     assert machine.run("login", "-f", "demo.env").returncode == 0
-    assert issuer.switches.token_requests["authorization_code"] == 1
+    assert own_issuer.switches.token_requests["authorization_code"] == 1
     assert machine.run("login", "-f", "demo.env", "--flow", "implicit").returncode == 0
     with (machine.folder / "demo.env").open("a") as file:
         file.write("response_type=token id_token\n")
     assert machine.run("login", "-f", "demo.env", "--force").returncode == 0
-    assert issuer.switches.token_requests["authorization_code"] == 1
+    assert own_issuer.switches.token_requests["authorization_code"] == 1
 
 
 def test_the_default_flow_is_not_repeated(machine: Machine) -> None:
@@ -53,7 +33,7 @@ def test_the_default_flow_is_not_repeated(machine: Machine) -> None:
     assert not list(machine.folder.glob("data/**/*.json"))
 
 
-def test_without_parameters_the_only_one_is_taken(machine: Machine, issuer: LocalIssuer) -> None:
+def test_without_parameters_the_only_one_is_taken(machine: Machine, own_issuer: LocalIssuer) -> None:
     """Renewed, too, with the parameters that its record names; and signed out."""
     assert machine.run("login", "-f", "demo.env", "scope=read:exotic-fruit", "--flow", "code").returncode == 0
     (machine.folder / "demo.env").unlink()
@@ -63,10 +43,10 @@ def test_without_parameters_the_only_one_is_taken(machine: Machine, issuer: Loca
     assert header.stdout == f"Authorization: Bearer {first.stdout}"
     status = machine.run("status")
     assert status.returncode == 0
-    for said in ("Signed in as alice", issuer.issuer, "api/fruit", "read:exotic-fruit", "Expires", "Store"):
+    for said in ("Signed in as alice", own_issuer.issuer, "api/fruit", "read:exotic-fruit", "Expires", "Store"):
         assert said in status.stderr
     logout = machine.run("logout")
-    assert (logout.returncode, issuer.switches.requests["/oauth/revoke"]) == (0, 1)
+    assert (logout.returncode, own_issuer.switches.requests["/oauth/revoke"]) == (0, 1)
     for command in ("status", "token", "logout"):
         ran = machine.run(command)
         assert (ran.returncode, ran.stdout) == (1, "")

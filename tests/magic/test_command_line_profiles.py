@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import pytest
-
-from fruit_service.issuer.server import LocalIssuer
 from tests.support.command_line import Machine
 
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
-
-
-@pytest.fixture
-def machine(tmp_path: Path, own_issuer: LocalIssuer) -> Machine:
-    """A machine with a browser that signs in, and without profiles."""
-    return Machine(tmp_path, own_issuer)
 
 
 def test_a_profile_is_saved_and_used_by_each_command(machine: Machine) -> None:

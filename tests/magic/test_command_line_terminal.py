@@ -35,7 +35,7 @@ class Stream(io.StringIO):
         self._is_terminal, self._encoding = is_terminal, encoding
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:
         """The encoding of what is written."""
         return self._encoding
 

@@ -29,6 +29,7 @@ from ipyauth_magic.errors import InsecureCluster, NoTokenHere, NotSignedIn, Sign
 from ipyauth_magic.protocol.tokens import TokenSet
 from tests.support.auths import source_of, tokens_of
 from tests.support.strict_api import StrictApi, strict_api
+from tests.support.threads import until
 
 DEADLINE = 30
 
@@ -77,14 +78,6 @@ def blocks() -> list[str]:
     return list(worker._caches)
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + DEADLINE
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_tasks_send_the_token(client: Client, make_auth: Callable[..., Auth], api: StrictApi) -> None:
     """From each worker; what travels with them holds none, nor does what they bring back."""
     auth = make_auth().sign_in()
@@ -111,7 +104,7 @@ def test_renewal_reaches_every_worker(client: Client, make_auth: Callable[..., A
                 call(client, api.url, on_workers, worker)
                 return api.arrivals[-1].token == second
 
-            until(sends_the_second)
+            until(sends_the_second, DEADLINE)
     assert api.tokens <= {first, second}
 
 
@@ -205,9 +198,9 @@ def test_signing_out_and_in_again(client: Client, make_auth: Callable[..., Auth]
                 return False
 
         auth.clear()
-        until(is_told)
+        until(is_told, DEADLINE)
         auth.sign_in()
-        until(is_served)
+        until(is_served, DEADLINE)
 
 
 def test_token_that_only_the_user_can_renew(
@@ -218,7 +211,7 @@ def test_token_that_only_the_user_can_renew(
     auth = make_auth(renewable=False).sign_in()
     with auth.on_dask(client) as on_workers:
         # Not `is_good`: shortly before its end the token is still sent by a worker.
-        until(lambda: datetime.now(UTC) >= auth.expires_at)
+        until(lambda: datetime.now(UTC) >= auth.expires_at, DEADLINE)
         begun = time.monotonic()
         with pytest.raises(SignInNeeded, match="sign_in"):
             call(client, api.url, on_workers)
@@ -242,8 +235,8 @@ def test_unexpected_error(
         with monkeypatch.context() as patch:
             patch.setattr(source_of(auth), "get", breaks)
             second = source_of(auth).renew_refused(tokens_of(auth).access_token).access_token
-            until(lambda: bool(shown))
-        until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second)
+            until(lambda: bool(shown), DEADLINE)
+        until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == second, DEADLINE)
     assert set(shown) == {RuntimeError}
 
 
@@ -251,7 +244,7 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
     """Every worker forgets, also after an error. A later task raises an error. No thread goes on in the kernel."""
     auth = make_auth().sign_in()
     connected = authenticator_of(auth).changed._functions
-    with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), auth.on_dask(client) as on_workers:  # noqa: PT012  # the block ends by an error
         assert all(client.run(blocks).values())
         raise ZeroDivisionError
     assert set(map(tuple, client.run(blocks).values())) == {()}
@@ -259,7 +252,7 @@ def test_end_of_the_block(client: Client, make_auth: Callable[..., Auth], api: S
         call(client, api.url, on_workers)
     with pytest.raises(NoTokenHere, match="use `auth` itself"):
         requests.get(api.url, auth=on_workers, timeout=DEADLINE)
-    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
+    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")], DEADLINE)
     assert authenticator_of(auth).changed._functions == connected, "the signal still calls the publisher"
     assert client.submit(len, "the client works on").result(DEADLINE) == 19
 
@@ -273,7 +266,7 @@ def test_nothing_is_kept_after_the_block(client: Client, make_auth: Callable[...
         gc.collect()
         return not any(isinstance(each, TokenPublisher) for each in gc.get_objects())
 
-    until(is_gone)
+    until(is_gone, DEADLINE)
 
 
 def test_interrupt_as_the_block_begins(
@@ -296,7 +289,7 @@ def test_interrupt_as_the_block_begins(
             with pytest.raises(KeyboardInterrupt), auth.on_dask(client):
                 pass
     assert set(map(tuple, client.run(blocks).values())) == {()}
-    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")])
+    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("ipyauth-magic-")], DEADLINE)
     assert authenticator_of(auth).changed._functions == connected, "the signal still calls the publisher"
 
 
@@ -326,7 +319,7 @@ def test_worker_that_hangs_or_dies(
             process, begun = stop(), time.monotonic()
         assert time.monotonic() - begun < DEADLINE / 3
         os.kill(process, signal.SIGCONT)
-        until(lambda: set(map(tuple, client.run(blocks).values())) == {()})
+        until(lambda: set(map(tuple, client.run(blocks).values())) == {()}, DEADLINE)
 
 
 def test_client_that_is_closed_within_the_block(make_auth: Callable[..., Auth]) -> None:
@@ -377,7 +370,7 @@ def test_messages_that_are_none(client: Client, make_auth: Callable[..., Auth], 
         client.log_event(name, {"worker": "tcp://127.0.0.1:1", "public_key": key, "refused": None})
         assert call(client, api.url, on_workers).status_code == 200
         auth.renew()
-        until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == auth.access_token)
+        until(lambda: bool(call(client, api.url, on_workers)) and api.arrivals[-1].token == auth.access_token, DEADLINE)
 
 
 @pytest.mark.parametrize(
@@ -455,4 +448,4 @@ def test_without_dask(make_auth: Callable[..., Auth], monkeypatch: pytest.Monkey
     """The extra to install is named."""
     monkeypatch.setitem(sys.modules, "ipyauth_magic.clients.dask.kernel", None)
     with pytest.raises(ImportError, match=r"ipyauth-magic\[dask\]"):
-        make_auth().on_dask(SimpleNamespace())  # type: ignore[arg-type]
+        make_auth().on_dask(SimpleNamespace())

@@ -21,8 +21,9 @@ from ipyauth_magic.clients.dask.message import Message, new_secret, seal_secret
 from ipyauth_magic.clients.dask.worker import TokenCache, TokenRequester, WorkerAuth, WorkerAuthorization
 from ipyauth_magic.errors import InsecureApi, IpyauthError, NoTokenHere, NotSignedIn, OtherOrigin
 from ipyauth_magic.protocol.tokens import AccessToken
-from tests.magic.test_dask import DEADLINE, until
+from tests.magic.test_dask import DEADLINE
 from tests.support.stored import token_set
+from tests.support.threads import until
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_many_threads_ask_once(cache: TokenCache) -> None:
     send = fill(cache, Message(1, AccessToken("old"), 60), requests)
     got: list[str | type[IpyauthError]] = []
     threads = [renewing(cache, "old", got) for _ in range(20)]
-    until(lambda: bool(requests))
+    until(lambda: bool(requests), DEADLINE)
     send(Message(2, AccessToken("new"), 60))
     for thread in threads:
         thread.join(DEADLINE)
@@ -149,7 +150,7 @@ def test_refused_token_serves_other_threads_meanwhile(cache: TokenCache) -> None
     send = fill(cache, Message(1, AccessToken("only"), 60), requests)
     got: list[str | type[IpyauthError]] = []
     thread = renewing(cache, "only", got)
-    until(lambda: bool(requests))
+    until(lambda: bool(requests), DEADLINE)
     send(Message(1, AccessToken("only"), 60))
     assert cache.get().access_token == "only"
     assert not got
@@ -173,7 +174,7 @@ def test_renewed_token_that_is_the_same(cache: TokenCache) -> None:
     send = fill(cache, Message(1, AccessToken("same"), 60), requests)
     got: list[str | type[IpyauthError]] = []
     thread = renewing(cache, "same", got)
-    until(lambda: bool(requests))
+    until(lambda: bool(requests), DEADLINE)
     send(Message(2, AccessToken("same"), 60))
     thread.join(DEADLINE)
     assert (got, requests) == (["same"], [1])
@@ -211,7 +212,7 @@ def test_end_of_the_block_while_threads_wait(cache: TokenCache) -> None:
     fill(cache, Message(1, AccessToken("old"), 60), requests)
     got: list[str | type[IpyauthError]] = []
     thread = renewing(cache, "old", got)
-    until(lambda: bool(requests))
+    until(lambda: bool(requests), DEADLINE)
     assert cache.leave("a")
     thread.join(DEADLINE)
     assert got == [NoTokenHere]

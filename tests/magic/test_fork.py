@@ -15,24 +15,20 @@ import pytest
 from fruit_service.issuer.server import LocalIssuer
 from tests.support.machine import NO_BROWSER, environment
 from tests.support.scripted_tab import browser_command
+from tests.support.threads import wait_for
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 60
 
 PROGRAM = """
 import json, multiprocessing, os, sys, threading, time, warnings
-from dataclasses import replace
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import IpyauthError
-from tests.support.auths import source_of, tokens_of
+from tests.support.auths import end_tokens, source_of
 
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of a fork beside threads
 values, store, reports = json.loads(sys.argv[1]), sys.argv[2], []
 auth = Auth(ParamsAuth0(**values), flow="code", store=store).sign_in()
-
-def end_tokens():
-    tokens = tokens_of(auth)
-    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 def attempt(*_):
     try:
@@ -96,7 +92,7 @@ def test_a_pool_of_workers_leaves_the_parents_sign_in_alone(own_issuer: LocalIss
 first = str(auth.access_token)
 with multiprocessing.get_context("fork").Pool(3) as pool:
     good = pool.map(attempt, range(3))
-end_tokens()
+end_tokens(auth)
 with multiprocessing.get_context("fork").Pool(3) as pool:
     ended = pool.map(attempt, range(3))
 report(first=first, good=good, ended=ended, parent=attempt(), again=attempt())
@@ -117,7 +113,7 @@ def test_processes_that_share_files_renew_once(own_issuer: LocalIssuer, run: Run
     """A child renews under the file's lock, and its siblings and its parent have its tokens."""
     report = run(
         """
-end_tokens()
+end_tokens(auth)
 with multiprocessing.get_context("fork").Pool(3) as pool:
     got = pool.map(attempt, range(3))
 report(got=got, parent=attempt())
@@ -174,11 +170,11 @@ def test_a_fork_while_the_parent_renews(
     store: str, own_issuer: LocalIssuer, run: Run, held: threading.Event, tmp_path: Path
 ) -> None:
     """The child waits for no lock that its parent's thread holds, and uses nothing up; the renewal ends well."""
-    opener = threading.Thread(target=lambda: (_wait_for(tmp_path / "forked"), held.set()))
+    opener = threading.Thread(target=lambda: (wait_for((tmp_path / "forked").exists, DEADLINE), held.set()))
     opener.start()
     report = run(
         """
-end_tokens()
+end_tokens(auth)
 got = []
 renewing = threading.Thread(target=lambda: got.append(attempt()))
 renewing.start()
@@ -201,15 +197,6 @@ report(said=said, got=got[0], parent=attempt())
     assert own_issuer.switches.token_requests["refresh_token"] == 1
 
 
-def _wait_for(path: Path) -> None:
-    """Wait until there is a file at *path*."""
-    tick = threading.Event()
-    for _ in range(DEADLINE * 100):
-        if path.exists():
-            return
-        tick.wait(0.01)
-
-
 def test_a_process_that_is_started_anew_takes_over_the_sign_in_of_a_file(own_issuer: LocalIssuer, run: Run) -> None:
     """As the error about pickling says: by the same parameters, without a browser."""
     first, second = (run("report(token=attempt())", store="file") for _ in range(2))
@@ -230,4 +217,4 @@ except TypeError as error:
 """
     )
     assert "`str(auth.access_token)`" in report["said"]
-    assert 'store="file"' in report["said"]
+    assert '`Auth(params, flow="code", store="file").sign_in()`' in report["said"]

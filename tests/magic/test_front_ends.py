@@ -122,7 +122,7 @@ def test_the_box_is_answered_when_the_response_has_come_by_itself(
         return "half of an address"
 
     monkeypatch.setattr(panel, "read_in_notebook", read)
-    shown.ask(sign_in)  # type: ignore[arg-type]
+    shown.ask(sign_in)
     shown.end(Card("good", "Signed in as alice"))
     assert front_ends.cleared == [True] * owns_cell
     if not owns_cell:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic.errors import InvalidParams
 from ipyauth_magic.flows.authenticator import SESSION
 from ipyauth_magic.flows.authorization import authorization_request
 from ipyauth_magic.protocol.flow import CODE, DEVICE, IMPLICIT, Grant
@@ -74,7 +75,7 @@ def request_of(grant: Grant, metadata: ProviderMetadata | None = None, **given: 
 def metadata_of(**announced: tuple[str, ...]) -> ProviderMetadata:
     """Return what a provider says of itself."""
     issuer = "https://idp.example"
-    return ProviderMetadata(issuer, f"{issuer}/authorize", f"{issuer}/jwks", **announced)  # type: ignore[arg-type]
+    return ProviderMetadata(issuer, f"{issuer}/authorize", f"{issuer}/jwks", **announced)
 
 
 @pytest.mark.parametrize("grant", [Grant(CODE), Grant(CODE, renewable=True), Grant(IMPLICIT, renewable=False)])
@@ -121,13 +122,13 @@ def test_flow_overrides_the_response_type(params: MakeParams) -> None:
     assert (params_of(back).response_type, params_of(back).response_mode) == ("token id_token", "fragment")
     kept = Auth(params(response_mode="form_post"), flow="code")
     assert params_of(kept).response_mode == "form_post"
-    with pytest.raises(ValueError, match="device"):
+    with pytest.raises(InvalidParams, match="device"):
         Auth(params(), flow="password")
 
 
 def test_the_magic_takes_the_flow(shell: object, cell: Callable[..., str], user_browser: ScriptedBrowser) -> None:
     """`--flow code` in a cell whose parameters say nothing; the card says that it renews."""
-    result = shell.run_cell(cell("--flow code --no-renewable"))  # type: ignore[attr-defined]
+    result = shell.run_cell(cell("--flow code --no-renewable"))
     assert result.success
     assert query_of(user_browser.opened[0])["response_type"] == "code"
     assert "offline_access" not in query_of(user_browser.opened[0])["scope"]

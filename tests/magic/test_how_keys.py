@@ -93,13 +93,13 @@ def test_a_value_that_cannot_be_used_is_told(cell: str, said: str) -> None:
 def test_a_value_of_another_type_is_refused(value: object) -> None:
     """A dict is not a list of words, and a number that Python does not write is not a text."""
     with pytest.raises(InvalidParams, match="`scope` .* must be text"):
-        ParamsAuth0(**WHERE, scope=value)  # type: ignore[arg-type]
+        ParamsAuth0(**WHERE, scope=value)
 
 
 def test_the_values_and_their_origins_are_shown(tmp_path: Path) -> None:
     """In the order of places; the environment has no variables for them."""
     (tmp_path / "demo.env").write_text("flow=code\nstore=file\ntimeout=60\n")
-    params = ParamsAuth0(**WHERE, dotenv_folder=str(tmp_path), dotenv_file="demo.env", timeout=90)  # type: ignore[arg-type]
+    params = ParamsAuth0(**WHERE, dotenv_folder=str(tmp_path), dotenv_file="demo.env", timeout=90)
     shown = {row.name: (row.value, row.origin) for row in params.explain()}
     assert shown["flow"] == ("code", "file demo.env")
     assert shown["store"] == ("file", "file demo.env")
@@ -120,11 +120,11 @@ def test_the_store_and_the_time_are_those_of_the_parameters(tmp_path: Path, monk
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     authenticator = authenticator_of(Auth(ParamsAuth0(**WHERE, store="none", timeout="60")))
-    assert type(authenticator.request[2]).__name__ == "NoStore"
-    assert (authenticator.time_to_wait(None), authenticator.time_to_wait(5)) == (60, 5)
-    assert authenticator_of(Auth(ParamsAuth0(**WHERE))).time_to_wait(None) == 300
+    assert type(authenticator.request.store).__name__ == "NoStore"
+    assert (authenticator.request.time_to_wait(None), authenticator.request.time_to_wait(5)) == (60, 5)
+    assert authenticator_of(Auth(ParamsAuth0(**WHERE))).request.time_to_wait(None) == 300
     own = FileStore()
-    assert authenticator_of(Auth(ParamsAuth0(**WHERE, store="none"), store=own)).request[2] is own
+    assert authenticator_of(Auth(ParamsAuth0(**WHERE, store="none"), store=own)).request.store is own
 
 
 def test_another_time_makes_no_other_sign_in() -> None:
@@ -158,5 +158,5 @@ def test_the_configuration_says_how(
     with capture_output():
         assert shell.run_cell(cell()).success
     authenticator = authenticator_of(shell.user_ns["auth"])
-    assert (authenticator.grant.flow.name, authenticator.time_to_wait(None)) == ("code", 60)
+    assert (authenticator.grant.flow.name, authenticator.request.time_to_wait(None)) == ("code", 60)
     assert {row.name: row.origin for row in authenticator.params.explain()}["timeout"] == "IPython configuration"

@@ -83,7 +83,7 @@ def test_an_interrupt_of_python_code(
 ) -> None:
     """It stays a `KeyboardInterrupt`, with the same sentences and without frames of ours below."""
     uri = re.escape(own_issuer.callback_urls[0])
-    user_browser.open_in_thread = lambda url: None  # type: ignore[assignment,method-assign]
+    user_browser.open_in_thread = lambda url: None
     with pytest.raises(KeyboardInterrupt, match=f"^{FREE}{HINT % uri}$") as caught:
         make_auth().sign_in()
     assert caught.value.__suppress_context__

@@ -102,7 +102,7 @@ def test_what_a_killed_kernel_left_is_swept(folder: Path) -> None:
     HandOff(2).publish("waiting")
     HandOff(3).publish(STATE)
     assert not old.exists()
-    assert (lookup("killed"), lookup("waiting").port, lookup(STATE).port) == (None, 2, 3)  # type: ignore[union-attr]
+    assert (lookup("killed"), lookup("waiting").port, lookup(STATE).port) == (None, 2, 3)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -93,7 +93,7 @@ def test_the_page_is_well_formed() -> None:
     """Every element that is opened is closed."""
 
     class Balanced(html.parser.HTMLParser):
-        open: list[str] = []  # noqa: RUF012
+        open: ClassVar[list[str]] = []
 
         def handle_starttag(self, tag: str, attrs: object) -> None:
             if tag not in ("meta", "link"):

@@ -169,6 +169,7 @@ def test_save_keeps_what_the_line_and_the_cell_say(
     assert file.read_text().partition("\n")[2] == f"\n[work]\n{lines}timeout = 60\n"
     token = str(shell.user_ns["token"])
     assert token not in file.read_text()
+    assert shell.user_ns["work"] is shell.user_ns["auth"]
     assert run(shell, cell.replace("--save", "-q --save"))[1] == ""
     assert run(shell, "%login work")[0].success
     assert len(user_browser.opened) == 1
@@ -373,8 +374,8 @@ def test_login_returns_an_auth_that_is_signed_in(
 def test_login_takes_a_store(where: dict[str, str], user_browser: ScriptedBrowser) -> None:
     """By its name, as the parameter of that name, or one of the caller's own."""
     own = NoStore()
-    assert authenticator_of(login(**where, store=own)).request[2] is own
-    assert type(authenticator_of(login(**where, store="none")).request[2]) is NoStore
+    assert authenticator_of(login(**where, store=own)).request.store is own
+    assert type(authenticator_of(login(**where, store="none")).request.store) is NoStore
 
 
 def test_mistakes_of_login_are_told_before_anything_opens(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from ipyauth_magic.protocol.urls import port_of
 from ipyauth_magic.settings.params import ParamsAuth0
 from ipyauth_magic.store import memory
 from tests.magic.test_sockets import held
-from tests.support.auths import card_of, is_good, params_of, source_of, tokens_of
+from tests.support.auths import card_of, end_tokens, is_good, params_of, tokens_of
 from tests.support.ports import is_free, wait_until_free
-from tests.support.scripted_browser import ScriptedBrowser, links_in
+from tests.support.scripted_browser import ScriptedBrowser, links_in, query_of
 
 Cell = Callable[..., str]
 Captured = pytest.CaptureFixture[str]
@@ -124,6 +123,20 @@ def test_parameters_may_come_from_ipythons_configuration(
     assert (origins["domain"], origins["client_id"]) == ("IPython configuration", "the magic's line")
 
 
+def test_the_configuration_takes_every_parameter(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """Those that go to the provider as they are, a dict of its own ones, and an empty `default_scope`."""
+    shell.run_line_magic("config", "Auth0Magics.login_hint = 'alice@example.com'")
+    shell.run_line_magic("config", "Auth0Magics.max_age = 600")
+    shell.run_line_magic("config", "Auth0Magics.extra = {'hd': 'example.com'}")
+    assert run(shell, cell())[0].success
+    sent = query_of(user_browser.opened[0])
+    assert (sent["login_hint"], sent["max_age"], sent["hd"]) == ("alice@example.com", "600", "example.com")
+    shell.run_line_magic("config", "Auth0Magics.default_scope = ''")
+    assert "`default_scope` (from IPython configuration) has no `openid`" in failure(shell, cell())
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -136,7 +149,7 @@ def test_parameters_may_come_from_ipythons_configuration(
         ("-t _", "--token-name"),
         ("-a Out", "--auth-name"),
         ("-t get_ipython", "--token-name"),
-        ("-t lambda", "--token-name"),
+        ("-t lambda", "cannot be `lambda`"),
         ("-t a.b", "--token-name"),
         ("nonsense", "There is no profile `nonsense`"),
         ("work nonsense", "KEY=VALUE"),
@@ -234,6 +247,17 @@ def test_a_taken_port_is_one_line(shell: InteractiveShell, cell: Cell, user_brow
     assert user_browser.opened == []
 
 
+def test_an_option_without_effect_is_a_warning(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """`--renewable` where the flow gives no refresh token."""
+    _, _, said, _ = run(shell, cell("--renewable"))
+    assert said == (
+        "Warning: --renewable changes nothing here: the implicit flow gives no refresh token. Choose --flow code.\n"
+    )
+    assert run(shell, cell("--renewable --flow code"))[2] == ""
+
+
 def test_a_misspelt_name_in_a_file_is_a_warning(
     shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, tmp_path: Path
 ) -> None:
@@ -293,7 +317,9 @@ def test_token_as_json(shell: InteractiveShell, cell: Cell, user_browser: Script
     assert set(told) == {"header", "claims", "id_claims", "expires_at", "expires_in", "scope"}
     assert told["header"]["alg"] == "RS256"
     assert told["claims"]["scope"] == told["scope"] == "openid profile read:usual-fruit"
-    assert told["id_claims"]["sub"] == "auth0|alice"
+    assert told["id_claims"] == shell.user_ns["auth"].claims
+    assert "at_hash" in told["id_claims"]
+    assert "at_hash" in run(shell, "%token")[3][0].data["text/plain"]
     assert 0 < told["expires_in"] <= 60
     assert told["expires_at"].endswith("+00:00")
 
@@ -480,7 +506,14 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: Captured) -> N
             or f"[{option}]" in documented
             for option in options.split()
         )
-    assert "%%auth0" in str(Auth0Magics.auth0.__doc__)
+    for magic, example in (
+        (Auth0Magics.auth0, "%%auth0"),
+        (Auth0Magics.login, "%login https"),
+        (Auth0Magics.token, "%token"),
+        (Auth0Magics.logout, "%logout"),
+    ):
+        before = str(magic.__doc__).partition("[options]")[0]
+        assert f"\n    {example}" in before, "an example stands first"
 
 
 def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
@@ -490,7 +523,7 @@ def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, us
     shell.run_line_magic("unload_ext", "ipyauth_magic")
     assert not is_good(auth)
     assert not {"token", "auth"} & set(shell.user_ns)
-    assert memory._tokens == {}
+    assert memory.SHARED._tokens == {}
     assert "auth0" not in shell.magics_manager.magics["cell"]
     assert not {"auth0", "token"} & set(shell.magics_manager.magics["line"])
     assert not any(isinstance(each, Auth0Magics) for each in shell.configurables)
@@ -571,7 +604,7 @@ def test_a_renewal_whose_answer_is_no_token_does_not_end_the_cell(
 ) -> None:
     """The provider is asked again, by the browser."""
     auth = make_auth().sign_in()
-    source_of(auth).save(replace(tokens_of(auth), expires_at=tokens_of(auth).obtained_at))
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
     names = ("domain", "client_id", "redirect_uri", "audience", "scope")
     lines = [f"{name}={getattr(params_of(auth), name)}" for name in names]

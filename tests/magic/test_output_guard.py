@@ -45,6 +45,21 @@ LEAKS = {
     "one of %env": "%env SOME_HEADER",
     "a subprocess": "_ = subprocess.run(['echo', T])",
     "what a subprocess has printed": "subprocess.run(['echo', T], capture_output=True)",
+    "a write of C's": "import ctypes\nlibrary = ctypes.CDLL(None)\n_ = library.puts(T.encode()), library.fflush(None)",
+    "writes beside Python": "_ = os.write(2, T[:300].encode()), os.write(2, T[300:].encode() + b'\\n')",
+    "the original standard output": "_ = print(T, file=sys.__stdout__, flush=True)",
+    "an output that is cleared": "from IPython.display import clear_output\nprint(T)\nclear_output()\nprint(I)",
+    "a widget that shows outputs": (
+        "import ipywidgets\nwith ipywidgets.Output() as shown:\n    print(T)\n    display(HTML(I))\nshown"
+    ),
+    "a warning": "import warnings\nwarnings.warn(T)",
+    "an error that Python cannot raise": (
+        "class Dropped:\n    def __del__(self):\n        raise ValueError(T)\nit = Dropped(); del it"
+    ),
+    "a note of an error": (
+        "import traceback\nerror = ValueError('x')\nerror.add_note(T)\ntraceback.print_exception(error)"
+    ),
+    "an URL in an URL": "from urllib.parse import quote\nprint(quote(quote(T, safe=''), safe=''))",
     "a shell cell": "%%sh\necho $SOME_HEADER >&2; echo $SOME_HEADER",
     "HTML": "HTML(f'<b title=\"{T}\">{T}</b>')",
     "Markdown": "Markdown(f'*{T}*')",
@@ -76,6 +91,16 @@ LEAKS = {
     "the next cell's text": "get_ipython().set_next_input(f'x = {T!r}')",
     "text in a URL": "import requests\nrequests.Request('GET', 'http://127.0.0.1/', params={'t': T}).prepare().url",
     "JSON in a string": "print(json.dumps(json.dumps(headers)))",
+    "lines into which it is wrapped": "import textwrap\nprint(textwrap.fill(str(headers), 80))",
+    "what rich prints": "import rich\nrich.print(headers, [I])",
+    "what rich logs": (
+        "import io, rich.console\nrich.console.Console(width=100, file=sys.stdout).log(headers, log_locals=True)"
+    ),
+    "its parts": "T.split('.')",
+    "coloured code": "from IPython.display import Code\nCode(f'token = {T!r}')",
+    "a name that is not defined": "exec(f'x = {T}')",
+    "a widget that cuts its text": "import ipywidgets\nipywidgets.HTML(value=f'<b>{T}</b>')",
+    "a slice of it": "print(T[:200], I[100:300])",
     "a slice with all of it": "print('-' * 20_000 + T + '-' * 20_000)",
 }
 
@@ -159,6 +184,21 @@ def test_the_objects_of_the_user_stay_as_they_are(kernel: RealKernel, secrets: l
     buffers = [bytes(each) for message in kernel.of_last_cell() for each in message["buffers"]]
     assert b"\x00\xff" + secrets[0].encode() in buffers
     kernel.run("whole")
+    assert "'text/plain': 'True'" in str(kernel.of_last_cell())
+
+
+def test_what_no_front_end_gets_stays_as_it_is(kernel: RealKernel) -> None:
+    """A file, an output that is captured or redirected, and a pipe."""
+    kernel.run("%%capture captured\nprint(T)")
+    kernel.run(
+        "import contextlib, io\nfrom pathlib import Path\n"
+        "with open('printed.txt', 'w') as file:\n    print(T, file=file)\n"
+        "get_ipython().run_cell_magic('writefile', 'written.txt', T + '\\n')\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as redirected:\n    print(T)\n"
+        "piped = subprocess.run(['echo', T], capture_output=True, text=True).stdout\n"
+        "found = Path('printed.txt').read_text(), Path('written.txt').read_text(), redirected.getvalue(), piped\n"
+        "{*found, captured.stdout} == {T + '\\n'}"
+    )
     assert "'text/plain': 'True'" in str(kernel.of_last_cell())
 
 

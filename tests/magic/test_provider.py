@@ -7,14 +7,13 @@ import gzip
 import io
 import json
 import socket
-import ssl
 import threading
 import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -519,7 +518,7 @@ def test_a_dead_proxy_is_named_by_its_variable(no_proxy: None, monkeypatch: pyte
 class Caching(requests.Session):
     """What a notebook may put under `requests`: for each URL the first answer, for ever."""
 
-    kept: dict[str, requests.Response] = {}  # noqa: RUF012
+    kept: ClassVar[dict[str, requests.Response]] = {}
 
     def send(self, request: Any, **more: Any) -> requests.Response:
         """Answer from the cache."""
@@ -539,7 +538,7 @@ def polite(*args: Any, **kwargs: Any) -> requests.Session:
         is_kept = "no-store" not in request.headers.get("Cache-Control", "")
         return send(request, **more) if is_kept else real_send(session, request, **more)
 
-    session.send = heed  # type: ignore[method-assign]
+    session.send = heed
     return session
 
 
@@ -580,12 +579,8 @@ def test_an_authority_of_ones_own_serves_on_this_machine_too(
 
 def test_a_certificate_that_cannot_be_verified_names_the_variable(tmp_path: Path) -> None:
     """It is never skipped; the error names REQUESTS_CA_BUNDLE, for a proxy that inspects TLS."""
-    port, over = _serve_tls(tmp_path)
-    try:
-        with pytest.raises(ProviderError, match="REQUESTS_CA_BUNDLE"):
-            fetch_json(f"https://127.0.0.1:{port}/x")
-    finally:
-        over()
+    with serving_tls(tmp_path, b"{}") as (port, _), pytest.raises(ProviderError, match="REQUESTS_CA_BUNDLE"):
+        fetch_json(f"https://127.0.0.1:{port}/x")
 
 
 def test_the_ca_bundle_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -595,43 +590,6 @@ def test_the_ca_bundle_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert http_module._session("https://idp.test").verify == "/curl.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/requests.pem")
     assert http_module._session("https://idp.test").verify == "/requests.pem"
-
-
-def _serve_tls(folder: Path) -> tuple[int, Any]:
-    """Serve TLS with a certificate that nobody signed; return the port, and what ends it."""
-    import http.server
-    from datetime import timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    pem = folder / "server.pem"
-    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem.write_bytes(certificate + private)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    server.daemon_threads = True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-
-    def over() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
-
-    return server.server_address[1], over
 
 
 def test_error_of_the_network_keeps_its_cause() -> None:

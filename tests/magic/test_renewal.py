@@ -16,16 +16,10 @@ from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import InvalidIdToken, ProviderError, SignInNeeded
 from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
-from tests.support.auths import is_good, source_of, tokens_of
+from tests.support.auths import end_tokens, is_good, source_of, tokens_of
 from tests.support.scripted_browser import ScriptedBrowser, query_of
 from tests.support.threads import joined
 from tests.support.web import Web, serving
-
-
-def end_tokens(auth: Auth) -> None:
-    """Let the access token be over, whatever its time says."""
-    tokens = tokens_of(auth)
-    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def age_tokens(auth: Auth) -> None:

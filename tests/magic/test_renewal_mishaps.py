@@ -32,14 +32,15 @@ from ipyauth_magic.errors import (
     StoreBusy,
     StoreUnavailable,
 )
-from ipyauth_magic.flows import token_source as token_source_module
+from ipyauth_magic.flows import refresh
 from ipyauth_magic.flows.authenticator import SESSION
+from ipyauth_magic.flows.sign_in_request import SignInRequest
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
 from ipyauth_magic.store import StoreFailed, fallback, warning
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
-from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
+from tests.support.auths import end_tokens, is_good, params_of, sign_in_of, source_of, tokens_of
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.strict_api import strict_api
@@ -54,7 +55,7 @@ MakeAuth = Callable[..., Auth]
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask the provider again at once, unless a test says otherwise."""
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -105,11 +106,6 @@ def hurdle() -> Hurdle:
     return Hurdle()
 
 
-def end(auth: Auth) -> None:
-    """Let the access token be over."""
-    source_of(auth).save(replace(tokens_of(auth), expires_at=tokens_of(auth).obtained_at))
-
-
 def records(home: Path) -> list[Path]:
     """Return the files that hold tokens."""
     return [path for path in home.rglob("*.json") if path.stat().st_size > 100]
@@ -137,8 +133,8 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
     """The old one is used up; for a while the provider is not asked again."""
     auth = make_auth().sign_in()
     first = tokens_of(auth).refresh_token
-    end(auth)
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
+    end_tokens(auth)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 60.0)
     monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=shift))
     ended = datetime.now(UTC) + timedelta(seconds=shift - 1)
     source_of(auth).save(replace(tokens_of(auth), obtained_at=ended - timedelta(seconds=60), expires_at=ended))
@@ -148,7 +144,7 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
     assert own_issuer.switches.token_requests["refresh_token"] == 1
     assert tokens_of(auth).refresh_token not in (None, first)
     monkeypatch.undo()
-    end(auth)
+    end_tokens(auth)
     assert auth.access_token
 
 
@@ -156,7 +152,7 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
 def test_keys_that_cannot_be_had_cost_no_sign_in(own_issuer: LocalIssuer, make_auth: MakeAuth, how: str) -> None:
     """The refresh token is used up by then: the new one is kept, and serves when the keys are there."""
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.keys.rotate()
     if how == "answer":
         own_issuer.switches.answer(JWKS, 503)
@@ -171,9 +167,9 @@ def test_keys_that_cannot_be_had_cost_no_refresh_token_at_each_call(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each try uses one up, so the next one waits a while."""
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 60.0)
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.keys.rotate()
     own_issuer.switches.answer(JWKS, 503, times=9)
     for _ in range(3):
@@ -201,7 +197,7 @@ def test_new_tokens_are_stored_before_they_are_used(make_auth: MakeAuth) -> None
     """Else a process that ends in between loses the only refresh token."""
     store = Watched()
     auth = make_auth(store=store).sign_in()
-    end(auth)
+    end_tokens(auth)
     store.auth = auth
     assert auth.access_token
     assert len(store.in_use) == 2, "the new refresh token by itself, before its ID token is looked at, and then all"
@@ -215,7 +211,7 @@ def test_an_answer_that_lies_ends_the_refresh_token(own_issuer: LocalIssuer, mak
         draft.claims.update(iss="https://evil.example/")
 
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.tamper = other_issuer
     with pytest.raises(InvalidIdToken, match="another issuer"):
         _ = auth.access_token
@@ -247,7 +243,7 @@ def test_a_sign_out_elsewhere_is_one(
 def test_who_keeps_nothing_is_not_signed_out_by_that(make_auth: MakeAuth) -> None:
     """A store that never had the tokens cannot miss them."""
     auth = make_auth(store="none").sign_in()
-    end(auth)
+    end_tokens(auth)
     assert auth.access_token
 
 
@@ -256,7 +252,7 @@ def test_a_store_that_cannot_save_signs_nobody_out(make_auth: MakeAuth, at_home:
     (at_home / "ipyauth_magic").write_text("a file in the folder's place")
     with pytest.warns(UserWarning, match="cannot"):
         auth = make_auth(store="file").sign_in()
-    end(auth)
+    end_tokens(auth)
     assert auth.access_token
 
 
@@ -270,7 +266,7 @@ def test_a_place_that_fails_later_signs_nobody_out(
     monkeypatch.setattr(keyring, "get_keyring", lambda: found)
     found: MemoryKeyring = MemoryKeyring()
     auth = make_auth(store="keyring" if loss in ("locked keyring", "another key") else "file").sign_in()
-    end(auth)
+    end_tokens(auth)
     if loss == "locked keyring":
         monkeypatch.setattr(MemoryKeyring, "get_password", LockedKeyring.get_password)
     elif loss == "another key":  # as on another machine, with the same home folder
@@ -293,7 +289,7 @@ def test_a_sign_out_that_did_not_wait_for_a_renewal_is_not_undone(
     """A sign-out waits for the lock for a limited time; what the renewal brings after that is not kept."""
     store = MemoryStore()
     auth = make_auth(store=store).sign_in()
-    end(auth)
+    end_tokens(auth)
 
     def sign_out_elsewhere(path: str) -> None:
         if path == "/oauth/token":
@@ -316,13 +312,13 @@ def test_leaving_while_a_renewal_is_under_way_keeps_what_it_brings(
 ) -> None:
     """In the store, for the next session: the refresh token that was there is used up. Here nothing comes back."""
     auth = make_auth(store="file").sign_in()
-    end(auth)
+    end_tokens(auth)
     first = tokens_of(auth).refresh_token
     own_issuer.switches.watch = lambda path: hurdle.hold() if path == "/oauth/token" else None
     renewal = threading.Thread(target=lambda: auth.access_token)
     renewal.start()
     hurdle.wait_until_reached()
-    authenticator_of(auth).leave(lambda source: source.leave())
+    authenticator_of(auth).clear(in_store=False)
     hurdle.let_go()
     joined([renewal])
     assert source_of(auth).tokens is None
@@ -347,7 +343,7 @@ def test_a_store_of_the_users_own_that_cannot_be_read_signs_nobody_out(make_auth
     """The tokens here are renewed and cleared all the same; a program that looks before it asks is told why."""
     store = Unreadable()
     auth = make_auth(store=store).sign_in()
-    end(auth)
+    end_tokens(auth)
     store.is_broken = True
     assert auth.access_token
     assert not source_of(make_auth(store=store)).adopt()
@@ -388,7 +384,7 @@ def test_a_refusal_without_a_word_ends_the_refresh_token(
 ) -> None:
     """Some providers leave the code out."""
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", status, {}, times=3)
     for _ in range(3):
         with pytest.raises(SignInNeeded):
@@ -401,9 +397,9 @@ def test_other_refusals_are_not_asked_for_at_each_call(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They keep the refresh token, and the provider has its rest."""
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 60.0)
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 400, {"error": "invalid_client"}, times=5)
     for _ in range(5):
         with pytest.raises(SignInNeeded):
@@ -415,7 +411,7 @@ def test_other_refusals_are_not_asked_for_at_each_call(
 def test_429_is_busy_whatever_it_says(own_issuer: LocalIssuer, make_auth: MakeAuth) -> None:
     """Later it may serve."""
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 429, {"error": "rate_limited"})
     with pytest.raises(ProviderError, match="busy"):
         _ = auth.access_token
@@ -436,7 +432,7 @@ def test_a_busy_provider_at_the_hour_costs_nothing(
         switches.advance(KEPT_FOR + 1)
         asked = switches.requests[DISCOVERY]
         for _ in range(3):
-            end(auth)
+            end_tokens(auth)
             assert auth.access_token
         assert switches.requests[DISCOVERY] == asked + 1
         switches.restore()
@@ -478,7 +474,7 @@ def test_a_cancelled_task_asks_nobody(
 ) -> None:
     """Also where it was cancelled while a refresh token was being refused."""
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.watch = lambda path: hurdle.hold() if path == "/oauth/token" else None
     own_issuer.switches.answer("/oauth/token", 403, {"error": "invalid_grant"})
     opened, attempt = len(user_browser.opened), sign_in_of(auth)
@@ -498,14 +494,14 @@ def test_a_task_cancelled_while_its_attempt_is_made_asks_nobody(
 ) -> None:
     """There is no sign-in to cancel yet; the one that comes is over at once."""
     auth = make_auth("implicit").sign_in()
-    end(auth)
-    routes = authenticator_of(auth).routes()
+    end_tokens(auth)
+    routes = authenticator_of(auth).request.routes
 
-    def slow_routes() -> tuple[object, ...]:
+    def slow_routes(request: SignInRequest) -> tuple[object, ...]:
         hurdle.hold()
         return routes
 
-    monkeypatch.setattr(authenticator_of(auth), "routes", slow_routes)
+    monkeypatch.setattr(SignInRequest, "routes", property(slow_routes))
     opened = len(user_browser.opened)
     hurdle.cancel_at(auth, open_browser)
     assert len(user_browser.opened) == opened
@@ -523,7 +519,7 @@ def test_an_answer_that_lies_is_no_end_of_a_sign_in(
             draft.claims.update(iss="https://evil.example/")
 
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.tamper = other_issuer
     assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 2
@@ -534,7 +530,7 @@ def test_an_answer_without_a_token_is_no_end_of_a_sign_in(
 ) -> None:
     """The provider is asked again then, by the browser."""
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 200, {"access_token": "x"})
     assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 2
@@ -548,7 +544,7 @@ def test_a_busy_store_is_no_end_of_a_sign_in(make_auth: MakeAuth, user_browser: 
             raise StoreBusy(60)
 
     auth = make_auth(store=Busy()).sign_in()
-    end(auth)
+    end_tokens(auth)
     assert is_good(auth.sign_in())
     assert len(user_browser.opened) == 2
 
@@ -558,7 +554,7 @@ def test_a_provider_that_is_away_is_the_end_of_a_sign_in(
 ) -> None:
     """The user's own sign-in would need it too, and the refresh token may serve later."""
     auth = make_auth().sign_in()
-    end(auth)
+    end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 500)
     with pytest.raises(ProviderUnreachable):
         auth.sign_in()

@@ -16,6 +16,7 @@ from ipyauth_magic import ParamsAuth0
 from ipyauth_magic.errors import IpyauthError, PortTaken
 from ipyauth_magic.protocol.tokens import TokenSet
 from tests.support.attempts import Attempt
+from tests.support.auths import params_for
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of
@@ -112,14 +113,7 @@ def subject(access_token: str) -> str:
 
 def params(issuer: LocalIssuer, port: int, response_type: str) -> ParamsAuth0:
     """Return the parameters of the fruit story, to be answered on *port*."""
-    return ParamsAuth0(
-        domain=issuer.issuer.rstrip("/"),
-        client_id=issuer.client_id,
-        redirect_uri=uri(port),
-        audience=issuer.audience,
-        scope="read:usual-fruit",
-        response_type=response_type,
-    )
+    return params_for(issuer, redirect_uri=uri(port), response_type=response_type)
 
 
 def all_at_once(issuer: LocalIssuer, ports: list[int], response_type: str) -> list[SignIn]:

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from ipyauth_magic import Auth, ParamsAuth0
+from ipyauth_magic import Auth
 from ipyauth_magic.auth import authenticator_of
 from ipyauth_magic.callback.form_page import FormPage
 from ipyauth_magic.callback.ports import PortInUse
@@ -23,10 +23,10 @@ from ipyauth_magic.provider.http import Answer
 from ipyauth_magic.provider.provider import Provider
 from ipyauth_magic.store.key import store_key
 from ipyauth_magic.store.memory import MemoryStore
-from tests.support.auths import is_good, params_of, sign_in_of, source_of, tokens_of
+from tests.support.auths import is_good, params_for, params_of, sign_in_of, source_of, tokens_of
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
-from tests.support.scripted_browser import ScriptedBrowser, link_behind
+from tests.support.scripted_browser import ScriptedBrowser, link_behind, use_as_browser
 
 
 class Person:
@@ -74,9 +74,7 @@ def issuer() -> Iterator[LocalIssuer]:
 def alice(issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     """The user, at the browser that `webbrowser` opens."""
     person = Person(issuer.issuer)
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", person.open)
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    use_as_browser(monkeypatch, person.open)
     yield person
     for tab in person.tabs:
         tab.join(20)
@@ -87,14 +85,8 @@ def make_auth(issuer: LocalIssuer, alice: Person) -> Callable[..., Auth]:
     """Return a maker of an `Auth` for the issuer, by `domain` or by `issuer`."""
 
     def make(flow: str = "code", by: str = "domain", **options: Any) -> Auth:
-        params = ParamsAuth0(
-            **{by: issuer.issuer if by == "issuer" else issuer.issuer.rstrip("/")},
-            client_id=issuer.client_id,
-            redirect_uri=issuer.callback_urls[0],
-            audience=issuer.audience,
-            scope="read:usual-fruit",
-        )
-        return Auth(params, flow=flow, **options)
+        named = {"issuer": issuer.issuer} if by == "issuer" else {}
+        return Auth(params_for(issuer, **named), flow=flow, **options)
 
     return make
 
@@ -198,7 +190,7 @@ def test_without_a_page_of_this_machine_the_address_has_no_id_token(
 
         monkeypatch.setattr("ipyauth_magic.callback.form_page.bind_redirect_uri", bound)
     if reason == "unfetched":
-        monkeypatch.setattr("ipyauth_magic.flows.account.OPENING", 0.2)
+        monkeypatch.setattr("ipyauth_magic.flows.sign_out.OPENING", 0.2)
         monkeypatch.setattr(webbrowser.get(), "open", lambda url, new=0: True)
     link = f"{issuer.issuer}oidc/logout?client_id={issuer.client_id}"
     issuer.switches.answer("/oidc/logout", 400, b"id_token_hint is missing", times=2)

@@ -26,7 +26,7 @@ from ipyauth_magic.store.private_directory import data_folder
 from tests.support.keyrings import MemoryKeyring
 from tests.support.machine import environment
 from tests.support.store_places import full_disk, give_away, ordinary_home
-from tests.support.stored import KEY, file_store, found, is_whole, token_set
+from tests.support.stored import KEY, file_store, found, is_whole, save_twice, token_set
 
 ROOT = Path(__file__).parents[2]
 NAME = f"{KEY}.json"
@@ -37,7 +37,7 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just begun, on a machine without a keyring."""
     monkeypatch.setattr(warning, "_warned", {})
     monkeypatch.setattr(fallback, "_unsaved", MemoryStore())
-    use_keyring(monkeypatch, NoKeyring())  # type: ignore[no-untyped-call]
+    use_keyring(monkeypatch, NoKeyring())
 
 
 @pytest.fixture
@@ -72,13 +72,6 @@ def saved(mark: str = "one") -> Store:
     store = file_store()
     store.save(KEY, token_set(mark))
     return store
-
-
-def save_twice(store: Store) -> None:
-    """Renew, as it were: under the lock, the last time as "two"."""
-    for mark in ("one", "two"):
-        with store.lock(KEY):
-            store.save(KEY, token_set(mark))
 
 
 def new_session(monkeypatch: pytest.MonkeyPatch) -> Store:

@@ -24,13 +24,13 @@ from ipyauth_magic.settings.params import IpyauthWarning
 from ipyauth_magic.store import BadRecord, Store, StoreFailed, fallback, system_keyring, warning
 from ipyauth_magic.store.fallback import FallbackStore
 from ipyauth_magic.store.keyring import KEY_NAME
-from ipyauth_magic.store.memory import SESSION, MemoryStore, NoStore
+from ipyauth_magic.store.memory import SHARED, MemoryStore, NoStore
 from ipyauth_magic.store.opening import NAMES, open_store
 from ipyauth_magic.store.record import encode
 from ipyauth_magic.store.system_keyring import SERVICE
 from tests.support.keyrings import LockedKeyring, MemoryKeyring, ReadOnlyKeyring, SilentKeyring
 from tests.support.store_places import give_away
-from tests.support.stored import KEY, found, token_set
+from tests.support.stored import KEY, found, save_twice, token_set
 from tests.support.threads import joined
 
 
@@ -50,18 +50,11 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def use(*backends: KeyringBackend) -> None:
         found: Any = backends[0]
         if len(backends) > 1:
-            found = keyring.backends.chainer.ChainerBackend()  # type: ignore[no-untyped-call]
+            found = keyring.backends.chainer.ChainerBackend()
             monkeypatch.setattr(keyring.backends.chainer.ChainerBackend, "backends", list(backends))
         monkeypatch.setattr(keyring, "get_keyring", lambda: found)
 
     return use
-
-
-def save_twice(store: Store) -> None:
-    """Renew, as it were: under the lock, the last time as "two"."""
-    for mark in ("one", "two"):
-        with store.lock(KEY):
-            store.save(KEY, token_set(mark))
 
 
 def new_session(monkeypatch: pytest.MonkeyPatch) -> Store:
@@ -189,16 +182,16 @@ def test_two_processes_make_one_key(use: Callable[..., None]) -> None:
 # Which backends will do
 
 
-class Subclass(keyrings.alt.file.PlaintextKeyring):  # type: ignore[misc]
+class Subclass(keyrings.alt.file.PlaintextKeyring):
     """A plain file under another name."""
 
 
 UNREAL: dict[str, Callable[[], list[KeyringBackend]]] = {
-    "none": lambda: [keyring.backends.fail.Keyring()],  # type: ignore[no-untyped-call]
-    "one that drops everything": lambda: [keyring.backends.null.Keyring()],  # type: ignore[no-untyped-call]
+    "none": lambda: [keyring.backends.fail.Keyring()],
+    "one that drops everything": lambda: [keyring.backends.null.Keyring()],
     "a plain file": lambda: [keyrings.alt.file.PlaintextKeyring()],
     "a plain file by another name": lambda: [Subclass()],
-    "a chain of such": lambda: [keyrings.alt.file.PlaintextKeyring(), keyring.backends.null.Keyring()],  # type: ignore[no-untyped-call]
+    "a chain of such": lambda: [keyrings.alt.file.PlaintextKeyring(), keyring.backends.null.Keyring()],
 }
 
 
@@ -326,7 +319,7 @@ def test_each_store_has_its_name(use: Callable[..., None]) -> None:
     use(MemoryKeyring())
     stores: list[Store] = [open_store(name) for name in NAMES]
     assert [type(store) for store in stores] == [MemoryStore, FallbackStore, FallbackStore, NoStore]
-    assert stores[0] is SESSION
+    assert stores[0] is SHARED
     with pytest.raises(ValueError, match="memory, keyring, file, none"):
         open_store("disk")
 

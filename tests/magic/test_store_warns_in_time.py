@@ -16,8 +16,8 @@ from ipyauth_magic import Auth
 from ipyauth_magic.store import fallback, warning
 from ipyauth_magic.store.memory import MemoryStore
 from ipyauth_magic.store.private_directory import data_folder
-from tests.magic.test_command_line import Machine, issuer, machine  # noqa: F401  # fixtures
 from tests.support.auths import source_of
+from tests.support.command_line import Machine
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.store_places import give_away, ordinary_home
 
@@ -176,7 +176,7 @@ def test_a_good_place_is_left_as_it_was(folder: Path, make_auth: MakeAuth, user_
     assert all((folder / name).stat().st_size == 0 for name in set(os.listdir(folder)) - set(names))
 
 
-def test_login_says_so_before_the_browser_opens(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_login_says_so_before_the_browser_opens(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sign-in that no other command finds would be for nothing."""
     folder = machine.folder / "data" / "ipyauth_magic"
     link(folder, monkeypatch)

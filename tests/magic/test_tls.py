@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import ipaddress
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,13 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ipyauth_magic.errors import ProviderError
 from ipyauth_magic.provider import http as http_module
 from ipyauth_magic.provider.http import fetch_json
+from tests.support.http_server import QuietHandler, QuietServer, running
 
 HERE = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 ELSEWHERE = x509.DNSName("elsewhere.test")
 DAY = timedelta(days=1)
 
 
-class Answering(http.server.BaseHTTPRequestHandler):
+class Answering(QuietHandler):
     """Answers each request with an empty JSON object."""
 
     def do_GET(self) -> None:
@@ -35,9 +34,6 @@ class Answering(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing."""
 
 
 @contextmanager
@@ -56,17 +52,10 @@ def served(folder: Path, name: x509.GeneralName, ends_in: timedelta) -> Iterator
     (folder / "server.pem").write_bytes(certificate + key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server = QuietServer(Answering)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+    with running(server):
+        yield f"https://127.0.0.1:{server.port}/"
 
 
 @pytest.fixture
@@ -78,18 +67,19 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize(
-    ("name", "ends_in", "is_good"), [(HERE, DAY, True), (HERE, -DAY, False), (ELSEWHERE, DAY, False)]
+    ("name", "ends_in", "reason"),
+    [(HERE, DAY, None), (HERE, -DAY, "certificate has expired"), (ELSEWHERE, DAY, "not valid for '127.0.0.1'")],
 )
 def test_expired_or_of_another_name(
-    name: x509.GeneralName, ends_in: timedelta, is_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: x509.GeneralName, ends_in: timedelta, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused although its authority is trusted."""
+    """Refused although its authority is trusted, with the reason."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     with served(tmp_path, name, ends_in) as url:
-        if is_good:
+        if reason is None:
             assert fetch_json(url) == {}
         else:
-            with pytest.raises(ProviderError, match="certificate cannot be verified") as caught:
+            with pytest.raises(ProviderError, match=f"certificate cannot be verified at .*{reason}") as caught:
                 fetch_json(url)
             assert isinstance(caught.value.__cause__, requests.exceptions.SSLError)
 
@@ -106,3 +96,10 @@ def test_bundle_that_cannot_be_used_is_named(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with served(tmp_path, HERE, DAY) as url, pytest.raises(ProviderError, match="REQUESTS_CA_BUNDLE"):
         fetch_json(url)
+
+
+def test_a_server_without_tls_is_told_from_a_certificate() -> None:
+    """The address is wrong, and no bundle would help."""
+    with running(server := QuietServer(Answering)), pytest.raises(ProviderError, match="no TLS connection") as caught:
+        fetch_json(f"https://127.0.0.1:{server.port}/")
+    assert "certificate cannot be verified" not in str(caught.value)

@@ -37,7 +37,7 @@ def own_zone() -> Iterator[None]:
 def test_a_repr_shows_no_part(kind: type[str]) -> None:
     """No prefix and no suffix either, alone or in a container."""
     token = kind(SECRET)
-    for shown in (repr(token), f"{token!r}", repr([token]), repr({"Authorization": token}), "%r" % token):  # noqa: UP031
+    for shown in (repr(token), f"{token!r}", repr([token]), repr({"Authorization": token}), "%r" % token):  # noqa: UP031  # as users do
         assert not any(SECRET[i : i + 4] in shown for i in range(len(SECRET) - 4))
 
 
@@ -109,7 +109,7 @@ def test_the_help_of_a_token_says_how_to_use_it() -> None:
 def test_a_header_gets_the_value() -> None:
     """`print`, `format` and JSON give the token: headers need it."""
     token = AccessToken(SECRET)
-    assert f"Bearer {token}" == "Bearer " + SECRET == "Bearer {}".format(token)  # noqa: UP032
+    assert f"Bearer {token}" == "Bearer " + SECRET == "Bearer {}".format(token)  # noqa: UP032  # as users do
     assert str(token) == SECRET == json.loads(json.dumps(token))
     assert requests.Request("GET", "http://x", headers={"Authorization": token}).prepare().headers["Authorization"]
 

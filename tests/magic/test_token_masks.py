@@ -6,9 +6,11 @@ import gc
 import html
 import json
 import pickle
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha512
 from itertools import product
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,7 @@ from ipyauth_magic.display import output_guard
 from ipyauth_magic.display.output_guard import OutputGuard, guard_outputs, unguard_outputs
 from ipyauth_magic.display.split_tokens import SplitTokens
 from ipyauth_magic.display.token_masks import SHORTEST, TokenMasks
+from ipyauth_magic.display.token_search import PIECE
 from ipyauth_magic.flows.live_tokens import LIVE, MOST_FORMER, TOLERANCE, LiveTokens, secrets
 from ipyauth_magic.protocol.tokens import AccessToken, IdToken, RefreshToken, TokenSet
 
@@ -110,19 +113,81 @@ def test_a_token_that_is_part_of_another() -> None:
     assert TokenMasks([ACCESS, longer]).in_text(f"{longer}!") == "<IdToken, hidden>!"
 
 
-@pytest.mark.parametrize("length", [0, 200_000])
-def test_the_end_of_a_token_is_hidden_where_its_middle_was_cut(length: int) -> None:
-    """As IPython cuts a variable of a traceback; not in a text of megabytes, in which each search takes its time."""
+def test_the_end_of_a_token_is_hidden_where_its_middle_was_cut() -> None:
+    """As IPython cuts a variable of a traceback."""
     token = AccessToken(f"{ACCESS}{''.join(str(number) for number in range(100, 300))}")
-    masks, more = TokenMasks([token, ID]), "." * length
+    masks = TokenMasks([token, ID])
     text = f"{{'Authorization': 'Bearer {token[:10]!s}...{token[-60:]!s}'}} {token} {token[-60:]!s}"
-    shown = masks.in_text(text + more).removesuffix(more)
     hidden = "<AccessToken, hidden>"
-    if length:
-        assert shown == text.replace(str(token), hidden)
-    else:
-        assert shown == f"{{'Authorization': 'Bearer {token[:10]!s}...{hidden}'}} {hidden} {hidden}"
-        assert masks.are_in(text.replace(str(token), "").encode())
+    assert masks.in_text(text) == f"{{'Authorization': 'Bearer {token[:10]!s}...{hidden}'}} {hidden} {hidden}"
+    assert masks.are_in(text.replace(str(token), "").encode())
+
+
+@pytest.mark.parametrize(("printed", "most"), [(True, 100_000), (False, 1_000_000)])
+def test_megabytes_are_searched_for_whole_tokens(printed: bool, most: int) -> None:
+    """What is printed, and what is shown otherwise: a search for pieces takes longer."""
+    masks = TokenMasks([ACCESS])
+    for part in (ACCESS, ACCESS[-PIECE:]):
+        for length in (most - len(part), most):
+            text = f"{'.' * length}{part!s}"
+            found = masks.are_in(text.encode(), len(text) if printed else None)
+            assert found is (part is ACCESS or length < most)
+
+
+DIGESTS = [sha512(b"%d" % number).hexdigest() for number in range(6)]
+LONG = AccessToken(f"eyJhbGciOiJSUzI1NiIsImtpZCI6IjEyMyJ9.{''.join(DIGESTS[:3])}.{''.join(DIGESTS[3:])}")
+"""A JWT, as far as its parts go."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        textwrap.fill(f"Authorization: Bearer {LONG}", 80),
+        textwrap.indent(textwrap.fill(LONG, 70), "    "),
+        "\x1b[0m\n\x1b[32m".join(textwrap.wrap(LONG, 100)),
+        "".join(f'<span class="n">{part}</span>' for part in LONG.split(".")),
+        str(LONG.split(".")),
+        json.dumps(textwrap.wrap(LONG, 64)),
+        json.dumps(textwrap.fill(LONG, 64)),
+        f"HTML(value='<b>{LONG[:100]!s}…')",
+        f"{LONG[:50]!s}...{LONG[-50:]!s}",
+        f"{LONG[100:150]!s} and {LONG[60:120]!s}\n",
+    ],
+)
+@pytest.mark.parametrize("token", [LONG, AccessToken(LONG.replace(".", "")), IdToken(f"{LONG[:37]!s}{LONG[50:]!s}")])
+def test_pieces_of_a_token_are_hidden(text: str, token: AccessToken | IdToken) -> None:
+    """However it was wrapped, split or cut, no forty characters of it are left; the text around them stays."""
+    masks = TokenMasks([ID, token, OPAQUE])
+    text = text if token is LONG else text.replace(LONG, token)
+    pieces = {str(token)[at : at + PIECE] for at in range(len(token) - PIECE + 1)}
+    found = {piece for piece in pieces if piece in text}
+    assert masks.are_in(text.encode()) or not found
+    shown = masks.in_text(text)
+    assert not any(piece in shown for piece in found)
+    assert not found or "Token, hidden>" in shown
+    streams = SplitTokens()
+    assert streams.masked("stdout", f"{text}\n", masks) == f"{shown}\n"
+
+
+@pytest.mark.parametrize("written", [str, html.escape, quote, lambda token: json.dumps(token)[1:-1]])
+def test_a_piece_is_as_long_as_it_can_be(written: Any) -> None:
+    """A token that is cut, in each way to write it: no rest is left after a character that is escaped."""
+    token = AccessToken(f'{DIGESTS[0][:60]}"<&{DIGESTS[1][:60]}/"{DIGESTS[2][:20]}')
+    assert TokenMasks([token]).in_text(f"{written(str(token))[5:]}\n") == "<AccessToken, hidden>\n"
+
+
+def test_a_piece_of_two_tokens_is_one_of_the_first() -> None:
+    """Of the access token, which headers of requests have; the ID token mostly begins alike."""
+    masks = TokenMasks([LONG, IdToken(f"{LONG[:100]!s}{DIGESTS[5] * 9}")])
+    *lines, _ = masks.in_text(textwrap.fill(LONG, 80)).splitlines()
+    assert set(lines) == {"<AccessToken, hidden>"}
+
+
+def test_a_token_that_begins_alike_is_shown() -> None:
+    """One of the same issuer has the same header, and mostly the same first claims."""
+    masks = TokenMasks([LONG])
+    for text in (f"{LONG[:100]!s}{'x' * 50}", f"{LONG[:-1]!s}-", f"{LONG[: PIECE - 1]!s} {LONG[-PIECE + 1 :]!s}"):
+        assert masks.in_text(text) is text
 
 
 def test_no_part_of_a_token_is_in_a_repr() -> None:

@@ -425,7 +425,7 @@ def test_another_extension_that_shows_tracebacks(first: str, guarded: Interactiv
 
     if first == "ours":
         guard_tracebacks(guarded)
-    guarded.showtraceback = theirs  # type: ignore[method-assign]
+    guarded.showtraceback = theirs
     guard_tracebacks(guarded)
     run(guarded, "auth.access_token")
     unguard_tracebacks(guarded)

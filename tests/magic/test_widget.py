@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,11 @@ from ipyauth_magic.store import memory
 from ipyauth_magic.store.key import store_key
 from tests.magic.test_leaks import assert_silent, secrets_in
 from tests.magic.test_sockets import held
-from tests.support.auths import is_good, params_of, source_of, tokens_of
+from tests.support.auths import end_tokens, is_good, params_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.scripted_tab import browser_command
+from tests.support.threads import until
 
 MIME = "application/vnd.jupyter.widget-view+json"
 MakeAuth = Callable[..., Auth]
@@ -121,14 +121,6 @@ def widget_of(displayed: dict[str, Any]) -> AuthWidget:
     found = _instances[displayed[MIME]["model_id"]]
     assert isinstance(found, AuthWidget)
     return found
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until *holds* says so."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def port(of: Auth) -> int:
@@ -404,7 +396,7 @@ def test_sign_out_offers_the_link_that_ends_the_session(
     page: Page, signed_in: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the kernel opens no browser; the tokens are gone, and the next press takes the link away."""
-    monkeypatch.setattr("ipyauth_magic.flows.account.open_in_browser", lambda url, told: told("none was found"))
+    monkeypatch.setattr("ipyauth_magic.flows.sign_out.open_in_browser", lambda url, told: told("none was found"))
     shown = page.show(signed_in)
     page.press(shown, "sign_out")
     page.wait_for("present", doing="leaving")
@@ -432,11 +424,11 @@ def test_stop_keeps_the_tokens(page: Page, make_auth: MakeAuth) -> None:
 
 def test_a_renewal_elsewhere_is_shown(page: Page, signed_in: Auth) -> None:
     """Whoever asks for a token that was about to end."""
-    tokens = tokens_of(signed_in)
-    source_of(signed_in).save(replace(tokens, expires_at=tokens.obtained_at))
+    obtained_at = tokens_of(signed_in).obtained_at
+    end_tokens(signed_in)
     shown = page.show(signed_in)
     assert signed_in.access_token
-    assert page.states[-1]["expires_at"] == signed_in.expires_at.isoformat() > tokens.obtained_at.isoformat()
+    assert page.states[-1]["expires_at"] == signed_in.expires_at.isoformat() > obtained_at.isoformat()
     assert shown.state == page.states[-1]
 
 
@@ -530,7 +522,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
     shown = page.show(signed_in)
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
-    with authenticator_of(signed_in)._lock, memory.SESSION.lock(store_key(params_of(signed_in))):
+    with authenticator_of(signed_in)._lock, memory.SHARED.lock(store_key(params_of(signed_in))):
         refreshed.start()
         refreshed.join(20)
         assert not refreshed.is_alive()

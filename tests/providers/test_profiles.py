@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.support.auths import tokens_of
 from tests.support.ports import free_port
 from tests.support.profile_browser import ProfileBrowser
 from tests.support.provider_profiles import CLIENT_ID, PROFILES, ProfileProvider
+from tests.support.scripted_browser import use_as_browser
 
 DEADLINE = 30
 """Seconds for a sign-in; one takes a tenth, and two by device."""
@@ -93,13 +93,11 @@ def provider(request: pytest.FixtureRequest) -> Iterator[ProfileProvider]:
 @pytest.fixture
 def user(provider: ProfileProvider, flow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     """A user who has not signed in anywhere."""
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
     redirect_uris._used.clear()
     provider_module._providers.clear()
     one = User(provider, flow, tmp_path)
-    program = webbrowser.GenericBrowser("scripted")
-    monkeypatch.setattr(program, "open", lambda url, new=0: bool(one.browser.open_in_thread(url)))
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: program)
+    use_as_browser(monkeypatch, one.browser.open_in_thread)
     yield one
     one.browser.join()
 

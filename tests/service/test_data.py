@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
@@ -25,6 +26,7 @@ from fruit_service.database import fruit
 from fruit_service.errors import BadConfig, BasketFull, Unavailable
 from fruit_service.store import FruitStore
 from tests.support.postgres import Postgres
+from tests.support.threads import until
 
 from .test_command_line import ROOT, environment
 
@@ -65,15 +67,6 @@ def opened(url: str) -> Iterator[FruitStore]:
     """Open a store and close it."""
     with closing(FruitStore(url)) as store:
         yield store
-
-
-def until(holds: Callable[[], bool], deadline: float = 20) -> float:
-    """Wait until something holds; return for how long."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < deadline
-        time.sleep(0.005)
-    return time.monotonic() - began
 
 
 @pytest.mark.long
@@ -337,6 +330,16 @@ def most_after_a_rush(url: str) -> int:
         with ThreadPoolExecutor(len(stores)) as pool:
             list(pool.map(rush, range(len(stores))))
         return len(stores[0].fruits(["usual"])["usual"])
+
+
+def test_connection_in_use_is_closed_when_it_comes_back(database: str) -> None:
+    """Work that was given up may end after the store is closed."""
+    with opened(database) as store, store._database.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        store.close()
+        connection.exec_driver_sql("SELECT 1")
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        raw.cursor().execute("SELECT 1")
 
 
 def test_postgresql_that_cannot_hold_every_name_is_refused() -> None:

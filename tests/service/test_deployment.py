@@ -28,9 +28,9 @@ from fruit_service.issuer.server import LocalIssuer
 from tests.support.debian import program
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
+from tests.support.threads import until
 
 from .test_command_line import ROOT
-from .test_data import until
 from .test_processes import answers, running
 
 SERVICE = ROOT / "fruit_service"
@@ -255,7 +255,7 @@ def test_replica_that_is_killed_is_not_missed(postgres: Postgres, issuer: LocalI
         options = ("-m", "fruit_service", "--issuer", issuer.issuer, "--database", database, "--port")
         replicas = [stack.enter_context(running(sys.executable, *options, str(port))) for port in ports]
         for port in ports:
-            until(lambda port=port: answers(f"http://127.0.0.1:{port}/readyz"), 60)  # type: ignore[misc]
+            until(lambda port=port: answers(f"http://127.0.0.1:{port}/readyz"), 60)
         address = stack.enter_context(nginx(folder, ports))
         until(lambda: answers(f"{address}/readyz"), 60)
         load = Load(f"{address}/api/fruit", issuer)

@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 import requests
 
+from fruit_service import key_set as key_set_module
 from fruit_service import keys as keys_module
+from fruit_service.addresses import is_safe
 from fruit_service.errors import Unavailable
-from fruit_service.keys import IssuerKeys, get_json, import_keys, is_safe
+from fruit_service.key_set import KeySetAddress, get_json, import_keys
+from fruit_service.keys import IssuerKeys
 from tests.support.bad_inputs import Fixtures, base64url
 from tests.support.key_publisher import KeyPublisher
+from tests.support.threads import until
 from tests.support.web import serving
 
 FIXTURES = Fixtures()
@@ -170,10 +174,7 @@ def test_keys_are_refreshed_behind_the_requests(publisher: KeyPublisher) -> None
     assert gone is not None
     assert stays is not None
     publisher.jwks = {"keys": [FIXTURES.jwk("K2")]}
-    end = time.monotonic() + 20
-    while keys.holds(str(gone.kid), gone):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: not keys.holds(str(gone.kid), gone))
     assert keys.holds(str(stays.kid), stays)
     keys.close()
 
@@ -224,9 +225,9 @@ def test_exponent_has_bounds(exponent: int, good: bool) -> None:
 def test_key_set_on_this_machine_of_an_issuer_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """An issuer elsewhere does not have this machine ask itself."""
     document = {"issuer": "https://issuer.test/", "jwks_uri": "http://127.0.0.1:1/keys"}
-    monkeypatch.setattr(keys_module, "get_json", lambda url: document)
+    monkeypatch.setattr(key_set_module, "get_json", lambda url: document)
     with pytest.raises(ValueError, match="on this machine, and the issuer is not"):
-        IssuerKeys("https://issuer.test/")._jwks()
+        KeySetAddress("https://issuer.test/").jwks()
 
 
 def test_caches_are_asked_past_and_the_ca_bundle_holds_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +254,7 @@ def test_slow_issuer_holds_nobody_for_long(publisher: KeyPublisher, monkeypatch:
     keys = IssuerKeys(publisher.issuer)
     assert keys.find("k1") is not None
     release = threading.Event()
-    monkeypatch.setattr(keys, "_jwks", lambda: release.wait(20) and {"keys": [FIXTURES.jwk("K2")]})
+    monkeypatch.setattr(keys._key_set, "jwks", lambda: release.wait(20) and {"keys": [FIXTURES.jwk("K2")]})
     began = time.monotonic()
     assert [keys.find(f"unknown {number}") for number in range(1000)] == [None] * 1000
     assert keys.find("k1") is not None
@@ -264,14 +265,14 @@ def test_slow_issuer_holds_nobody_for_long(publisher: KeyPublisher, monkeypatch:
 def test_fetch_that_does_not_end_is_given_up(publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever holds it up, as headers that drip: the next fetch finds the issuer in order again."""
     let_go = threading.Event()
-    documents = keys_module.get_json
-    monkeypatch.setattr(keys_module, "get_json", lambda url: let_go.wait(60) and {})
+    documents = key_set_module.get_json
+    monkeypatch.setattr(key_set_module, "get_json", lambda url: let_go.wait(60) and {})
     monkeypatch.setattr(keys_module, "MAX_FETCH", 0.2)
     monkeypatch.setattr(keys_module, "RETRY_INTERVAL", 0)
     keys = IssuerKeys(publisher.issuer)
     with pytest.raises(Unavailable):
         keys.find("k1")
-    monkeypatch.setattr(keys_module, "get_json", documents)
+    monkeypatch.setattr(key_set_module, "get_json", documents)
     monkeypatch.setattr(keys_module, "MAX_FETCH", 30)
     assert found_in_time(keys)
     let_go.set()
@@ -299,7 +300,7 @@ def test_keys_that_come_while_old_ones_are_dropped_stay(
 
 def test_dripping_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it goes on."""
-    monkeypatch.setattr(keys_module, "MAX_DURATION", 0.2)
+    monkeypatch.setattr(key_set_module, "MAX_DURATION", 0.2)
 
     def drip() -> Iterator[bytes]:
         end = time.monotonic() + 20

@@ -10,9 +10,10 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from fruit_service.app import openapi, routes
+from fruit_service.app import routes
 from fruit_service.baskets import READ, WRITE
 from fruit_service.config import Config
+from fruit_service.description import openapi
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.keys import IssuerKeys
 from fruit_service.sign_in import MULTI_FACTOR

@@ -23,9 +23,9 @@ import requests
 from fruit_service.issuer.server import LocalIssuer
 from fruit_service.serving import allow_many_files
 from tests.support.ports import free_port
+from tests.support.threads import until
 
 from .test_command_line import ROOT, address, environment, started
-from .test_data import until
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -19,6 +19,7 @@ from bottle import Bottle
 from fruit_service import serving
 from fruit_service.request_log import RequestLog
 from fruit_service.serving import Server, connection_limit, listen
+from tests.support.threads import until
 
 BODY = "x" * 2000
 
@@ -218,14 +219,6 @@ def test_connections_that_are_reset_leave_nothing(port: int, in_full: bool) -> N
     assert rate(port, 1, 1) > 0
     process = psutil.Process()
     until(lambda: process.cpu_percent(0.5) < 5)
-
-
-def until(holds: Callable[[], bool], deadline: float = 20) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + deadline
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_limit_of_connections_is_that_of_files(monkeypatch: pytest.MonkeyPatch) -> None:

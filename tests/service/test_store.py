@@ -52,7 +52,7 @@ def test_acknowledged_write_is_on_disk(tmp_path: Path) -> None:
     engine = store._database.engine
     with engine.connect() as one, engine.connect() as other:
         live = [connection.connection.driver_connection for connection in (one, other)]
-        live.append(store._database.changes._connection)  # type: ignore[attr-defined]
+        live.append(store._database.changes._connection)
         for connection in live:
             assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.auth import Auth, authenticator_of
 from ipyauth_magic.display.card import Card
 from ipyauth_magic.display.view import card_of as card
@@ -9,6 +13,19 @@ from ipyauth_magic.flows.sign_in import SignIn
 from ipyauth_magic.flows.token_source import TokenSource
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.settings.params import ParamsAuth0
+
+
+def params_for(issuer: LocalIssuer, /, **changes: Any) -> ParamsAuth0:
+    """Return the parameters of a sign-in at *issuer*: by `domain`, unless *changes* name it by `issuer`."""
+    values: dict[str, Any] = {
+        "client_id": issuer.client_id,
+        "redirect_uri": issuer.callback_urls[0],
+        "audience": issuer.audience,
+        "scope": "read:usual-fruit",
+    }
+    if "issuer" not in changes:
+        values["domain"] = issuer.issuer.rstrip("/")
+    return ParamsAuth0(**values | changes)
 
 
 def source_of(auth: Auth) -> TokenSource:
@@ -19,6 +36,12 @@ def source_of(auth: Auth) -> TokenSource:
 def tokens_of(auth: Auth) -> TokenSet:
     """Return its tokens, ended or not."""
     return source_of(auth).current
+
+
+def end_tokens(auth: Auth) -> None:
+    """Let its access token be over, whatever its time says."""
+    tokens = tokens_of(auth)
+    source_of(auth).save(replace(tokens, expires_at=tokens.obtained_at))
 
 
 def is_good(auth: Auth) -> bool:

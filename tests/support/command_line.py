@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pexpect
@@ -13,6 +12,7 @@ import pexpect
 from fruit_service.issuer.server import LocalIssuer
 from tests.support.machine import NO_BROWSER, environment
 from tests.support.scripted_tab import browser_command
+from tests.support.threads import wait_for
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 60
@@ -88,10 +88,8 @@ class Machine:
 
     def page(self) -> str:
         """Wait for what the tab shows in the end, and take it away."""
-        file, until = self.folder / "page.txt", time.monotonic() + DEADLINE
-        while not (file.exists() and file.read_text()):
-            assert time.monotonic() < until, "the tab shows nothing"
-            time.sleep(0.05)
+        file = self.folder / "page.txt"
+        assert wait_for(lambda: file.exists() and file.read_text(), DEADLINE), "the tab shows nothing"
         shown = file.read_text()
         file.unlink()
         return shown

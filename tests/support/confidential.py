@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
+
+from .http_server import QuietHandler, QuietServer, running
 
 FRONTED = ("token_endpoint", "device_authorization_endpoint", "revocation_endpoint", "userinfo_endpoint", "jwks_uri")
 DEMANDING = ("token_endpoint", "revocation_endpoint")
@@ -58,7 +58,7 @@ def in_front_of(issuer: LocalIssuer, secret: str, methods: Sequence[str]) -> Ite
     """Give a running front of *issuer*, which says that it takes the secret by *methods*."""
     front = Confidential(issuer, secret, methods)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             self.do_POST()
 
@@ -89,17 +89,6 @@ def in_front_of(issuer: LocalIssuer, secret: str, methods: Sequence[str]) -> Ite
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    front.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with running(QuietServer(Handler)) as server:
+        front.url = f"http://127.0.0.1:{server.port}"
         yield front
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)

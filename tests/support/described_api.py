@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit
+
+from .http_server import QuietHandler, QuietServer, running
 
 METADATA = "/.well-known/oauth-protected-resource/v1"
 SERVER = "/.well-known/oauth-authorization-server"
@@ -159,7 +159,7 @@ def serving_described() -> Iterator[DescribedApi]:
     """Give a running API with its authorization server, on 127.0.0.1."""
     api: DescribedApi
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             parts = urlsplit(self.path)
@@ -183,17 +183,6 @@ def serving_described() -> Iterator[DescribedApi]:
 
         do_POST = do_GET
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    api = described(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with running(QuietServer(Handler)) as server:
+        api = described(f"http://127.0.0.1:{server.port}")
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)

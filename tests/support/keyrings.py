@@ -17,7 +17,7 @@ class MemoryKeyring(KeyringBackend):
     priority = 5
 
     def __init__(self, longest: int | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # of keyring
         self.entries: dict[tuple[str, str], str] = {}
         self.calls = 0
         self.longest = longest

@@ -166,7 +166,7 @@ def grpc_server(gate: Gate) -> Iterator[str]:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "not with this token")
         return b"kiwi"
 
-    class Fruits(grpc.GenericRpcHandler):  # type: ignore[misc]
+    class Fruits(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         def service(self, details: Any) -> Any:
             return grpc.unary_unary_rpc_method_handler(answer)
 

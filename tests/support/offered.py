@@ -10,22 +10,15 @@ import pytest
 from fruit_service.issuer.server import LocalIssuer
 from ipyauth_magic.callback import receiver
 from ipyauth_magic.protocol.messages import parse_response
-from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.attempts import Attempt
+
+from .auths import params_for
 
 
 @contextmanager
 def offered(issuer: LocalIssuer, redirect_uri: str, **more: str) -> Iterator[Attempt]:
     """Give a sign-in at *issuer* whose link is known, with *more* parameters; end it after the block."""
-    params = ParamsAuth0(
-        domain=issuer.issuer.rstrip("/"),
-        client_id=issuer.client_id,
-        redirect_uri=redirect_uri,
-        audience=issuer.audience,
-        scope="read:usual-fruit",
-        **more,
-    )
-    attempt = Attempt(params, 120)
+    attempt = Attempt(params_for(issuer, redirect_uri=redirect_uri, **more), 120)
     attempt.wait_for_url(30)
     yield attempt
     attempt.stop("the test is over")

@@ -6,7 +6,8 @@ import errno
 import os
 import random
 import socket
-import time
+
+from .threads import wait_for
 
 FIRST, END = 20000, 32000
 """Below the ports that connections take, so that none of those takes one meanwhile."""
@@ -50,9 +51,4 @@ def is_free(port: int) -> bool:
 
 def wait_until_free(port: int, deadline: float = 10) -> bool:
     """Wait until *port* can be bound again, at most *deadline* seconds; tell whether it can."""
-    end = time.monotonic() + deadline
-    while not is_free(port):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+    return wait_for(lambda: is_free(port), deadline)

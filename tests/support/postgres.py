@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import psutil
 
 from .debian import program
 from .ports import free_port
+from .threads import wait_for
 
 SETTINGS = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100", "logging_collector=off")
 
@@ -58,11 +58,8 @@ class Postgres:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 60
-        while not self._is_ready():
-            if time.monotonic() > end:
-                raise RuntimeError("PostgreSQL does not start")
-            time.sleep(0.05)
+        if not wait_for(self._is_ready, 60):
+            raise RuntimeError("PostgreSQL does not start")
 
     def stop(self) -> None:
         """Stop it at once; connections are cut."""

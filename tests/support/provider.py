@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +17,8 @@ import requests
 from .node import with_packages
 
 FOLDER = Path(__file__).parent / "oidc_provider"
+READY = '{"issuer":'
+"""How the line begins that it prints once it listens."""
 STARTING = 60
 """Seconds within which the provider must answer; it takes one."""
 
@@ -44,10 +48,16 @@ class OidcProvider:
     def __enter__(self) -> Self:
         """Start the provider and wait until its discovery document is there."""
         command = [with_packages(FOLDER).node, "server.mjs", *self._options]
+        self._began = time.monotonic()
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=FOLDER, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        self._complaints: list[str] = []
-        threading.Thread(target=self._listen, name="oidc-provider stderr", daemon=True).start()
+        # One pipe for all that it says, read to its end: Node.js stands still where a pipe is full.
+        self._process = subprocess.Popen(
+            command, cwd=FOLDER, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        )
+        self._said: list[str] = []
+        self._has_begun = threading.Event()
+        self._listening = threading.Thread(target=self._listen, name="oidc-provider output", daemon=True)
+        self._listening.start()
         try:
             self.issuer = self._started()
             self.metadata = self._discovered()
@@ -63,25 +73,28 @@ class OidcProvider:
         self._stop()
 
     @property
-    def complaints(self) -> str:
-        """What the provider wrote to its standard error, for a test that failed."""
-        return "".join(self._complaints)
+    def said(self) -> str:
+        """What the provider has written so far, for a test that failed."""
+        return "".join(self._said)
 
     def _listen(self) -> None:
-        assert self._process.stderr is not None
-        self._complaints.extend(self._process.stderr)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._said.append(line)
+            if line.startswith(READY):
+                self._has_begun.set()
+        self._has_begun.set()  # or ended
 
     def _started(self) -> str:
-        assert self._process.stdout is not None
-        silence = threading.Timer(STARTING, self._process.kill)
-        silence.start()
-        try:
-            line = self._process.stdout.readline()
-        finally:
-            silence.cancel()
-        if not line:
-            raise RuntimeError(f"oidc-provider did not start:\n{self.complaints}")
-        issuer: str = json.loads(line)["issuer"]
+        self._has_begun.wait(STARTING)
+        ready = [line for line in self._said if line.startswith(READY)]
+        if not ready:
+            took = time.monotonic() - self._began
+            status = self._process.poll()
+            self._stop()  # so that all it said is there
+            ended = "it still runs" if status is None else f"it ended with status {status}"
+            raise RuntimeError(f"oidc-provider did not start within {took:.1f} s; {ended}. It said:\n{self.said}")
+        issuer: str = json.loads(ready[0])["issuer"]
         return issuer
 
     def _discovered(self) -> dict[str, object]:
@@ -94,8 +107,14 @@ class OidcProvider:
 
     def _stop(self) -> None:
         """Close its standard input, at which it ends by itself."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
-            self._process.communicate(timeout=10)
-        except (subprocess.TimeoutExpired, ValueError):
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listening.join(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()

@@ -33,15 +33,15 @@ import copy
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
+from .http_server import QuietHandler, QuietServer, running
 from .profile_keys import encoded, half_hash, private_key, public_jwk, signed
 
 PROFILES: dict[str, dict[str, Any]] = json.loads(
@@ -81,10 +81,9 @@ class ProfileProvider:
         self._codes: dict[str, Form] = {}
         self._devices: dict[str, Form] = {}
         self._refresh_tokens: dict[str, Form] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        port = self._server.server_address[1]
+        self._server = QuietServer(_handler(self))
+        self._running = running(self._server)
+        port = self._server.port
         self.base, self.other = f"http://127.0.0.1:{port}", f"http://localhost:{port}"
         if PROFILES[name].get("host") == "localhost":
             self.base, self.other = self.other, self.base
@@ -95,15 +94,13 @@ class ProfileProvider:
         for key in self.profile["keys"]:
             if "raw" not in key and not key["alg"].startswith("HS"):
                 private_key(key["alg"], key["kid"])
-        self._thread.start()
+        self._running.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self._running.__exit__(None, None, None)
 
     def filled(self, value: Any) -> Any:
         """Return *value* with the names in braces filled in, whatever it is made of."""
@@ -372,7 +369,7 @@ def _is_bound(request: Form, form: Form) -> bool:
 
 
 def _handler(provider: ProfileProvider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -392,8 +389,5 @@ def _handler(provider: ProfileProvider) -> type[BaseHTTPRequestHandler]:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
 
     return Handler

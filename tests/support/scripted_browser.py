@@ -8,9 +8,14 @@ import http.client
 import re
 import socket
 import threading
+import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+
+from .threads import joined
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -96,10 +101,14 @@ class ScriptedBrowser:
 
     def open_in_thread(self, url: str) -> threading.Thread:
         """Open *url* while the caller goes on."""
+        return self.in_tab(lambda: self.open(url))
+
+    def in_tab(self, load: Callable[[], object]) -> threading.Thread:
+        """Call *load* while the caller goes on; `join` waits for its end."""
 
         def open_tab() -> None:
             with contextlib.suppress(TooLate):
-                self.open(url)
+                load()
 
         thread = threading.Thread(target=open_tab, name="scripted-browser", daemon=True)
         self.tabs.append(thread)
@@ -107,9 +116,8 @@ class ScriptedBrowser:
         return thread
 
     def join(self) -> None:
-        """Wait until every tab shows its last page."""
-        for tab in self.tabs:
-            tab.join(20)
+        """Wait until every tab shows its last page, so that none goes on in the next test."""
+        joined(self.tabs, 20)
 
     def arrive(self, location: str) -> Answer:
         """Come to the redirect URI with a response, in the fragment or in the query."""
@@ -195,3 +203,10 @@ def person_meant(url: str) -> str:
 def links_in(text: str) -> list[str]:
     """Return the http addresses in *text*."""
     return re.findall(r"https?://[^\s\"'<>]+", text)
+
+
+def use_as_browser(patch: pytest.MonkeyPatch, open_link: Callable[[str], object]) -> None:
+    """Let `webbrowser` open each link by *open_link*, whose result tells whether a browser began."""
+    program = webbrowser.GenericBrowser("scripted")
+    patch.setattr(program, "open", lambda url, new=0: bool(open_link(url)))
+    patch.setattr(webbrowser, "get", lambda using=None: program)

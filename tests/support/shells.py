@@ -31,6 +31,6 @@ def loaded_shell(history: Path | None = None) -> Iterator[InteractiveShell]:
         running.run_line_magic("unload_ext", "ipyauth_magic")
     finally:
         atexit.unregister(running.atexit_operations)
-        running.atexit_operations()  # type: ignore[no-untyped-call]
+        running.atexit_operations()  # type: ignore[no-untyped-call]  # of IPython
         InteractiveShell.clear_instance()
         sys.modules["__main__"] = before

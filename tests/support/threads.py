@@ -21,6 +21,13 @@ def joined(threads: Iterable[Thread], deadline: float = 30) -> None:
     assert not late, "\n\n".join([f"{', '.join(late)} did not end", *told])
 
 
+def until(is_so: Callable[[], object], deadline: float = 20) -> float:
+    """Wait until *is_so*, and return after how many seconds; fail where it is not so within *deadline* seconds."""
+    began = time.monotonic()
+    assert wait_for(is_so, deadline), f"it is not so within {deadline} s"
+    return time.monotonic() - began
+
+
 def wait_for(is_so: Callable[[], object], deadline: float = 20) -> bool:
     """Wait until *is_so*, *deadline* seconds at the most; tell whether it came."""
     ends_at = time.monotonic() + deadline

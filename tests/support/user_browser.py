@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import BrowserContext, Error, Page
 
@@ -141,8 +142,8 @@ class Person:
             else:
                 self._press("Continue")
 
-    def _press(self, name: str, role: str = "button") -> bool:
-        button = self.page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+    def _press(self, name: str, role: Literal["button", "link"] = "button") -> bool:
+        button = self.page.get_by_role(role, name=name, exact=True)
         if not button.count():
             return False
         print(f"    ~ presses {name!r} on {without_secrets(self.page.url)}", flush=True)

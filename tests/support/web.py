@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .http_server import QuietHandler, QuietServer, running
 
 
 @dataclass
@@ -27,7 +27,7 @@ def serving() -> Iterator[Web]:
     """Give a running server on 127.0.0.1; 404 for any path without an answer."""
     web = Web()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             web.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.do_GET()
@@ -46,17 +46,6 @@ def serving() -> Iterator[Web]:
             except OSError:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    web.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with running(QuietServer(Handler)) as server:
+        web.url = f"http://127.0.0.1:{server.port}"
         yield web
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
