@@ -326,9 +326,8 @@ class SignIn:
         if not isinstance(error, IpyauthError):
             _logger.exception("A sign-in ended by a defect", exc_info=error)
         if isinstance(error, ProviderRefused):
-            source = self.response_source
-            said = (error.error, source.is_accepted, error.error_description)
-            error = error.with_advice(advice_about(source.added_scopes, *said))
+            source, said = self.response_source, error.error_description
+            error = error.with_advice(advice_about(source.added_scopes, error.error, source.is_accepted, said))
         self._end(error)
 
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:

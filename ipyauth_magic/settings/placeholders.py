@@ -23,7 +23,7 @@ _SOMEWHERE = re.compile(
     | (?i: (?<![a-z0-9]) your (?:[-_ ]?(?:{_OF_YOUR})s?)+ (?![a-z0-9]) )  # your-tenant, yourOktaDomain, your client id
     | <[^<>]+> | \{{\{{?[\w .-]+\}}\}}?                                 # <client id>, {{tenantid}}
     | \.\.\. | \u2026                                                   # ..., abc...
-    | (?i: (?<![a-z0-9.]) xxx (?![a-z0-9]) )                            # .xxx is a domain
+    | (?i: (?<![a-z0-9.]) xxx (?![a-z0-9-]) )                           # .xxx is a domain
     | (?i: (?<![a-z0-9]) x{{4,}} (?![a-z0-9]) | x{{6,}} )               # dev-xxxx
     | \b0{{8}}-0{{4}}-0{{4}}-0{{4}}-0{{12}}\b                           # as Microsoft writes an id
     """,

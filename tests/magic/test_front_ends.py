@@ -11,7 +11,7 @@ import pytest
 from ipyauth_magic.callback.routes import Environment, routes_to
 from ipyauth_magic.display import panel
 from ipyauth_magic.display.card import Card
-from ipyauth_magic.display.panel import NotebookPanel
+from ipyauth_magic.display.panel import NotebookPanel, TextPanel
 from ipyauth_magic.flows.sign_in import Progress, State
 
 [HERE] = routes_to(["http://127.0.0.1:1/cb"], Environment())
@@ -128,3 +128,14 @@ def test_the_box_is_answered_when_the_response_has_come_by_itself(
     if not owns_cell:
         assert front_ends.seen() == ["Signed in as alice"]
         assert not any(front_ends.scripts.values())
+
+
+def test_a_terminal_says_once_what_to_do_without_a_browser(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason comes later than the link. It follows alone."""
+    shown = TextPanel()
+    for progress in (ASKED, LINK, NO_BROWSER, NO_BROWSER):
+        shown.tick(progress)
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert said.count("use the address above") == 1
+    assert said.count("No browser tab opens: no browser was found on this machine.") == 1
+    assert '"Open the sign-in page"' not in said

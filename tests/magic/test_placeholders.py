@@ -43,7 +43,14 @@ MEANT = {
         *("https://me.example.com/client.json", "xxl-app", "here", "yourkit", "todo-app"),
     ],
     "domain": [
-        *("tenant.eu.auth0.com", "auth.site.xxx", "yourmechanic.auth0.com", "your-energy.auth0.com", "login.here.com"),
+        *(
+            "tenant.eu.auth0.com",
+            "auth.site.xxx",
+            "xxx-corp.example",
+            "yourmechanic.auth0.com",
+            "your-energy.auth0.com",
+            "login.here.com",
+        ),
     ],
     "issuer": ["https://issuer.example.com", "http://localhost:9400/", "https://idp.example/eu-west-1_abcDEF"],
     "audience": ["https://api.your-energy.co.uk", "my-api", "api://00000003-0000-0000-c000-000000000000", "todo/v1"],
