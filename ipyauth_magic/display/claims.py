@@ -51,6 +51,12 @@ def claim_rows(claims: Mapping[str, Any]) -> list[Row]:
     return [(plain(name, 60), _value(name, value)) for name, value in shown(claims).items()]
 
 
+def moment_of(value: object) -> datetime | None:
+    """Return the time that the claim *value* is (RFC 7519, 2); None if it is not a time to show."""
+    is_time = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e11
+    return datetime.fromtimestamp(value, UTC) if is_time else None  # type: ignore[arg-type]
+
+
 def sections_of(tokens: TokenSet) -> tuple[list[tuple[str, list[Row]]], str]:
     """Return the claims of *tokens* under their titles, and sentences about tokens that are opaque or not there."""
     decoded = decode_unverified(tokens.access_token)
@@ -92,8 +98,8 @@ def _details(title: str, rows: Sequence[Row]) -> str:
 
 def _value(name: str, value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if name in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11:
-        text += f"  ({local_time(datetime.fromtimestamp(value, UTC))})"
+    if name in TIMES and (moment := moment_of(value)):
+        text += f"  ({local_time(moment)})"
     return plain(text, 600)
 
 

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 
 from ..auth import Auth, authenticator_of
 from ..display.card import Card
-from ..display.claims import claim_rows, decode_unverified, sections_of, shown, token_view
+from ..display.claims import claim_rows, decode_unverified, moment_of, sections_of, shown, token_view
 from ..display.output_guard import print_past_guard
 from ..display.panel import panel, show
 from ..display.view import card_of, interrupted, seconds_left, signed_in, view_of
@@ -20,6 +20,7 @@ from .token_tables import auths_of, names_of, show_settings, show_sign_ins
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from datetime import datetime
 
     from ..flows.authenticator import Authenticator
     from .namespace import Namespace
@@ -89,9 +90,15 @@ def _as_dict(authenticator: Authenticator) -> dict[str, Any]:
         "header": dict(decoded.header) if decoded else None,
         "claims": shown(decoded.claims) if decoded else None,
         "id_claims": shown(tokens.claims) if tokens.id_token else None,
-        "expires_at": tokens.expires_at.isoformat() if tokens.expires_at else None,
-        "expires_in": max(0, int(seconds_left(tokens.expires_at))) if tokens.expires_at else None,
+        **_end(tokens.expires_at),
         "scope": tokens.scope,
+    }
+
+
+def _end(ends_at: datetime | None) -> dict[str, Any]:
+    return {
+        "expires_at": ends_at.isoformat() if ends_at else None,
+        "expires_in": max(0, int(seconds_left(ends_at))) if ends_at else None,
     }
 
 
@@ -120,8 +127,7 @@ def _foreign(options: argparse.Namespace, text: str) -> dict[str, Any] | None:
             "header": dict(decoded.header),
             "claims": shown(decoded.claims),
             "id_claims": None,
-            "expires_at": None,
-            "expires_in": None,
+            **_end(moment_of(decoded.claims.get("exp"))),
             "scope": decoded.claims.get("scope"),
         }
     note = "Its signature was not checked."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -357,7 +358,10 @@ def test_token_of_a_name(shell: InteractiveShell, cell: Cell, user_browser: Scri
     assert max(map(len, listed)) <= 80
     shell.user_ns["foreign"] = str(shell.user_ns["first"].id_token)
     assert "not verified" in run(shell, "%token foreign")[3][0].data["text/plain"]
-    assert run(shell, "%token --json foreign")[0].result["claims"]["sub"] == "auth0|alice"
+    told = run(shell, "%token --json foreign")[0].result
+    assert told["claims"]["sub"] == "auth0|alice"
+    assert datetime.fromisoformat(told["expires_at"]).timestamp() == told["claims"]["exp"]
+    assert told["expires_in"] > 60
 
 
 def test_clear_forgets(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
