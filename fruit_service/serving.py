@@ -152,23 +152,24 @@ class Server:
     def _is_taking(self) -> bool:
         return not all(listener.is_ending for listener in self._listeners)
 
-    def _channels(self) -> list[Any]:
-        return [each for each in list(self._map.values()) if isinstance(each, HTTPChannel)]
+    def _channels(self) -> list[_Channel]:
+        return [each for each in list(self._map.values()) if isinstance(each, _Channel)]
 
 
-def _is_busy(channel: Any) -> bool:
+def _is_busy(channel: _Channel) -> bool:
     """Tell whether *channel* has a request, a part of one, or may soon bring its first one."""
     if channel.requests or channel.total_outbufs_len or channel.reading_since is not None:
         return True
     return not channel.had_data and time.time() - channel.creation_time < FIRST_REQUEST
 
 
-def _any_has_data(channels: Iterable[Any]) -> bool:
+def _any_has_data(channels: Iterable[_Channel]) -> bool:
     """Tell whether a request stands in a socket, where the loop, on a busy machine, has not read it yet."""
     with selectors.DefaultSelector() as selector:
-        for channel in channels:
+        for connection in [channel.socket for channel in channels]:
             with suppress(ValueError, OSError):  # the loop has closed it meanwhile
-                selector.register(channel.socket, selectors.EVENT_READ)
+                if connection is not None:
+                    selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
 
 
@@ -274,7 +275,7 @@ class _Listener(TcpWSGIServer):
             if not before < len(self._map) < self.adj.connection_limit:
                 return
 
-    def maintenance(self, now: Any) -> None:
+    def maintenance(self, now: int) -> None:
         """Close idle connections, as waitress does, and those with requests that arrive too slowly."""
         super().maintenance(now)
         latest = time.monotonic() - MAX_REQUEST_DURATION

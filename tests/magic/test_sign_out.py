@@ -7,6 +7,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,7 +272,7 @@ def test_signing_out_twice(make_auth: Callable[..., Auth], alice: Person, capsys
 
 
 def test_an_earlier_sessions_tokens_are_signed_out(
-    issuer: LocalIssuer, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    issuer: LocalIssuer, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What the store has is enough; nobody signs in for it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
