@@ -9,7 +9,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import threading
 import time
 import warnings
@@ -27,19 +26,13 @@ from waitress.trigger import trigger
 from waitress.wasyncore import close_all
 
 from .errors import BadConfig, FruitError, PortTaken
-
-if sys.platform != "win32":
-    import resource
+from .open_files import connection_limit
 
 LOOPBACK = ("127.0.0.1", "::1")
 IDLE_TIMEOUT = 10
 """Seconds after which a connection without a request is closed."""
 MAX_REQUEST_DURATION = 15
 """Seconds within which a whole request must arrive."""
-MOST_CONNECTIONS = 12_000
-"""Most open connections. One loop polls all of them, so more would slow it down."""
-OTHER_FILES = 200
-"""File descriptors for databases, logs, the issuer and Python itself."""
 ACCEPTED_AT_ONCE = 256
 """Most connections accepted in one round of the loop."""
 GRACE = 0.3
@@ -312,25 +305,6 @@ def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
             max_request_body_size=MAX_BODY + 1,
             ident=None,
         )
-
-
-def connection_limit() -> int:
-    """Return the limit for open connections: that for open files, minus `OTHER_FILES`."""
-    if sys.platform == "win32":
-        return 1000
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(10, min(MOST_CONNECTIONS, files - OTHER_FILES))
-
-
-def allow_many_files() -> None:
-    """Raise this process's limit for open files, as far as the system allows, for many connections."""
-    if sys.platform == "win32":
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextmanager

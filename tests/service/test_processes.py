@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from fruit_service.serving import allow_many_files
+from fruit_service.open_files import allow_many_files
 from tests.support.ports import free_port
 from tests.support.threads import joined, until
 
