@@ -26,6 +26,7 @@ def place(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
+@cache
 def comments(path: Path) -> dict[int, str]:
     """Return the comments of a file by their lines."""
     with path.open("rb") as file:
