@@ -16,22 +16,22 @@ PAGE = Path(__file__).parent / "reference" / "options.md"
 BEGINNING = """\
 # Options
 
-This page is written by `make pages` from the code's own options: change nothing here by hand. `%%login?` and
-`%login --help` show the same in a notebook, as for each magic, and `ipyauth login --help` in a terminal.
-[Parameters](../parameters.md) explains what `KEY=VALUE` takes, [The command line](../command-line.md) what each
-command does.
+`make pages` writes this page from the code, so do not edit it by hand. In a notebook, `%%login?` and `%login --help`
+show the options of that magic, and likewise for the other magics. In a terminal, `ipyauth login --help` shows those of
+the command. [Parameters](../parameters.md) explains the parameters for `KEY=VALUE`, and
+[The command line](../command-line.md) explains each command.
 
-`%load_ext ipyauth_magic` brings the magics, `%unload_ext ipyauth_magic` takes them away with all that they bound. Tab
-completes options, names of parameters, known values, profiles and files. `%login ...` and `%auth0 ...` on one line
-do what `%%login` and `%%auth0` do.
+`%load_ext ipyauth_magic` registers the magics. `%unload_ext ipyauth_magic` removes them, and the variables that they
+set. Tab completes options, names of parameters, known values, profiles and files. `%login ...` and `%auth0 ...` on one
+line do the same as `%%login` and `%%auth0`.
 """
 PARAMETERS_BEGINNING = """\
 ## Parameters
 
-Keywords of `ParamsAuth0` and `login`, `KEY=VALUE` on the line of a magic and of the command line, lines of a cell and
-of a dotenv file, and keys of a [profile](../guide/profiles.md). Those marked in the last column may stand in IPython's
-configuration too: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or by `%config`. Every
-other place goes before the configuration.
+A parameter can be a keyword of `ParamsAuth0` or `login`, `KEY=VALUE` on the line of a magic or of a command, a line of
+a cell or of a dotenv file, or a key of a [profile](../guide/profiles.md). The last column marks the parameters that can
+also be set in IPython's configuration: in `ipython_config.py`, as `c.Auth0Magics.domain = "tenant.eu.auth0.com"`, or
+with `%config`. Every other place takes precedence over the configuration.
 
 The configuration has one more setting: `c.Auth0Magics.guard_outputs = False` turns
 [the output guard](../security.md#the-output-guard) off.

@@ -12,8 +12,9 @@ In a notebook:
 
     requests.get(url, headers={"Authorization": f"Bearer {token}"})
 
-`%%login` does the same for any provider, by a code and PKCE. In Python: `login(issuer=..., client_id=...)`, or
-`Auth(ParamsAuth0(...)).sign_in().access_token`.
+`%%login` does the same for any provider, with an authorization code and PKCE. In Python,
+`login(issuer=..., client_id=...)` or `Auth(ParamsAuth0(...)).sign_in()` returns an `Auth`, whose `access_token` is the
+token.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take away all that loading and signing in left, tokens included."""
+    """Remove the magics, the variables that they set, and all tokens; IPython calls this for `%unload_ext`."""
     from .ipython.magics import unload
 
     unload(shell)

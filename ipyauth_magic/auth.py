@@ -1,4 +1,4 @@
-"""Auth: what the user holds. A valid token on demand, signed in by the user when asked, never by itself."""
+"""`Auth`: the object that a user holds. It gives a valid token on demand, and asks the user only when it is told to."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
-from .display.panel import panel, person_can_answer, show_text
-from .display.view import card_of, error_page_hint, interrupted, shown_lines, signed_out_card, time_left, who
-from .errors import NotSignedIn, SignInCancelled
-from .flows import account
-from .flows.authenticator import Authenticator, follow
-from .protocol.flow import FLOWS, Grant
+from .display.authentication import authenticate, authenticate_async
+from .display.panel import person_can_answer, show_text
+from .display.view import interrupted, shown_lines, time_left, who
+from .errors import no_attribute_of_auth
+from .flows.authenticator import Authenticator
+from .flows.sign_in_request import SignInRequest
 from .protocol.tokens import AccessToken, IdToken, OneProcess
 from .settings.params import ParamsAuth0, more_scopes
 from .store import Store
-from .store.opening import open_store
 
 if TYPE_CHECKING:
-    from asyncio import Future
-
     from distributed import Client
 
     from .clients import TokenAuth, TokenSession, WorkerAuth
@@ -34,22 +31,24 @@ class Auth(OneProcess):
     """Signs a user in, and holds the tokens.
 
     `auth.access_token`, `requests.get(url, auth=auth)` and `auth.session()` give a token that is still good, or raise
-    `SignInNeeded`. Only `sign_in()` and the magics ask the user.
+    `SignInNeeded`. Only `sign_in()` and the magics ask the user. Before a sign-in and after a sign-out, every property
+    and method that needs the tokens raises `NotSignedIn`.
 
     Args:
-        params: what to sign in for.
-        flow: `implicit`, `code` or `device`; by default what *params* say, by their `flow` or `response_type`.
-        store: where tokens are kept: `memory` (an equal sign-in of this session serves again), `keyring` or `file`
-            (one of another session too), or `none`; or a `Store` of your own. By default what *params* say, else
-            `memory`.
-        renewable: True asks for a refresh token in any case, False never; None asks where the flow can give one, unless
-            the provider does not know the scope `offline_access`.
-        bind: another address to listen on than the redirect URI's, for a published container port.
-        paste: ask also for the URL at which the browser ended, as where it cannot reach this kernel.
+        params: the parameters of the sign-in.
+        flow: `implicit`, `code` or `device`. By default the `flow` or the `response_type` of *params* decides.
+        store: the place for tokens: `memory`, `keyring`, `file` or `none`, or a `Store` of your own. Tokens in `memory`
+            serve an equal sign-in of this session, and those in `keyring` or `file` of another session too. By default
+            the `store` of *params*, otherwise `memory`.
+        renewable: True asks for a refresh token in any case, False never. None asks for one if the flow can give one,
+            unless the provider lists its scopes without `offline_access`.
+        bind: listen on this address instead of the redirect URI's, for a published container port.
+        paste: also ask for the URL at which the browser ended, for a browser that cannot reach this kernel.
 
     Raises:
+        TypeError, ValueError: *params* is not a `ParamsAuth0`, or *flow* is not one of the three.
         InvalidParams: *params* ask for no ID token, and the flow needs one.
-        StoreUnavailable: there is no such store here.
+        StoreUnavailable: the store does not work here.
     """
 
     def __init__(
@@ -64,16 +63,9 @@ class Auth(OneProcess):
     ) -> None:
         if not isinstance(params, ParamsAuth0):
             raise TypeError("params must be a ParamsAuth0")
-        if flow not in (None, *FLOWS):
-            raise ValueError(f"flow must be one of {', '.join(FLOWS)}")
-        if flow:
-            params = params.with_flow(flow, "keyword")
-        grant = Grant.of(params.response_type, params.flow, renewable)
-        params.check_flow(grant.flow)
-        if store is None:
-            store = params.store or "memory"
-        kept_in = open_store(store, is_attended=person_can_answer()) if isinstance(store, str) else store
-        self._authenticator = Authenticator(params, grant, kept_in, bind, paste)
+        attended = person_can_answer()
+        request = SignInRequest.of(params, flow, store, renewable, bind, paste, is_attended=attended)
+        self._authenticator = Authenticator(request)
         self._display = AuthDisplay(self._authenticator)
 
     def sign_in(
@@ -81,81 +73,63 @@ class Auth(OneProcess):
     ) -> Self:
         """Sign in and return this `Auth`; a token that is still good is kept, without a browser.
 
-        One that has ended is renewed by its refresh token. Where that fails, as with a store that is busy or an answer
-        that cannot be trusted, the user is asked. Blocks until signed in, refused, timed out or interrupted. A sign-in
-        that a card offers already is taken over.
+        An expired token is renewed with its refresh token. If the renewal fails, for example because the store is busy
+        or an answer cannot be trusted, the user is asked. If a card already offers a sign-in, this call takes it over.
+        It blocks until the user is signed in, the provider refuses, the time is over, or the user interrupts.
 
         Args:
-            timeout: seconds to wait for the browser; by default what the parameters say, else 300.
-            open_browser: open one; if not, only the link is shown.
+            timeout: seconds to wait for the browser, above 0 and at most a day. None is the `timeout` of the
+                parameters, otherwise 300.
+            open_browser: open a browser. If False, only the link is shown.
             force: sign in again even if there is a good token.
-            add_scope: further scopes, separated by spaces. Where the token lacks one, the user is asked for it, beside
-                the scopes of before. The token of before is kept until there is one for more.
+            add_scope: further scopes, separated by spaces. If the token lacks one of them, the user is asked to sign in
+                for these and the earlier scopes. The earlier token is kept until there is a new one.
 
         Raises:
+            ValueError: *timeout* is not such a number.
             InvalidParams: *add_scope* is not a list of scopes.
-            SignInFailed: no token; its subclasses tell why.
-            ProviderError: the provider cannot be reached, also where the tokens only had to be renewed: asking the
-                user needs it too.
+            SignInFailed: there is no token; the subclass is the reason.
+            ProviderError: the provider cannot be reached, for a sign-in or for a renewal.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        shown, authenticator, more = panel(), self._authenticator, more_scopes(add_scope)
+        more = more_scopes(add_scope)
         try:
-            if authenticator.authenticate(shown, timeout, open_browser, force, more=more):
-                shown.end(card_of(authenticator, self._display.ready))
+            authenticate(self._authenticator, self._display.ready, timeout, open_browser, force, more)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(interrupted(authenticator)) from None
+            raise KeyboardInterrupt(interrupted(self._authenticator)) from None
         return self
 
     async def sign_in_async(
         self, timeout: float | None = None, open_browser: bool = True, force: bool = False, add_scope: str | None = None
     ) -> Self:
-        """Sign in as `sign_in` does, in a thread: the event loop goes on. Cancelling the task ends the sign-in.
+        """Sign in as `sign_in` does, without blocking the event loop; a cancelled task ends the sign-in.
 
         Raises:
             SignInCancelled: the user interrupted the kernel.
-            InvalidParams, SignInFailed, ProviderError: as `sign_in` does.
+            ValueError, InvalidParams, SignInFailed, ProviderError: as `sign_in` does.
         """
-        import asyncio
-
-        shown, authenticator, more = panel(), self._authenticator, more_scopes(add_scope)
-        seconds = authenticator.time_to_wait(timeout)
-        with shown.interruptible(lambda: error_page_hint(authenticator)):
-            if not force and await asyncio.to_thread(authenticator.without_user) and authenticator.serves(more):
-                return self
-            begin = asyncio.to_thread(authenticator.begin, seconds, shown, open_browser, force, more=more)
-            beginning = asyncio.ensure_future(begin)
-            try:
-                if (sign_in := await asyncio.shield(beginning)) is None:
-                    return self
-                await asyncio.to_thread(follow, sign_in, shown, open_browser)
-            except asyncio.CancelledError:
-                beginning.add_done_callback(_cancel_begun)  # also if the task is cancelled again while it waits here
-                await asyncio.wait({beginning})
-                raise
-        shown.end(card_of(authenticator, self._display.ready))
+        more = more_scopes(add_scope)
+        await authenticate_async(self._authenticator, self._display.ready, timeout, open_browser, force, more)
         return self
 
     # The tokens
 
     @property
     def access_token(self) -> AccessToken:
-        """The access token: a `str` whose `repr` is masked; renewed by the refresh token when it is about to end.
+        """The access token: a `str` whose `repr` is masked; renewed first if it is about to expire.
 
         Raises:
-            NotSignedIn: before any sign-in.
-            SignInNeeded: it has ended, or is about to, and only the user can get another.
-            ProviderError: it has ended, and the provider cannot be reached.
+            SignInNeeded: it has expired, or is about to, and only the user can get another token.
+            ProviderError, InvalidResponse, InvalidIdToken, StoreBusy: it has expired, and its renewal has failed.
         """
         return self._authenticator.source.get().access_token
 
     def renew(self) -> Self:
-        """Get new tokens by the refresh token now, and return this `Auth`; the user is not asked.
+        """Get new tokens with the refresh token now, and return this `Auth`; the user is not asked (RFC 6749, 6).
 
         Raises:
-            NotSignedIn: before any sign-in.
-            SignInNeeded: there is no refresh token, or the provider does not take it.
-            ProviderError: the provider cannot be reached.
+            SignInNeeded: there is no refresh token, or the provider refuses it.
+            ProviderError, InvalidResponse, InvalidIdToken, StoreBusy: the renewal has failed; the class is the reason.
         """
         self._authenticator.source.renew(self._authenticator.source.current)
         return self
@@ -167,12 +141,12 @@ class Auth(OneProcess):
 
     @property
     def id_token(self) -> IdToken | None:
-        """The ID token: a `str` whose `repr` is masked; None where the provider gives none, as in plain OAuth 2.0."""
+        """The ID token: a `str` whose `repr` is masked; None if the provider gives none, as in plain OAuth 2.0."""
         return self._authenticator.source.current.id_token
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """The verified claims of the ID token, without the nonce, which is of no more use; empty without one."""
+        """The verified claims of the ID token, without the used nonce; empty if there is no ID token."""
         claims = self._authenticator.source.current.claims
         return {name: value for name, value in claims.items() if name != "nonce"}
 
@@ -180,54 +154,55 @@ class Auth(OneProcess):
     def logged_as(self) -> str:
         """The user's name: `nickname`, else `name`, else `email`, else `sub`.
 
-        Without an ID token the userinfo endpoint tells it; where that does not, the name is `unknown`.
+        Without an ID token, the name comes from the userinfo endpoint. If that gives none, the name is `unknown`.
         """
         return self._authenticator.source.current.logged_as
 
     @property
     def scope(self) -> str:
-        """The granted scopes, space separated."""
+        """The granted scopes, separated by spaces."""
         return self._authenticator.source.current.scope
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the access token ends: aware, UTC; None where the provider tells no lifetime."""
+        """The time at which the access token expires: aware, UTC; None if the provider gives no lifetime."""
         return self._authenticator.source.current.expires_at
 
     @property
     def time_to_exp(self) -> str:
-        """Time left, `HH:MM:SS`; `00:00:00` once ended, `unknown` where the provider tells no lifetime."""
+        """The time until the access token expires, `HH:MM:SS`; `00:00:00` after that, `unknown` without a lifetime."""
         return time_left(self.expires_at)
 
     def userinfo(self) -> dict[str, Any]:
-        """Return what the provider's userinfo endpoint tells about the user now (OpenID Connect Core, 5.3).
+        """Request the user's claims from the provider's userinfo endpoint, and return them (OpenID Connect Core, 5.3).
 
         Raises:
-            NotSignedIn: before any sign-in.
-            SignInNeeded: the token has ended, and only the user can get another.
+            SignInNeeded: the token has expired, and only the user can get another.
             InvalidResponse: the answer is about another user than the ID token.
-            ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
+            ProviderError: the provider cannot be reached, has no such endpoint, or rejects the token.
         """
-        return account.userinfo(self._authenticator)
+        return self._authenticator.source.userinfo()
 
     def clear(self) -> None:
         """Forget the tokens here and in the store, and end a sign-in that waits."""
-        self._authenticator.leave(lambda source: source.clear())
+        self._authenticator.clear()
 
     def sign_out(self, open_browser: bool = True) -> None:
-        """Forget the tokens as `clear` does, have them revoked (RFC 7009), and ask the provider to end its session.
+        """Forget the tokens as `clear` does, revoke them (RFC 7009), and ask the provider to end its session.
 
-        The session stands in the user's browser, so the provider is asked there (RP-Initiated Logout 1.0), and shows
-        there whether it has ended. If no browser opens, the link is shown. Without tokens, here or in the store, a line
-        says that there is nothing to sign out of.
+        The session is in the user's browser, so a tab there asks the provider (RP-Initiated Logout 1.0), and the
+        provider's page in the tab shows the result. Without tokens, here or in the store, a line says that there is
+        nothing to sign out of.
+
+        Args:
+            open_browser: open a browser. If False, or if none opens, the link is shown.
 
         Raises:
-            SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
+            SignOutIncomplete: the tokens are erased, but a step at the provider failed.
         """
-        try:
-            sign_out(self._authenticator, open_browser)
-        except NotSignedIn:
-            show_text("You are not signed in, so there is nothing to sign out of.")
+        from .display.sign_out import sign_out
+
+        sign_out(self._authenticator, open_browser)
 
     # Calling APIs
 
@@ -238,18 +213,18 @@ class Auth(OneProcess):
     def __call__(self, request: Request) -> Request: ...
 
     def __call__(self, request: Request | None = None) -> AccessToken | Request:
-        """Return the access token of this moment; with a *request*, put it on that and return it (RFC 6750, 2.1).
+        """Return the current access token; with a *request*, put the token on it and return it (RFC 6750, 2.1).
 
-        So an `Auth` is a token provider, and an auth object of `requests`. There a 401 that says `invalid_token` is
-        answered with another token, once (3.1). It takes a request of httpx and httpx2 too. With these, `httpx()` is
-        better: it gives the second try, and does not block an event loop.
+        So an `Auth` is a token provider, `OpenAI(api_key=auth)`, and an auth object of `requests`. There, a request
+        that is answered by 401 with `invalid_token` is sent once more, with another token (3.1). A request of httpx or
+        httpx2 is accepted too, but `httpx()` is better for them: it also sends the request once more, and does not
+        block an event loop.
 
         Raises:
-            NotSignedIn: before any sign-in.
-            SignInNeeded: the token has ended, and only the user can get another.
-            ProviderError: the token has ended, and the provider cannot be reached.
+            SignInNeeded: the token has expired, and only the user can get another.
+            ProviderError: the token has expired, and the provider cannot be reached.
             InsecureApi: *request* goes to another machine over plain http.
-            OtherOrigin: *request* goes to another origin than the API by whose address the user signed in.
+            OtherOrigin: the user signed in by an API's address, and *request* goes to another origin.
         """
         if request is None:
             return self.access_token
@@ -258,18 +233,18 @@ class Auth(OneProcess):
     def session(self, base_url: str | None = None, *, without_tls: bool = False) -> TokenSession:
         """Return a `requests.Session` that sends the token to one origin only: *base_url*'s, or the first one used.
 
-        URLs may be relative to *base_url*, as links are to the page that they stand on (RFC 3986, 5.2). With a slash
-        at the end, as `https://api.example.com/v1/`, the path `items` is `/v1/items`. Without it, `items` takes the
-        place of `v1`. A path with a slash before it begins at the host.
+        URLs may be relative to *base_url*, as links are to their page (RFC 3986, 5.2). If *base_url* ends with a slash,
+        such as `https://api.example.com/v1/`, the path `items` is `/v1/items`. Without that slash, `items` replaces
+        `v1`. A path that begins with a slash begins at the host.
 
         Args:
-            base_url: an https URL, or an http one of this machine. By default the address of the API, if that was
-                what the user signed in by.
+            base_url: an https URL, or an http URL of this machine. By default the API's address, if the user signed in
+                by that.
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
             ValueError: *base_url* is not an http or https URL.
-            OtherOrigin: *base_url* is of another origin than the API by whose address the user signed in.
+            OtherOrigin: the user signed in by an API's address, and *base_url* has another origin.
             InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
         """
         return clients.session(self._authenticator.source, base_url, without_tls)
@@ -277,31 +252,30 @@ class Auth(OneProcess):
     def httpx(self, *, without_tls: bool = False) -> TokenAuth:
         """Return an auth object for httpx and httpx2, as `httpx.Client(auth=auth.httpx())`.
 
-        It serves their asynchronous clients too, and does not block an event loop. A request with it over plain http to
+        It also works with their asynchronous clients, and does not block an event loop. A request over plain http to
         another machine raises `InsecureApi`.
 
         Args:
             without_tls: send the token also over plain http to another machine, where others can read it.
 
         Raises:
-            ImportError: neither is installed; the extra is named.
+            ImportError: neither is installed. The message names the extra to install.
         """
         return clients.for_httpx(self._authenticator.source, without_tls)
 
     def on_dask(self, client: Client, *, without_tls: bool = False) -> AbstractContextManager[WorkerAuth]:
         """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
 
-        The object is picklable and carries no token: tasks take it as an argument. The workers are sent, from here, a
-        token that is still good, and each renewal; when the block ends they forget it.
+        The object is picklable and contains no token, so tasks take it as an argument. This process sends the workers a
+        good token, and another one after each renewal. When the block ends, they forget it.
 
         Args:
             client: the `distributed.Client` of the cluster; its workers need this package too.
             without_tls: send the token also over a network without TLS: to the workers, and from them to an API.
 
         Raises:
-            ImportError: Dask is not installed; the extra is named.
-            NotSignedIn: before any sign-in.
-            SignInNeeded: the token has ended, and only the user can get another.
+            ImportError: Dask is not installed. The message names the extra to install.
+            SignInNeeded: the token has expired, and only the user can get another.
             InsecureCluster: the cluster's connections go over a network without TLS.
         """
         authenticator = self._authenticator
@@ -310,7 +284,7 @@ class Auth(OneProcess):
     # Showing
 
     def show(self) -> None:
-        """Print name, parameters, user, time left, end and scopes; no secret."""
+        """Print the parameters, the user, the scopes, the expiry and the time left; no secret."""
         show_text(shown_lines(self._authenticator))
 
     def __repr__(self) -> str:
@@ -319,27 +293,10 @@ class Auth(OneProcess):
     def _ipython_display_(self) -> None:
         self._display.show()
 
-
-def sign_out(authenticator: Authenticator, open_browser: bool = True) -> None:
-    """Do what `Auth.sign_out` says, for *authenticator*.
-
-    Raises:
-        NotSignedIn: there are no tokens, here or in the store.
-        SignOutIncomplete: the tokens are erased, but not everything at the provider could be done.
-    """
-    signed_out = account.sign_out(authenticator, open_browser)
-    if signed_out.session is None:
-        panel().end(signed_out_card(signed_out))
-    if signed_out.incomplete:
-        raise signed_out.incomplete
+    if not TYPE_CHECKING:  # type checkers tell by themselves that there is no such attribute
+        __getattr__ = no_attribute_of_auth
 
 
 def authenticator_of(auth: Auth) -> Authenticator:
     """Return what the magics and the command line need of *auth* beyond its contract."""
     return auth._authenticator
-
-
-def _cancel_begun(beginning: Future[Any]) -> None:
-    """Cancel the sign-in that *beginning*, which is done, has brought, if it has."""
-    if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
-        begun.cancel(SignInCancelled("it was interrupted"))

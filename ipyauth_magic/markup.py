@@ -36,6 +36,12 @@ _HEAD = f"{_ALL};border-bottom:1px solid rgba(128,128,128,0.35);opacity:0.75"
 _CELL = f"{_ALL};overflow-wrap:break-word"
 
 
+class Sentence(str):
+    """Words of ours in a cell or a row: what stands between backticks is code. Any other text stays as it is."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under the names of their columns. Each text may come from outside: it is escaped when it is rendered."""
@@ -67,9 +73,19 @@ def escaped(text: str) -> str:
     return re.sub(r"[$\\]", r"<span>\g<0></span>", html.escape(plain(text, _LIMIT)))
 
 
+def prose(text: str) -> str:
+    """Return *text* for HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
+
+
+def in_cell(text: str) -> str:
+    """Return the *text* of a cell for HTML: a `Sentence` with its code, any other as it is."""
+    return prose(text) if isinstance(text, Sentence) else escaped(text)
+
+
 def _cells(row: Sequence[str]) -> str:
     first, *rest = row
-    cells = "".join(f'<td style="{_style(cell)}"><bdi>{escaped(cell)}</bdi></td>' for cell in rest)
+    cells = "".join(f'<td style="{_style(cell)}"><bdi>{in_cell(cell)}</bdi></td>' for cell in rest)
     return f'<th scope="row" style="{_style(first)}"><bdi>{escaped(first)}</bdi></th>{cells}'
 
 

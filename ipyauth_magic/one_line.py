@@ -15,7 +15,7 @@ from .display.cards import introduction_card
 from .display.panel import introduce
 from .errors import InvalidParams, Problem
 from .flows.by_address import ByAddress, Introduction
-from .protocol.protected_resource import why_not_an_api
+from .protocol.urls import why_not_an_api
 from .settings.params import Found, IpyauthWarning, ParamsAuth0
 from .store import Store
 
@@ -35,27 +35,29 @@ def login(
 ) -> Auth:
     """Sign in, and return the `Auth`: `login("https://api.example.com")`, `login("work")`, or `login(issuer="...")`.
 
-    A token that is still good is kept, without a browser; one that has ended is renewed. The flow is `code` where
-    neither *parameters* nor any other place says one.
+    A token that is still good is kept, without a browser. An expired token is renewed. The default flow is `code`. The
+    call blocks until the user is signed in, the provider refuses, the time is over, or the user interrupts.
 
     Args:
-        where: the address of an API, which says where to sign in, or the name of a profile. *parameters* go before
-            what either says.
-        store: where tokens are kept, or a `Store` of your own.
-        renewable: True asks for a refresh token in any case, False never; None where the provider can give one.
-        bind: another address to listen on than the redirect URI's.
-        paste: ask also for the URL at which the browser ended.
-        open_browser: open one; if not, only the link is shown.
+        where: the address of an API that names its authorization server (RFC 9728), or the name of a profile.
+            *parameters* take precedence over both. None if *parameters* are enough.
+        store: the place for tokens: `memory`, `keyring`, `file` or `none`, or a `Store` of your own. None is the
+            `store` of a profile or another place, otherwise `memory`.
+        renewable: True asks for a refresh token in any case, False never. None asks for one if the flow can give one,
+            unless the provider lists its scopes without `offline_access`.
+        bind: listen on this address instead of the redirect URI's.
+        paste: also ask for the URL at which the browser ended.
+        open_browser: open a browser. If False, only the link is shown.
         force: sign in again even if there is a good token.
-        challenge: the `WWW-Authenticate` header of a 401 of the API, if you have one. By default the API is asked for
-            it, by a GET without a token, which an API that takes only other methods answers without the header.
-        parameters: those of `ParamsAuth0`, as `domain`, `scope`, `flow` and `timeout`.
+        challenge: the `WWW-Authenticate` header of a 401 of the API, if you have it. By default, a GET without a token
+            asks the API for it. An API that does not accept GET may answer without the header.
+        parameters: keywords of `ParamsAuth0`, such as `domain`, `scope`, `flow` and `timeout`.
 
     Raises:
-        InvalidParams: names every missing or bad parameter at once, or the profile that is not there.
-        StoreUnavailable: there is no such store here.
-        SignInFailed: there is no token; its subclasses tell why.
-        ProviderError: the provider or the API cannot be reached, or what it says about itself cannot be used.
+        InvalidParams: a parameter is missing or wrong, or there is no such profile. One error names all of them.
+        StoreUnavailable: the store does not work here.
+        SignInFailed: there is no token; the subclass is the reason.
+        ProviderError: the provider or the API cannot be reached, or its metadata cannot be used.
         KeyboardInterrupt: the user interrupted; the port is free again.
     """
     if isinstance(store, str):
@@ -69,7 +71,7 @@ def login(
         return auth.sign_in(open_browser=open_browser, force=force)
 
     if where is not None and "://" in where:
-        by_address = _by_address(where, parameters, challenge)
+        by_address = _by_address(where, parameters, challenge, renewable)
         _warn(by_address.given)
         return by_address.sign_in(lambda params: signed_in(params, by_address.introduce))
     params = ParamsAuth0.from_magic(parameters, origin="keyword", profile=where, default_flow="code")
@@ -77,7 +79,7 @@ def login(
     return signed_in(params)
 
 
-def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None) -> ByAddress:
+def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None, renewable: bool | None) -> ByAddress:
     """Return the sign-in by the address *url* of an API.
 
     Raises:
@@ -92,7 +94,7 @@ def _by_address(url: str, parameters: Mapping[str, Any], challenge: str | None) 
     def show(told: Introduction) -> None:
         introduce(introduction_card(*astuple(told)))
 
-    return ByAddress(url, make, show, challenge)
+    return ByAddress(url, make, show, challenge, renewable)
 
 
 def _warn(params: ParamsAuth0) -> None:

@@ -100,6 +100,13 @@ def opened(url: str, deadline: float = 60) -> int:
             time.sleep(0.05)
 
 
+def asks_about_news(lab: str) -> bool:
+    """Return whether JupyterLab at the link *lab* greets a user with a question about news."""
+    settings = lab.replace("/lab/tree/sign-in.ipynb", "/lab/api/settings/@jupyterlab/apputils-extension:notification")
+    schema = requests.get(settings, timeout=30).json()["schema"]
+    return bool(schema["properties"]["fetchNews"]["default"] == "none")
+
+
 def try_it(python: str, tmp_path: Path, *, taken: bool) -> None:
     """Start the demonstration, run its notebook, press Ctrl-C: all that was promised is so."""
     environ = environment(folders(tmp_path), NO_BROWSER)
@@ -115,6 +122,7 @@ def try_it(python: str, tmp_path: Path, *, taken: bool) -> None:
             [fruit] = re.findall(r"Fruit API +(http://127.0.0.1:\d+/)", said)
             [lab] = set(re.findall(r"http://localhost:\d+/lab/tree/sign-in.ipynb\?token=\w+", said))
             assert opened(lab) == 200
+            assert not asks_about_news(lab)
             book = run_attended(tmp_path / "notebooks" / demo.NOTEBOOK, Visitor(issuer[0]), environ)
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             rest, _ = process.communicate(timeout=60)

@@ -120,7 +120,7 @@ def reader(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(keyring, "get_keyring", lambda: ring)
     use_as_browser(monkeypatch, places.browser.open_any)
     monkeypatch.setattr(SignIn, "show_link", _with_another_device(SignIn.show_link, places.browser))
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
     provider._providers.clear()
     (tmp_path / "demo.env").write_text(places.dotenv(), encoding="utf-8")
     for file in (ROOT / "examples").glob("*.env"):

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from ..display.view import signed_out_card, view_of_tokens
+from ..display.view import view_of_tokens
 from ..errors import InvalidParams, IpyauthError, NotSignedIn, SignInNeeded
 from ..protocol.tokens import AuthorizationHeader
 from ..settings.line import BadOption
@@ -150,18 +150,9 @@ def _status(command: Command) -> int:
 
 
 def _logout(command: Command) -> int:
-    from ..flows.account import sign_out
+    from .logout import logout
 
-    try:
-        signed_out = sign_out(command.authenticator, not command.options.no_browser)
-    except NotSignedIn:
-        say("You are not signed in for this.")
-        return FAILED
-    if signed_out.session is None and (signed_out.why_not_opened or not command.options.quiet):
-        say_card(signed_out_card(signed_out))
-    if signed_out.incomplete:
-        raise signed_out.incomplete
-    return GOOD
+    return logout(command)
 
 
 _COMMANDS: dict[str, Callable[[Command], int]] = {

@@ -85,7 +85,7 @@ class Command:
                 f"No sign-in that is kept has these parameters.\n`{program()} status` shows those that are kept. "
                 f"`{program()} login` signs in."
             )
-        raise NothingKept(f"No sign-in is kept here.\nSign in first, as by `{program()} login -f demo.env`.")
+        raise NothingKept(f"No sign-in is kept here.\nSign in first: `{program()} login` shows the line to fill in.")
 
     @cached_property
     def store(self) -> tuple[str, Store]:

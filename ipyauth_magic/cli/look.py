@@ -58,9 +58,9 @@ class Look:
             lines += [self._sentence(GET_QR)] if lacks_segno() else []
         if card.link:
             lines += self._link(card.link)
-        lines += [self._sentence(each) for each in (card.ready, card.note) if each]
+        lines += [self._sentence(each) for each in (card.ready, card.note_as_text) if each]
         if card.hint:
-            lines += [self._sentence(card.hint.words), f"      {plain(card.hint.text)}"]
+            lines += [self._sentence(card.hint.words), *([f"      {plain(card.hint.text)}"] if card.hint.text else [])]
         if card.folded and card.folded.is_said:
             lines += [self._sentence(each) for each in card.folded.sentences]
         return "\n".join(lines)

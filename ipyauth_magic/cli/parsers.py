@@ -21,7 +21,7 @@ _RENEWAL = ("renewable", "no_renewable")
 _ASKS = ("timeout", "no_browser", "paste", "bind", *_RENEWAL, "force")
 _TOKEN_ONLY = ("raw", "format")
 
-SAVE = Option(("--save",), "keep what the line says as a profile, once signed in", "NAME")
+SAVE = Option(("--save",), "save the parameters of the line as a profile, after the sign-in", "NAME")
 
 FORMATS = ("token", "header")
 """What `token --format` takes."""
@@ -48,14 +48,14 @@ class About:
 ABOUT = {
     "login": About(
         "Sign in, unless a good token is kept.",
-        "The tokens are kept encrypted where there is a keyring, else in a file that this user alone can read.",
+        "The tokens are kept encrypted if there is a keyring, otherwise in a file that only this user can read.",
         (*_SIGN_IN, *_ASKS, "quiet", "save"),
         ("login -f demo.env", "login --save work issuer=https://accounts.example.com client_id=abc", "login work"),
     ),
     "token": About(
-        "Print the access token, renewed if it is about to end.",
-        "It goes to a pipe or a file. A terminal gets it with --raw only. Without parameters, the only sign-in that is "
-        "kept is taken.",
+        "Print the access token. Renew it first if it is about to expire.",
+        "It goes to a pipe or a file. A terminal gets it with --raw only. Without parameters, the only kept sign-in is "
+        "used.",
         (*_SIGN_IN, *_ASKS, "quiet", *_TOKEN_ONLY),
         ("token --format header | curl -H @- https://api.example.com/items", "token -f demo.env > token.txt"),
     ),
@@ -67,13 +67,14 @@ ABOUT = {
     ),
     "logout": About(
         "Erase the tokens, revoke them, and end the provider's session in the browser.",
-        "Without parameters, the only sign-in that is kept is taken.",
+        "Without parameters, the only kept sign-in is used.",
         (*_SIGN_IN, *_RENEWAL, "no_browser", "quiet"),
         ("logout", "logout -f demo.env --no-browser"),
     ),
     "check": About(
-        "List what works at a provider, and the application to register there.",
-        "It reads the provider's documents, signs in nowhere, and needs no client_id.",
+        "List the parts of a sign-in that work at a provider.",
+        "It also describes the application to register there. It reads the provider's documents, does not sign in, and "
+        "needs no client_id.",
         ("dotenv_file", "dotenv_folder"),
         ("check issuer=https://accounts.google.com", "check domain=tenant.eu.auth0.com"),
     ),

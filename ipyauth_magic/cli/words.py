@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from .parsers import program
+
 _WORDS = (
     ("Run a cell with `%%login` or `%%auth0`, or call `auth.sign_in()`.", "Run `ipyauth login`."),
     ("Run the cell that signs in again, or call `auth.sign_in()`.", "Run `ipyauth login` again."),
     ("`%login --save", "`ipyauth login --save"),
+    ("Or sign out (`%logout`)", "Or sign out (`ipyauth logout`)"),
     (
         "because the notebook or its history would keep it",
         "because other users can read it in the list of processes",
@@ -36,5 +39,5 @@ def for_terminal(text: str) -> str:
     """Return *text* with the words of a terminal."""
     for words, others in _WORDS:
         # A sentence may have been broken into lines already.
-        text = others.join(re.split(r"\s+".join(map(re.escape, words.split(" "))), text))
-    return text
+        text = re.sub(r"\s+".join(map(re.escape, words.split(" "))), lambda _, others=others: others, text)  # type: ignore[misc]
+    return text.replace("`ipyauth ", f"`{program()} ")

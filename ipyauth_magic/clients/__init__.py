@@ -1,6 +1,6 @@
 """Objects that put the token on requests: for requests, httpx, httpx2, MLflow, and the workers of a Dask cluster.
 
-Each is imported when it is asked for, and names the extra to install where its library is absent.
+Each is imported when it is used. If its library is missing, the error names the extra to install.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def for_httpx(source: TokenSource, without_tls: bool) -> TokenAuth:
     """Return an auth object for httpx and httpx2.
 
     Raises:
-        ImportError: neither is installed; the extra is named.
+        ImportError: neither is installed. The message names the extra.
     """
     try:
         from .httpx_auth import token_auth
@@ -57,7 +57,7 @@ def for_dask(
     """Return a context that gives an auth object of `requests` for the workers of a Dask cluster.
 
     Raises:
-        ImportError: Dask is not installed; the extra is named.
+        ImportError: Dask is not installed. The message names the extra.
     """
     try:
         from .dask.kernel import worker_auth

@@ -27,11 +27,20 @@ class ReadyProvider(TokenProvider[HasAccessToken], Protocol):
 
 
 class TokenAuth(OneProcess, RequestsAuth):
-    """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
+    """An auth object that sends the token (RFC 6750, 2.1); `auth.httpx()` returns it.
 
-    It serves httpx and httpx2, with their asynchronous clients too, and `requests`. Each of them takes the header off a
-    redirect to another origin. The user is never asked: where only the user can help, the request raises
-    `SignInNeeded`. A request over a network without TLS raises `InsecureApi`, unless *without_tls* allows it.
+    It works with httpx and httpx2, also with their asynchronous clients, and with `requests`. A request that is
+    answered by 401 with `invalid_token` is sent once more, with another token. Each library removes the header on a
+    redirect to another origin. The user is never asked.
+
+    Args:
+        provider: gives the tokens.
+        without_tls: send the token also over plain http to another machine.
+
+    Raises:
+        SignInNeeded: on sending: the token has expired, and only the user can get another.
+        InsecureApi: on sending: the request goes to another machine over plain http.
+        OtherOrigin: on sending: the user signed in by an API's address, and the request goes to another origin.
     """
 
     _kept_bodies: ClassVar[tuple[type, ...]] = ()

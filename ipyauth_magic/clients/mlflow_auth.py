@@ -1,4 +1,4 @@
-"""What MLflow loads where `MLFLOW_TRACKING_AUTH` is `ipyauth`: an auth object with a sign-in of this process."""
+"""The plugin that MLflow loads for `MLFLOW_TRACKING_AUTH=ipyauth`: an auth object with a sign-in of this process."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class MlflowAuth:
     """Puts a token of this process on each request to an MLflow server; a plugin of `mlflow.request_auth_provider`.
 
-    A server's first request takes the latest sign-in. Later ones take the latest for the same API, so a sign-in for
-    another API does not send its token there. A 401 ends that.
+    The first request to a server uses the latest sign-in. Later requests use the latest sign-in for the same API, so a
+    token for another API is not sent there. After a 401, the next request uses the latest sign-in again.
     """
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class MlflowAuth:
 
         Raises:
             NotSignedIn: there is no sign-in in this process.
-            SignInNeeded: the token has ended, and only the user can get another.
-            ProviderError: the token has ended, and the provider cannot be reached.
+            SignInNeeded: the token has expired, and only the user can get another.
+            ProviderError: the token has expired, and the provider cannot be reached.
             InsecureApi: *request* goes to another machine over plain http.
         """
         server = origin_of(str(request.url))

@@ -1,4 +1,4 @@
-"""An auth object of `requests`: puts the token on a request, and sends it once more with another one."""
+"""An auth object of `requests`: puts the token on a request, and after a 401 sends it once more with another token."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ R = TypeVar("R")
 
 
 class RequestsAuth:
-    """Sends the token of *provider* (RFC 6750, 2.1); after a 401 that says `invalid_token`, another one, once.
+    """Puts the token on a request (RFC 6750, 2.1); after a 401 with `invalid_token`, sends it once more with another.
 
     Args:
         provider: gives the tokens.
         header: makes the value of the `Authorization` header.
-        without_tls: send the token also over a network without TLS.
+        without_tls: send the token also over plain http to another machine.
     """
 
     def __init__(
@@ -35,11 +35,13 @@ class RequestsAuth:
     def __call__(self, request: R) -> R:
         """Put the token on *request*, of `requests` or of another library: a value with a `url` and `headers`.
 
-        Only `requests` lets the answer be seen from here. A request of httpx or httpx2 gets no second try.
+        A request of httpx or httpx2 is not sent a second time: only `requests` passes its answer to this object.
 
         Raises:
             TypeError: *request* is not a request.
-            InsecureApi: the request crosses a network without TLS.
+            InsecureApi: *request* goes to another machine over plain http.
+            OtherOrigin: the user signed in by an API's address, and *request* goes to another origin.
+            IpyauthError: there is no good token.
         """
         url, headers = getattr(request, "url", None), getattr(request, "headers", None)
         if url is None or headers is None:

@@ -17,17 +17,20 @@ Origin = tuple[str, str, int | None]
 
 
 class TokenSession(requests.Session):
-    """Sends the token of *provider* to the origin of *base_url*, or to the first one used, and to no other.
+    """A `requests.Session` that sends the token to one origin, and to no other; `auth.session()` returns it.
 
-    A redirect to another origin goes there without the token. URLs may be relative to *base_url*.
+    The token is renewed before it expires. A redirect to another origin goes there without the token.
 
-    Without *base_url*, tokens that are for one API only go to that.
+    Args:
+        provider: gives the tokens.
+        base_url: its origin gets the token, and URLs may be relative to it (RFC 3986, 5.2). By default the API's
+            address, if the user signed in by that, otherwise the origin of the first request.
+        without_tls: send the token also over plain http to another machine.
 
     Raises:
-        ValueError: *base_url* is no http(s) URL.
-        OtherOrigin: it is of another origin than that API.
-        InsecureApi: it is plain http to another machine, and *without_tls* does not allow that. Without a *base_url*,
-            the first request raises this.
+        ValueError: *base_url* is not an http or https URL.
+        OtherOrigin: the user signed in by an API's address, and *base_url* has another origin.
+        InsecureApi: *base_url* is plain http to another machine. Without *base_url*, the first request raises it.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class TokenSession(requests.Session):
             check_origin(base_url, provider.api)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Return *request* prepared, with the token if it goes to the session's origin and brings no other auth."""
+        """Return *request* prepared, with the token if it goes to the session's origin and has no other `auth`."""
         if self._base_url is not None and isinstance(request.url, str):
             request.url = urljoin(self._base_url, request.url)
         prepared = super().prepare_request(request)
@@ -57,7 +60,7 @@ class TokenSession(requests.Session):
         return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send *request*; one to this machine goes through no proxy but one of `proxies` of the session.
+        """Send *request*; a request to this machine uses no proxy of the environment, only `proxies` of the session.
 
         `requests` itself would send it, with the token and without TLS, to another machine that `http_proxy` names.
         """
@@ -66,7 +69,7 @@ class TokenSession(requests.Session):
         return super().send(request, **kwargs)
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Take the token off a redirect that leaves the origin; `requests` lets it follow to https on the same host."""
+        """Remove the token on a redirect to another origin; `requests` would keep it for https on the same host."""
         if _origin(str(prepared_request.url)) != self._origin:
             prepared_request.headers.pop("Authorization", None)
             return

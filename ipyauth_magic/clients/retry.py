@@ -12,13 +12,13 @@ from typing import Protocol, TypeVar
 
 from ..display.traceback_masking import guard_tracebacks
 from ..errors import InsecureApi, IpyauthError, OtherOrigin
-from ..protocol.step_up import Refusal, is_invalid_token, refusal_of
+from ..protocol.refusal import Refusal, is_invalid_token, refusal_of
 from ..protocol.tokens import AccessToken, AuthorizationHeader
 from ..protocol.urls import is_clear_text, origin_of
 
 
 class HasAccessToken(Protocol):
-    """A value with an access token in it, as a `TokenSet`."""
+    """A value with an access token in it, such as a `TokenSet`."""
 
     @property
     def access_token(self) -> AccessToken:
@@ -55,7 +55,7 @@ class TokenProvider(Protocol[Tokens]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an API said of the token.
+    """The answer of an API, as far as it is about the token.
 
     Attributes:
         status: of the answer.

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -154,14 +155,30 @@ def run_jupyterlab(folder: Path, name: str, port: int, browser: bool) -> int:
         command.append("--allow-root")
     if not browser:
         command.append("--no-browser")
-    # A group of its own: at a terminal's Ctrl-C JupyterLab would ask a question. We end it, and it ends its kernels.
-    process = subprocess.Popen(command, cwd=folder, process_group=0 if os.name == "posix" else None)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _end(process)
+    with _without_news() as environ:
+        # A group of its own: at a terminal's Ctrl-C JupyterLab would ask a question. It ends its kernels.
+        group = 0 if os.name == "posix" else None
+        process = subprocess.Popen(command, cwd=folder, env=environ, process_group=group)
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end(process)
+
+
+@contextmanager
+def _without_news() -> Iterator[dict[str, str]]:
+    """Return an environment in which JupyterLab does not ask in a pop-up whether to fetch news.
+
+    This is a default of its settings, which those of the user prevail over. `LabApp.news_url` does not do it.
+    """
+    with tempfile.TemporaryDirectory(prefix="ipyauth-demo-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "labconfig" / "default_setting_overrides.json"
+        path.parent.mkdir()
+        path.write_text('{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}', encoding="utf-8")
+        others = [each] if (each := os.environ.get("JUPYTER_CONFIG_PATH")) else []
+        yield {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join([folder, *others])}
 
 
 def exit_on_signals() -> None:

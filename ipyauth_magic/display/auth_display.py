@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -15,11 +14,11 @@ from .cards import ready
 from .guards import guard
 from .panel import Output, in_notebook, person_can_answer
 from .shell import current_shell
-from .step_up import note
 from .traceback_masking import show_below
 from .view import card_of, view_of
 
 if TYPE_CHECKING:
+    from ..protocol.refusal import Refusal
     from .widget import AuthWidget
 
 NOTEBOOK_WAIT, TERMINAL_WAIT = 3.0, 10.0
@@ -40,7 +39,7 @@ class AuthDisplay:
         self._cards: list[Output] = []
         self._drawing = threading.RLock()
         authenticator.changed.connect(self._refresh)
-        authenticator.source.refused = partial(note, authenticator, self._names)
+        authenticator.source.refused = self._note
         _DISPLAYS.add(self)
         if (shell := current_shell()) is not None:
             guard(shell)
@@ -53,9 +52,8 @@ class AuthDisplay:
         self._authenticator.adopt()
         widget.show()
 
-    @property
     def ready(self) -> str:
-        """The sentence about the user's variable that holds this display's `Auth`; empty while there is none."""
+        """Return the sentence about the user's variable that holds this display's `Auth`; empty while there is none."""
         return ready(own[0]) if (own := self._names()) else ""
 
     def _names(self) -> list[str]:
@@ -72,14 +70,20 @@ class AuthDisplay:
         own = (self._authenticator, self._authenticator.source)
         return any(ours is each or getattr(ours, "_authenticator", None) is each for each in own)
 
+    def _note(self, refusal: Refusal) -> None:
+        """Have a line shown below the cell whose request an API refused."""
+        from .step_up import note
+
+        note(self._authenticator, self._names, refusal)
+
     def _refresh(self) -> None:
         """Bring all that was shown up to date; from any thread, and blocks no longer than a card is drawn."""
         if self._widget is not None:
             self._widget.refresh()
         if self._cards and in_notebook():
             with self._drawing:  # else an earlier state, drawn by another thread, could be the last that is shown
-                is_over = (sign_in := self._authenticator.sign_in) is None or sign_in.progress.is_over
-                bundle = card_of(self._authenticator, self.ready).bundle()
+                is_over = self._authenticator.under_way is None
+                bundle = card_of(self._authenticator, self.ready()).bundle()
                 for output in self._cards:
                     output.show(bundle)
                 if is_over:
@@ -116,7 +120,7 @@ class AuthDisplay:
         output = Output()
         with self._drawing:
             self._cards.append(output)
-            output.show(card_of(authenticator, self.ready).bundle())
+            output.show(card_of(authenticator, self.ready()).bundle())
 
 
 _DISPLAYS: WeakSet[AuthDisplay] = WeakSet()

@@ -7,13 +7,13 @@ as its colour, so the colours are fixed, and are readable on white and on black.
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
 from ..markup import AS_IT_IS as AS_IT_IS  # also for those who compose HTML of the tables below
-from ..markup import Table
+from ..markup import Sentence as Sentence
+from ..markup import Table, in_cell, prose
 from ..markup import escaped as escaped
 from ..text import plain
 from .qr import GET_QR, lacks_segno, qr_image
@@ -64,10 +64,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Address:
-    """A sentence, and an address under it that one click selects."""
+    """A sentence, and an address under it that one click selects; without one where *text* is empty."""
 
     words: str
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,18 @@ class Folded:
 
 
 @dataclass(frozen=True)
+class Meter:
+    """The *share* of a lifetime that is left, 0 to 1, as a bar, and the *words* that say the same."""
+
+    share: float
+    words: str
+
+
+@dataclass(frozen=True)
 class Card:
     """The content of a card. Each text may come from outside: it is escaped when it is rendered.
 
-    Text between backticks in `ready`, `note`, `hint` and `folded` is shown as code.
+    Text between backticks in `ready`, `note`, `hint`, `folded` and each `Sentence` of a row is shown as code.
 
     Attributes:
         mood: `good`, `waiting`, `bad`, `warning` or `still`; sets the colour of the edge and the mark.
@@ -94,6 +102,7 @@ class Card:
         folded: for a user who meets another problem.
         warned: the labels of the rows that are a warning.
         table: stands below the rows.
+        meter: stands below them too: how much of a lifetime is left.
     """
 
     mood: str
@@ -107,6 +116,7 @@ class Card:
     folded: Folded | None = None
     warned: Collection[str] = ()
     table: Table | None = None
+    meter: Meter | None = None
 
     def bundle(self) -> dict[str, str]:
         """Return the card as a MIME bundle for `display(..., raw=True)`."""
@@ -123,9 +133,14 @@ class Card:
         action = _code(self.code, link, self.link) if self.code else link
         said = "".join(paragraph(each) for each in (self.ready, self.note) if each)
         more = (_address(self.hint) if self.hint else "") + (_details(self.folded) if self.folded else "")
-        columns = self.table.html() if self.table else ""
+        columns = (self.table.html() if self.table else "") + (_meter(self.meter, self.mood) if self.meter else "")
         inner = title + table(self.rows, self.warned) + columns + action + said + more
         return f'<div role="status" class="{AS_IT_IS}" style="{FRAME % {"accent": ACCENTS[self.mood]}}">{inner}</div>'
+
+    @property
+    def note_as_text(self) -> str:
+        """The note for a terminal, which has no button of the link's label: its address stands above."""
+        return self.note.replace(f'"{self.link.label}"', "the address above") if self.link else self.note
 
     def text(self) -> str:
         """Return the card as text."""
@@ -134,14 +149,16 @@ class Card:
         lines += [f"  {label:<{width}}  {plain(value)}" for label, value in self.rows]
         if self.table:
             lines += ["", *self.table.text().splitlines(), ""]
+        if self.meter:
+            lines += [f"  Lifetime: [{'#' * round(self.meter.share * 20):-<20}] {self.meter.words}"]
         if self.code:
             lines += [f"  Open {self.code.url} on any device, and enter", "", f"      {plain(self.code.text)}", ""]
             lines += wrapped(GET_QR) if lacks_segno() else []
         if self.link:
             lines += [f"  {self.link.label}:", f"  {self.link.url}"]
-        lines += [line for each in (self.ready, self.note) for line in wrapped(each)]
+        lines += [line for each in (self.ready, self.note_as_text) for line in wrapped(each)]
         if self.hint:
-            lines += [*wrapped(self.hint.words), f"      {plain(self.hint.text)}"]
+            lines += [*wrapped(self.hint.words), *([f"      {plain(self.hint.text)}"] if self.hint.text else [])]
         if self.folded and self.folded.is_said:
             lines += [line for each in self.folded.sentences for line in wrapped(each)]
         return "\n".join(lines).rstrip("\n")
@@ -164,11 +181,6 @@ def mark(mood: str) -> str:
     return f'<span aria-hidden="true" style="{style}">{MARKS[mood]}</span> '
 
 
-def prose(text: str) -> str:
-    """Return *text* for HTML, with what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
-
-
 def paragraph(text: str) -> str:
     """Return *text* as a quiet paragraph of a card."""
     return f'<div dir="auto" style="{QUIET};margin-top:6px">{prose(text)}</div>'
@@ -182,6 +194,11 @@ def bar(share: float, mood: str) -> str:
         f'<div aria-hidden="true" style="{WIDTH};height:3px;border-radius:2px;background:{LINE}">'
         f'<div style="{filled}"></div></div>'
     )
+
+
+def _meter(meter: Meter, mood: str) -> str:
+    words = f'<div style="{QUIET};margin-top:2px">Lifetime: {escaped(meter.words)}</div>'
+    return f'<div style="margin:6px 0 2px 0">{bar(meter.share, mood)}{words}</div>'
 
 
 def _anchor(url: str, inner: str, style: str) -> str:
@@ -209,11 +226,11 @@ def _code(code: Code, button: str, link: Link | None) -> str:
 
 
 def _address(address: Address) -> str:
-    return (
-        f'<div style="{QUIET};margin-top:6px">{prose(address.words)}</div>'
+    text = (
         f'<div dir="ltr" style="font-family:monospace;overflow-wrap:break-word;overflow-wrap:anywhere;{SELECTABLE}">'
         f"{escaped(address.text)}</div>"
     )
+    return f'<div style="{QUIET};margin-top:6px">{prose(address.words)}</div>{text if address.text else ""}'
 
 
 def _details(folded: Folded) -> str:
@@ -236,10 +253,10 @@ def table(rows: Sequence[Row], warned: Collection[str] = ()) -> str:
     for label, value in rows:
         is_warned = label in warned
         style = f"{cell};font-weight:600" if is_warned else cell
-        shown = f"{mark('warning') if is_warned else ''}<bdi>{escaped(value)}</bdi>"
+        inner = f"{mark('warning') if is_warned else ''}<bdi>{in_cell(value)}</bdi>"
         body += (
             f'<tr style="background:none"><th scope="row" {head}>{escaped(label)}</th>'
-            f'<td style="{style}">{shown}</td></tr>'
+            f'<td style="{style}">{inner}</td></tr>'
         )
     style = "border:none;margin:6px 0;border-collapse:collapse;font-size:100%"
     return f'<table class="{AS_IT_IS}" style="{style}"><tbody>{body}</tbody></table>'

@@ -34,7 +34,22 @@ HINT = (
 )
 """Stands before the redirect URI: a provider that does not know it never answers, and shows a page of its own."""
 
+HINT_OF_OWN = (
+    "An error page at the provider? The application was registered there for you. Interrupt, and run the line again: "
+    "if the provider has forgotten the application, it is registered anew."
+)
+"""Stands in its place where this package registered the application, so that the user has nothing to register."""
+
 NOT_GRANTED = "Not granted"
+
+IN_VAIN = "but with none of the scopes that you asked for"
+"""Follows the name of a user whose sign-in brought none of them."""
+
+ASK_OWNER = (
+    "Check the names of these scopes, and ask the API's owner for them. Or sign out (`%logout`), and sign in with an "
+    "account that has them."
+)
+"""What to do then."""
 
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 """OpenID Connect Core, 5.4 and 11."""
@@ -48,17 +63,19 @@ def waiting_card(
     wants_browser: bool,
     route: Route | None,
     audience: str | None = None,
+    is_registered_here: bool = False,
 ) -> Card:
     """Return the card with the link *url*; with None, the card for the time before the provider's metadata is there."""
     if url is None:
         return Card("waiting", "Sign in", _asked(audience, scope), note="Asking the provider for its address…")
+    hint = Address(HINT, redirect_uri) if redirect_uri else None
     return Card(
         "waiting",
         f"Sign in at {urlsplit(url).netloc}",
         _asked(audience, scope),
         link=Link(OPEN, url),
         note=_first_of_all(route, how_to_open(why_no_browser, wants_browser)),
-        hint=Address(HINT, redirect_uri) if redirect_uri else None,
+        hint=Address(HINT_OF_OWN) if is_registered_here else hint,
         folded=_getting_back(route) if route else None,
     )
 
@@ -66,8 +83,13 @@ def waiting_card(
 def how_to_open(why_no_browser: str | None, wants_browser: bool) -> str:
     """Return the sentence about the tab that opens, or why none does; empty where none is to open."""
     if why_no_browser:
-        return f'No browser tab opens: {why_no_browser}. Use "{OPEN}".'
+        return f'{why_not_opened(why_no_browser)} Use "{OPEN}".'
     return f'If no browser tab opens by itself, use "{OPEN}".' if wants_browser else ""
+
+
+def why_not_opened(why_no_browser: str) -> str:
+    """Return the sentence about the tab that does not open; a terminal has said already what to do then."""
+    return f"No browser tab opens: {why_no_browser}."
 
 
 def over_card(is_good: bool) -> Card:
@@ -122,6 +144,7 @@ def signed_in_card(
     account: Sequence[Row] = (),
     is_opaque: bool = True,
     not_granted: str = "",
+    is_in_vain: bool = False,
 ) -> Card:
     """Return the card of a successful sign-in. Its end is an absolute time, which stays true in a saved notebook.
 
@@ -136,6 +159,7 @@ def signed_in_card(
         account: rows that stand first: they tell the user from others of the same name.
         is_opaque: the access token is not a JWT.
         not_granted: the scopes that were asked for and not granted.
+        is_in_vain: they are all the scopes of an API that were asked for.
     """
     no_api = "none: the access token is opaque" if is_opaque else "none was asked for"
     rows = [
@@ -145,7 +169,10 @@ def signed_in_card(
         *scope_rows(scope, not_granted),
         end_row(expires_at, left, renewable),
     ]
-    return Card("good", f"Signed in as {logged_as}", rows, warned=(NOT_GRANTED,))
+    mood, title = (
+        ("warning", f"Signed in as {logged_as}, {IN_VAIN}") if is_in_vain else ("good", f"Signed in as {logged_as}")
+    )
+    return Card(mood, title, rows, warned=(NOT_GRANTED,))
 
 
 def scope_rows(scope: str, not_granted: str = "") -> list[Row]:
@@ -188,10 +215,20 @@ def not_granted(granted: str, requested: str) -> str:
     names = {_short_name(each) for each in granted.split()}
     missing = [
         each
-        for each in requested.split()
-        if each not in _OPENID_SCOPES and _short_name(each) not in names and not (names and each.endswith("/.default"))
+        for each in _scopes_of_api(requested)
+        if _short_name(each) not in names and not (names and each.endswith("/.default"))
     ]
     return " ".join(missing)
+
+
+def is_in_vain(granted: str, requested: str) -> bool:
+    """Return whether scopes of an API were *requested*, and none of them is among the *granted* ones."""
+    asked = _scopes_of_api(requested)
+    return bool(asked) and not_granted(granted, requested).split() == asked
+
+
+def _scopes_of_api(requested: str) -> list[str]:
+    return [each for each in requested.split() if each not in _OPENID_SCOPES]
 
 
 def _short_name(scope: str) -> str:

@@ -6,13 +6,13 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..protocol.tokens import TokenSet
 from ..text import plain
-from .card import AS_IT_IS, Card, Row, escaped, table
+from .card import AS_IT_IS, Card, Meter, Row, escaped, table
 from .cards import duration, local_time
 
 ONE_TIME = frozenset({"nonce", "at_hash", "c_hash"})
@@ -68,30 +68,21 @@ def sections_of(tokens: TokenSet) -> tuple[list[tuple[str, list[Row]]], str]:
 def token_view(
     card: Card, sections: Sequence[tuple[str, Sequence[Row]]], left: float, lifetime: float
 ) -> dict[str, str]:
-    """Return a MIME bundle: *card*, a bar of the lifetime (both in seconds), and a table for each of *sections*.
+    """Return a MIME bundle: *card* with a bar of the lifetime (both in seconds), and a table for each of *sections*.
 
     In HTML the tables are folded, because the card has the facts that matter to most readers. An endless *lifetime* is
     one that is not known. It has no bar.
     """
-    html, lines = card.html(), [card.text()]
     if lifetime < math.inf:
         share = max(0.0, min(1.0, left / lifetime)) if lifetime > 0 else 0.0
         said = f"{duration(left)} of {duration(lifetime)} left" if left > 0 else "ended"
-        html += _bar(share, said)
-        lines.append(f"  Lifetime: [{'#' * round(share * 20):-<20}] {said}")
-    html += "".join(_details(title, rows) for title, rows in sections)
+        card = replace(card, meter=Meter(share, said))
+    html = card.html() + "".join(_details(title, rows) for title, rows in sections)
+    lines = [card.text()]
     for title, rows in sections:
         width = max((len(name) for name, _ in rows), default=0)
         lines += ["", title, *(f"  {name:<{width}}  {value}" for name, value in rows)]
     return {"text/html": html, "text/plain": "\n".join(lines)}
-
-
-def _bar(share: float, said: str) -> str:
-    return (
-        f'<div class="{AS_IT_IS}" style="margin:4px 0 8px 0">'
-        f'<progress value="{share:.3f}" max="1" aria-label="Lifetime" style="width:16em;vertical-align:middle">'
-        f'</progress> <span style="opacity:0.8">{escaped(said)}</span></div>'
-    )
 
 
 def _details(title: str, rows: Sequence[Row]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
@@ -14,7 +14,7 @@ from typing import Protocol
 from ..flows.sign_in import Progress, SignIn, State
 from ..text import encodable, plain
 from .card import Card, wrapped
-from .cards import countdown_html, countdown_text, how_to_open, over_card, patience_text
+from .cards import countdown_html, countdown_text, over_card, patience_text, why_not_opened
 from .interrupt import cancelled_by_interrupt
 from .prompt import read_in_notebook, read_in_terminal
 from .qr import qr_text
@@ -206,7 +206,7 @@ class Output:
         from IPython.display import display, update_display
 
         if self._id is None:
-            self._id = uuid.uuid4().hex
+            self._id = secrets.token_hex(16)
             display(printable(bundle), raw=True, display_id=self._id)
         else:
             update_display(printable(bundle), raw=True, display_id=self._id)
@@ -240,7 +240,7 @@ class TextPanel:
             self._print("\n".join(filter(None, parts)))
             self._has_link = True
         elif reason and not self._has_reason:
-            self._print("\n".join(wrapped(how_to_open(reason, progress.wants_browser))))
+            self._print("\n".join(wrapped(why_not_opened(reason))))
         self._has_reason = bool(reason)
 
     def ask(self, sign_in: SignIn) -> None:

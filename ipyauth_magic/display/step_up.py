@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..flows.authenticator import Authenticator
-from ..protocol.step_up import Refusal, StepUp
+from ..protocol.refusal import Refusal
+from ..protocol.step_up import StepUp
 from ..text import counted, encodable, in_lines
 from .card import AS_IT_IS, SELECTABLE, WIDTH, escaped, mark
 from .panel import in_notebook, show

@@ -7,24 +7,25 @@ import textwrap
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import SignInCancelled
 from ..flows import clock
-from ..flows.account import SignedOut
 from ..flows.authenticator import SESSION, Authenticator
 from ..flows.last_users import LAST_USERS, Application
 from ..flows.sign_in import Progress
 from ..protocol.tokens import TokenSet
 from ..settings.params import ParamsAuth0
 from ..text import plain
-from .card import Card, Link, Row
+from .card import Card, Row
 from .cards import (
+    ASK_OWNER,
     HINT,
+    HINT_OF_OWN,
     NOT_GRANTED,
     device_card,
     duration,
     end_row,
+    is_in_vain,
     local_time,
     not_granted,
     scope_rows,
@@ -33,11 +34,7 @@ from .cards import (
 )
 from .claims import decode_unverified
 
-NO_SESSION_END = "The provider names no address at which its session ends. Sign out on its own pages."
 NO_REFRESH_TOKEN = "There is no refresh token, so you will be asked to sign in again."
-LOOK = "The page there shows whether you are signed out. If you are not, sign out on the provider's own pages."
-MAY_REFUSE = "The provider may refuse: it asks for more than this address has, usually an ID token."
-STAYS_VALID = "The provider cannot revoke refresh tokens. Yours is erased here, and stays valid there until it ends."
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,10 @@ class View:
     Attributes:
         scope: what was granted; before a sign-in what is asked for.
         not_granted: the scopes that were asked for and not granted.
+        is_in_vain: they are all the scopes of an API that were asked for.
         logged_as: the user's name; None before a sign-in.
-        account: the provider's own name of the user, where it is another than `logged_as`, which users choose.
+        account: the provider's own name of the user, where it is another than `logged_as`, which users choose. Before a
+            `sub` stands what the user is called, as a `sub` alone tells a reader little.
         user_before: the name of the user who signed in before, if that was another one; else empty.
         expires_at: of the access token; aware, UTC. None before a sign-in, and where the provider does not tell it.
         is_opaque: the access token is not a JWT.
@@ -63,6 +62,7 @@ class View:
     audience: str | None
     scope: str
     not_granted: str = ""
+    is_in_vain: bool = False
     logged_as: str | None = None
     account: str = ""
     user_before: str = ""
@@ -78,6 +78,14 @@ class View:
     def serves(self) -> bool:
         """Whether there is a good access token, or can be one without the user."""
         return self.is_good or self.is_renewable
+
+    @property
+    def next_step(self) -> str:
+        """What to do where the sign-in brought none of the scopes that were asked for; else empty.
+
+        Where they are misspelt by commas, the row of what was not granted says so.
+        """
+        return ASK_OWNER if self.is_in_vain and "," not in self.not_granted else ""
 
     @property
     def account_rows(self) -> tuple[Row, ...]:
@@ -119,9 +127,11 @@ class View:
             self.account_rows,
             self.is_opaque,
             self.not_granted,
+            self.is_in_vain,
         )
         renewal = (("Renewal", self.renewal),) if self.renewal else ()
-        return replace(card, rows=(*card.rows, *renewal, *more), note=self.advice, ready=ready)
+        note = " ".join(filter(None, (self.next_step, self.advice)))
+        return replace(card, rows=(*card.rows, *renewal, *more), note=note, ready=ready)
 
     def state(self) -> dict[str, Any]:
         """Return the widget's state, as JSON types."""
@@ -130,6 +140,8 @@ class View:
             "audience": plain(self.audience or ""),
             "scope": plain(self.scope, 600),
             "not_granted": plain(self.not_granted, 600),
+            "in_vain": self.is_in_vain,
+            "next": self.next_step.replace(" (`%logout`)", ""),  # it has a button
             "who": plain(self.logged_as or ""),
             "account": plain(self.account),
             "before": plain(self.last_time),
@@ -150,8 +162,9 @@ def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = ""
         view,
         scope=tokens.scope,
         not_granted=not_granted(tokens.scope, params.scope),
+        is_in_vain=is_in_vain(tokens.scope, params.scope),
         logged_as=tokens.logged_as,
-        account=tokens.account if tokens.account != tokens.logged_as else "",
+        account=_account(tokens),
         user_before=before.name if before is not None else "",
         expires_at=tokens.expires_at,
         is_opaque=decode_unverified(tokens.access_token) is None,
@@ -159,6 +172,13 @@ def view_of_tokens(params: ParamsAuth0, tokens: TokenSet | None, error: str = ""
         is_renewable=tokens.refresh_token is not None,
         advice=advice,
     )
+
+
+def _account(tokens: TokenSet) -> str:
+    if tokens.account == tokens.logged_as:
+        return ""
+    called = "" if tokens.account != tokens.subject else tokens.full_name
+    return f"{called} ({tokens.account})" if called not in ("", tokens.logged_as) else tokens.account
 
 
 def view_of(authenticator: Authenticator) -> View:
@@ -191,8 +211,8 @@ def card_of(authenticator: Authenticator, ready: str = "") -> Card:
 
     *ready* says how to use the token.
     """
-    view, sign_in = view_of(authenticator), authenticator.sign_in
-    if sign_in is not None and not sign_in.progress.is_over and not view.serves:
+    view = view_of(authenticator)
+    if (sign_in := authenticator.under_way) is not None and not view.serves:
         return progress_card(sign_in.progress)
     return view.card(ready=ready)
 
@@ -204,24 +224,7 @@ def progress_card(progress: Progress) -> Card:
         return device_card(*codes, progress.scope, progress.audience)
     browser = (progress.why_no_browser, progress.wants_browser)
     what = (progress.url, progress.redirect_uri, progress.scope)
-    return waiting_card(*what, *browser, progress.route, progress.audience)
-
-
-def signed_out_card(signed_out: SignedOut) -> Card:
-    """Return the card of a sign-out: what was done, and what the user is still to do."""
-    host = urlsplit(signed_out.issuer).netloc
-    if signed_out.url is None:
-        notes = [NO_SESSION_END]
-    elif signed_out.why_not_opened is None:
-        notes = [f"A browser tab asks {host} to sign you out. {LOOK}"]
-    else:
-        why = f"({signed_out.why_not_opened})"
-        notes = [f"To sign out of {host} as well, open this in the browser that you used {why}. {LOOK}"]
-    notes += [MAY_REFUSE] if signed_out.lacks_hint else []
-    notes += [STAYS_VALID] if signed_out.is_refresh_token_alive else []
-    has_link = signed_out.url and not signed_out.is_hint_posted  # by the address alone the provider refuses
-    link = Link(f"Sign out of {host}", str(signed_out.url)) if has_link else None
-    return Card("still", "Signed out on this machine", [("Provider", signed_out.issuer)], link, " ".join(notes))
+    return waiting_card(*what, *browser, progress.route, progress.audience, progress.is_registered_here)
 
 
 def interrupted(authenticator: Authenticator) -> str:
@@ -244,7 +247,11 @@ def error_page_hint(authenticator: Authenticator) -> str:
     sign_in = authenticator.sign_in
     if sign_in is None or not sign_in.is_unanswered or not sign_in.progress.redirect_uri:
         return ""
-    return f"{textwrap.fill(HINT, 80)}\n    {sign_in.progress.redirect_uri}"
+    if sign_in.progress.is_registered_here:
+        return textwrap.fill(HINT_OF_OWN.replace("Interrupt, and run", "Run"), 80)
+    hint = HINT.replace("`client_id`", f"`client_id={plain(authenticator.params.client_id, 200)}`")
+    lines = textwrap.fill(hint, 80, break_long_words=False, break_on_hyphens=False)
+    return f"{lines}\n    {sign_in.progress.redirect_uri}"
 
 
 def shown_lines(authenticator: Authenticator) -> str:

@@ -25,10 +25,10 @@ function render({ model, el }) {
     const state = model.get("state");
     const left = secondsLeft(state);
     const known = state.who !== "";
-    const usable = known && (left > 0 || state.renewable);
+    const usable = isUsable(state);
     const busy = present.doing !== "";
     const calm = usable && present.doing !== "waiting"; // a renewal takes a moment, and changes no colour
-    const mood = calm ? "good" : busy ? "waiting" : present.note ? "bad" : "still";
+    const mood = calm ? (state.in_vain ? "warning" : "good") : busy ? "waiting" : present.note ? "bad" : "still";
     page.root.dataset.mood = mood;
     setText(page.mark, MARKS[mood]);
     setText(page.title, !usable && busy ? "Signing in…" : titleOf(state, usable));
@@ -77,8 +77,8 @@ function render({ model, el }) {
     page.leave.hidden = !present.end;
     page.leave.href = safe(present.end ?? "");
     tell(page.get, (waiting && present.get) || "");
-    tell(page.address, (waiting && present.address) || "");
-    setText(page.hint, (waiting && present.hint) || "");
+    tell(page.hint, (waiting && present.hint) || "");
+    setText(page.address, (waiting && present.address) || "");
     if (!waiting) return forget(page.link, page.place, page.image, page.code);
     page.link.href = safe(url);
     const withCode = url === present.page ? "Open the page" : "Open with the code filled in";
@@ -98,8 +98,10 @@ function render({ model, el }) {
 
   function drawNote() {
     const doing = DOING[present.doing + (blocked ? " blocked" : present.code ? " code" : "")];
+    const state = model.get("state");
+    const next = isUsable(state) && state.next;
     page.note.toggleAttribute("data-bad", present.note !== "");
-    setText(page.note, present.note || said || doing || present.told || "");
+    setText(page.note, present.note || said || doing || present.told || next || "");
   }
 
   function tick() {
@@ -252,7 +254,7 @@ function render({ model, el }) {
 }
 
 // As MARKS of card.py has them.
-const MARKS = { good: "✓", waiting: "…", bad: "✕", still: "" };
+const MARKS = { good: "✓", waiting: "…", bad: "✕", warning: "!", still: "" };
 
 const DOING = {
   asking: "Asking the provider for its address…",
@@ -456,7 +458,12 @@ function decoded(base64url) {
 
 function titleOf(state, usable) {
   if (state.who === "") return "Not signed in";
-  return usable ? `Signed in as ${state.who}` : `The sign-in of ${state.who} has ended`;
+  const vain = state.in_vain ? ", but with none of the scopes that you asked for" : "";
+  return usable ? `Signed in as ${state.who}${vain}` : `The sign-in of ${state.who} has ended`;
+}
+
+function isUsable(state) {
+  return state.who !== "" && (secondsLeft(state) > 0 || state.renewable);
 }
 
 function secondsLeft(state) {

@@ -1,11 +1,11 @@
-"""The live widget of an `Auth`: what it shows, what its buttons do, and what may be saved of it.
+"""The live widget of an `Auth`: its content, its buttons, and its state, which may be saved.
 
-The state of a widget is written into notebooks, so it holds only what the card shows too: who, for what, until when.
-All else goes by custom messages, which are not saved: the link (state and nonce stand in it), the claims, the token for
-the clipboard, and what is going on at the moment, which would be false in a notebook that is opened again.
+The state of a widget is written into notebooks, so it has only the facts of the card: the user, the API, the scopes and
+the expiry. All other data go by custom messages, which are not saved: the link (with `state` and `nonce`), the claims,
+the token for the clipboard, and the progress of the moment, which would be false in a notebook that is opened again.
 
 A message of the kernel reaches every front end, and passes a socket that other users of the machine may read. So the
-token is sealed for the page that asks for it, by a public key that comes with the request.
+token is encrypted for the page that asks for it, with a public key that comes with the request.
 
 A message from the page reaches the kernel only between cells (ipykernel 6 and 7.4), and on other threads than the main
 one (7.0 to 7.3). Each is answered by `heard` at once, so that the page knows, and done in a thread of its own.
@@ -24,16 +24,17 @@ import traitlets
 from IPython.display import display
 
 from ..errors import IpyauthError
-from ..flows.account import sign_out
 from ..flows.authenticator import Authenticator
 from ..flows.sign_in import Progress, SignIn
+from ..flows.sign_out import sign_out
 from ..protocol.sealing import seal
 from ..provider.threads import start_thread
 from .card import Card
-from .cards import HINT
+from .cards import HINT, HINT_OF_OWN
 from .claims import sections_of
 from .qr import GET_QR, lacks_segno, qr_image
-from .view import signed_out_card, view_of
+from .sign_out import signed_out_card
+from .view import view_of
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -43,7 +44,7 @@ def _read(name: str) -> str:
 
 
 class FromPage(TypedDict):
-    """A message from the page: a button was pressed in one view. `key` is its public key, a JWK, with `copy` only."""
+    """A message from the page: the user pressed a button in one view. With `copy`, `key` is the view's key, a JWK."""
 
     action: str
     view: str
@@ -86,7 +87,7 @@ class Present(TypedDict, total=False):
 
 
 class AuthWidget(anywidget.AnyWidget):
-    """The widget of one `Auth`, as many views as there may be of it; thread-safe.
+    """The widget of one `Auth`, with all its views; thread-safe.
 
     No thread takes another lock while it holds this one's: a thread that calls `refresh` may hold others.
     """
@@ -107,7 +108,7 @@ class AuthWidget(anywidget.AnyWidget):
             "renew": self._renew,
             "stop": lambda asked: authenticator.stop(),
             "sign_out": self._sign_out,
-            "clear": lambda asked: authenticator.leave(lambda source: source.clear()),
+            "clear": self._clear,
             "inspect": self._inspect,
             "copy": self._copy,
         }
@@ -190,6 +191,9 @@ class AuthWidget(anywidget.AnyWidget):
     def _renew(self, asked: FromPage) -> None:
         self._sign_in(asked, renew=True)
 
+    def _clear(self, asked: FromPage) -> None:
+        self._authenticator.clear()
+
     def _sign_out(self, asked: FromPage) -> None:
         """Sign out, and offer the link at which the provider's session ends where the kernel could not open it."""
         self._now("leaving")
@@ -219,6 +223,8 @@ def _time_left(progress: Progress) -> Present:
 
 def _registration(progress: Progress) -> Present:
     """Return what to register where the provider shows an error page."""
+    if progress.is_registered_here:
+        return {"hint": HINT_OF_OWN}
     return {"hint": HINT.replace("`", ""), "address": progress.redirect_uri} if progress.redirect_uri else {}
 
 

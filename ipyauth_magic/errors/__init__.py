@@ -4,16 +4,16 @@
 
     IpyauthError
     ├── InvalidParams            parameters are missing or wrong; one error names all of them
-    ├── NotSignedIn              the code needs a token, and there is no sign-in, or a sign-out elsewhere ended it
-    ├── SignInNeeded             the token has expired and only the user can get another
-    ├── ProviderError            the provider cannot be reached, or its metadata is wrong
-    │   └── ProviderUnreachable  no answer, or none in time; a later try may succeed
-    ├── SignOutIncomplete        the tokens are erased here, but the provider still has a token or a session
+    ├── NotSignedIn              there was no sign-in, or the user has signed out, here or in another program
+    ├── SignInNeeded             the token has expired, and only the user can get another
+    ├── ProviderError            the provider cannot be reached, or its metadata or its answer cannot be used
+    │   └── ProviderUnreachable  there was no answer in time, or the provider is busy; a later try may succeed
+    ├── SignOutIncomplete        the tokens are erased here, but the provider may still have a token or a session
     ├── StoreUnavailable         the store that was chosen does not work here
     ├── StoreBusy                another thread or process holds the lock of the store
-    ├── InsecureApi              the URL of an API has no TLS
-    ├── OtherOrigin              the URL is of another API than the one by whose address the user signed in
-    ├── InsecureCluster          the connection to a cluster has no TLS
+    ├── InsecureApi              the URL of an API has no TLS, so the token is not sent
+    ├── OtherOrigin              the user signed in by an API's address, and the URL has another origin
+    ├── InsecureCluster          a connection of a cluster has no TLS, so the token is not sent
     ├── NoTokenHere              on a worker of a cluster: the notebook sent no token, or the `with` block has ended
     └── SignInFailed             a sign-in was started and gave no token
         ├── PortTaken            no port of the redirect URIs is free
@@ -24,10 +24,11 @@
         ├── ProviderRefused      the provider answered with an error
         ├── InvalidResponse      a response breaks its standard
         └── InvalidIdToken       the ID token failed a check
-            ├── UnknownKey       the provider publishes no key that fits the signature
-            └── OutOfTime        the ID token is valid at another time than this machine's clock shows
+            ├── UnknownKey       the provider publishes no key for the signature
+            └── OutOfTime        by this machine's clock, the ID token is not valid now
 """
 
+from .attributes import no_attribute_of_auth
 from .base import IpyauthError, restored
 from .parameters import InvalidParams, Problem
 from .provider import (
@@ -80,5 +81,6 @@ __all__ = [
     "StoreBusy",
     "StoreUnavailable",
     "UnknownKey",
+    "no_attribute_of_auth",
     "restored",
 ]

@@ -11,14 +11,14 @@ from .base import IpyauthError
 
 @dataclass(frozen=True)
 class Problem:
-    """One parameter that cannot be used, and what to do next. `str` gives the sentences.
+    """A parameter that is missing or cannot be used, and the next step; `str` returns the sentences.
 
     Attributes:
-        name: the parameter, the option, or the name that is none; `cell` for the text of the cell.
-        message: what is wrong with it, and what to do: sentences. The first one goes on after the name, unless it
+        name: of the parameter or option, or the unknown name; `cell` for the text of the cell.
+        message: the fault and the next step, as sentences. The first sentence continues after the name, unless it
             begins with a capital letter or a backquote.
-        origin: the place where it was set; None for one that is missing.
-        meant: the parameter that a misspelt name was probably meant for.
+        origin: the place where the parameter was set; None if it is missing.
+        meant: the parameter that a misspelt name probably means, or None.
     """
 
     name: str
@@ -37,9 +37,10 @@ class Problem:
 class InvalidParams(IpyauthError):
     """Parameters are missing or wrong. One error names all of them.
 
-    `problems` holds one `Problem` for each. `hints` holds what is no problem by itself and may be the cause of one, as
-    a misspelt name in a dotenv file. The sentence has both. `is_bare` says that no parameter was given at all, so that
-    a magic shows the lines to fill in.
+    Attributes:
+        problems: a `Problem` for each.
+        hints: sentences about possible causes, such as a misspelt name in a dotenv file. The message has them too.
+        is_bare: no parameter was given in any place.
     """
 
     def __init__(self, problems: Sequence[Problem], hints: Sequence[str] = (), is_bare: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Errors about what the provider answers, or does not."""
+"""Errors about the provider and its answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from .base import IpyauthError
 from .sign_in import SignInFailed
 
 REMEDIES = {
-    "access_denied": "Sign in again and allow the request, or ask the API's owner for these scopes.",
+    "access_denied": (
+        "You denied access there, or a rule of the provider did. Sign in again and allow the request, or ask the API's "
+        "owner for these scopes."
+    ),
     "login_required": "Sign in again without prompt=none.",
     "consent_required": "Sign in again without prompt=none and give your consent.",
     "interaction_required": "Sign in again without prompt=none.",
@@ -36,11 +39,16 @@ class ProviderError(IpyauthError):
 
 
 class ProviderUnreachable(ProviderError):
-    """No answer came, or none in time, or the provider is busy. A later try may succeed."""
+    """The provider or an API did not answer in time, or it is busy (status 429, or 500 and above). Try again later."""
 
 
 class ProviderRefused(SignInFailed):
-    """The provider answered with an error (RFC 6749, 4.2.2.1). `error` is its code."""
+    """The provider answered with an error (RFC 6749, 4.1.2.1 and 5.2; RFC 8628, 3.5).
+
+    Attributes:
+        error: the provider's code, such as `access_denied`.
+        error_description: the provider's own words, or None.
+    """
 
     def __init__(self, error: str, error_description: str | None = None) -> None:
         self.error = plain(error, 60) or "unspecified"
@@ -64,9 +72,15 @@ class ProviderRefused(SignInFailed):
 
 
 class InvalidResponse(SignInFailed):
-    """A response of the provider breaks its standard. `check` names the parameter at fault.
+    """A response of the provider breaks its standard. No token was accepted.
 
-    *consequence* replaces the last two sentences where the response is not one with tokens.
+    Args:
+        check: the parameter at fault.
+        message: the fault.
+        consequence: the last sentences of the error.
+
+    Attributes:
+        check: the parameter at fault.
     """
 
     def __init__(self, check: str, message: str, consequence: str = "No token was accepted. Try again.") -> None:
@@ -75,7 +89,16 @@ class InvalidResponse(SignInFailed):
 
 
 class InvalidIdToken(SignInFailed):
-    """The ID token failed a check of OpenID Connect Core. `check` names it, as `"nonce"`. *remedy* is the next step."""
+    """The ID token failed a check (OpenID Connect Core, 3.1.3.7, 3.2.2.11 and 12.2). No token was accepted.
+
+    Args:
+        check: the name of the check, such as `nonce`.
+        message: the fault.
+        remedy: the next step for the user.
+
+    Attributes:
+        check: the name of the check.
+    """
 
     def __init__(self, check: str, message: str, remedy: str = "Try again.") -> None:
         super().__init__(f"The ID token cannot be trusted: {message}. No token was accepted. {remedy}")
@@ -83,7 +106,7 @@ class InvalidIdToken(SignInFailed):
 
 
 class UnknownKey(InvalidIdToken):
-    """No known key of the provider fits the ID token. The keys may have changed: fetch them again, once."""
+    """The ID token is signed with a key that the provider does not publish, or its signature is wrong."""
 
     def __init__(
         self, check: str = "key", message: str = "it is signed with a key that the provider does not publish"
@@ -92,9 +115,10 @@ class UnknownKey(InvalidIdToken):
 
 
 class OutOfTime(InvalidIdToken):
-    """The ID token passes every check but that of its times. Mostly this machine's clock is wrong.
+    """The ID token passes every check except those of its times. Usually this machine's clock is wrong.
 
-    `ahead` says by how many seconds this clock is ahead of the token's time; None where the token does not tell.
+    Attributes:
+        ahead: the seconds by which this clock is ahead of the provider's, negative if it is behind; None if unknown.
     """
 
     def __init__(self, check: str, message: str, ahead: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Errors of a sign-in that was started: the wait for its response."""
+"""Errors of a sign-in that was started."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from .base import IpyauthError
 
 
 class SignInFailed(IpyauthError):
-    """A sign-in was started and gave no token."""
+    """A sign-in was started and gave no token. The subclass is the reason."""
 
 
 class PortTaken(SignInFailed):
-    """No port of the redirect URIs can be opened, mostly because another program uses it. `ports` lists them."""
+    """No port of the redirect URIs can be opened, usually because another program uses it.
+
+    Attributes:
+        ports: that were tried, in order.
+    """
 
     def __init__(self, ports: Sequence[int], reason: str = "") -> None:
         names = " and ".join(str(port) for port in ports)
@@ -41,7 +45,8 @@ class NobodyCanAnswer(SignInFailed):
 class NothingGranted(SignInFailed):
     """The user signed in for further scopes, and the provider granted none of them. The earlier token is kept.
 
-    `scopes` are those that were asked for and not granted.
+    Attributes:
+        scopes: that were asked for and not granted.
     """
 
     def __init__(self, scopes: Sequence[str]) -> None:
@@ -56,24 +61,36 @@ class NothingGranted(SignInFailed):
 class SignInTimeout(SignInFailed):
     """No response came in time: the user did not sign in, or the provider showed an error page.
 
-    `redirect_uri` is None in the device flow, which has none. *advice* is about scopes that the user did not write.
+    Args:
+        seconds: of the wait.
+        redirect_uri: of the sign-in; None in the device flow.
+        advice: sentences about scopes that the user did not write.
+        is_registered_here: this package registered the application, so that the user has nothing to register.
+
+    Attributes:
+        redirect_uri: of the sign-in, or None.
     """
 
-    def __init__(self, seconds: float, redirect_uri: str | None, advice: str = "") -> None:
+    def __init__(
+        self, seconds: float, redirect_uri: str | None, advice: str = "", is_registered_here: bool = False
+    ) -> None:
         waited = counted(seconds, "second")
-        super().__init__(
-            f"No response came within {waited}. If the provider showed an error page, read there what it refused: the "
-            "`client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
-            f"{advice and ' '}{advice}\nThe exact redirect URI to register (at Auth0: Allowed Callback URLs):\n"
-            f"    {redirect_uri}"
-            if redirect_uri
-            else f"The code was not entered within {waited}. Run the cell again to get a new one."
-        )
+        if not redirect_uri:
+            said = f"The code was not entered within {waited}. Run the cell again to get a new one."
+        else:
+            what = "the `client_id`, a scope, the `prompt`, or a redirect URI that is not registered."
+            uri = f"The exact redirect URI to register (at Auth0: Allowed Callback URLs):\n    {redirect_uri}"
+            if is_registered_here:
+                what = "a scope, or the application, which was registered there for you."
+                uri = "Run the line again: if the provider has forgotten the application, it is registered anew."
+            page = f"If the provider showed an error page, read there what it refused: {what}"
+            said = f"No response came within {waited}. {page}{advice and ' '}{advice}\n{uri}"
+        super().__init__(said)
         self.redirect_uri = redirect_uri
 
 
 class SignInCancelled(SignInFailed):
-    """The user or the program ended the wait, by an interrupt, by `clear()` or by a shutdown of the kernel."""
+    """The user or the program ended the wait: an interrupt, `clear()`, or a shutdown of the kernel."""
 
     def __init__(self, reason: str = "it was cancelled") -> None:
         super().__init__(f"The sign-in did not finish: {reason}. Run the cell again to sign in.")

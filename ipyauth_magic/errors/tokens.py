@@ -1,4 +1,4 @@
-"""Errors about the tokens of a sign-in, and the places where they are kept or sent."""
+"""Errors about the tokens of a sign-in, their stores, and the APIs and clusters that get them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from .base import IpyauthError
 
 
 class NotSignedIn(IpyauthError):
-    """The caller needs a token or its claims, and there is no sign-in.
+    """The caller needs a token or its claims, and there was no sign-in, or the user has signed out.
 
-    With *elsewhere*, there was one, and another notebook or program that shares the store has signed out.
+    Args:
+        elsewhere: another notebook or program that shares the store has signed out.
     """
 
     def __init__(self, elsewhere: bool = False) -> None:
@@ -24,7 +25,8 @@ class NotSignedIn(IpyauthError):
 class SignInNeeded(IpyauthError):
     """The access token has expired, and only the user can get another.
 
-    With *in_child*, the caller is a forked process. Its parent has the refresh token, which only one of them may use.
+    Args:
+        in_child: the caller is a forked process. Only its parent has the refresh token, because only one may use it.
     """
 
     def __init__(self, in_child: bool = False) -> None:
@@ -41,8 +43,9 @@ class SignInNeeded(IpyauthError):
 class SignOutIncomplete(IpyauthError):
     """The tokens are erased here, but a step at the provider failed.
 
-    `revocation` is the reason why the tokens were not revoked, `session` the reason why the session was not ended.
-    Each is None if that step did not fail.
+    Attributes:
+        revocation: the reason why the tokens were not revoked (RFC 7009), as a sentence; None if that did not fail.
+        session: the reason why the provider was not asked to end its session, as a sentence; None if that did not fail.
     """
 
     def __init__(self, revocation: str | None, session: str | None) -> None:
@@ -58,7 +61,11 @@ class SignOutIncomplete(IpyauthError):
 
 
 class StoreUnavailable(IpyauthError):
-    """The store that was chosen does not work here. `store` is its name."""
+    """The store that was chosen does not work here.
+
+    Attributes:
+        store: its name.
+    """
 
     def __init__(self, store: str, reason: str, remedy: str = "") -> None:
         others = "`--store memory`" if store == "file" else "`--store file` or `--store memory`"
@@ -68,7 +75,7 @@ class StoreUnavailable(IpyauthError):
 
 
 class StoreBusy(IpyauthError):
-    """Another thread or process has held a store's lock for longer than any renewal takes."""
+    """Another thread or process has held a store's lock for *seconds*, which is longer than any renewal takes."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -78,7 +85,11 @@ class StoreBusy(IpyauthError):
 
 
 class InsecureApi(IpyauthError):
-    """A token would go to an API over a network without TLS (RFC 6750, 5.3). `origin` is that of the API."""
+    """A token would be sent to an API over a network without TLS (RFC 6750, 5.3). It was not sent.
+
+    Attributes:
+        origin: scheme, host and port of the API.
+    """
 
     def __init__(self, origin: str) -> None:
         shown = plain(origin, 200)
@@ -91,9 +102,11 @@ class InsecureApi(IpyauthError):
 
 
 class OtherOrigin(IpyauthError):
-    """A token would go to another API than the one by whose address the user signed in. `origin` is that of the other.
+    """The user signed in by an API's address, and the token would be sent to another origin. It was not sent.
 
-    `api` is the origin that gets the token.
+    Attributes:
+        origin: scheme, host and port of the request.
+        api: the origin that the token is for.
     """
 
     def __init__(self, origin: str, api: str) -> None:
@@ -107,7 +120,11 @@ class OtherOrigin(IpyauthError):
 
 
 class InsecureCluster(IpyauthError):
-    """A token would go to the workers of a cluster over a network without TLS. `address` is that of the connection."""
+    """A token would be sent to the workers of a cluster over a network without TLS. It was not sent.
+
+    Attributes:
+        address: of the connection.
+    """
 
     def __init__(self, address: str) -> None:
         super().__init__(
@@ -119,7 +136,12 @@ class InsecureCluster(IpyauthError):
 
 
 class NoTokenHere(IpyauthError):
-    """A worker of a cluster has no token, after *seconds* of waiting or for a *reason* that the notebook sent."""
+    """A task needs a token, and its worker has none.
+
+    Args:
+        seconds: for which the worker has waited for a token; None if it did not wait.
+        reason: a sentence that the notebook sent instead of a token; may be empty.
+    """
 
     def __init__(self, seconds: float | None = None, reason: str = "") -> None:
         if reason:

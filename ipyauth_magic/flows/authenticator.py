@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol, TypeVar
 
 from ..callback.routes import Route
 from ..errors import (
     InvalidIdToken,
     InvalidResponse,
-    IpyauthError,
     NothingGranted,
     NotSignedIn,
     OutOfTime,
@@ -19,70 +16,47 @@ from ..errors import (
     SignInNeeded,
     StoreBusy,
 )
-from ..protocol.flow import Grant
 from ..protocol.step_up import NOTHING_MORE, StepUp, gains_nothing
 from ..protocol.tokens import OneProcess, TokenSet
 from ..settings.params import ParamsAuth0, with_more
-from ..store import Store
-from .response_sources import check_unattended, new_response_source, routes_here
+from .follow import Panel, follow
+from .response_sources import check_unattended, new_response_source
 from .session import Session
-from .sign_in import Progress, SignIn
+from .sign_in import SignIn
+from .sign_in_request import TIMEOUT, SignInRequest
 from .signal import Signal
 from .token_source import TokenSource
 
-T = TypeVar("T")
-
-OFFER_TIMEOUT = 300.0
-"""Seconds for which the link of a card or of the widget works, and a sign-in waits unless the user says otherwise."""
-
-
-class Panel(Protocol):
-    """Shows one sign-in from its link to its end."""
-
-    def can_be_answered(self) -> bool:
-        """Tell whether a person sees it and may follow a link."""
-
-    def tick(self, progress: Progress) -> None:
-        """Show what is new."""
-
-    def ask(self, sign_in: SignIn) -> None:
-        """Ask the user for the address at which the browser ended, until it serves or *sign_in* is over."""
-
-    def clear(self) -> None:
-        """Take the link away."""
-
 
 class Authenticator(OneProcess):
-    """The tokens for one set of parameters, and the sign-in that may bring them; thread-safe.
+    """The tokens for one request, and the sign-in that may bring them; thread-safe.
 
-    Args:
-        params: what is asked for.
-        grant: the flow, and whether a refresh token is wanted.
-        store: where tokens are kept.
-        bind: another address to listen on than the redirect URI's.
-        paste: ask also for the URL at which the browser ended.
+    No function that `changed` calls may take this object's lock: a thread that saves tokens holds it.
 
     Attributes:
-        asked: the parameters with what was added since by a step-up: what the next sign-in asks for.
+        request: what is asked for. Two objects with equal ones sign in for the same, in the same way.
+        asked: its parameters with what was added since by a step-up: what the next sign-in asks for.
         not_granted: scopes that a step-up asked for in vain.
-        request: all of these arguments; two equal ones sign in for the same, in the same way.
         changed: emitted, from any thread, when tokens or sign-in are others.
         source: the tokens, here and in their store.
         sign_in: the sign-in under way, or the last one; None where there was none, or it was stopped.
     """
 
-    def __init__(
-        self, params: ParamsAuth0, grant: Grant, store: Store, bind: str | None = None, paste: bool = False
-    ) -> None:
-        self.params = self.asked = self._asking = params
+    def __init__(self, request: SignInRequest) -> None:
+        self.request = request
+        self.params = self.asked = self._asking = request.params
+        self.grant = request.grant
         self.not_granted: frozenset[str] = frozenset()
-        self.grant = grant
-        self._store = store
-        self.request = (params, grant, store, bind, paste)
         self.changed = Signal()
-        self.source = TokenSource(params, grant, store, self._tokens_changed)
+        self.source = TokenSource(request.params, request.grant, request.store, self._tokens_changed)
         self.sign_in: SignIn | None = None
         self._lock = threading.RLock()
+
+    @property
+    def under_way(self) -> SignIn | None:
+        """The sign-in that is not over yet, if there is one."""
+        sign_in = self.sign_in
+        return None if sign_in is None or sign_in.progress.is_over else sign_in
 
     def authenticate(
         self,
@@ -108,11 +82,11 @@ class Authenticator(OneProcess):
             ProviderError: the provider cannot be reached.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        seconds = self.time_to_wait(timeout)
+        seconds = self.request.time_to_wait(timeout)
         if not force and self.without_user(renew) and self.serves(more):
             return False
         try:
-            sign_in = self.begin(seconds, panel, open_browser, force, renew, more)
+            sign_in = self.begin(seconds, panel, open_browser, anew=force or renew, more=more)
             if sign_in is None:
                 return False
             follow(sign_in, panel, open_browser)
@@ -121,18 +95,6 @@ class Authenticator(OneProcess):
                 begun.cancel(SignInCancelled("it was interrupted"))
             raise
         return True
-
-    def time_to_wait(self, timeout: float | None) -> float:
-        """Return *timeout*, or else the time of the parameters, or else 300 seconds.
-
-        Raises:
-            ValueError: *timeout* is not a number of seconds, above 0 and at most a day.
-        """
-        if timeout is None:
-            return float(self.params.timeout or OFFER_TIMEOUT)
-        if not 0 < timeout <= 24 * 3600:
-            raise ValueError("timeout must be a number of seconds, above 0 and at most a day")
-        return timeout
 
     def without_user(self, renew: bool = False) -> bool:
         """Tell whether there are good tokens, or could be renewed ones, without the user.
@@ -177,32 +139,30 @@ class Authenticator(OneProcess):
         timeout: float,
         panel: Panel,
         open_browser: bool = True,
-        force: bool = False,
-        renew: bool = False,
+        anew: bool = False,
         more: StepUp = NOTHING_MORE,
     ) -> SignIn | None:
         """Return the sign-in under way, with this caller's time, or a new one; None where good tokens have come.
 
-        One under way that does not ask for *more* is ended.
+        *anew*: tokens that are here do not serve. A sign-in under way that does not ask for *more* is ended.
 
         Raises:
             PortTaken: no redirect URI's port is free.
             NobodyCanAnswer: no person can follow a link, and no browser can be opened.
             InvalidParams: the response mode does not go with any route of the response.
         """
-        routes = self.routes()
+        routes = self.request.routes
         if (place := self.source.place) is not None:
             place.warn_if_it_fails()
-        if more and not ((begun := self.sign_in) is None or begun.progress.is_over) and self._asking != self._for(more):
+        if more and self.under_way is not None and self._asking != self._for(more):
             self.stop("another sign-in took its place")
         SESSION.release_ports(routes, but_for=self.sign_in)
         with self._lock:
-            sign_in = self.sign_in
-            if sign_in is not None and not sign_in.progress.is_over:
+            if (sign_in := self.under_way) is not None:
                 sign_in.give_time(timeout, is_shared=not SESSION.take_over(sign_in))
                 return sign_in
             # In this order: a sign-in saves its tokens before it is over, so one of the two looks finds them.
-            if not force and not renew and self.adopt() and self.serves(more):
+            if not anew and self.adopt() and self.serves(more):
                 return None
             is_attended = panel.can_be_answered()
             if not is_attended:
@@ -216,12 +176,12 @@ class Authenticator(OneProcess):
             PortTaken: no redirect URI's port is free.
             InvalidParams: the response mode does not go with any route of the response.
         """
-        routes = self.routes()
+        routes = self.request.routes
         SESSION.release_ports(routes, but_for=self.sign_in)
         with self._lock:
-            if (sign_in := self.sign_in) is not None and not sign_in.progress.is_over:
+            if (sign_in := self.under_way) is not None:
                 return sign_in
-            sign_in = self._new(OFFER_TIMEOUT, routes, is_offer=True)
+            sign_in = self._new(TIMEOUT, routes, is_offer=True)
         sign_in.start()
         return sign_in
 
@@ -234,29 +194,21 @@ class Authenticator(OneProcess):
             sign_in.response_source.join(2.0)
         self.changed.emit()
 
-    def leave(self, forget: Callable[[TokenSource], T]) -> T:
-        """Leave the session, end a sign-in under way, and return what *forget* does with the tokens."""
+    def clear(self, in_store: bool = True) -> TokenSet | None:
+        """End a sign-in under way, and forget the tokens, here and *in_store*; return the last that were forgotten."""
         with self._lock:
             SESSION.forget(self)
             self.asked, self.not_granted = self.params, frozenset()
             sign_in, self.sign_in = self.sign_in, None
         if sign_in is not None:
             sign_in.cancel(SignInCancelled("it was cleared"))
+        # No sign-in brings tokens any more.
         try:
-            return forget(self.source)
+            return self.source.take_out(in_store)
         finally:
             if sign_in is not None:
                 sign_in.response_source.join(2.0)
             self.changed.emit()
-
-    def routes(self) -> tuple[Route, ...]:
-        """Return how the response may come, in the order to try; none where the flow needs no redirect URI.
-
-        Raises:
-            InvalidParams: the response mode does not go with any route.
-        """
-        params, grant, _, bind, paste = self.request
-        return routes_here(params, grant, bind, paste)
 
     def _new(
         self,
@@ -268,13 +220,13 @@ class Authenticator(OneProcess):
         more: StepUp = NOTHING_MORE,
     ) -> SignIn:
         self._asking = self._for(more)
-        response_source = new_response_source(self._asking, self.grant, routes, self._store)
+        response_source = new_response_source(replace(self.request, params=self._asking), routes)
 
         def save(tokens: TokenSet) -> None:
             # `begin`, `stop` and `leave` wait for a save that has begun, so that cleared tokens do not come back.
             with self._lock:
                 if self.sign_in is sign_in:  # else it was stopped, or the tokens were cleared
-                    self._save(tokens, more)
+                    self._accept(tokens, more)
 
         try:
             sign_in = SignIn(
@@ -284,6 +236,7 @@ class Authenticator(OneProcess):
                 changed=self.changed.emit,
                 unattended=unattended,
                 audience=self.params.audience or self.params.resource,
+                is_registered_here=self.params.is_registered_here,
             )
             SESSION.begin(sign_in, is_offer)
             self.sign_in = sign_in
@@ -292,7 +245,7 @@ class Authenticator(OneProcess):
             raise
         return sign_in
 
-    def _save(self, tokens: TokenSet, more: StepUp) -> None:
+    def _accept(self, tokens: TokenSet, more: StepUp) -> None:
         """Save *tokens*; raise `NothingGranted` if they bring nothing of *more*, and those that are here are good."""
         missing, before = more.missing_from(tokens.scope), self.source.tokens
         self.not_granted = self.not_granted.union(missing).difference(tokens.scope.split())
@@ -316,31 +269,3 @@ class Authenticator(OneProcess):
 
 SESSION: Session[Authenticator] = Session()
 """The session of this process."""
-
-
-def follow(sign_in: SignIn, panel: Panel, open_browser: bool) -> TokenSet:
-    """Show *sign_in* on *panel* until it is over, and return the tokens.
-
-    Raises:
-        SignInFailed: no token; its subclasses tell why.
-        ProviderError: the provider cannot be reached.
-        KeyboardInterrupt: the user interrupted; the port is free again.
-    """
-    try:
-        sign_in.start(open_browser)
-        if _may_paste(sign_in) and panel.can_be_answered():
-            sign_in.pause(sign_in.progress.seconds_left, until=lambda: sign_in.progress.url is not None)
-            panel.tick(sign_in.progress)
-            if not sign_in.progress.is_over:
-                panel.ask(sign_in)
-        return sign_in.wait(panel.tick)
-    except BaseException as error:
-        if not isinstance(error, IpyauthError):
-            sign_in.cancel(SignInCancelled("it was interrupted"))
-        panel.clear()
-        raise
-
-
-def _may_paste(sign_in: SignIn) -> bool:
-    route = sign_in.progress.route
-    return route is not None and route.paste and threading.current_thread() is threading.main_thread()

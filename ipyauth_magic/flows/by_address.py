@@ -60,6 +60,7 @@ class ByAddress:
         make: makes the parameters.
         introduce: tells the user whom the API names; it is called at most once, before anything is registered.
         challenge: the `WWW-Authenticate` header of a 401 of the API, if the program has one.
+        renewable: whether a refresh token is asked for, as `Auth` takes it.
 
     Attributes:
         given: what the user gave, with stand-ins for what is not known yet.
@@ -69,12 +70,18 @@ class ByAddress:
     """
 
     def __init__(
-        self, url: str, make: Make, introduce: Callable[[Introduction], None], challenge: str | None = None
+        self,
+        url: str,
+        make: Make,
+        introduce: Callable[[Introduction], None],
+        challenge: str | None = None,
+        renewable: bool | None = None,
     ) -> None:
         self._url = url
         self._make = make
         self._introduce = introduce
         self._challenge = challenge or ""
+        self._renewable = renewable
         self._is_introduced = False
         self._is_kept = False  # the application was registered in an earlier sign-in
         self.given = make(stand_in(url))
@@ -107,7 +114,9 @@ class ByAddress:
         issuer, page = urlsplit(self._server.issuer), urlsplit(self._server.authorization_endpoint).netloc
         server = f"{issuer.netloc}{issuer.path}".rstrip("/")
         elsewhere = page if page != issuer.netloc else ""
-        api, scope = urlsplit(self._url).netloc, self._base.scope
+        grant = Grant.of(self._base.response_type, self._base.flow, self._renewable)
+        scope = grant.scope(self._base.scope, self._server.scopes_supported)
+        api = urlsplit(self._url).netloc
         self._introduce(Introduction(api, server, scope, elsewhere, not self._is_server_given))
 
     @property

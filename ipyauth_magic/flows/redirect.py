@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..callback.listener import Listener, open_listener
 from ..callback.routes import Route
-from ..protocol.flow import Grant
 from ..protocol.messages import AuthorizationRequest
 from ..protocol.tokens import TokenSet
 from ..provider.provider import Provider
-from ..settings.params import ParamsAuth0
+from ..store.redirect_uris import RedirectUris
 from . import clock, code, implicit
 from .authorization import (
     added_scopes,
@@ -22,23 +21,19 @@ from .authorization import (
     response_mode,
 )
 from .sign_in import SignIn
+from .sign_in_request import SignInRequest
 
 _TOKENS = {"implicit": implicit.tokens, "code": code.tokens}
 """What turns a response into tokens, by the name of the flow."""
-
-CheckUri = Callable[[str], None]
-"""Takes a redirect URI, and raises `SignInFailed` if it belongs to another provider."""
 
 
 class Redirect:
     """Sends the user to the authorization endpoint, and receives the response at a redirect URI (a `ResponseSource`).
 
     Args:
-        params: what is asked for.
-        grant: the flow, and whether a refresh token is wanted.
+        request: what is asked for.
         routes: how the response may come, in the order in which they are tried.
-        check_redirect_uri, take_redirect_uri: called with the redirect URI before a link goes out and before a code is
-            sent, if the provider does not name itself in its responses; they raise if it belongs to another provider.
+        owners: remembers which provider each redirect URI belongs to; None where no code is sent to any.
 
     Raises:
         PortTaken: no redirect URI's port is free; else the port is held when this returns.
@@ -46,18 +41,14 @@ class Redirect:
 
     def __init__(
         self,
-        params: ParamsAuth0,
-        grant: Grant,
+        request: SignInRequest,
         routes: Sequence[Route],
-        check_redirect_uri: CheckUri = lambda redirect_uri: None,
-        take_redirect_uri: CheckUri = lambda redirect_uri: None,
+        owners: RedirectUris | None = None,
     ) -> None:
-        self._params = params
-        self._grant = grant
-        self._check_redirect_uri = check_redirect_uri
-        self._take_redirect_uri = take_redirect_uri
+        self._params, self._grant = params, grant = request.params, request.grant
+        self._owners = owners
         self._provider = Provider.of(params.expected_issuer, params.discovery_url)
-        self._request: AuthorizationRequest | None = None
+        self._sent: AuthorizationRequest | None = None
         self.is_accepted = False
         self._endpoint = endpoint_known_at_once(params)
         self._listener: Listener = open_listener(routes)
@@ -77,9 +68,9 @@ class Redirect:
             self._endpoint = self._endpoint or metadata.authorization_endpoint
             mode = response_mode(self._params, self._is_forwarded, metadata)
         request = authorization_request(self._params, self._grant, self.redirect_uri, str(mode), metadata)
-        self._request, self.scope = request, request.scope
+        self._sent, self.scope = request, request.scope
         if metadata is not None:
-            self._check(self._check_redirect_uri, with_keys=False)
+            self._check(with_keys=False)
         self._listener.expect(awaited(request, self._endpoint, metadata), sign_in.complete)
         # The browser first: what it sends before the server answers stands in the sockets' queue.
         link = request.url(self._endpoint)
@@ -87,7 +78,7 @@ class Redirect:
         self._listener.serve(sign_in.fail)
         if not is_ready:
             # What verifying needs is loaded while the user signs in. What is wrong with the provider ends the wait.
-            self._check(self._check_redirect_uri)
+            self._check()
 
     def tokens(self, response: Mapping[str, str]) -> TokenSet:
         """Return the verified tokens for the parameters of the response, whose state has been compared.
@@ -96,10 +87,10 @@ class Redirect:
             SignInFailed: the provider refused, or the response cannot be trusted.
             ProviderError: the provider cannot be reached, or describes itself wrongly.
         """
-        self._check(self._take_redirect_uri if "code" in response else self._check_redirect_uri)
-        assert self._request is not None
+        self._check(has_code="code" in response)
+        assert self._sent is not None
         self.is_accepted = "error" not in response
-        return _TOKENS[self._grant.flow.name](self._request, response, self._provider, clock.utc_now)
+        return _TOKENS[self._grant.flow.name](self._sent, response, self._provider, clock.utc_now)
 
     @property
     def added_scopes(self) -> tuple[str, ...]:
@@ -118,11 +109,16 @@ class Redirect:
         """Wait until the port is free and the server gone, at most *timeout* seconds."""
         self._listener.join(timeout)
 
-    def _check(self, check_redirect_uri: CheckUri, with_keys: bool = True) -> None:
-        """Check the provider's metadata, which may have to be loaded, and the redirect URI against the request."""
-        assert self._request is not None
+    def _check(self, with_keys: bool = True, has_code: bool = False) -> None:
+        """Check the provider's metadata, which may have to be loaded, and the redirect URI against the request.
+
+        A provider that does not name itself in its responses needs a redirect URI of its own (RFC 9700, 4.4.2). It is
+        compared before a link goes out. When a code has come, it belongs to this provider.
+        """
+        assert self._sent is not None
         assert self._endpoint is not None
-        metadata = self._provider.metadata(with_keys and self._request.wants_id_token)
-        check_metadata(metadata, self._request, self._endpoint)
-        if not metadata.authorization_response_iss_parameter_supported:
-            check_redirect_uri(self.route.redirect_uri)
+        metadata = self._provider.metadata(with_keys and self._sent.wants_id_token)
+        check_metadata(metadata, self._sent, self._endpoint)
+        if self._owners is not None and not metadata.authorization_response_iss_parameter_supported:
+            compare = self._owners.take if has_code else self._owners.check
+            compare(self._params.expected_issuer, self.route.redirect_uri)

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from ..callback.browser import why_no_browser
-from ..callback.environment import this_environment
-from ..callback.routes import Route, routes_to
+from ..callback.routes import Route
 from ..errors import NobodyCanAnswer
-from ..protocol.flow import Flow, Grant
-from ..settings.params import ParamsAuth0
-from ..store import Store
+from ..protocol.flow import Flow
 from ..store.redirect_uris import RedirectUris
-from .device_poll import DevicePoll
 from .redirect import Redirect
 from .sign_in import ResponseSource
-
-
-def routes_here(params: ParamsAuth0, grant: Grant, bind: str | None = None, paste: bool = False) -> tuple[Route, ...]:
-    """Return how a response may come to this process, in the order to try; none where the flow needs no redirect URI.
-
-    Raises:
-        InvalidParams: the response mode does not go with any route.
-    """
-    if not grant.flow.needs_redirect:
-        return ()
-    return routes_to(params.redirect_uris, this_environment(), params.response_mode, bind, paste)
+from .sign_in_request import SignInRequest
 
 
 def check_unattended(flow: Flow, open_browser: bool) -> None:
@@ -40,25 +25,22 @@ def check_unattended(flow: Flow, open_browser: bool) -> None:
         raise NobodyCanAnswer(reason)
 
 
-def new_response_source(
-    params: ParamsAuth0,
-    grant: Grant,
-    routes: Sequence[Route],
-    store: Store | None = None,
-) -> ResponseSource:
+def new_response_source(request: SignInRequest, routes: Sequence[Route]) -> ResponseSource:
     """Return what asks the provider and brings its response; it holds a port of *routes*, where there are any.
 
-    For a code, routes whose redirect URI belongs to another provider are tried last (RFC 9700, 4.4.2). Beside *store*
-    stands which one that is.
+    For a code, routes whose redirect URI belongs to another provider are tried last (RFC 9700, 4.4.2). Beside the store
+    of *request* stands which one that is.
 
     Raises:
         PortTaken: no redirect URI's port is free.
     """
-    if not grant.flow.needs_redirect:
-        return DevicePoll(params, grant)
-    if not grant.flow.uses_pkce:
-        return Redirect(params, grant, routes)
-    issuer, redirect_uris = params.expected_issuer, RedirectUris.beside(store)
-    in_order = sorted(routes, key=lambda route: redirect_uris.is_of_another(issuer, route.redirect_uri))
-    check, take = partial(redirect_uris.check, issuer), partial(redirect_uris.take, issuer)
-    return Redirect(params, grant, in_order, check, take)
+    flow = request.grant.flow
+    if not flow.needs_redirect:
+        from .device_poll import DevicePoll
+
+        return DevicePoll(request.params, request.grant)
+    if not flow.uses_pkce:
+        return Redirect(request, routes)
+    issuer, owners = request.params.expected_issuer, RedirectUris.beside(request.store)
+    in_order = sorted(routes, key=lambda route: owners.is_of_another(issuer, route.redirect_uri))
+    return Redirect(request, in_order, owners)

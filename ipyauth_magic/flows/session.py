@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet, ref
 
@@ -13,7 +13,6 @@ from ..store import memory
 from .last_users import LAST_USERS
 from .live_tokens import LIVE
 from .sign_in import SignIn
-from .token_source import TokenSource
 
 KEPT = 100
 """Most sign-ins that are listed; an older one lives on in the variable that holds it."""
@@ -22,8 +21,8 @@ KEPT = 100
 class Holder(Protocol):
     """Holds tokens; `Authenticator` is one."""
 
-    def leave(self, forget: Callable[[TokenSource], Any]) -> Any:
-        """Be no sign-in of the session any more, and let *forget* forget the tokens."""
+    def clear(self, in_store: bool = True) -> Any:
+        """Be no sign-in of the session any more, and forget the tokens, here and *in_store*."""
 
 
 H = TypeVar("H", bound=Holder)
@@ -97,8 +96,8 @@ class Session(Generic[H]):
     def forget_tokens(self) -> None:
         """Forget every token of the process; the files of a store stay for other processes."""
         for holder in self.signed_in():
-            holder.leave(lambda source: source.leave())
-        memory.SESSION.forget_all()
+            holder.clear(in_store=False)
+        memory.SHARED.forget_all()
         LAST_USERS.forget()
         LIVE.forget_all()
 

@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..callback import pages
 from ..callback.browser import open_in_browser
 from ..callback.routes import Route
 from ..errors import IpyauthError, NobodyCanAnswer, ProviderRefused, SignInCancelled, SignInTimeout
 from ..protocol.added_scopes import advice_about
-from ..protocol.device_authorization import DeviceAuthorization
 from ..protocol.tokens import TokenSet
 from ..provider.threads import SLICE, Waiters, start_thread
+
+if TYPE_CHECKING:
+    from ..protocol.device_authorization import DeviceAuthorization
 
 _logger = logging.getLogger("ipyauth_magic")
 
@@ -51,6 +53,7 @@ class Progress:
         wants_browser: a browser is to be opened.
         why_no_browser: the reason, if none could be opened.
         audience: the API that is asked for, if any.
+        is_registered_here: the application was registered by this package itself.
         begins_at: when the wait for the response began, by `time.monotonic()`.
         ends_at: when it ends.
         code_ends_at: when the code for another device ends.
@@ -67,6 +70,7 @@ class Progress:
     wants_browser: bool = False
     why_no_browser: str | None = None
     audience: str | None = None
+    is_registered_here: bool = False
     begins_at: float = 0.0
     ends_at: float = math.inf
     code_ends_at: float = math.inf
@@ -148,7 +152,7 @@ class SignIn:
         save: called with the tokens before anything is told of them; an error there fails the sign-in.
         changed: called from any thread when the progress has changed; it must not block.
         unattended: no person can follow a link, so a browser that does not open ends the sign-in.
-        audience: the API that is asked for, to be shown.
+        audience, is_registered_here: to be shown, as `Progress` has them.
     """
 
     def __init__(
@@ -160,6 +164,7 @@ class SignIn:
         changed: Callable[[], None] = lambda: None,
         unattended: bool = False,
         audience: str | None = None,
+        is_registered_here: bool = False,
     ) -> None:
         self.response_source = response_source
         self.progress = Progress(
@@ -168,6 +173,7 @@ class SignIn:
             response_source.redirect_uri,
             response_source.route,
             audience=audience,
+            is_registered_here=is_registered_here,
         )
         self.tokens: TokenSet | None = None
         self._save = save
@@ -177,7 +183,7 @@ class SignIn:
         self._waiting = Waiters()
         self._is_started = False
         self.is_unanswered = False  # the user has the link, and no response came
-        self._is_answered = False  # a response was accepted or refused: the tab has yet to be told
+        self._lingers = False  # a response was accepted or refused, so the tab has yet to be told
         self.give_time(timeout)
 
     def start(self, open_browser: bool = False) -> None:
@@ -244,11 +250,11 @@ class SignIn:
             tokens = self.response_source.tokens(response)
             if self.progress.state is State.COMPLETING:
                 self._save(tokens)
-            self._is_answered = True
+            self._lingers = True
             self._end(None, tokens)
             time.sleep(0)  # the caller goes on first, and not when the tab has its answer
         except BaseException as error:
-            self._is_answered = True
+            self._lingers = True
             self.fail(error)
         failure = self.progress.error  # of a `cancel` too, if that was faster
         if failure is None:
@@ -304,7 +310,8 @@ class SignIn:
         if progress.state is State.WAITING and time.monotonic() >= progress.ends_at:
             source = self.response_source
             added = source.added_scopes if progress.url and not source.is_accepted else ()  # no link: nothing was asked
-            self.cancel(SignInTimeout(self._timeout, progress.redirect_uri or None, advice_about(added)))
+            where = (progress.redirect_uri or None, advice_about(added), progress.is_registered_here)
+            self.cancel(SignInTimeout(self._timeout, *where))
 
     def _browser_opened(self, why_not: str | None) -> None:
         if why_not is not None:
@@ -320,7 +327,8 @@ class SignIn:
             _logger.exception("A sign-in ended by a defect", exc_info=error)
         if isinstance(error, ProviderRefused):
             source = self.response_source
-            error = error.with_advice(advice_about(source.added_scopes, error.error, source.is_accepted))
+            said = (error.error, source.is_accepted, error.error_description)
+            error = error.with_advice(advice_about(source.added_scopes, *said))
         self._end(error)
 
     def _end(self, error: BaseException | None, tokens: TokenSet | None = None) -> None:
@@ -332,7 +340,7 @@ class SignIn:
                 # State and nonce stand in the link, and a code in the device authorization.
                 self.progress = replace(self.progress, state=state, error=error, url=None, opened_at=None, device=None)
         # Also the second time: an interrupt may have cut the first one off here. The port first: `_tell` shows cards.
-        self.response_source.close(linger=self._is_answered)
+        self.response_source.close(linger=self._lingers)
         self._tell()  # a program that ends now waits in `callback/listener.py` until the tab has its answer
 
     def _tell(self) -> None:

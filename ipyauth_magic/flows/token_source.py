@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import (
-    InvalidIdToken,
-    InvalidResponse,
-    IpyauthError,
     NotSignedIn,
-    OutOfTime,
     ProviderError,
-    ProviderRefused,
     SignInNeeded,
     StoreBusy,
     StoreUnavailable,
 )
 from ..protocol.flow import Grant
-from ..protocol.token_response import TokenResponse
 from ..protocol.tokens import OneProcess, TokenSet
 from ..provider.provider import Provider
 from ..provider.threads import run_in_thread
@@ -31,16 +23,10 @@ from ..store import BadRecord, Store, StoreFailed
 from ..store.key import store_key
 from . import clock
 from .kept import Entry, Kept
-from .refresh import accept_refresh, request_refresh
-
-RETRY_AFTER = 5.0
-"""Seconds after a renewal that failed, in which a token that has not ended serves without another try."""
+from .refresh import Renewal
 
 NEEDS_SECRET = "needs_secret"
 """The note beside kept tokens whose application has a secret. The secret itself is never kept."""
-
-_ABOUT_THE_REFRESH_TOKEN = frozenset({"invalid_grant", "status 400", "status 401", "status 403"})
-"""Refusals that end a refresh token (RFC 6749, 5.2); some providers leave the code out."""
 
 
 class TokenSource(OneProcess):
@@ -56,7 +42,6 @@ class TokenSource(OneProcess):
         store: where other sign-ins for the same find them.
         changed: called when the tokens here have changed, from any thread, perhaps with the store locked; it must not
             block.
-        now: the time.
 
     Attributes:
         api: the address of the API whose origin alone gets the tokens; None if they are for no origin.
@@ -71,14 +56,13 @@ class TokenSource(OneProcess):
         grant: Grant,
         store: Store,
         changed: Callable[[], None] = lambda: None,
-        now: Callable[[], datetime] = lambda: clock.utc_now(),
     ) -> None:
+        self._params = params
         self._grant = grant
         self._kept = Kept(store, *_entry(params, grant), changed)
         self.place = self._kept.place
         self.api = params.api
-        self._renewal = _Renewal(params, self._kept, now)
-        self._now = now
+        self._renewal = Renewal(params, self._kept)  # for these alone: a refresh gives what the sign-in gave
         self.refused: Callable[[Any], None] = lambda refusal: None
 
     @property
@@ -101,7 +85,7 @@ class TokenSource(OneProcess):
     def is_good(self) -> bool:
         """Whether there are tokens here that have not ended and are not about to."""
         tokens = self._kept.tokens
-        return tokens is not None and not tokens.is_expired(self._now())
+        return tokens is not None and not tokens.is_expired(clock.utc_now())
 
     @property
     def is_renewable(self) -> bool:
@@ -140,17 +124,17 @@ class TokenSource(OneProcess):
             InvalidResponse, InvalidIdToken, StoreBusy: see `renew`.
         """
         tokens = self.current
-        if not tokens.is_expired(self._now()):
+        if not tokens.is_expired(clock.utc_now()):
             return tokens
         if self._renewal.is_paused:
-            if not _has_ended(tokens, self._now()):
+            if not _has_ended(tokens, clock.utc_now()):
                 return tokens
             if (failure := self._renewal.failure) is not None:
                 raise failure
         try:
             return self.renew(tokens)
         except (ProviderError, StoreBusy):
-            if _has_ended(tokens, self._now()):
+            if _has_ended(tokens, clock.utc_now()):
                 raise
             self._renewal.pause()
             return tokens  # it is early still, and the provider may be back in time
@@ -203,114 +187,33 @@ class TokenSource(OneProcess):
             self._kept.adopt()
         return self.is_good
 
-    def clear(self) -> None:
-        """Forget the tokens, here and in the store; a renewal under way ends before."""
-        run_in_thread(self._kept.take_out, "ipyauth-store", daemon=False)
-
-    def leave(self) -> None:
-        """Forget the tokens here; what the store keeps stays there."""
-        self._kept.set(None)
-
-    def take_out(self) -> TokenSet:
-        """Forget the tokens, here and in the store, and return the last of them.
+    def take_out(self, in_store: bool = True) -> TokenSet | None:
+        """Forget the tokens, here and *in_store*, and return the last that were forgotten there, if there were any.
 
         A renewal under way, here or in another process, ends before: what it brings is taken out too.
+        """
+        if not in_store:
+            self._kept.set(None)
+            return None
+        return run_in_thread(self._kept.take_out, "ipyauth-store", daemon=False)
+
+    def userinfo(self) -> dict[str, Any]:
+        """Return what the userinfo endpoint tells about the user now (OpenID Connect Core, 5.3).
 
         Raises:
-            NotSignedIn: there are none.
+            NotSignedIn: before any sign-in.
+            SignInNeeded: the token has ended, and only the user can get another.
+            InvalidResponse: the answer is about another user than the ID token.
+            ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
         """
-        tokens = run_in_thread(self._kept.take_out, "ipyauth-store", daemon=False)
-        if tokens is None:
-            raise NotSignedIn
-        return tokens
+        tokens, provider = self.get(), Provider.of(self._params.expected_issuer, self._params.discovery_url)
+        return run_in_thread(lambda: provider.userinfo(tokens.access_token, tokens.subject), "ipyauth-userinfo")
 
 
 def _entry(params: ParamsAuth0, grant: Grant) -> Entry:
     """Return the place in a store for a sign-in by *params* and *grant*."""
     noted = {**values_to_keep(params), **grant.to_keep, **({NEEDS_SECRET: "yes"} if params.client_secret else {})}
     return Entry(store_key(params, grant.store_name), params, noted)
-
-
-class _Renewal:
-    """Renews the tokens in *kept*, and after a failure pauses for a while."""
-
-    def __init__(self, params: ParamsAuth0, kept: Kept, now: Callable[[], datetime]) -> None:
-        self._params = params
-        self._kept = kept
-        self._now = now
-        self._retry_at = 0.0
-        self.failure: IpyauthError | None = None
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the last renewal failed just now, so that the provider is not asked again yet."""
-        return time.monotonic() < self._retry_at
-
-    def pause(self, failure: IpyauthError | None = None) -> None:
-        """Ask the provider no more for `RETRY_AFTER` seconds; *failure* is what it would answer again."""
-        self._retry_at, self.failure = time.monotonic() + RETRY_AFTER, failure
-
-    def run(self, ended: TokenSet) -> TokenSet:
-        """Return tokens newer than *ended*; see `TokenSource.renew`."""
-        with self._kept.locked():
-            tokens = self._kept.latest()
-            if not _is_same_token(tokens, ended) and not tokens.is_expired(self._now()):
-                return tokens
-            if tokens.refresh_token is None and self._kept.is_parents:
-                raise SignInNeeded(in_child=True)
-            provider = Provider.of(self._params.expected_issuer, self._params.discovery_url)
-            asked_at = self._now()
-            response = self._response(provider, tokens)
-            is_rotated = response.refresh_token not in (None, tokens.refresh_token)
-            if is_rotated:
-                # Before anything else may fail: the old refresh token is used up.
-                tokens = replace(tokens, refresh_token=response.refresh_token)
-                self._kept.replace(tokens)
-            renewed = self._accepted(provider, tokens, response, asked_at, is_rotated)
-            self._kept.replace(renewed)
-            return renewed
-
-    def end(self, refused: TokenSet) -> None:
-        """Let *refused*, whose end nothing else tells, end now, here and in the store; see `renew_refused`."""
-        with self._kept.locked():
-            tokens = self._kept.latest()
-            if _is_same_token(tokens, refused):
-                self._kept.replace(replace(tokens, expires_at=max(self._now(), tokens.obtained_at)))
-
-    def _response(self, provider: Provider, tokens: TokenSet) -> TokenResponse:
-        try:
-            return request_refresh(self._params, provider, tokens)
-        except ProviderRefused as error:
-            needed = SignInNeeded()
-            if error.error in _ABOUT_THE_REFRESH_TOKEN:
-                self._kept.replace(replace(tokens, refresh_token=None))
-            else:
-                self.pause(needed)
-            raise needed from None
-        except InvalidResponse:
-            self._kept.replace(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
-            raise
-
-    def _accepted(
-        self, provider: Provider, tokens: TokenSet, response: TokenResponse, asked_at: datetime, is_rotated: bool
-    ) -> TokenSet:
-        try:
-            return accept_refresh(self._params, provider, tokens, response, asked_at, self._now)
-        except OutOfTime as error:
-            self.pause(error)  # the refresh token stays: it serves when the clock is right again
-            raise
-        except ProviderError as error:
-            if is_rotated:  # the next try would use up another refresh token
-                self.pause(error)
-            raise
-        except (InvalidResponse, InvalidIdToken):
-            self._kept.replace(replace(tokens, refresh_token=None))  # the provider may have ended it with this answer
-            raise
-
-
-def _is_same_token(one: TokenSet, other: TokenSet) -> bool:
-    """Tell whether the access token is the same; one of both may lack the refresh token, as in a forked child."""
-    return (one.access_token, one.expires_at) == (other.access_token, other.expires_at)
 
 
 def _has_ended(tokens: TokenSet, now: datetime) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from ..display.cards import introduction_card
 from ..display.panel import introduce
 from ..flows.by_address import ByAddress, Introduction, stand_in
-from ..settings.line import line_of
+from ..settings.line import line_of, renewable
 from ..settings.params import Found, ParamsAuth0
 from .auth0_magic import auth_for, requested, sign_in
 from .login_magic import DEFAULT_FLOW
@@ -17,7 +17,6 @@ from .login_magic import DEFAULT_FLOW
 if TYPE_CHECKING:
     from argparse import Namespace as Options
 
-    from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
 
@@ -31,11 +30,8 @@ def sign_in_by_address(
     cell: str | None,
     configuration: Mapping[str, str],
     namespace: Namespace,
-    note: Callable[[Authenticator], None],
 ) -> None:
     """Ask the API where to sign in, name both hosts, sign in there, and bind the variables.
-
-    *note* is called with what signs in, before it does.
 
     Raises:
         InvalidParams: names every bad option and parameter at once. Nothing has been asked then.
@@ -56,12 +52,11 @@ def sign_in_by_address(
     def attempt(params: ParamsAuth0) -> None:
         asked = replace(request, params=params)
         auth, authenticator = auth_for(asked, namespace)
-        note(authenticator)
         if options.force or not authenticator.without_user():
             by_address.introduce()
         sign_in(auth, authenticator, asked, namespace)
 
-    by_address = ByAddress(str(line.address), make, show)
+    by_address = ByAddress(str(line.address), make, show, renewable=renewable(options))
     by_address.sign_in(attempt)
     for each in take_away:
         each()

@@ -120,7 +120,8 @@ def auth_for(request: Request, namespace: Namespace) -> tuple[Auth, Authenticato
     )
     authenticator, earlier = authenticator_of(auth), namespace.named(options.auth_name)
     if earlier is not None and authenticator_of(earlier).request == authenticator.request:
-        return earlier, authenticator_of(earlier)
+        auth, authenticator = earlier, authenticator_of(earlier)
+    namespace.latest = authenticator
     return auth, authenticator
 
 
@@ -130,11 +131,9 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
     Raises:
         IpyauthError: there is no token; the sentence tells why.
     """
-    shown, options = panel(owns_cell=True), request.options
-    asked = authenticator.authenticate(shown, None, not options.no_browser, options.force, more=request.more)
-    if asked or not options.quiet:
-        names = ready(options.auth_name, options.token_name, options.api_name if request.params.api else "")
-        shown.end(None if options.quiet else card_of(authenticator, names))
+    options = request.options
+    names = ready(options.auth_name, options.token_name, options.api_name if request.params.api else "")
+    authenticate(authenticator, options, names, request.more)
     namespace.bind(options.token_name, options.auth_name, auth)
     if request.params.api is not None:
         namespace.bind_session(options.api_name, auth)
@@ -144,6 +143,20 @@ def sign_in(auth: Auth, authenticator: Authenticator, request: Request, namespac
         from .login_magic import save
 
         save(options, request.to_save)
+
+
+def authenticate(
+    authenticator: Authenticator, options: Options, names: str, more: StepUp, timeout: float | None = None
+) -> None:
+    """Get good tokens, which are for *more* too, as *options* say, and show the card with the sentence *names*.
+
+    Raises:
+        IpyauthError: there is no token; the sentence tells why.
+    """
+    shown = panel(owns_cell=True)
+    has_asked = authenticator.authenticate(shown, timeout, not options.no_browser, options.force, more=more)
+    if has_asked or not options.quiet:
+        shown.end(None if options.quiet else card_of(authenticator, names))
 
 
 def is_reserved(name: str) -> bool:

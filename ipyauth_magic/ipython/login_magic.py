@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from ..auth import Auth, authenticator_of, sign_out
-from ..display.card import Card
+from ..auth import Auth, authenticator_of
+from ..display.card import Card, Sentence
 from ..display.panel import show
+from ..display.sign_out import sign_out
 from ..display.view import signed_in
-from ..errors import NotSignedIn
 from ..provider.check import findings, server_named_by, with_some_client
 from ..settings.line import BadOption, line_of, line_parameters, option_problems, profile_name
 from ..settings.params import ParamsAuth0
@@ -46,7 +46,7 @@ def check(options: Options, cell: str | None, configuration: Mapping[str, str]) 
             given, cell, configuration, profile=line.profile, default_flow=DEFAULT_FLOW, problems=problems, found=said
         )
     )
-    rows = [(subject, f"{answer}: {sentence}") for subject, answer, sentence in found.rows()]
+    rows = [(subject, Sentence(f"{answer}: {sentence}")) for subject, answer, sentence in found.rows()]
     mood = "good" if found.can_sign_in else "bad"
     show(Card(mood, f"What works at {found.issuer}", rows, note=found.registration).bundle())
 
@@ -90,11 +90,7 @@ def logout(namespace: Namespace, options: Options, configuration: Mapping[str, s
     """
     found = _latest() if options.name is None else _named(namespace, options.name, configuration)
     try:
-        if found is None:
-            raise NotSignedIn
         sign_out(found, not options.no_browser)
-    except NotSignedIn:
-        print("You are not signed in, so there is nothing to sign out of.")
     finally:
         namespace.drop_tokens(found)
 
@@ -113,8 +109,8 @@ def _named(namespace: Namespace, name: str, configuration: Mapping[str, str]) ->
         raise UsageError(
             f"`{name[:60]}` is not a variable of a sign-in, and not a profile. `%token --list` lists the sign-ins."
         )
-    known = {each.request[:2]: each for each in signed_in()}  # without the store: two of one place are not equal
-    candidates = [known.get(each.request[:2], each) for each in _of_profile(name, configuration)]
+    known = {(each.params, each.grant): each for each in signed_in()}  # two stores of one place are not equal
+    candidates = [known.get((each.params, each.grant), each) for each in _of_profile(name, configuration)]
     return next((each for each in candidates if each.adopt()), candidates[0])
 
 

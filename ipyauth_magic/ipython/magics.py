@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
 MAGICS = (
@@ -49,8 +48,6 @@ class Auth0Magics(Magics):
     guard_outputs = Bool(True, help="hide live tokens in every output of a kernel").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self._latest: Authenticator | None = None
-        """Of the last cell, also if its sign-in failed."""
         super().__init__(shell=shell)
 
     @cached_property
@@ -83,9 +80,10 @@ class Auth0Magics(Magics):
     @line_cell_magic("login")
     @arguments("%%login")
     def login(self, line: str, cell: str | None = None) -> None:
-        """Sign in at any provider by a code, and put the access token in a variable.
+        """Sign in at any provider, and put the access token in a variable.
 
-        For an API that says where to sign in, its address is enough:
+        The flow is `code`, unless you choose another. For an API that says where to
+        sign in, its address is enough:
 
             %login https://api.example.com/v1
 
@@ -110,28 +108,25 @@ class Auth0Magics(Magics):
             if options.check:
                 check(options, cell, self._configuration())
             elif names_api(options):
-                sign_in_by_address(options, cell, self._configuration(), self.namespace, self._note)
+                sign_in_by_address(options, cell, self._configuration(), self.namespace)
             else:
                 self._sign_in(options, cell, DEFAULT_FLOW)
-
-    def _note(self, authenticator: Authenticator) -> None:
-        self._latest = authenticator
 
     def _sign_in(self, options: Options, cell: str | None, default_flow: str | None = None) -> None:
         from .sign_in import sign_in_as_asked
 
-        sign_in_as_asked(options, cell, self._configuration(), self.namespace, self._note, default_flow)
+        sign_in_as_asked(options, cell, self._configuration(), self.namespace, default_flow)
 
     def _configuration(self) -> dict[str, str]:
         return {name: value for name in PARAMETERS if (value := getattr(self, name, ""))}
 
     def _interrupted(self) -> str:
         """Return the sentence for an interrupt; without a sign-in, as while a keyring is unlocked, no port was held."""
-        if self._latest is None:
+        if self.namespace.latest is None:
             return "Interrupted."
         from ..display.view import interrupted
 
-        return interrupted(self._latest)
+        return interrupted(self.namespace.latest)
 
     @line_magic("token")
     @arguments("%token")
@@ -142,7 +137,7 @@ class Auth0Magics(Magics):
                 return None
             from .token_magic import token
 
-            return token(self.namespace, self._latest, options)
+            return token(self.namespace, options)
 
     @line_magic("logout")
     @arguments("%logout")
@@ -174,11 +169,27 @@ def load(shell: InteractiveShell) -> None:
         del shell.config["Auth0Magics"]
         magics = Auth0Magics(shell)
     shell.register_magics(magics)
+    if _with_a_body not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(_with_a_body)
     _add_completion(shell, magics)
     if "ipyauth_magic.auth" in sys.modules:  # else there is no Auth yet, and the first one guards the shell
         from ..display.guards import guard
 
         guard(shell)
+
+
+def _with_a_body(lines: list[str]) -> list[str]:
+    """Return the *lines* of a cell, with an empty one below a `%%login` or `%%auth0` that stands alone.
+
+    IPython refuses a cell magic without a body before it calls us, and asks whether `%login` was meant.
+    """
+    is_alone = len(lines) == 1 and lines[0].split(maxsplit=1)[:1] in (["%%auth0"], ["%%login"])
+    return [lines[0].rstrip("\n") + "\n", "\n"] if is_alone else lines
+
+
+# IPython leaves such a transformer out when it asks whether a cell is complete: else a terminal would run `%%login` at
+# the end of its first line.
+_with_a_body.has_side_effects = True  # type: ignore[attr-defined]
 
 
 def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:
@@ -198,6 +209,8 @@ def unload(shell: InteractiveShell) -> None:
     """Take away the magics, the completion, and what sign-ins left."""
     matchers: list[Any] = getattr(shell.Completer, "custom_matchers", [])
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "__module__", "") != __name__]
+    if _with_a_body in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(_with_a_body)
     table: Mapping[str, dict[str, Callable[..., Any]]] = shell.magics_manager.magics
     for kind, name in MAGICS:
         table[kind].pop(name, None)

@@ -16,6 +16,9 @@ class Namespace:
 
     Args:
         shell: the IPython shell of the variables.
+
+    Attributes:
+        latest: the sign-in of the last cell, also if it failed; None before the first.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -23,6 +26,7 @@ class Namespace:
         self._auths: dict[str, Auth] = {}
         self._bound: dict[str, object] = {}
         self._profiles: set[str] = set()
+        self.latest: Authenticator | None = None
 
     def bind(self, token_name: str, auth_name: str, auth: Auth) -> None:
         """Put the access token of *auth*, and *auth* itself, in variables."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .auth0_magic import auth_for, requested, sign_in
@@ -11,7 +11,6 @@ from .step_up import step_of, take
 if TYPE_CHECKING:
     from argparse import Namespace as Options
 
-    from ..flows.authenticator import Authenticator
     from .namespace import Namespace
 
 
@@ -20,22 +19,17 @@ def sign_in_as_asked(
     cell: str | None,
     configuration: Mapping[str, str],
     namespace: Namespace,
-    note: Callable[[Authenticator], None],
     default_flow: str | None = None,
 ) -> None:
     """Sign in as the line and the cell say, and bind the variables.
-
-    *note* is called with what signs in, before it does.
 
     Raises:
         UsageError, InvalidParams: the line or the cell cannot be used.
         IpyauthError: there is no token; the sentence tells why.
     """
     if (step := step_of(options, cell, namespace)) is not None:
-        note(step.authenticator)
         take(step, options, namespace)
         return
     request = requested(options, cell, configuration, default_flow)
     auth, authenticator = auth_for(request, namespace)
-    note(authenticator)
     sign_in(auth, authenticator, request, namespace)

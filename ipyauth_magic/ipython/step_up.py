@@ -9,12 +9,11 @@ from IPython.core.error import UsageError
 
 from ..auth import Auth, authenticator_of
 from ..display.cards import ready
-from ..display.panel import panel
-from ..display.view import card_of
 from ..errors import InvalidParams, Problem
 from ..protocol.step_up import StepUp
 from ..settings.checks import BadValue, checked
 from ..settings.line import line_of, option_problems
+from .auth0_magic import authenticate
 
 if TYPE_CHECKING:
     from argparse import Namespace as Options
@@ -88,10 +87,8 @@ def take(step: Step, options: Options, namespace: Namespace) -> None:
         NothingGranted: the provider granted none of the further scopes.
         IpyauthError: there is no other token; the sentence tells why. The earlier one is kept.
     """
-    shown, authenticator = panel(owns_cell=True), step.authenticator
-    has_asked = authenticator.authenticate(shown, step.timeout, not options.no_browser, options.force, more=step.more)
-    if has_asked or not options.quiet:
-        tokens = [name for name in namespace.names(step.auth) if isinstance(namespace.value(name), str)]
-        names = ready(options.auth_name, next(iter(tokens), ""))
-        shown.end(None if options.quiet else card_of(authenticator, names))
+    namespace.latest = step.authenticator
+    tokens = [name for name in namespace.names(step.auth) if isinstance(namespace.value(name), str)]
+    names = ready(options.auth_name, next(iter(tokens), ""))
+    authenticate(step.authenticator, options, names, step.more, step.timeout)
     namespace.rebind(step.auth)

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from .namespace import Namespace
 
 
-def token(namespace: Namespace, latest: Authenticator | None, options: argparse.Namespace) -> dict[str, Any] | None:
+def token(namespace: Namespace, options: argparse.Namespace) -> dict[str, Any] | None:
     """Do what *options* ask; return a dict for `--json` only.
 
     Args:
         namespace: the variables.
-        latest: what the last cell was to sign in for, also if that failed.
         options: of the magic's line.
     """
     if options.list:
         show_sign_ins(namespace)
         return None
     if options.config:
-        show_settings(latest if options.name is None and latest is not None else _required(namespace, options.name))
+        latest = None if options.name else namespace.latest
+        show_settings(latest or _required(namespace, options.name))
         return None
     found = _find(namespace, options.name)
     if isinstance(found, str):
@@ -98,9 +98,9 @@ def _as_dict(authenticator: Authenticator) -> dict[str, Any]:
 def _view(authenticator: Authenticator) -> dict[str, str]:
     tokens = authenticator.source.current
     sections, note = sections_of(tokens)
-    card = card_of(authenticator)
-    why = "" if view_of(authenticator).serves else card.note  # advice stands on the sign-in's own card
-    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (why, note))))
+    card, view = card_of(authenticator), view_of(authenticator)
+    why = view.next_step if view.serves else card.note  # advice stands on the sign-in's own card
+    card = Card(card.mood, card.title, card.rows, note=" ".join(filter(None, (why, note))), warned=card.warned)
     lifetime = (tokens.expires_at - tokens.obtained_at).total_seconds() if tokens.expires_at else math.inf
     return token_view(card, sections, seconds_left(tokens.expires_at), lifetime)
 
@@ -134,7 +134,7 @@ def _clear(namespace: Namespace, authenticator: Authenticator) -> None:
     tokens, names = authenticator.source.tokens, names_of(namespace, authenticator)
     for auth in auths_of(namespace, authenticator):
         namespace.drop(auth)
-    authenticator.leave(lambda source: source.clear())
+    authenticator.clear()
     if tokens is None:
         print("There was no token to forget.")
         return

@@ -56,7 +56,7 @@ def auths_of(namespace: Namespace, authenticator: Authenticator) -> list[Auth]:
 
 def show_settings(authenticator: Authenticator) -> None:
     """Show a table of the settings of *authenticator*, and say how the response comes."""
-    params, grant, routes = authenticator.asked, authenticator.grant, authenticator.routes()
+    params, grant, routes = authenticator.asked, authenticator.grant, authenticator.request.routes
     unused = {"flow"} | (set() if grant.flow.needs_redirect else {"response_type", "response_mode", "redirect_uri"})
     origin = next((row.origin for row in params.explain() if row.name == "flow"), "")
     rows: list[Sequence[str]] = [("flow", grant.in_words, origin)]

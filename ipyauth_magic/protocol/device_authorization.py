@@ -9,9 +9,8 @@ from typing import Any
 
 from ..errors import InvalidResponse
 from .messages import MAX_LIFETIME
-from .metadata import is_safe_url
 from .tokens import Masked
-from .urls import origin_of
+from .urls import is_safe_url, origin_of
 
 DEFAULT_INTERVAL = 5
 """Seconds between two polls where the provider names none (section 3.2)."""

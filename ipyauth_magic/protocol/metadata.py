@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ..errors import ProviderError
 from ..text import plain
 from .signing_keys import check_announced
-from .urls import LOOPBACK_HOSTS, is_loopback_url, is_private_host
+from .urls import is_loopback_url, is_private_host, is_safe_url
 
 OPTIONAL_ENDPOINTS = (
     "token_endpoint",
@@ -185,20 +185,6 @@ def _template(named: str, address: str) -> tuple[str, str] | None:
     """Return a placeholder such as `{tenantid}` in an issuer, and the word in *address* in its place."""
     pairs = zip(named.split("/"), address.split("/"), strict=False)
     return next((pair for pair in pairs if pair[0].startswith("{") and pair[0].endswith("}")), None)
-
-
-def is_safe_url(url: object) -> bool:
-    """Return whether *url* is https, or http to this machine, with a host and without a user name."""
-    if not isinstance(url, str) or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
-        return False
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    if not parts.hostname or "@" in parts.netloc or parts.fragment or any(c in url for c in '\\"<>^`{|}$'):
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
 
 
 def _endpoint(document: Mapping[str, Any], name: str) -> str:

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 from ..errors import ProviderError
 from ..text import plain
 from .challenge import challenges
-from .metadata import is_safe_url
-from .urls import is_of_this_machine, is_private_host, origin_of
+from .urls import is_of_this_machine, is_private_host, is_safe_url, origin_of
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 """Between the API's host and its path (section 3)."""
@@ -151,22 +150,6 @@ def check_scope(scope: str, url: str) -> None:
             f"The API at {url} names scopes of {len(scope)} characters together, too many to ask for. Write those that "
             "you need, as `scope=...`."
         )
-
-
-def why_not_an_api(url: str) -> str | None:
-    """Return why *url*, as the user typed it, cannot be the address of an API; None if it can."""
-    try:
-        parts = urlsplit(url)
-        is_clear = parts.scheme == "http" and bool(parts.hostname) and not is_safe_url(url)
-    except ValueError:
-        return "is not an address. Write it as `https://api.example.com/v1`"
-    if "@" in parts.netloc:
-        return "has a user name or a password before the host. Leave that out: it would stand in the notebook"
-    if parts.fragment:
-        return "has a part behind `#`, which no API sees. Leave that out"
-    if is_clear:
-        return "begins with `http://`, where others can read and change what the API says. Write its https address"
-    return None if is_safe_url(url) else "is not an address of an API. Write it as `https://api.example.com/v1`"
 
 
 def _listed(values: object) -> list[Any]:

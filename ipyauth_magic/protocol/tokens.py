@@ -7,9 +7,10 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex, overload
 from urllib.parse import quote_plus
 
+from ..errors.attributes import no_attribute_of_token
 from ..text import encodable
 
 UNKNOWN = "unknown"
@@ -67,13 +68,18 @@ class Described(Masked):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(encodable(repr(self), sys.stdout))  # a terminal may lack letters of a name
 
+    if not TYPE_CHECKING:  # type checkers tell by themselves that there is no such attribute
+
+        def __getattr__(self, name):
+            raise no_attribute_of_token(self, name, "ID token" if isinstance(self, IdToken) else "access token")
+
 
 class AccessToken(Described):
     """An access token: a `str` to put into a header. Its `repr` hides it.
 
         requests.get(url, headers={"Authorization": f"Bearer {token}"})
 
-    It does not renew itself. `requests.get(url, auth=auth)` always sends a valid one.
+    It does not renew itself. `requests.get(url, auth=auth)` always sends a valid token.
     `%token` shows its claims, and `print` shows the token itself.
     """
 
@@ -81,9 +87,9 @@ class AccessToken(Described):
 
 
 class IdToken(Described):
-    """An ID token: a `str` that says who the user is. Its `repr` hides it.
+    """An ID token: a `str` that identifies the user (OpenID Connect Core, 2). Its `repr` hides it.
 
-    `auth.claims` has what it says, verified. APIs expect the access token instead.
+    `auth.claims` has its verified claims. APIs expect the access token instead.
     """
 
     __slots__ = ()
@@ -99,7 +105,8 @@ class ClientSecret(Masked):
     """A client secret (RFC 6749, 2.3.1): a `str` whose `repr` is masked.
 
     Attributes:
-        method: how the provider that gave it wants it sent (RFC 7591, 2); None for a secret that the user gave.
+        method: `client_secret_basic` or `client_secret_post`, if the provider registered the application (RFC 7591, 2);
+            None for a secret that the user gave.
     """
 
     __slots__ = ("method",)
@@ -185,15 +192,15 @@ class TokenSet:
 
     Attributes:
         access_token: for the API. This package does not read it.
-        id_token: verified; identifies the user. None if the provider gave none and need not, as in plain OAuth 2.0.
+        id_token: verified. None if the provider gave none and need not, as in plain OAuth 2.0.
         scope: the granted scopes, separated by spaces.
-        expires_at: end of the access token; aware, UTC. None if the provider tells no lifetime (RFC 6749, 5.1).
-        obtained_at: start of its lifetime, when it was received or requested; aware, UTC.
+        expires_at: the time at which the access token expires; aware, UTC. None without a lifetime (RFC 6749, 5.1).
+        obtained_at: the time at which it was requested or received, and its lifetime begins; aware, UTC.
         claims: the verified claims of the ID token; empty without one.
         refresh_token: gets the next access token without the user; None if the provider gave none.
-        userinfo: without an ID token, what the userinfo endpoint says of the user; else empty.
-        sign_in_id: where neither names the user, a random name of the sign-in; else empty. A renewal keeps it.
-        asked_for: the parameters that the tokens were asked for with, without any secret; empty where none were noted.
+        userinfo: the claims of the userinfo endpoint, if there is no ID token; otherwise empty.
+        sign_in_id: a random name of the sign-in, if neither names the user; otherwise empty. A renewal keeps it.
+        asked_for: the parameters of the request, without any secret; empty if they were not recorded.
     """
 
     access_token: AccessToken
@@ -208,9 +215,9 @@ class TokenSet:
     asked_for: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def is_expired(self, now: datetime, leeway: timedelta | None = None) -> bool:
-        """Return whether the access token ends within *leeway* of *now* (default `min(30 s, lifetime / 10)`).
+        """Return whether the access token expires within *leeway* of *now* (default `min(30 s, lifetime / 10)`).
 
-        A token without a known lifetime does not end: an API refuses it when it is over.
+        Return False if the lifetime is not known: the API refuses the token when it has expired.
         """
         if self.expires_at is None:
             return False
@@ -221,19 +228,19 @@ class TokenSet:
     def is_of_same_user(self, other: TokenSet) -> bool:
         """Return whether both are of the same user (OpenID Connect Core, 2).
 
-        Where the provider names no user, it is one only within one sign-in.
+        If the provider names no user, they are only if both come from one sign-in.
         """
         return (self.subject, self.sign_in_id) == (other.subject, other.sign_in_id)
 
     @property
     def subject(self) -> str | None:
-        """The user's `sub`; None if the provider does not tell it."""
+        """The user's `sub`; None if the provider does not give it."""
         subject = self._about_user.get("sub")
         return subject if isinstance(subject, str) else None
 
     @property
     def logged_as(self) -> str:
-        """The user's name: `nickname`, else `name`, else `email`, else `sub`; `unknown` if the provider tells none."""
+        """The user's name: `nickname`, else `name`, else `email`, else `sub`; `unknown` if the provider gives none."""
         for name in ("nickname", "name", "email"):
             value = self._about_user.get(name)
             if isinstance(value, str) and value.strip():
@@ -241,10 +248,16 @@ class TokenSet:
         return self.subject or UNKNOWN
 
     @property
+    def full_name(self) -> str:
+        """The user's `name`, else `email`; empty if the provider tells neither. Any user may choose the same."""
+        named = (self._about_user.get(name) for name in ("name", "email"))
+        return next((each for each in named if isinstance(each, str) and each.strip()), "")
+
+    @property
     def account(self) -> str:
         """The provider's own name of the user: `email` if it is verified, else `sub` (OpenID Connect Core, 5.7).
 
-        It is `unknown` if the provider tells none.
+        It is `unknown` if the provider gives none.
 
         The names in `logged_as` are the user's choice, and another user may choose the same.
         """

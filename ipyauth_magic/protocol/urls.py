@@ -51,6 +51,36 @@ def is_private_host(host: str) -> bool:
     return not (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
+def is_safe_url(url: object) -> bool:
+    """Return whether *url* is https, or http to this machine, with a host and without a user name."""
+    if not isinstance(url, str) or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or parts.fragment or any(c in url for c in '\\"<>^`{|}$'):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+
+
+def why_not_an_api(url: str) -> str | None:
+    """Return why *url*, as the user typed it, cannot be the address of an API; None if it can."""
+    try:
+        parts = urlsplit(url)
+        is_clear = parts.scheme == "http" and bool(parts.hostname) and not is_safe_url(url)
+    except ValueError:
+        return "is not an address. Write it as `https://api.example.com/v1`"
+    if "@" in parts.netloc:
+        return "has a user name or a password before the host. Leave that out: it would stand in the notebook"
+    if parts.fragment:
+        return "has a part behind `#`, which no API sees. Leave that out"
+    if is_clear:
+        return "begins with `http://`, where others can read and change what the API says. Write its https address"
+    return None if is_safe_url(url) else "is not an address of an API. Write it as `https://api.example.com/v1`"
+
+
 def port_of(url: str) -> int:
     """Return the port of *url*; the default port of its scheme if it has none."""
     parts = urlsplit(url)

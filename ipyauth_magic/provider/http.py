@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from ..errors import ProviderError, ProviderUnreachable
 from ..protocol.tokens import RequestBody
 from ..protocol.urls import is_loopback_url
+from ..text import plain
 from .proxy import environment_proxies, proxy_variable
 from .threads import run_in_thread
 
@@ -197,10 +198,7 @@ def _answer(question: Question) -> Answer:
             challenge = response.headers.get("WWW-Authenticate", "")
             return Answer(url, response.status_code, media_type, body, challenge, question.peer)
     except requests.exceptions.SSLError as error:
-        raise ProviderError(
-            f"The {name}'s certificate cannot be verified at {url}. Behind a proxy that inspects TLS, set "
-            "REQUESTS_CA_BUNDLE to the file with its CA certificate."
-        ) from error
+        raise ProviderError(_about_tls(error, name, url)) from error
     except (requests.exceptions.ProxyError, requests.exceptions.InvalidSchema) as error:
         raise ProviderError(f"The proxy cannot be used for {url}. Check {proxy_variable(url)} and NO_PROXY.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -214,13 +212,36 @@ def _answer(question: Question) -> Answer:
     raise unreachable
 
 
+def _about_tls(error: BaseException, name: str, url: str) -> str:
+    """Return the sentences about a connection that TLS refused, with the reason that it gives."""
+    import ssl
+
+    refused = next((each for each in _causes(error) if isinstance(each, ssl.SSLError)), None)
+    if refused is not None and not isinstance(refused, ssl.SSLCertVerificationError):
+        why = plain(str(refused.reason or "the handshake failed").replace("_", " ").lower())
+        return (
+            f"There is no TLS connection to the {name} at {url} ({why}). Check the address and its port, and the file "
+            "in REQUESTS_CA_BUNDLE if you have set that."
+        )
+    why = f" ({plain(refused.verify_message)})" if refused is not None else ""
+    return (
+        f"The {name}'s certificate cannot be verified at {url}{why}. Behind a proxy that inspects TLS, set "
+        "REQUESTS_CA_BUNDLE to the file with its CA certificate."
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield *error*, and what led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _quotes_answer(error: BaseException | None) -> bool:
     """Tell whether *error* has the text of an answer without a status line, which may be a token response."""
     from http.client import BadStatusLine
 
-    while error is not None and not isinstance(error, BadStatusLine):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    return any(isinstance(each, BadStatusLine) for each in _causes(error))
 
 
 def _session(url: str) -> requests.Session:

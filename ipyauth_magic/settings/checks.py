@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from urllib.parse import SplitResult, urlsplit
 
 from ..protocol.flow import FLOWS
-from ..protocol.metadata import is_safe_url, issuer_at
 from ..protocol.tokens import ClientSecret
-from ..protocol.urls import LOOPBACK_HOSTS
 from ..text import invisible_sign, named_sign, plain
+from .addresses import BadValue as BadValue
+from .addresses import checked_discovery_url, checked_domain, checked_issuer, checked_redirect_uris
 from .dotenv import Unfilled
 from .extra import PREFIX, why_not
 from .nearest import did_you_mean, most_alike
 from .options import STORES
 from .parameters import KNOWN_VALUES
 from .pasted import words_in_list
+from .placeholders import why_a_placeholder
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
-_LOOPBACK_NETLOC = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(0|[1-9][0-9]{0,4}))?")
-# As a browser's Host header has it: in small letters.
-_FAR_NETLOC = re.compile(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _NO_SCOPE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # RFC 6749, 3.3
 _NO_CLIENT_ID = re.compile(r"[^\x21-\x7e]")  # RFC 6749, A.1, without spaces
-_AUTH0_PATH = re.compile(r"authorize|oauth|userinfo|v2/|u/|login|\.well-known/|dbconnections|samlp|api/v2|activate")
-"""The beginnings of paths below an Auth0 domain: an address that a user copied from there."""
-
 _OPENING, _CLOSING = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u2039", "\u201c\u201d\u2018\u2019\u00bb\u203a"
 """Typographic quotes."""
 
 PROMPTS = (*KNOWN_VALUES["prompt"], "create")  # OpenID Connect Core, 3.1.2.1; Initiating User Registration, 4.1
 _TOO_BIG = 10**18  # Python writes no number of over 4300 digits
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")  # RFC 3986, 3.3
-
-
-class BadValue(ValueError):
-    """A value that its parameter cannot take; the message is a sentence without its subject."""
 
 
 def checked(name: str, value: object) -> str:
@@ -61,6 +47,8 @@ def checked(name: str, value: object) -> str:
     # The name of a folder or file may hold such a sign, and is not typed by a person at the provider.
     if not name.startswith("dotenv_") and (sign := invisible_sign(text)):
         raise BadValue(f"contains {sign}, which is not seen. Type the value again, or paste it as plain text")
+    if text and (sentence := why_a_placeholder(name, text)):
+        raise BadValue(sentence)
     check = _CHECKS.get(name)
     return check(text) if check and text else text
 
@@ -118,67 +106,6 @@ def _prompt(value: str) -> str:
     return value
 
 
-def _domain(value: str) -> str:
-    value = value.rstrip(",;")
-    if not re.match(r"(?i)https?://", value):
-        return _bare_domain(value.removesuffix("/"))
-    parts = _split(value)
-    if parts.hostname in LOOPBACK_HOSTS:
-        if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-            raise BadValue("must be `http://localhost:PORT` and nothing more, for an issuer on this machine")
-        return f"http://{parts.netloc}"
-    host, path = parts.hostname or "", parts.path.strip("/")
-    if "@" in parts.netloc or parts.port is not None:
-        raise BadValue("must be a domain name, as `tenant.eu.auth0.com`, without user and port")
-    host = _bare_domain(host)
-    if parts.scheme == "http":
-        raise BadValue(f"must be reached by https, not http. Write `domain={host}`")
-    if path and not _AUTH0_PATH.match(path):
-        raise BadValue(
-            f"has a path, which is not Auth0's. Write `domain={host}` for Auth0, or "
-            f"`issuer=https://{host}/{plain(path, 200)}` for another provider"
-        )
-    return host
-
-
-def _bare_domain(value: str) -> str:
-    if value.split(":")[0] in LOOPBACK_HOSTS:
-        raise BadValue(f"has no scheme. For an issuer on this machine, write `domain=http://{plain(value, 100)}`")
-    if not _HOST_NAME.fullmatch(value) or len(value) > 253 or _is_address(value):
-        raise BadValue("must be a domain name, as `tenant.eu.auth0.com`")
-    return value.lower()
-
-
-def _issuer(value: str) -> str:
-    if issuer_at(value) is not None:
-        return _discovery_url(value)  # `resolve` takes it apart
-    if _HOST_NAME.fullmatch(value.partition("/")[0]) and "://" not in value:
-        raise BadValue(f"must begin with https://. Write `issuer=https://{plain(value, 200)}`")
-    parts = _split(value)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
-        raise BadValue("must begin with https:// (http:// only for localhost)")
-    if not parts.hostname or "@" in parts.netloc:
-        raise BadValue("must be the issuer's URL, without a user in it")
-    if not _PATH.fullmatch(parts.path):
-        raise BadValue("has a path with odd characters. Copy it from the provider's discovery document")
-    if parts.query or parts.fragment or value.endswith(("?", "#")):
-        path = re.sub(r"/(authorize|oauth2/(v\d/)?authorize|(protocol/openid-connect/)?auth)$", "", parts.path)
-        raise BadValue(
-            "must have no query and no fragment. The provider's discovery document names it: probably "
-            f"`issuer={parts.scheme}://{parts.netloc}{plain(path, 200)}`"
-        )
-    return value
-
-
-def _discovery_url(value: str) -> str:
-    if not is_safe_url(value):
-        raise BadValue(
-            "must be the https address of a discovery document (http:// only for localhost). It mostly ends with "
-            "`/.well-known/openid-configuration`"
-        )
-    return value
-
-
 def _client_id(value: str) -> str:
     if odd := _NO_CLIENT_ID.search(value):
         sign = named_sign(value, odd.start())
@@ -192,32 +119,6 @@ def _client_secret(value: str) -> str:
     if not value.isascii():
         raise BadValue("must be ASCII letters, digits and signs. Copy it from your application's settings again")
     return ClientSecret(value)
-
-
-def _redirect_uris(value: str) -> str:
-    return " ".join(dict.fromkeys(_redirect_uri(uri.strip(",;")) for uri in words_in_list(value).split()))
-
-
-def _redirect_uri(uri: str) -> str:
-    parts, shown = _split(uri), plain(uri, 200)
-    if parts.scheme != ("http" if parts.hostname in LOOPBACK_HOSTS else "https"):
-        raise BadValue(
-            f"has `{shown}`, which is not an address of this machine. Write `http://127.0.0.1:8765/callback/` (RFC "
-            "8252, 7.3), or the https address of a JupyterHub or a proxy that leads to it"
-        )
-    if not (_LOOPBACK_NETLOC if parts.scheme == "http" else _FAR_NETLOC).fullmatch(parts.netloc):
-        raise BadValue(
-            f"has `{shown}`, which is not written as `http://127.0.0.1:8765/callback/`, the port a number to 65535"
-        )
-    if parts.query or parts.fragment or uri.endswith(("?", "#")):
-        raise BadValue(
-            f"has `{shown}`. A redirect URI here has no query and no fragment: leave out what follows the path"
-        )
-    segments = parts.path.split("/")
-    odd = "//" in parts.path or {".", ".."} & set(segments) or re.search("%(?:[01]|2f|7f)", parts.path, re.IGNORECASE)
-    if odd or not _PATH.fullmatch(parts.path):
-        raise BadValue(f"has `{shown}`, and its path is not plain. Write a path as `/callback/`")
-    return uri
 
 
 def _scope(value: str, name: str = "scope") -> str:
@@ -268,40 +169,15 @@ def is_timeout(value: str) -> bool:
     return re.fullmatch(r"[0-9]{1,4}", value) is not None and 1 <= int(value) <= 3600
 
 
-def _split(url: str) -> SplitResult:
-    """Split *url*.
-
-    Raises:
-        BadValue: `urlsplit` refuses it, its port is not a number, or it holds spaces or other odd characters.
-    """
-    try:
-        if not url.isascii() or any(c.isspace() or c in '\\"<>^`{|}' for c in url):
-            raise ValueError(url)
-        parts = urlsplit(url)
-        if parts.port is None and parts.netloc.endswith(":"):
-            raise ValueError(url)
-        return parts
-    except ValueError as error:
-        raise BadValue("must be a URL. Its port, if it has one, is a number from 0 to 65535") from error
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 _CHECKS: Mapping[str, Callable[[str], str]] = {
     "response_type": _response_type,
     "response_mode": _response_mode,
-    "domain": _domain,
-    "issuer": _issuer,
-    "discovery_url": _discovery_url,
+    "domain": checked_domain,
+    "issuer": checked_issuer,
+    "discovery_url": checked_discovery_url,
     "client_id": _client_id,
     "client_secret": _client_secret,
-    "redirect_uri": _redirect_uris,
+    "redirect_uri": checked_redirect_uris,
     "scope": _scope,
     "default_scope": partial(_scope, name="default_scope"),
     "flow": partial(_one_of, choices=tuple(FLOWS)),

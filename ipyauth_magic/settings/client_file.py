@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..protocol.metadata import is_safe_url
-from ..protocol.urls import origin_of
+from ..protocol.urls import is_safe_url, origin_of
 
 _KINDS = ("installed", "web")
 """The member that holds the data: of an application on the user's machine, or on a server."""

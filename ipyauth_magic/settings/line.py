@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..protocol.flow import FLOWS
-from ..protocol.protected_resource import why_not_an_api
+from ..protocol.urls import why_not_an_api
 from ..text import plain
 from .checks import BadValue, checked
 from .options import STORES

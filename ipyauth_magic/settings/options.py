@@ -67,16 +67,16 @@ _SIGN_IN = (
     Option(("--timeout",), "wait for the browser, 1 to 3600 (default: 300)", "SECONDS"),
     Option(("--no-browser",), "only show the link"),
     Option(("--paste",), "also ask for the URL at which the browser ended"),
-    Option(("--bind",), "listen on another address than the redirect URI's (containers)", "ADDRESS"),
+    Option(("--bind",), "listen on this address instead of the redirect URI's (containers)", "ADDRESS"),
     Option(
         ("--store",),
         "keep tokens in: memory (default), keyring (encrypted), file (readable by this user alone, not encrypted), "
         "none",
         "WHERE",
-        command_help="keep tokens in: keyring (default where there is one; encrypted), file (else; readable by this "
-        "user alone, not encrypted), memory, none",
+        command_help="keep tokens in: keyring (encrypted; the default if there is one), file (the default otherwise; "
+        "readable by this user alone, not encrypted), memory, none",
     ),
-    Option(("--renewable",), "ask for a refresh token in any case (default: where the provider knows offline_access)"),
+    Option(("--renewable",), "ask for a refresh token in any case (default: if the provider knows offline_access)"),
     Option(("--no-renewable",), "ask for no refresh token"),
     Option(
         ("--force",),
@@ -86,16 +86,17 @@ _SIGN_IN = (
     Option(("--raw",), "print the token on a terminal too", only=COMMAND),
     Option(
         ("--format",),
-        "print it alone (token, the default) or as an Authorization header (header), for curl -H @-",
+        "print the token alone (token, the default) or as an Authorization header (header), for curl -H @-",
         "FORMAT",
         only=COMMAND,
     ),
     Option(
         ("parameters",),
-        "parameters, before those of the cell; a word without = is the name of a profile; +SCOPE adds a scope",
+        "parameters; they count before those of the cell. A word without = is the name of a profile. +SCOPE adds a "
+        "scope",
         "KEY=VALUE",
         nargs="*",
-        command_help="parameters, before those of the file; a word without = is the name of a profile",
+        command_help="parameters; they count before those of the file. A word without = is the name of a profile",
     ),
 )
 
@@ -111,8 +112,8 @@ TOKEN = (
     Option(("name",), "variable given by -t or -a (default: the latest sign-in)", "NAME", nargs="?"),
     Option(("--json",), "return header, claims, id_claims, expires_at, expires_in and scope as a dict"),
     Option(("--raw",), "print the token itself: the only command that shows it"),
-    Option(("--renew",), "renew now"),
-    Option(("--clear",), "forget it, and take its variables away"),
+    Option(("--renew",), "renew the token now"),
+    Option(("--clear",), "forget the token, and remove its variables"),
     Option(("--config",), "list each setting, its value and its origin"),
     Option(("--list",), "list the sign-ins of this session"),
 )
@@ -120,12 +121,12 @@ TOKEN = (
 
 LOGIN = (
     *AUTH0[:-1],
-    Option(("--save",), "keep what the line and the cell say as a profile, once signed in", "NAME"),
-    Option(("--check",), "sign in nowhere; show the parts of a sign-in that work at this provider"),
+    Option(("--save",), "save the parameters of the line and the cell as a profile, after the sign-in", "NAME"),
+    Option(("--check",), "do not sign in; show the parts of a sign-in that work at this provider"),
     Option(
         ("parameters",),
-        "parameters, before those of the cell; a word without = is the address of an API, or the name of a profile; "
-        "+SCOPE adds a scope",
+        "parameters; they count before those of the cell. A word without = is the address of an API, or the name of a "
+        "profile. +SCOPE adds a scope",
         "KEY=VALUE",
         nargs="*",
     ),

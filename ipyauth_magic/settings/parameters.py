@@ -77,10 +77,10 @@ class Parameters:
         "`fragment`, `form_post` or, for `code`, `query`", known_values=("fragment", "form_post", "query")
     )
     domain: str | None = _parameter(
-        "Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`", aliases=("AUTH0_DOMAIN",)
+        "Auth0 domain, such as `tenant.eu.auth0.com`, or `http://localhost:PORT`", aliases=("AUTH0_DOMAIN",)
     )
     issuer: str | None = _parameter("in place of `domain`, the issuer URL of any OpenID provider")
-    discovery_url: str | None = _parameter("address of the discovery document, where it is not below `issuer`")
+    discovery_url: str | None = _parameter("address of the discovery document, if it is not below `issuer`")
     client_id: str = _parameter("the application's Client ID", aliases=("AUTH0_CLIENT_ID",))
     redirect_uri: str = _parameter(
         "one redirect URI, or several separated by spaces, tried in order",
@@ -90,7 +90,7 @@ class Parameters:
     )
     audience: str | None = _parameter("the API's identifier", aliases=("AUTH0_AUDIENCE",))
     scope: str = _parameter(
-        "scopes to ask for, separated by spaces; those of `default_scope` are added",
+        "scopes to ask for, separated by spaces; the scopes of `default_scope` are added",
         default="openid profile",
         aliases=("requested_scopes",),
         known_values=("openid", "profile", "email"),
@@ -101,10 +101,10 @@ class Parameters:
         may_be_empty=True,
     )
     flow: str | None = _parameter(
-        "how to sign in: implicit, code or device; overrides a `response_type` that is given further down",
+        "how to sign in: implicit, code or device; overrides a `response_type` from a place that counts less",
         known_values=("code", "implicit", "device"),
     )
-    store: str | None = _parameter("where tokens are kept", known_values=STORES)
+    store: str | None = _parameter("the place for tokens: memory, keyring, file or none", known_values=STORES)
     timeout: str | None = _parameter("seconds to wait for the browser, 1 to 3600", is_number=True)
     extra: Any = _parameter(  # a Mapping[str, str]: typed so, it would refuse `ParamsAuth0(**texts)`
         "parameters of the authorization request that are the provider's own: `extra.NAME=value`, in Python "
@@ -113,7 +113,10 @@ class Parameters:
     )
     dotenv_folder: str = _parameter("folder of the dotenv file", default=".")
     dotenv_file: str | None = _parameter("dotenv file with some of the parameters")
-    prompt: str | None = _passed_on("what the provider asks the user", "none", "login", "consent", "select_account")
+    prompt: str | None = _passed_on(
+        "the questions of the provider to the user: none, login, consent or select_account",
+        *("none", "login", "consent", "select_account"),
+    )
     login_hint: str | None = _passed_on("the user's name or address, filled in on the provider's page")
     connection: str | None = _passed_on("Auth0: the connection to sign in with")
     organization: str | None = _passed_on("Auth0: the organization to sign in to")

@@ -1,4 +1,4 @@
-"""ParamsAuth0: the parameters of a sign-in, with the place where each value comes from."""
+"""`ParamsAuth0`: the parameters of a sign-in, with the origin of each value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .checks import BadValue, checked
 from .extra import PREFIX, Extra
 from .parameters import CLIENT_SECRET, FIELDS, PARAMETERS, PASSED_ON, Parameters
 from .resolve import Resolved, default_response_mode, resolve
-from .sources import BY_DEFAULT, Source, collect
+from .sources import BY_ADDRESS, BY_DEFAULT, Source, collect
 
 _NOT_KEPT = frozenset({CLIENT_SECRET, "dotenv_folder", "dotenv_file", "response_type", "flow", "store", "timeout"})
 """What a record of a sign-in does not hold."""
@@ -32,7 +32,7 @@ class IpyauthWarning(UserWarning):
 
 
 class Explained(NamedTuple):
-    """A parameter, its value, and where the value comes from."""
+    """A parameter, its value, and the place that gave the value."""
 
     name: str
     value: str
@@ -45,7 +45,7 @@ class Explained(NamedTuple):
 
 
 class Explanation(tuple[Explained, ...]):
-    """Every parameter with its origin; prints as a table."""
+    """Every parameter that is set, with its value and its origin; prints as a table."""
 
     __slots__ = ()
 
@@ -81,11 +81,11 @@ dataclass(frozen=True, init=False, repr=False)(Parameters)
 class ParamsAuth0(Parameters):
     """The parameters of a sign-in at Auth0 or any OpenID provider; frozen.
 
-    `ParamsAuth0(dotenv_file="demo.env", audience="api/fruit")`: a keyword goes before the dotenv file, the file
-    before the environment's `AUTH0_*`. Every value is text; None is a parameter that is not set.
+    `ParamsAuth0(dotenv_file="demo.env", audience="api/fruit")`: a keyword takes precedence over the dotenv file, and
+    the file over `AUTH0_*` in the environment. Every value is text, and None if it is not set; `extra` is a mapping.
 
     Raises:
-        InvalidParams: names every missing or bad parameter at once.
+        InvalidParams: a parameter is missing or wrong. One error names all of them.
     """
 
     client_secret: ClientSecret | None
@@ -94,6 +94,7 @@ class ParamsAuth0(Parameters):
     _origins: Mapping[str, str] = field(compare=False)
     typed: Mapping[str, str] = field(compare=False)
     api: str | None
+    is_registered_here: bool = field(compare=False)  # this package registered the application, and not the user
 
     if not TYPE_CHECKING:  # type checkers take the keywords from `Parameters`, `?` and Tab from the signature below
 
@@ -139,7 +140,7 @@ class ParamsAuth0(Parameters):
         values = {**{name: text for name, text in texts.items() if not name.startswith(PREFIX)}, "extra": extra}
         origins = {name: value.origin for name, value in resolved.values.items()}
         self._set({**dict.fromkeys([*FIELDS, CLIENT_SECRET]), **values, "warnings": resolved.warnings})
-        self._set({"_origins": origins, "typed": resolved.typed, "api": None})
+        self._set({"_origins": origins, "typed": resolved.typed, "api": None, "is_registered_here": False})
 
     def _set(self, attributes: Mapping[str, object]) -> None:
         for name, value in attributes.items():
@@ -157,7 +158,7 @@ class ParamsAuth0(Parameters):
 
     @property
     def expected_issuer(self) -> str:
-        """The issuer that the provider must name, to the letter; Auth0's ends with a slash."""
+        """The issuer that the provider must name, to the letter; an issuer of Auth0 ends with a slash."""
         if self.issuer:
             return self.issuer
         return auth0.issuer_of(str(self.domain))
@@ -169,7 +170,7 @@ class ParamsAuth0(Parameters):
 
     @property
     def passed_on(self) -> tuple[tuple[str, str], ...]:
-        """The parameters that go to the provider as they are, those of `extra` last."""
+        """The parameters that go to the provider unchanged, as pairs; those of `extra` come last."""
         own = ((name, value) for name in PASSED_ON if (value := getattr(self, name)))
         return (*own, *self.extra.items())
 
@@ -207,7 +208,7 @@ class ParamsAuth0(Parameters):
             raise InvalidParams([Problem("default_scope", sentence, self._origins["default_scope"])])
 
     def explain(self) -> Explanation:
-        """Return each parameter that is set, with its value and its origin; it prints as a table. It hides a secret."""
+        """Return each parameter that is set, with its value and its origin; a secret is hidden. Prints as a table."""
         shown = ((name, "hidden" if isinstance(value, ClientSecret) else value) for name, value in _values(self))
         return Explanation(Explained(name, value, self._origins[name]) for name, value in shown)
 
@@ -255,7 +256,7 @@ def _values(params: ParamsAuth0) -> Iterator[tuple[str, str]]:
 
 def _hold_found(params: ParamsAuth0, found: Found) -> None:
     """Let *params* be for the API of *found*."""
-    params._set({"api": found.api})
+    params._set({"api": found.api, "is_registered_here": params._origins["client_id"] == BY_ADDRESS})
     secret = found.values.get(CLIENT_SECRET)
     if secret is not None and secret == params.client_secret:
         params._set({CLIENT_SECRET: secret})  # it knows how it is to be sent

@@ -1,4 +1,4 @@
-"""Where tokens are kept: one class for each place, all with the methods of `Store`."""
+"""The places for tokens: one class for each place, all with the methods of `Store`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 class StoreFailed(Exception):
-    """A place cannot be read or written; `store` is its name, the message the reason, without any secret."""
+    """A place cannot be read or written. The message is the reason, without any secret.
+
+    Attributes:
+        store: the name of the place.
+    """
 
     def __init__(self, store: str, reason: str) -> None:
         super().__init__(reason)
@@ -18,42 +22,50 @@ class StoreFailed(Exception):
 
 
 class BadRecord(StoreFailed):
-    """There is a record under the key, and it cannot be used; the next `save` replaces it."""
+    """There is a record under the key, and it cannot be used. The next `save` replaces it."""
 
     def __init__(self, store: str) -> None:
         super().__init__(store, "the record there cannot be used")
 
 
 class Store(Protocol):
-    """A place for token sets, each under the digest of what makes two sign-ins different; thread-safe."""
+    """A place for token sets, with one entry for each sign-in; thread-safe.
+
+    The key of an entry is a hexadecimal digest of all parameters of the request, so different sign-ins never share an
+    entry. Under the key `trial`, a sign-in tries the place out before it asks the user.
+    """
 
     def load(self, key: str) -> TokenSet | None:
-        """Return the tokens kept under *key*, ended ones too; None where nothing is kept.
+        """Return the tokens under *key*, also expired ones; None if there is no entry.
 
-        None after a `save` that returned True means that another program has signed the user out.
+        If `save` returned True before, None means that the user has signed out, perhaps in another program.
 
         Raises:
             StoreFailed: the place cannot be read.
-            BadRecord: what is kept cannot be used.
+            BadRecord: there is an entry, and it cannot be used.
         """
 
     def save(self, key: str, tokens: TokenSet) -> bool:
-        """Keep *tokens* under *key*, in place of what was there; return whether a later `load` can miss them.
+        """Keep *tokens* under *key*, and replace an earlier entry.
+
+        Return True if the place keeps them, so that a missing entry means a sign-out later; False if it keeps nothing.
 
         Raises:
-            StoreFailed: the place did not take them; what was there before is gone where that can be.
+            StoreFailed: the place did not take the tokens. The earlier entry is removed, if that is possible.
         """
 
     def forget(self, key: str) -> None:
-        """Forget what is kept under *key*.
+        """Remove the entry under *key*, if there is one.
 
         Raises:
             StoreFailed: the place cannot be written.
         """
 
     def lock(self, key: str) -> AbstractContextManager[None]:
-        """Hold *key* alone, among all programs that share the place: one renews, the others find the new tokens.
+        """Return a context that holds the lock of *key*, among all threads and programs that share the place.
+
+        So only one of them renews, and the others find the new tokens.
 
         Raises:
-            StoreBusy: on entering, if another program has held it for too long.
+            StoreBusy: on entering, if another thread or program has held the lock for too long.
         """

@@ -1,4 +1,4 @@
-"""What a place does not take is kept in memory, so that a full disk or a locked keyring ends no sign-in."""
+"""Tokens that a place refuses are kept in memory, so a full disk or a locked keyring does not end a sign-in."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _NO_TOKENS = TokenSet(
 
 
 class FallbackStore:
-    """Keeps tokens in *store*, and until this process ends in memory where that fails (a `Store`).
+    """Keeps tokens in *store*; if that fails, in memory until this process ends (a `Store`).
 
-    The first time that a place does not take what it is given costs one warning in a process.
+    The first failure of a place causes one warning in a process.
 
     Args:
         store: the place.
-        place: the same text for every store of the same place.
+        place: a name of the place, equal for all stores there.
         warn: shows the user a sentence.
 
     Attributes:
@@ -43,10 +43,10 @@ class FallbackStore:
         self.folder = getattr(store, "folder", None)
 
     def load(self, key: str) -> TokenSet | None:
-        """Return the tokens kept under *key*, ended ones too; None where nothing is kept.
+        """Return the tokens under *key*, also expired ones; None if there is no entry.
 
         Raises:
-            StoreFailed: the place cannot be read, or holds no record of ours, and nothing is in memory.
+            StoreFailed: the place cannot be read, or its record cannot be used, and there is no entry in memory.
         """
         if (unsaved := _unsaved.load(self._name(key))) is not None:
             return unsaved
@@ -55,7 +55,7 @@ class FallbackStore:
         )  # without a warning if it fails: the next `save` there warns, or mends a bad record
 
     def save(self, key: str, tokens: TokenSet) -> bool:
-        """Keep *tokens* under *key*; return whether the place itself has taken them."""
+        """Keep *tokens* under *key*; return True if the place itself keeps them."""
         try:
             is_taken = self._store.save(key, tokens)
         except StoreFailed as failure:
@@ -66,7 +66,7 @@ class FallbackStore:
         return is_taken
 
     def forget(self, key: str) -> None:
-        """Forget what is kept under *key*."""
+        """Remove the entry under *key*, in the place and in memory."""
         _unsaved.forget(self._name(key))
         try:
             self._store.forget(key)
@@ -74,7 +74,7 @@ class FallbackStore:
             self._tell(failure)
 
     def keys(self) -> list[str]:
-        """Return the keys of the sign-ins that the place keeps; none where it cannot be listed.
+        """Return the keys of the sign-ins in the place; an empty list if the place cannot be listed.
 
         Raises:
             StoreFailed: the place cannot be read.
@@ -82,19 +82,19 @@ class FallbackStore:
         return list(getattr(self._store, "keys", list)())
 
     def lock(self, key: str) -> AbstractContextManager[None]:
-        """Hold *key* alone among all programs that share the place.
+        """Return a context that holds the lock of *key* among all programs that share the place.
 
         Raises:
-            StoreBusy: on entering, if another program has held it for too long.
+            StoreBusy: on entering, if another program has held the lock for too long.
         """
         return self._store.lock(key)
 
     def try_out(self) -> None:
-        """Keep a record without a token for a moment, under a name and a lock of its own.
+        """Save and remove a record without a token, under a name and a lock of its own.
 
         Raises:
-            StoreFailed: the place does not take it.
-            StoreBusy: another process tries the place out, and hangs.
+            StoreFailed: the place does not keep it.
+            StoreBusy: another process that tries out the place hangs.
         """
         run_in_thread(self._try_out, "ipyauth-store", daemon=False)
 
@@ -104,7 +104,7 @@ class FallbackStore:
             self._store.forget(_TRIAL)
 
     def warn_if_it_fails(self) -> None:
-        """Show the warning of a place that takes nothing now, and not when the user has signed in."""
+        """Show the warning of a failing place now, and not only after the user has signed in."""
         try:
             self.try_out()
         except StoreFailed as failure:

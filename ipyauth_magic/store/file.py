@@ -1,4 +1,4 @@
-"""Tokens kept in files that only this user may read, across sessions and processes; they are not encrypted."""
+"""Tokens in files that only this user can read, for all sessions and processes; the files are not encrypted."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class FileStore:
     """Keeps each token set as JSON in a file, 0600 in a 0700 folder (a `Store`).
 
     Args:
-        folder: where; by default the user's data folder.
-        warn: shows the user a sentence, where processes cannot be kept apart.
+        folder: of the files; by default the user's data folder.
+        warn: shows the user a sentence, if the folder has no locks.
         timeout: seconds to wait for a lock.
 
     Raises:
@@ -41,20 +41,20 @@ class FileStore:
 
     @property
     def place(self) -> str:
-        """The same text for every store of the same place."""
+        """A name of the place, equal for all stores there."""
         return f"{self.name} {self._folder.path}"
 
     @property
     def folder(self) -> PrivateFolder:
-        """Where the files are."""
+        """The folder of the files."""
         return self._folder
 
     def load(self, key: str) -> TokenSet | None:
-        """Return the tokens kept under *key*, ended ones too; None where there is no file.
+        """Return the tokens under *key*, also expired ones; None if there is no file.
 
         Raises:
             StoreFailed: the folder cannot be read, or is not this user's alone.
-            BadRecord: the file is torn, too big, a link, of another user, or in any other way not a record of ours.
+            BadRecord: the file is incomplete, too big, a link, of another user, or not a record of this package.
         """
         try:
             data = self._folder.load(self._file(key), self.longest)
@@ -69,10 +69,10 @@ class FileStore:
         return tokens
 
     def save(self, key: str, tokens: TokenSet) -> bool:
-        """Keep *tokens* under *key*, in place of what was there, and return True.
+        """Keep *tokens* under *key*, in the place of an earlier record, and return True.
 
         Raises:
-            StoreFailed: the file cannot be written.
+            StoreFailed: the file cannot be written. The earlier record is removed, if that is possible.
         """
         name = self._file(key)
         try:
@@ -96,7 +96,7 @@ class FileStore:
             raise self._failure(error) from error
 
     def keys(self) -> list[str]:
-        """Return the keys of the sign-ins here, whether their records can be used or not.
+        """Return the keys of all sign-ins here, also of those whose record cannot be used.
 
         Raises:
             StoreFailed: the folder cannot be read, or is not this user's alone.
@@ -108,10 +108,12 @@ class FileStore:
         return sorted(key for key, _, ending in found if ending == self.ending and is_store_key(key))
 
     def lock(self, key: str) -> AbstractContextManager[None]:
-        """Hold *key* alone among the processes of this user; among threads where there can be no lock file.
+        """Return a context that holds the lock of *key* among the processes of this user.
+
+        If there can be no lock file, the lock is among the threads of this process only.
 
         Raises:
-            StoreBusy: on entering, if another thread or process has held it for too long.
+            StoreBusy: on entering, if another thread or process has held the lock for the timeout.
         """
         return self._hold(checked(key))
 

@@ -1,4 +1,4 @@
-"""Which sign-ins are one and the same, so that no token ever serves for another."""
+"""The key under which equal sign-ins are stored, so that a token never serves another sign-in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KEY = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 
 class Requested(Protocol):
-    """What is asked of a provider; `ParamsAuth0` is one."""
+    """The parameters of a request to a provider; `ParamsAuth0` has them."""
 
     @property
     def expected_issuer(self) -> str:
@@ -46,8 +46,8 @@ def store_key(requested: Requested, flow: str | None = None) -> str:
     """Return a digest, 64 hexadecimal digits, of everything that makes two sign-ins different.
 
     Args:
-        requested: what is asked of the provider.
-        flow: the grant, where the response type does not tell it: `device`.
+        requested: the parameters of the request.
+        flow: the grant, if the response type does not identify it, as for `device`.
     """
     # With the document's address: it says where a refresh token is sent.
     issuer = requested.expected_issuer

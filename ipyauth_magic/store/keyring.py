@@ -1,6 +1,6 @@
-"""Tokens kept encrypted in files, by a key that is in the user's own keyring.
+"""Tokens in encrypted files, whose key is in the user's own keyring.
 
-The keyring holds one short entry, whatever the size of a record: Windows takes 2,560 bytes, and macOS may ask the user
+The keyring has one short entry for all records: an entry on Windows has at most 2,560 bytes, and macOS may ask the user
 about each entry.
 """
 
@@ -33,19 +33,19 @@ _HEADER = {"alg": "dir", "enc": "A256GCM"}
 
 
 class KeyringStore(FileStore):
-    """Keeps each token set as a JWE (RFC 7516) in a file (a `Store`): readable with the key in the keyring alone.
+    """Keeps each token set as a JWE (RFC 7516) in a file (a `Store`); the key in the keyring decrypts it.
 
-    Any call may wait for the user to unlock the keyring. One that is locked or broken is not asked again: each further
-    question could be one more to the user.
+    Any call may wait for the user to unlock the keyring. A keyring that is locked or broken is not asked again, because
+    it might ask the user again each time.
 
     Args:
-        folder: where; by default the user's data folder.
-        warn: shows the user a sentence, where processes cannot be kept apart.
+        folder: of the files; by default the user's data folder.
+        warn: shows the user a sentence, if the folder has no locks.
         timeout: seconds to wait for a lock.
-        is_attended: a person may unlock the keyring, so its answer is waited for without an end.
+        is_attended: a person can unlock the keyring, so the wait for its answer has no limit.
 
     Raises:
-        StoreUnavailable: `keyring` is not installed, or has no backend that protects what it keeps.
+        StoreUnavailable: `keyring` is not installed, or has no backend that protects its entries.
     """
 
     name = "keyring"
@@ -65,11 +65,11 @@ class KeyringStore(FileStore):
         self._broken: str | None = None
 
     def load(self, key: str) -> TokenSet | None:
-        """Return the tokens kept under *key*, ended ones too; None where there is no file.
+        """Return the tokens under *key*, also expired ones; None if there is no file.
 
         Raises:
             StoreFailed: the keyring is locked or broken, or the folder cannot be read.
-            BadRecord: the file is not a record of ours, or its key is gone or another one.
+            BadRecord: the file is not a record of this package, or the key of its encryption is not in the keyring.
         """
         self._found_key()  # first, so that a locked keyring is noticed before there is any record
         return super().load(key)

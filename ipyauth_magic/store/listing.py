@@ -1,4 +1,4 @@
-"""What a store keeps, whatever it was asked for with."""
+"""The sign-ins that a store keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import BadRecord, Store
 
 
 def kept_in(store: Store) -> list[tuple[str, TokenSet]]:
-    """Return the key and the tokens of each sign-in in *store*; none where it cannot be listed, as a user's own.
+    """Return the key and the tokens of each sign-in in *store*; nothing if it cannot be listed, as a store of a user's.
 
     Raises:
         StoreFailed: the place cannot be read.

@@ -1,4 +1,4 @@
-"""Tokens kept in this process alone, or not at all."""
+"""Tokens in this process only, or in no store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .lock import hold
 
 
 class MemoryStore:
-    """Keeps tokens in this process (a `Store`); its lock is among threads. A forked child has no refresh tokens."""
+    """Keeps tokens in this process (a `Store`). Its lock is among threads. A forked child gets no refresh tokens."""
 
-    def __init__(self, tokens: dict[str, TokenSet] | None = None) -> None:
-        self._tokens = {} if tokens is None else tokens
+    def __init__(self) -> None:
+        self._tokens: dict[str, TokenSet] = {}
         self._lock = threading.Lock()
         fit_for_child(self)
 
@@ -24,7 +24,7 @@ class MemoryStore:
         self._tokens.update({key: without_refresh_token(tokens) for key, tokens in self._tokens.items()})
 
     def load(self, key: str) -> TokenSet | None:
-        """Return the tokens kept under *key*, ended ones too."""
+        """Return the tokens under *key*, also expired ones; None if there is no entry."""
         with self._lock:
             return self._tokens.get(key)
 
@@ -35,12 +35,12 @@ class MemoryStore:
         return True
 
     def forget(self, key: str) -> None:
-        """Forget what is kept under *key*."""
+        """Remove the entry under *key*, if there is one."""
         with self._lock:
             self._tokens.pop(key, None)
 
     def forget_all(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         with self._lock:
             self._tokens.clear()
 
@@ -57,18 +57,16 @@ class NoStore:
         return None
 
     def save(self, key: str, tokens: TokenSet) -> bool:
-        """Keep nothing, and return False: what was never kept cannot be missing later."""
+        """Keep nothing, and return False: a missing entry is no sign-out here."""
         return False
 
     def forget(self, key: str) -> None:
-        """Do nothing: nothing is kept."""
+        """Do nothing: there are no entries."""
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold *key* alone among the threads of this process."""
         return hold(f"none {key}")
 
 
-_tokens: dict[str, TokenSet] = {}
-
-SESSION = MemoryStore(_tokens)
+SHARED = MemoryStore()
 """The store of this session: an equal sign-in in it serves again."""

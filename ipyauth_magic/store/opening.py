@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..settings.options import STORES
 from . import Store
-from .memory import SESSION, NoStore
+from .memory import SHARED, NoStore
 from .warning import Warn, issue_warning
 
 NAMES = STORES
@@ -15,20 +15,20 @@ def open_store(name: str, warn: Warn = issue_warning, is_attended: bool = True) 
     """Return the store called *name*, one of `NAMES`.
 
     Args:
-        name: `none` keeps nothing, `memory` for this session, `keyring` and `file` across sessions.
-        warn: shows the user a sentence, once in a process, should the place fail later.
-        is_attended: a person may unlock a keyring; if not, the wait for its answer has an end.
+        name: `none` keeps nothing, `memory` keeps tokens for this session, `keyring` and `file` for later sessions too.
+        warn: shows the user a sentence, once in a process, if the place fails later.
+        is_attended: a person can unlock a keyring. If not, the wait for its answer ends after 30 seconds.
 
     Raises:
-        StoreUnavailable: there is no such place here.
-        ValueError: there is no such name.
+        StoreUnavailable: the place does not work here.
+        ValueError: there is no store of that name.
     """
     if name not in NAMES:
         raise ValueError(f"store must be one of {', '.join(NAMES)}")
     if name == "none":
         return NoStore()
     if name == "memory":
-        return SESSION
+        return SHARED
     from .fallback import FallbackStore
     from .file import FileStore
 

@@ -30,7 +30,7 @@ _OTHERS_WRITE = 0o022
 
 
 class UnusableFile(OSError):
-    """A file is there that this user did not write, others may write, or that is too big or not a file at all."""
+    """The file is of another user, writable by others, too big, or not a regular file."""
 
 
 def data_folder() -> Path:
@@ -61,8 +61,8 @@ def _absolute(variable: str) -> Path | None:
 class PrivateFolder:
     """The folder at *path*, 0700, made when it is first written to.
 
-    A folder of another user, a symbolic link in its place, or one that cannot be closed to others is refused with an
-    `OSError`. On Windows there are neither owners nor modes here: the profile's own access list is what protects it.
+    A folder of another user, a symbolic link in its place, or a folder that cannot be closed to others is refused with
+    an `OSError`. Windows has no owners and modes: there the access list of the user's profile protects the folder.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Tokens as bytes that are kept somewhere, and back, believing nothing."""
+"""A token set as bytes for a store, and back, with a check of every value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Odd(ValueError):
 
 
 def encode(key: str, tokens: TokenSet) -> bytes | None:
-    """Return *tokens* as ASCII JSON that names *key*; None if `decode` would not give them back."""
+    """Return *tokens* as ASCII JSON that names *key*; None if `decode` would not return them."""
     fields = {
         "version": VERSION,
         "key": key,
@@ -54,7 +54,7 @@ def encode(key: str, tokens: TokenSet) -> bytes | None:
 
 
 def decode(key: str, data: bytes) -> TokenSet | None:
-    """Return the tokens in *data*; None if it is torn, of another key or version, over 1 MiB, or odd in any way."""
+    """Return the tokens in *data*; None if it is incomplete, of another key or version, over 1 MiB, or not valid."""
     try:
         return _decode(key, data) if len(data) <= LIMIT else None
     except (ValueError, OverflowError, RecursionError):

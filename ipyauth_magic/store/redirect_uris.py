@@ -1,6 +1,6 @@
-"""Which provider a redirect URI belongs to, where providers do not name themselves in their responses.
+"""The provider that each redirect URI belongs to, for providers that do not name themselves in their responses.
 
-A malicious provider could send the browser on to an honest one. The code of the honest provider would then come to the
+A malicious provider could redirect the browser to an honest one. The code of the honest provider would then come to the
 redirect URI, and go to the token endpoint of the malicious one (mix-up: RFC 9700, 4.4). A redirect URI for each of them
 prevents that, as far as the honest provider compares redirect URIs exactly (4.4.2).
 """
@@ -44,7 +44,7 @@ class RedirectUris:
         self._now = now
 
     @classmethod
-    def beside(cls, store: Store | None) -> RedirectUris:
+    def beside(cls, store: Store) -> RedirectUris:
         """Return those for sign-ins that *store* keeps: a sign-in that leaves no file leaves none of this either."""
         folder = getattr(store, "folder", None)
         return cls(folder if isinstance(folder, PrivateFolder) else None)

@@ -1,6 +1,6 @@
 """The applications that this package has registered, by server and redirect URIs, so that each is registered once.
 
-A registration is no secret, but that of an application with a secret has one. So the file is this user's alone.
+A server may give an application a secret, which is part of the registration. So only this user can read the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _made: dict[str, Registration] = {}
 
 
 class Registrations:
-    """Keeps registrations in this process, and in a file of *folder*, or, where that is None, in this process only."""
+    """Keeps registrations in this process, and in a file in *folder*; if *folder* is None, in this process only."""
 
     def __init__(self, folder: PrivateFolder | None) -> None:
         self._folder = folder
@@ -40,7 +40,7 @@ class Registrations:
             return cls(None)
 
     def find(self, issuer: str, redirect_uris: Sequence[str]) -> Registration | None:
-        """Return what is registered at *issuer* for *redirect_uris*, or None."""
+        """Return the registration at *issuer* for *redirect_uris*, or None."""
         key = _key(issuer, redirect_uris)
         return _made.get(key) or _registration(self._kept().get(key))
 
@@ -54,7 +54,7 @@ class Registrations:
             self._write(latest)
 
     def forget(self, issuer: str, redirect_uris: Sequence[str]) -> bool:
-        """Forget what was registered, and return whether there was something."""
+        """Remove the registration at *issuer* for *redirect_uris*; return True if there was one."""
         key, kept = _key(issuer, redirect_uris), self._kept()
         was_there = _made.pop(key, None) is not None or key in kept
         if key in kept:

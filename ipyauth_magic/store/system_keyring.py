@@ -1,6 +1,6 @@
-"""The user's own keyring, through the `keyring` package: which of its backends protect what they keep.
+"""The user's own keyring, through the `keyring` package, if its backend protects its entries.
 
-A call may ask the user to unlock the keyring, and lasts until that is answered. After a while the user is told so.
+A call may ask the user to unlock the keyring, and lasts until the user answers. A sentence says so after two seconds.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class SystemKeyring:
     """The entries of this package in the user's keyring, by name.
 
     Args:
-        warn: shows the user a sentence, where the keyring keeps its caller waiting.
-        is_attended: a person may unlock it, so its answer is waited for without an end.
+        warn: shows the user a sentence, if the keyring does not answer for two seconds.
+        is_attended: a person can unlock it, so the wait for its answer has no limit. Otherwise it is 30 seconds.
 
     Raises:
-        StoreUnavailable: `keyring` is not installed, or has no backend that protects what it keeps.
+        StoreUnavailable: `keyring` is not installed, or has no backend that protects its entries.
     """
 
     def __init__(self, warn: Warn = issue_warning, is_attended: bool = True) -> None:

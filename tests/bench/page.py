@@ -20,31 +20,33 @@ CONNECTIONS = (1, 16, 64, 256)
 BEGINNING = """\
 # What it costs
 
-`make bench` and `make bench-api` write this page from their last results, so do not edit it by hand. Goals that are
-missed have their own section at the top.
+This page shows how long a sign-in takes and how many requests the fruit service answers, each compared with other
+packages. `make bench` and `make bench-api` write it from their last results, so do not edit it by hand.
 """
 SIGNING_IN = """\
 ## Signing in
 
-`make bench` measures all contenders in one run, in turn and in rounds, so that other load on the machine affects all
-of them alike. The figures are medians. Each contender is a separate process. The provider is a stub that signs in at
-once, with real keys and signatures. The browser is a process that follows redirects without delay. So the figures are
-the time of the library itself. With a real browser and a real provider, all of them take longer. Compare figures of
-one run only.
+`make bench` measures all packages in one run. It measures them in turn and in rounds, so that other load on the
+machine affects all of them alike. The figures are medians. Each package runs in a process of its own. The provider is
+a stub that signs in at once, with real keys and signatures. The browser is a process that follows redirects without
+delay. So the figures are the time of the package itself. With a real browser and a real provider, a sign-in takes
+longer. Compare figures of one run only.
 
-The contenders do not do the same work. requests-auth validates nothing. google-auth-oauthlib and msal exchange a code
-for their tokens. Ours verifies the ID token's signature and claims with `at_hash`, checks `state`, Host and Origin of
-the response, and shows the result in the tab. *Bottle on waitress, bare* is a minimal listener: one page, one
-response, no check. Ours needs more time than that, in about equal parts, for the environment and the parameters, for
-the thread that opens the browser (which may take seconds), for the headers of its pages and answers, for the
-verification of the ID token, and for storing the tokens and showing the card.
+The packages do not do the same work. requests-auth validates nothing. google-auth-oauthlib and msal exchange a code
+for their tokens. ipyauth-magic verifies the ID token's signature and its claims, also `at_hash`. It checks `state`,
+Host and Origin of the response, and shows the result in the tab. *Bottle on waitress, bare* is a minimal listener: one
+page, one response, no check.
+
+ipyauth-magic needs more time than that listener, in about equal parts, for these: to read the environment and the
+parameters, to start the thread that opens the browser (because a browser can take seconds to start), to write the
+headers of its pages and answers, to verify the ID token, and to store the tokens and show the card.
 """
 API = """\
 ## The fruit service
 
-`make bench-api` (it needs `wrk`) compares it with a Bottle route that answers fixed bytes on the same server, tuning
-and log (*reference*), and with ordinary Flask and FastAPI applications that do the same work.
-[Measured](fruit-service.md#measured) explains each kind of request.
+`make bench-api` (it needs `wrk`) compares the fruit service with three others. *reference* is a Bottle route that
+answers fixed bytes, with the same server, settings and log. *flask* and *fastapi* are ordinary applications that do the
+same work as the fruit service. [Measured](fruit-service.md#measured) explains each kind of request.
 """
 
 

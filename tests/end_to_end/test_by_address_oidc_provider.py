@@ -39,7 +39,7 @@ def test_api_of_oidc_provider(
         assert auth.access_token != tokens.access_token
 
         # As in the next kernel.
-        memory.SESSION.forget_all()
+        memory.SHARED.forget_all()
         registrations._made.clear()
         login(url, redirect_uri=redirect_uri, store="memory", prompt="consent")
         assert query_of(alice.opened[1])["client_id"] == asked["client_id"]

@@ -35,7 +35,7 @@ def provider(redirect_uri: str) -> Iterator[OidcProvider]:
 def new_session() -> None:
     """Begin without what was fetched or kept before."""
     provider_module._providers.clear()
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
 
 
 @pytest.fixture

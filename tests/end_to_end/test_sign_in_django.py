@@ -43,7 +43,7 @@ def links() -> list[str]:
 def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: list[str]) -> Iterator[Person]:
     """Sit Alice down in front of Chromium; return what makes her answer with a decision."""
     provider_module._providers.clear()
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
     browsers: list[subprocess.Popen[bytes]] = []
 
     def sit_down(decision: str) -> UserBrowser:

@@ -103,9 +103,15 @@ class Widget:
         return tab
 
 
-def shown(notebook: Notebook, site: Site, flow: str = "code", more: str = "a") -> Cell:
+def shown(
+    notebook: Notebook,
+    site: Site,
+    flow: str = "code",
+    more: str = "a",
+    scope: str = "read:exotic-fruit write:usual-fruit",
+) -> Cell:
     """Run a cell that makes `a`, an `Auth` for *site*, and then what *more* says."""
-    values = dict(each.split("=", 1) for each in site.parameters("read:exotic-fruit write:usual-fruit"))
+    values = dict(each.split("=", 1) for each in site.parameters(scope))
     source = (
         f"from ipyauth_magic import Auth, ParamsAuth0\n\na = Auth(ParamsAuth0(**{values!r}), flow={flow!r})\n{more}"
     )
@@ -272,7 +278,7 @@ def test_it_tells_the_account(notebook: Notebook, local_site: Site, artefacts: P
     """Beside the name, which users choose; and that another one signed in last time."""
     live = widget(notebook, local_site)
     live.sign_in()
-    assert live.fact("Account") == "auth0|alice"
+    assert live.fact("Account") == "Alice (auth0|alice)"
     expect(live.root.get_by_text("Last time", exact=True)).to_be_hidden()
     notebook.context.clear_cookies(domain="localhost")
     other = Widget(shown(notebook, local_site, more="a.clear(); a").wait())
@@ -280,9 +286,36 @@ def test_it_tells_the_account(notebook: Notebook, local_site: Site, artefacts: P
     assert Person(tab, "Bob").sign_in() == "done"
     notebook.page.bring_to_front()
     other.says("Signed in as bob")
-    assert other.fact("Account") == "auth0|bob"
+    assert other.fact("Account") == "Bob (auth0|bob)"
     assert other.fact("Last time") == "another account: alice, auth0|alice"
     both_themes(notebook, artefacts, another_account=other.cell)
+
+
+def test_a_sign_in_without_any_of_its_scopes_is_a_warning(
+    notebook: Notebook, local_site: Site, artefacts: Path
+) -> None:
+    """The widget and the card have one heading, one mark and one colour for it, and whom to ask below."""
+    live = Widget(shown(notebook, local_site, scope="read:usual-fruits").wait())
+    tab = live.press_and_open("Sign in")
+    assert Person(tab).sign_in() == "done"
+    notebook.page.bring_to_front()
+    live.says("Signed in as alice, but with none of the scopes that you asked for")
+    live.says("Check the names of these scopes, and ask the API's owner for them. Or sign out, and sign in")
+    assert live.root.get_attribute("data-mood") == "warning"
+    card = notebook.run(
+        "from IPython.display import display\nfrom ipyauth_magic.auth import authenticator_of\n"
+        "from ipyauth_magic.display.view import card_of\n"
+        "display(card_of(authenticator_of(a)).bundle(), raw=True)"
+    ).wait()
+    card.wait_for_text("but with none of the scopes that you asked for")
+    edges = [
+        each.evaluate("e => getComputedStyle(e).borderLeftColor")
+        for each in (live.root, card.locator.locator("[role=status]").first)
+    ]
+    assert edges[0] == edges[1] == "rgb(178, 106, 0)"
+    claims = notebook.run("%load_ext ipyauth_magic\n%token a").wait()
+    claims.wait_for_text("Lifetime: 00:")
+    both_themes(notebook, artefacts, in_vain_widget=live.cell, in_vain_card=card, in_vain_token=claims)
 
 
 def test_the_clipboard_may_be_refused(notebook: Notebook, local_site: Site, artefacts: Path) -> None:

@@ -36,7 +36,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     for name in ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "AUTH0_CALLBACK_URL", "BROWSER", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    memory._tokens.clear()
+    memory.SHARED.forget_all()
     LIVE.forget_all()
     redirect_uris._used.clear()
     provider._providers.clear()
@@ -142,8 +142,15 @@ def machine(tmp_path: Path, own_issuer: LocalIssuer) -> Machine:
 def make_auth(own_issuer: LocalIssuer, user_browser: ScriptedBrowser) -> Callable[..., Auth]:
     """Return a maker of an `Auth` for it."""
 
-    def make(flow: str = "code", **options: Any) -> Auth:
-        return Auth(params_for(own_issuer), flow=flow, **options)
+    def make(flow: str = "code", scope: str = "read:usual-fruit", **options: Any) -> Auth:
+        params = ParamsAuth0(
+            domain=own_issuer.issuer.rstrip("/"),
+            client_id=own_issuer.client_id,
+            redirect_uri=own_issuer.callback_urls[0],
+            audience=own_issuer.audience,
+            scope=scope,
+        )
+        return Auth(params, flow=flow, **options)
 
     return make
 

@@ -565,7 +565,7 @@ def test_a_card_ends_by_its_own_timeout(
     params: MakeParams, cards: Cards, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so, shows no link any more, and frees the port."""
-    monkeypatch.setattr(authenticator, "OFFER_TIMEOUT", 0.5)
+    monkeypatch.setattr(authenticator, "TIMEOUT", 0.5)
     Auth(params())._ipython_display_()
     assert "/authorize?" in cards.link()
     cards.wait_for("within 0.5 seconds")

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +16,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyauth_magic import login
 from ipyauth_magic.auth import Auth
 from ipyauth_magic.display.cards import introduction_card
-from ipyauth_magic.errors import InvalidParams, IpyauthError, OtherOrigin, ProviderError
+from ipyauth_magic.display.panel import TextPanel
+from ipyauth_magic.errors import InvalidParams, IpyauthError, OtherOrigin, ProviderError, SignInTimeout
+from ipyauth_magic.flows.sign_in import Progress
 from ipyauth_magic.protocol import registration as rules
 from ipyauth_magic.protocol.metadata import ProviderMetadata
 from ipyauth_magic.protocol.registration import Registration, takes_document
@@ -579,3 +582,55 @@ def test_the_card_names_the_whole_issuer_and_the_page() -> None:
     assert "api.test names as.test/mallory as its authorization server" in text
     assert "Sign-in page at  login.test" in text
     assert "is used with as.test" in introduction_card("api.test", "as.test", "", "", False).text()
+
+
+def test_a_card_by_address_has_nothing_to_register(
+    api: DescribedApi, shell: InteractiveShell, no_browser: None, redirect_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package registered the application; after an interrupt it registers another where that one is forgotten."""
+
+    def tick(panel: TextPanel, progress: Progress, own: Any = TextPanel.tick) -> None:
+        own(panel, progress)
+        if progress.url is not None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TextPanel, "tick", tick)
+    line = f"%login {api.url} redirect_uri={redirect_uri}"
+    for _ in range(2):
+        _, printed, said, _ = run(shell, line)
+        for text in (printed, said):
+            words = " ".join(text.split())
+            assert "The application was registered there for you." in words
+            assert "if the provider has forgotten the application, it is registered anew." in words
+            assert "register this exact address" not in words
+        assert "Interrupt, and run" not in said
+    run(shell, line)
+    assert len(api.to("/register")) == 2, "the second interrupt was of an application that had been kept"
+    given = run(shell, f"{line} client_id=abc")[1]
+    assert "register this exact address" in " ".join(given.split())
+
+
+def test_a_time_out_by_address_has_nothing_to_register(api: DescribedApi, no_browser: None, redirect_uri: str) -> None:
+    """As the card."""
+    with pytest.raises(SignInTimeout) as caught:
+        login(api.url, redirect_uri=redirect_uri, timeout=1)
+    assert "Run the line again: if the provider has forgotten the application" in str(caught.value)
+    assert "to register" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("options", "is_told"), [("", True), ("--no-renewable", False), ("--renewable", True)])
+def test_the_introduction_names_every_scope_of_the_request(
+    options: str,
+    is_told: bool,
+    api: DescribedApi,
+    shell: InteractiveShell,
+    user_browser: ScriptedBrowser,
+    redirect_uri: str,
+) -> None:
+    """The one for a refresh token among them, where it is asked for."""
+    api.server["scopes_supported"] = ["read:items", "offline_access"]
+    _, printed, _, _ = run(shell, f"%login {api.url} redirect_uri={redirect_uri} {options}")
+    introduction = " ".join(printed.partition("Sign in at")[0].split())
+    assert ("offline_access" in introduction) == is_told
+    [opened] = user_browser.opened
+    assert f"Asks for {query_of(opened)['scope']}." in introduction

@@ -10,6 +10,7 @@ import pytest
 
 from ipyauth_magic import cli
 from ipyauth_magic.protocol.capabilities import Capability, can_sign_in, capabilities, client_to_register
+from ipyauth_magic.protocol.flow import FLOWS
 from ipyauth_magic.protocol.metadata import ProviderMetadata
 from ipyauth_magic.provider import provider as provider_module
 from tests.support.web import Web, serving
@@ -46,6 +47,14 @@ def test_a_provider_that_has_everything() -> None:
     found = found_in(GOOD)
     assert [(name, each.works) for name, each in found.items()] == [(name, True) for name in SUBJECTS]
     assert can_sign_in(found.values())
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_each_flow_is_a_part(flow: str) -> None:
+    """A new flow is listed too, and is enough by itself."""
+    found = found_in(GOOD)
+    others = {name: Capability(name, False, "") for name in FLOWS if name != flow}
+    assert can_sign_in({**found, **others}.values())
 
 
 def test_a_document_that_says_nothing() -> None:

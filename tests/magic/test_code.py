@@ -22,6 +22,7 @@ from ipyauth_magic.errors import (
     ProviderUnreachable,
     SignInTimeout,
 )
+from ipyauth_magic.protocol.added_scopes import advice_about
 from ipyauth_magic.protocol.pkce import code_challenge, new_code_verifier
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import Provider
@@ -156,6 +157,33 @@ def test_a_refusal_names_the_scopes_that_the_user_did_not_write(
     assert {each for each in ("--no-renewable", "default_scope") if each in str(caught.value)} == named
     assert caught.value.error == refused["error"]
     assert json.loads(answer.text)["message"] == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        (None, "short"),
+        ("Policy evaluation failed for this request", "short"),
+        ("The resource owner or authorization server denied the request.", "short"),
+        ("User is not assigned to the client application.", "short"),
+        ("User did not authorize the request", ""),
+        ("The user denied your request", ""),
+        ("AADSTS65004: User declined to consent to access the app.", ""),
+        ("Consent was not granted by the user", ""),
+        ("The scope offline_access is not allowed", "long"),
+    ],
+)
+def test_a_denial_is_hardly_laid_on_the_scopes(description: str | None, said: str) -> None:
+    """Mostly the user pressed Deny. Then no advice follows, or a short one, last."""
+    scopes = ("openid", "profile", "offline_access")
+    advice = advice_about(scopes, "access_denied", description=description)
+    told = str(ProviderRefused("access_denied", description).with_advice(advice))
+    assert told.startswith("The provider refused the sign-in (access_denied")
+    assert "You denied access there, or a rule of the provider did." in told
+    kind = "long" if "The request had scopes" in advice else "short" if advice.startswith("If you did not") else advice
+    assert kind == said
+    assert told.endswith(advice)
+    assert kind != "short" or ("`--no-renewable`" in advice and "`default_scope=`" in advice and len(advice) < 160)
 
 
 def test_a_refused_code_is_not_laid_on_the_scopes(

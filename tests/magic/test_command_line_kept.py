@@ -50,8 +50,10 @@ def test_without_parameters_the_only_one_is_taken(machine: Machine, own_issuer: 
     for command in ("status", "token", "logout"):
         ran = machine.run(command)
         assert (ran.returncode, ran.stdout) == (1, "")
-        assert ran.stderr.startswith("No sign-in is kept here.\nSign in first, as by `python -m ipyauth_magic login ")
+        assert ran.stderr.startswith("No sign-in is kept here.\nSign in first: `python -m ipyauth_magic login` shows")
         assert len(ran.stderr.splitlines()) == 2
+        assert "demo.env" not in ran.stderr, "the user gave no file"
+    assert "Save one by `python -m ipyauth_magic login --save" in machine.run("token", "work").stderr
 
 
 def test_status_and_login_say_the_same(machine: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 import sys
 import time
@@ -15,6 +16,8 @@ import pytest
 import segno
 
 from ipyauth_magic.callback.routes import Environment, routes_to
+from ipyauth_magic.cli.look import Look
+from ipyauth_magic.cli.output import card_text
 from ipyauth_magic.display import cards
 from ipyauth_magic.display.card import ACCENTS, MARKS, Address, Card, Code, Folded, Link, bar, table
 from ipyauth_magic.display.cards import (
@@ -25,6 +28,7 @@ from ipyauth_magic.display.cards import (
     device_card,
     duration,
     end_row,
+    is_in_vain,
     not_granted,
     ready,
     route_of_response,
@@ -33,8 +37,9 @@ from ipyauth_magic.display.cards import (
 )
 from ipyauth_magic.display.claims import claim_rows, decode_unverified, token_view
 from ipyauth_magic.display.qr import qr_image, qr_text
+from ipyauth_magic.display.view import View
 from ipyauth_magic.flows import clock
-from ipyauth_magic.markup import Table
+from ipyauth_magic.markup import Sentence, Table
 from ipyauth_magic.protocol.flow import FLOWS
 from ipyauth_magic.text import plain
 
@@ -128,6 +133,14 @@ def test_a_waiting_card_says_what_to_register() -> None:
     assert re.search(r"user-select:all[^>]*>http://127\.0\.0\.1:1/cb</div>", card.html())
     assert " ".join(card.text().split()).count(f"{HINT} http://127.0.0.1:1/cb") == 1
     assert device_card(*DEVICE).hint is None
+
+
+def test_a_terminal_has_no_button() -> None:
+    """It has the address, above the sentence."""
+    card = waiting_card("https://x.test/a", "http://127.0.0.1:1/cb", "openid", None, True, HERE)
+    for text in (card.text(), Look().card(card)):
+        assert "If no browser tab opens by itself, use the address above." in " ".join(text.split())
+        assert text.count("Open the sign-in page") == 1, "the label of the address"
 
 
 @pytest.mark.parametrize(
@@ -373,6 +386,66 @@ def test_scopes_that_were_not_granted(granted: str, requested: str, missing: str
     card = signed_in_card("alice", "https://x.test/", None, granted, MOMENT, 60, not_granted=missing)
     assert dict(card.rows).get("Not granted", "") == missing
     assert (f"background:{ACCENTS['warning']}" in card.html()) == bool(missing)
+
+
+@pytest.mark.parametrize(
+    ("granted", "requested", "in_vain"),
+    [
+        ("openid profile", "openid profile read:a write:a", True),
+        ("", "read:a", True),
+        ("read:a", "read:b", True),
+        ("openid read:a", "openid read:a write:a", False),
+        ("openid", "openid profile email offline_access", False),
+        ("", "", False),
+    ],
+)
+def test_a_sign_in_without_any_scope_that_was_asked_for(granted: str, requested: str, in_vain: bool) -> None:
+    """Scopes of OpenID Connect are no use to an API, so they make no sign-in a good one, and none a bad one."""
+    assert is_in_vain(granted, requested) == in_vain
+
+
+def test_a_card_of_such_a_sign_in_is_a_warning() -> None:
+    """Heading, mark and edge say so, and the next step is told; one scope that was granted leaves the card green."""
+    good = View("https://x.test/", "api/fruit", "openid a", "b", logged_as="bob", is_good=True)
+    card = replace(good, not_granted="a b", is_in_vain=True).card()
+    assert good.card().mood == "good"
+    assert card.mood == "warning"
+    assert card.title == "Signed in as bob, but with none of the scopes that you asked for"
+    assert card.note.startswith("Check the names of these scopes, and ask the API's owner for them.")
+    assert f"border-left:4px solid {ACCENTS['warning']}" in card.html()
+    assert "! Signed in as bob, but" in Look(has_marks=True).card(card)
+    assert "<code>%logout</code>" in card.html()
+    assert re.search(r"sign out \(`[^%`]+ logout`\)", " ".join(card_text(card).split()))
+
+
+def test_commas_among_the_scopes_are_told_alone() -> None:
+    """The API's owner could not help."""
+    view = View("https://x.test/", None, "openid", "a,b", is_in_vain=True, logged_as="bob", is_good=True)
+    assert view.card().note == ""
+    assert "Spaces separate scopes: scope=a b" in view.card().text()
+
+
+def test_only_words_of_ours_have_code_in_a_row() -> None:
+    """A claim or a name from outside stays as it is, backticks among it."""
+    html = Card("still", "T", [("A", Sentence("Run `x`.")), ("B", "Run `y`.")]).html()
+    assert "Run <code>x</code>." in html
+    assert "Run `y`." in html
+    cells = Table(("A", "B"), [("a", Sentence("Run `<x>`.")), ("b", "Run `y`.")]).html()
+    assert "Run <code>&lt;x&gt;</code>." in cells
+    assert "Run `y`." in cells
+
+
+def test_the_lifetime_stands_within_the_card() -> None:
+    """A bar of the card's own colour, and words that say the same; an endless one has none."""
+    card = Card("good", "T", [("Expires", "soon")])
+    shown = token_view(card, [("Claims", [("sub", "a")])], 450, 900)
+    within, _, below = shown["text/html"].partition("<details")
+    assert "00:07:30 of 00:15:00 left" in within
+    assert f"width:50.0%;height:3px;border-radius:2px;background:{ACCENTS['good']}" in within
+    assert "<progress" not in within + below
+    assert within.count("<div") == within.count("</div")
+    assert "Lifetime: [##########----------] 00:07:30" in shown["text/plain"]
+    assert "Lifetime" not in token_view(card, [], math.inf, math.inf)["text/html"]
 
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

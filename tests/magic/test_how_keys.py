@@ -120,11 +120,11 @@ def test_the_store_and_the_time_are_those_of_the_parameters(tmp_path: Path, monk
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     authenticator = authenticator_of(Auth(ParamsAuth0(**WHERE, store="none", timeout="60")))
-    assert type(authenticator.request[2]).__name__ == "NoStore"
-    assert (authenticator.time_to_wait(None), authenticator.time_to_wait(5)) == (60, 5)
-    assert authenticator_of(Auth(ParamsAuth0(**WHERE))).time_to_wait(None) == 300
+    assert type(authenticator.request.store).__name__ == "NoStore"
+    assert (authenticator.request.time_to_wait(None), authenticator.request.time_to_wait(5)) == (60, 5)
+    assert authenticator_of(Auth(ParamsAuth0(**WHERE))).request.time_to_wait(None) == 300
     own = FileStore()
-    assert authenticator_of(Auth(ParamsAuth0(**WHERE, store="none"), store=own)).request[2] is own
+    assert authenticator_of(Auth(ParamsAuth0(**WHERE, store="none"), store=own)).request.store is own
 
 
 def test_another_time_makes_no_other_sign_in() -> None:
@@ -158,5 +158,5 @@ def test_the_configuration_says_how(
     with capture_output():
         assert shell.run_cell(cell()).success
     authenticator = authenticator_of(shell.user_ns["auth"])
-    assert (authenticator.grant.flow.name, authenticator.time_to_wait(None)) == ("code", 60)
+    assert (authenticator.grant.flow.name, authenticator.request.time_to_wait(None)) == ("code", 60)
     assert {row.name: row.origin for row in authenticator.params.explain()}["timeout"] == "IPython configuration"

@@ -20,7 +20,10 @@ from tests.support.scripted_browser import ScriptedBrowser
 
 Cell = Callable[..., str]
 FREE = "The sign-in was interrupted; the port is free again."
-HINT = r"\nAn error page at the provider\? Check `client_id`, and register this exact\naddress there \(.*\):\s+%s"
+HINT = (
+    r"\nAn error page at the provider\? Check `client_id=ipyauth-demo`, and register this\n"
+    r"exact address there \(.*\):\s+%s"
+)
 
 
 @pytest.fixture

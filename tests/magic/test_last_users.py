@@ -48,9 +48,13 @@ def test_account_stands_beside_the_name(make_auth: MakeAuth, own_issuer: LocalIs
     """Users choose their nickname; `sub`, or a verified e-mail address, is the provider's word."""
     auth = make_auth().sign_in()
     assert card_of(auth).title == "Signed in as alice"
-    assert rows(auth) == [("Account", "auth0|alice")]
+    assert rows(auth) == [("Account", "Alice (auth0|alice)")]
     mail = {"email": "alice@example.com", "email_verified": True}
     assert rows(sign_in_as(own_issuer, make_auth(), **mail)) == [("Account", "alice@example.com")]
+    unverified = {"email": "alice@example.com", "email_verified": False, "name": "alice"}
+    assert rows(sign_in_as(own_issuer, make_auth(), **unverified)) == [("Account", "auth0|alice")]
+    nameless = {"email": "alice@example.com", "email_verified": False, "name": " "}
+    assert rows(sign_in_as(own_issuer, make_auth(), **nameless)) == [("Account", "alice@example.com (auth0|alice)")]
     assert rows(sign_in_as(own_issuer, make_auth(), nickname="", name="auth0|alice")) == []
 
 
@@ -59,15 +63,15 @@ def test_another_user_of_the_same_name_is_told(make_auth: MakeAuth, own_issuer: 
     alice = make_auth().sign_in()
     other = sign_in_as(own_issuer, make_auth(), sub="auth0|mallory")
     assert card_of(other).title == card_of(alice).title == "Signed in as alice"
-    assert rows(other) == [("Account", "auth0|mallory"), BEFORE]
-    assert rows(alice) == [("Account", "auth0|alice")]
+    assert rows(other) == [("Account", "Alice (auth0|mallory)"), BEFORE]
+    assert rows(alice) == [("Account", "Alice (auth0|alice)")]
     own_issuer.switches.tamper = lambda draft: draft.claims.update(sub="auth0|mallory")
     other.renew()
     assert BEFORE in rows(other)
     equal = make_auth()
     assert source_of(equal).adopt()
     assert BEFORE in rows(equal)
-    assert rows(sign_in_as(own_issuer, make_auth(), sub="auth0|mallory")) == [("Account", "auth0|mallory")]
+    assert rows(sign_in_as(own_issuer, make_auth(), sub="auth0|mallory")) == [("Account", "Alice (auth0|mallory)")]
 
 
 def test_sign_out_does_not_hide_it(make_auth: MakeAuth, own_issuer: LocalIssuer) -> None:
@@ -75,7 +79,7 @@ def test_sign_out_does_not_hide_it(make_auth: MakeAuth, own_issuer: LocalIssuer)
     make_auth().sign_in().clear()
     assert BEFORE in rows(sign_in_as(own_issuer, make_auth(), sub="auth0|mallory"))
     SESSION.forget_tokens()
-    assert rows(make_auth().sign_in()) == [("Account", "auth0|alice")]
+    assert rows(make_auth().sign_in()) == [("Account", "Alice (auth0|alice)")]
 
 
 def test_store_remembers_it_for_another_process(
@@ -95,7 +99,7 @@ def test_user_of_another_application_is_no_change(make_auth: MakeAuth, own_issue
         params = ParamsAuth0(
             domain=another.issuer.rstrip("/"), client_id=another.client_id, redirect_uri=another.callback_urls[0]
         )
-        assert rows(Auth(params, flow="code").sign_in()) == [("Account", "auth0|bob")]
+        assert rows(Auth(params, flow="code").sign_in()) == [("Account", "Bob (auth0|bob)")]
 
 
 def test_magics_tell_it(make_auth: MakeAuth, own_issuer: LocalIssuer, shell: InteractiveShell) -> None:
@@ -104,7 +108,7 @@ def test_magics_tell_it(make_auth: MakeAuth, own_issuer: LocalIssuer, shell: Int
     shell.user_ns["other"] = sign_in_as(own_issuer, make_auth(), sub="auth0|mallory")
     _, _, _, [shown] = run(shell, "%token other")
     text = shown.data["text/plain"]
-    assert "Account    auth0|mallory" in text
+    assert "Account    Alice (auth0|mallory)" in text
     assert "Last time  another account: alice, auth0|alice" in text
     _, _, _, [listed] = run(shell, "%token --list")
     assert "alice, auth0|mallory" in listed.data["text/plain"]

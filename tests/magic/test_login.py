@@ -212,6 +212,7 @@ def test_check_signs_in_nowhere(
         text = " ".join(outputs[0].data["text/plain"].split())
         assert f"What works at {issuer.issuer} code yes:" in text
         assert "device yes:" in text
+        assert "<code>auth.userinfo()</code>" in outputs[0].data["text/html"]
     assert user_browser.opened == []
     assert not {"auth", "token", "plain"} & set(shell.user_ns)
     assert "nothing to save" in failure(shell, f"%login --check --save new issuer={issuer.issuer}")
@@ -372,8 +373,8 @@ def test_login_returns_an_auth_that_is_signed_in(
 def test_login_takes_a_store(where: dict[str, str], user_browser: ScriptedBrowser) -> None:
     """By its name, as the parameter of that name, or one of the caller's own."""
     own = NoStore()
-    assert authenticator_of(login(**where, store=own)).request[2] is own
-    assert type(authenticator_of(login(**where, store="none")).request[2]) is NoStore
+    assert authenticator_of(login(**where, store=own)).request.store is own
+    assert type(authenticator_of(login(**where, store="none")).request.store) is NoStore
 
 
 def test_mistakes_of_login_are_told_before_anything_opens(

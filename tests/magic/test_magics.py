@@ -213,6 +213,18 @@ def test_a_scope_that_was_not_granted_is_named(
     assert re.search(r"^  Not granted +read:usual-fruits$", printed, re.MULTILINE)
 
 
+def test_a_sign_in_without_any_of_its_scopes_is_no_good_one(
+    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser
+) -> None:
+    """The heading says so, where the sign-in and `%token` show it, and whom to ask."""
+    _, printed, _, _ = run(shell, cell("scope=read:usual-fruits"))
+    assert "Signed in as alice, but with none of the scopes that you asked for" in printed
+    assert "Check the names of these scopes, and ask the API's owner for them." in printed
+    _, _, _, [shown] = run(shell, "%token")
+    assert "none of the scopes" in shown.data["text/plain"]
+    assert "ask the API's owner" in shown.data["text/plain"]
+
+
 def test_a_taken_port_is_one_line(shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser) -> None:
     """It names the port; no browser opens."""
     with held("127.0.0.1") as port:
@@ -256,7 +268,7 @@ def test_token_shows_claims_and_no_secret(shell: InteractiveShell, cell: Cell, u
             assert part in text
         assert not any(part in text for part in str(shell.user_ns["token"]).split("."))
         assert tokens_of(shell.user_ns["auth"]).claims["nonce"] not in text
-    assert "<progress" in bundle["text/html"]
+    assert "height:3px" in bundle["text/html"], "the bar is that of the countdown"
     assert bundle["text/html"].count("<details ") == 2, "the claims are folded under the card"
     assert "<details open" not in bundle["text/html"]
     assert not any(word in bundle["text/html"] for word in ("<script", "<style", "<svg", " id=", "onclick"))
@@ -477,7 +489,7 @@ def test_unloading_takes_everything_away(shell: InteractiveShell, cell: Cell, us
     shell.run_line_magic("unload_ext", "ipyauth_magic")
     assert not is_good(auth)
     assert not {"token", "auth"} & set(shell.user_ns)
-    assert memory._tokens == {}
+    assert memory.SHARED._tokens == {}
     assert "auth0" not in shell.magics_manager.magics["cell"]
     assert not {"auth0", "token"} & set(shell.magics_manager.magics["line"])
     assert not any(isinstance(each, Auth0Magics) for each in shell.configurables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from ipyauth_magic.errors import InvalidParams, Problem
 from ipyauth_magic.settings.nearest import did_you_mean, nearest_name
 from ipyauth_magic.settings.template import template
 from ipyauth_magic.text import LINE, in_lines
-from tests.magic.test_magics import failure
+from tests.magic.test_magics import failure, run
 
 GOOD = "domain=t.eu.auth0.com\nclient_id=abc\n"
 
@@ -33,6 +34,9 @@ UNDERSTOOD = {
         "domain=https://t.eu.auth0.com/.well-known/openid-configuration\nclient_id=abc\nscope=read:a write:b\n"
     ),
     "a slash": "domain=t.eu.auth0.com/\nclient_id=abc\nscope=read:a write:b\n",
+    "an address without its scheme": "domain=t.eu.auth0.com/authorize\nclient_id=abc\nscope=read:a write:b\n",
+    "a slash or a colon too few": "domain=https:/t.eu.auth0.com/\nclient_id=abc\nscope=read:a write:b\n",
+    "the usual port": "domain=https://t.eu.auth0.com:443\nclient_id=abc\nscope=read:a write:b\n",
 }
 
 
@@ -54,6 +58,43 @@ def test_a_domain_that_was_taken_out_of_an_address_says_so() -> None:
     assert [(row.value, row.origin) for row in params.explain() if row.name == "domain"] == [
         ("t.eu.auth0.com", "the cell, of its address")
     ]
+
+
+URLS = {
+    "https://localhost:8000": ["`domain=http://localhost:8000`", "`issuer=https://localhost:8000/` if it uses TLS"],
+    "https://localhost:8000/": ["`domain=http://localhost:8000`"],
+    "http://localhost:9400/authorize?x=1": ["Write `domain=http://localhost:9400`."],
+    "http://u:p@localhost:9400": ["Write `domain=http://localhost:9400`."],
+    "localhost:9400": ["`domain=http://localhost:9400`"],
+    "http://localhost:8080/realms/x": ["Write `issuer=http://localhost:8080/realms/x`."],
+    "localhost:8080/realms/x": ["Write `issuer=http://localhost:8080/realms/x`."],
+    "https://[::1]:3/x": ["Write `issuer=https://[::1]:3/x`."],
+    "https://keycloak:8443/realms/x/": ["Write `issuer=https://keycloak:8443/realms/x`."],
+    "keycloak:8443": ["Write `issuer=https://keycloak:8443/`."],
+    "https://10.0.0.5:8443/auth": ["Write `issuer=https://10.0.0.5:8443/auth`."],
+    "https://t.eu.auth0.com:8443": ["Write `issuer=https://t.eu.auth0.com:8443/`."],
+    "http://k.example/realms/x": ["`issuer=https://k.example/realms/x`"],
+    "k.example/realms/x": ["`issuer=https://k.example/realms/x`"],
+    "http://t.eu.auth0.com/authorize": ["Write `domain=t.eu.auth0.com`."],
+    "ftp://t.eu.auth0.com": ["Write `domain=t.eu.auth0.com`."],
+    "t.eu.auth0.com?x=1": ["Write `domain=t.eu.auth0.com`."],
+    "https://t.eu.auth0.com@evil.example": ["must be a domain name", "without a user"],
+    "keycloak": ["must be a domain name"],
+    "10.0.0.5": ["must be a domain name"],
+}
+
+
+@pytest.mark.parametrize("typed", URLS)
+def test_any_url_as_domain_is_answered_with_the_line_to_write(typed: str) -> None:
+    """And that line is taken."""
+    with pytest.raises(InvalidParams) as caught:
+        ParamsAuth0(domain=typed, client_id="abc")
+    said = str(caught.value)
+    assert [each for each in URLS[typed] if each not in said] == []
+    assert "u:p@" not in said
+    assert "evil" not in said
+    for line in re.findall(r"`((?:domain|issuer)=[^`]+)`", said):
+        ParamsAuth0.from_magic({}, f"{line}\nclient_id=abc\n")
 
 
 TOLD = {
@@ -246,11 +287,27 @@ def test_all_ways_to_write_an_option(line: str, options: str, shell: Interactive
 
 
 @pytest.mark.parametrize(
-    "magic", ["%auth0", "%%auth0\n# nothing yet", "%login", "%%login\n# nothing yet", "%login -q --flow device"]
+    "magic",
+    [
+        *("%auth0", "%%auth0\n# nothing yet", "%login", "%%login\n# nothing yet", "%login -q --flow device"),
+        *("%%auth0", "%%login", "%%login\n", "%%login \n\n", "\n%%login --flow device\n"),
+    ],
 )
 def test_a_magic_without_parameters_shows_what_to_fill_in(magic: str, shell: InteractiveShell) -> None:
     """The cell fails, so that Run All stops."""
     said = failure(shell, magic)
-    assert f"%%{magic.strip('%').split()[0]} has no parameters." in said
+    assert f"%%{magic.strip().strip('%').split()[0]} has no parameters." in said
     assert "client_id=..." in said
     assert "python -m ipyauth_magic.demo" in said
+
+
+def test_a_cell_without_a_body_takes_what_its_line_says(shell: InteractiveShell, tmp_path: Path) -> None:
+    """IPython would refuse it, and ask for `%login`."""
+    (tmp_path / "x.env").write_text("max_age=soon\n")
+    assert "`max_age`" in failure(shell, f"%%login -f {tmp_path / 'x.env'}")
+    assert "is a cell magic, but the cell body is empty" in failure(shell, "%%capture")
+    assert "is empty" not in run(shell, "%%login?")[2]
+    assert shell.check_complete("%%login")[0] == "incomplete", "a terminal waits for the next line"
+    shell.run_line_magic("reload_ext", "ipyauth_magic")
+    shell.run_line_magic("unload_ext", "ipyauth_magic")
+    assert not [each for each in shell.input_transformers_cleanup if each.__module__.startswith("ipyauth_magic")]

@@ -32,8 +32,9 @@ from ipyauth_magic.errors import (
     StoreBusy,
     StoreUnavailable,
 )
-from ipyauth_magic.flows import token_source as token_source_module
+from ipyauth_magic.flows import refresh
 from ipyauth_magic.flows.authenticator import SESSION
+from ipyauth_magic.flows.sign_in_request import SignInRequest
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.provider.provider import KEPT_FOR, RETRY_AFTER, Provider
 from ipyauth_magic.store import StoreFailed, fallback, warning
@@ -54,7 +55,7 @@ MakeAuth = Callable[..., Auth]
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask the provider again at once, unless a test says otherwise."""
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_a_wrong_clock_keeps_the_new_refresh_token(
     auth = make_auth().sign_in()
     first = tokens_of(auth).refresh_token
     end_tokens(auth)
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 60.0)
     monkeypatch.setattr("ipyauth_magic.flows.clock.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=shift))
     ended = datetime.now(UTC) + timedelta(seconds=shift - 1)
     source_of(auth).save(replace(tokens_of(auth), obtained_at=ended - timedelta(seconds=60), expires_at=ended))
@@ -166,7 +167,7 @@ def test_keys_that_cannot_be_had_cost_no_refresh_token_at_each_call(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each try uses one up, so the next one waits a while."""
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 60.0)
     auth = make_auth().sign_in()
     end_tokens(auth)
     own_issuer.keys.rotate()
@@ -317,7 +318,7 @@ def test_leaving_while_a_renewal_is_under_way_keeps_what_it_brings(
     renewal = threading.Thread(target=lambda: auth.access_token)
     renewal.start()
     hurdle.wait_until_reached()
-    authenticator_of(auth).leave(lambda source: source.leave())
+    authenticator_of(auth).clear(in_store=False)
     hurdle.let_go()
     joined([renewal])
     assert source_of(auth).tokens is None
@@ -396,7 +397,7 @@ def test_other_refusals_are_not_asked_for_at_each_call(
     own_issuer: LocalIssuer, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They keep the refresh token, and the provider has its rest."""
-    monkeypatch.setattr(token_source_module, "RETRY_AFTER", 60.0)
+    monkeypatch.setattr(refresh, "RETRY_AFTER", 60.0)
     auth = make_auth().sign_in()
     end_tokens(auth)
     own_issuer.switches.answer("/oauth/token", 400, {"error": "invalid_client"}, times=5)
@@ -494,13 +495,13 @@ def test_a_task_cancelled_while_its_attempt_is_made_asks_nobody(
     """There is no sign-in to cancel yet; the one that comes is over at once."""
     auth = make_auth("implicit").sign_in()
     end_tokens(auth)
-    routes = authenticator_of(auth).routes()
+    routes = authenticator_of(auth).request.routes
 
-    def slow_routes() -> tuple[object, ...]:
+    def slow_routes(request: SignInRequest) -> tuple[object, ...]:
         hurdle.hold()
         return routes
 
-    monkeypatch.setattr(authenticator_of(auth), "routes", slow_routes)
+    monkeypatch.setattr(SignInRequest, "routes", property(slow_routes))
     opened = len(user_browser.opened)
     hurdle.cancel_at(auth, open_browser)
     assert len(user_browser.opened) == opened

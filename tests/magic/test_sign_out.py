@@ -191,7 +191,7 @@ def test_without_a_page_of_this_machine_the_address_has_no_id_token(
 
         monkeypatch.setattr("ipyauth_magic.callback.form_page.bind_redirect_uri", bound)
     if reason == "unfetched":
-        monkeypatch.setattr("ipyauth_magic.flows.account.OPENING", 0.2)
+        monkeypatch.setattr("ipyauth_magic.flows.sign_out.OPENING", 0.2)
         monkeypatch.setattr(webbrowser.get(), "open", lambda url, new=0: True)
     link = f"{issuer.issuer}oidc/logout?client_id={issuer.client_id}"
     issuer.switches.answer("/oidc/logout", 400, b"id_token_hint is missing", times=2)

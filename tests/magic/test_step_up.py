@@ -21,7 +21,8 @@ from ipyauth_magic.errors import (
     SignInFailed,
     SignInTimeout,
 )
-from ipyauth_magic.protocol.step_up import StepUp, refusal_of
+from ipyauth_magic.protocol.refusal import refusal_of
+from ipyauth_magic.protocol.step_up import StepUp
 from tests.magic.test_magics import failure, run
 from tests.magic.test_renewal import end_tokens
 from tests.support.auths import is_good, sign_in_of, tokens_of

@@ -24,7 +24,7 @@ from ipyauth_magic.settings.params import IpyauthWarning
 from ipyauth_magic.store import BadRecord, Store, StoreFailed, fallback, system_keyring, warning
 from ipyauth_magic.store.fallback import FallbackStore
 from ipyauth_magic.store.keyring import KEY_NAME
-from ipyauth_magic.store.memory import SESSION, MemoryStore, NoStore
+from ipyauth_magic.store.memory import SHARED, MemoryStore, NoStore
 from ipyauth_magic.store.opening import NAMES, open_store
 from ipyauth_magic.store.record import encode
 from ipyauth_magic.store.system_keyring import SERVICE
@@ -319,7 +319,7 @@ def test_each_store_has_its_name(use: Callable[..., None]) -> None:
     use(MemoryKeyring())
     stores: list[Store] = [open_store(name) for name in NAMES]
     assert [type(store) for store in stores] == [MemoryStore, FallbackStore, FallbackStore, NoStore]
-    assert stores[0] is SESSION
+    assert stores[0] is SHARED
     with pytest.raises(ValueError, match="memory, keyring, file, none"):
         open_store("disk")
 

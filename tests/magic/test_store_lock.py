@@ -306,7 +306,7 @@ say(KEY)
 sys.stdin.readline()
 try:
     say("waits")
-    source.clear()
+    source.take_out()
 except KeyboardInterrupt:
     say("interrupted")
 say(is_free(timeout=60))
@@ -345,7 +345,7 @@ for _ in range(300):
         signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.000001, 0.004))
         while True:
             source.save(token_set())
-            source.clear()
+            source.take_out()
     except Interrupt:
         struck += 1
     if not is_free(timeout=10):

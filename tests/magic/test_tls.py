@@ -67,18 +67,19 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize(
-    ("name", "ends_in", "is_good"), [(HERE, DAY, True), (HERE, -DAY, False), (ELSEWHERE, DAY, False)]
+    ("name", "ends_in", "reason"),
+    [(HERE, DAY, None), (HERE, -DAY, "certificate has expired"), (ELSEWHERE, DAY, "not valid for '127.0.0.1'")],
 )
 def test_expired_or_of_another_name(
-    name: x509.GeneralName, ends_in: timedelta, is_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: x509.GeneralName, ends_in: timedelta, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused although its authority is trusted."""
+    """Refused although its authority is trusted, with the reason."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     with served(tmp_path, name, ends_in) as url:
-        if is_good:
+        if reason is None:
             assert fetch_json(url) == {}
         else:
-            with pytest.raises(ProviderError, match="certificate cannot be verified") as caught:
+            with pytest.raises(ProviderError, match=f"certificate cannot be verified at .*{reason}") as caught:
                 fetch_json(url)
             assert isinstance(caught.value.__cause__, requests.exceptions.SSLError)
 
@@ -95,3 +96,10 @@ def test_bundle_that_cannot_be_used_is_named(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with served(tmp_path, HERE, DAY) as url, pytest.raises(ProviderError, match="REQUESTS_CA_BUNDLE"):
         fetch_json(url)
+
+
+def test_a_server_without_tls_is_told_from_a_certificate() -> None:
+    """The address is wrong, and no bundle would help."""
+    with running(server := QuietServer(Answering)), pytest.raises(ProviderError, match="no TLS connection") as caught:
+        fetch_json(f"https://127.0.0.1:{server.port}/")
+    assert "certificate cannot be verified" not in str(caught.value)

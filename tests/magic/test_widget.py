@@ -61,7 +61,12 @@ class Page:
         self._earlier = set(_instances)
         monkeypatch.setattr(widget, "display", lambda data, **options: self.displayed.append(data))
         monkeypatch.setattr(auth_display, "in_notebook", lambda: True)
-        monkeypatch.setattr(AuthWidget, "send", lambda _, content, buffers=None: self.messages.append(content))
+        monkeypatch.setattr(AuthWidget, "send", lambda sender, content, buffers=None: self._take(sender, content))
+
+    def _take(self, sender: AuthWidget, content: dict[str, Any]) -> None:
+        """Keep a message, unless it comes late, of a widget of an earlier test."""
+        if sender.model_id not in self._earlier:
+            self.messages.append(content)
 
     def show(self, shown: Auth) -> AuthWidget:
         """Display *shown* and return its widget."""
@@ -214,14 +219,29 @@ def test_the_view_that_asked_opens_the_page(page: Page, make_auth: MakeAuth) -> 
         "audience": "api/fruit",
         "scope": a.scope,
         "not_granted": "",
+        "in_vain": False,
+        "next": "",
         "who": "alice",
-        "account": "auth0|alice",
+        "account": "Alice (auth0|alice)",
         "before": "",
         "expires_at": a.expires_at.isoformat() if a.expires_at else "",
         "opaque": False,
         "renewable": True,
         "renewal": "",
     }
+
+
+def test_the_state_says_that_no_scope_was_granted(page: Page, make_auth: MakeAuth) -> None:
+    """And whom to ask; the button that signs out is there, so no magic is named."""
+    a = make_auth(scope="read:usual-fruits")
+    shown = page.show(a)
+    page.press(shown, "sign_in")
+    ScriptedBrowser().open(page.link())
+    until(lambda: shown.state["who"] == "alice")
+    assert shown.state["in_vain"]
+    assert shown.state["next"].startswith(
+        "Check the names of these scopes, and ask the API's owner for them. Or sign out, and"
+    )
 
 
 def test_the_state_holds_no_secret(page: Page, make_auth: MakeAuth) -> None:
@@ -376,7 +396,7 @@ def test_sign_out_offers_the_link_that_ends_the_session(
     page: Page, signed_in: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the kernel opens no browser; the tokens are gone, and the next press takes the link away."""
-    monkeypatch.setattr("ipyauth_magic.flows.account.open_in_browser", lambda url, told: told("none was found"))
+    monkeypatch.setattr("ipyauth_magic.flows.sign_out.open_in_browser", lambda url, told: told("none was found"))
     shown = page.show(signed_in)
     page.press(shown, "sign_out")
     page.wait_for("present", doing="leaving")
@@ -442,11 +462,14 @@ def test_the_page_is_told_whose_account_it_is(
 ) -> None:
     """And when it is another one than last time, though the name is the same."""
     shown = page.show(make_auth().sign_in())
-    assert (shown.state["account"], shown.state["before"]) == ("auth0|alice", "")
+    assert (shown.state["account"], shown.state["before"]) == ("Alice (auth0|alice)", "")
     own_issuer.switches.tamper = lambda draft: draft.claims.update(sub="auth0|mallory")
     shown = page.show(make_auth().sign_in(force=True))
     assert shown.state["who"] == "alice"
-    assert (shown.state["account"], shown.state["before"]) == ("auth0|mallory", "another account: alice, auth0|alice")
+    assert (shown.state["account"], shown.state["before"]) == (
+        "Alice (auth0|mallory)",
+        "another account: alice, auth0|alice",
+    )
 
 
 def test_a_token_that_has_ended_is_not_copied(page: Page, make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,7 +522,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     """A renewal holds the store's lock when it tells the widget, and `clear` may hold the other and wait for that."""
     shown = page.show(signed_in)
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
-    with authenticator_of(signed_in)._lock, memory.SESSION.lock(store_key(params_of(signed_in))):
+    with authenticator_of(signed_in)._lock, memory.SHARED.lock(store_key(params_of(signed_in))):
         refreshed.start()
         joined([refreshed], 20)
         assert not refreshed.is_alive()

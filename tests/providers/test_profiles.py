@@ -93,7 +93,7 @@ def provider(request: pytest.FixtureRequest) -> Iterator[ProfileProvider]:
 @pytest.fixture
 def user(provider: ProfileProvider, flow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     """A user who has not signed in anywhere."""
-    memory.SESSION.forget_all()
+    memory.SHARED.forget_all()
     redirect_uris._used.clear()
     provider_module._providers.clear()
     one = User(provider, flow, tmp_path)

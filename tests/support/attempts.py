@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyauth_magic.errors import SignInCancelled
-from ipyauth_magic.flows.response_sources import new_response_source, routes_here
+from ipyauth_magic.flows.response_sources import new_response_source
 from ipyauth_magic.flows.sign_in import Progress, SignIn
-from ipyauth_magic.protocol.flow import Grant
+from ipyauth_magic.flows.sign_in_request import SignInRequest
 from ipyauth_magic.protocol.tokens import TokenSet
 from ipyauth_magic.settings.params import ParamsAuth0
 
@@ -25,9 +25,9 @@ class Attempt(SignIn):
         open_browser: bool = False,
         **how: Any,
     ) -> None:
-        grant = Grant.of(params.response_type, flow, renewable)
-        self.params, self.grant = params, grant
-        super().__init__(new_response_source(params, grant, routes_here(params, grant)), timeout, **how)
+        request = SignInRequest.of(params, flow, "none", renewable)
+        self.params, self.grant = request.params, request.grant
+        super().__init__(new_response_source(request, request.routes), timeout, **how)
         self._opens = open_browser
 
     @property

@@ -64,5 +64,13 @@ def _certificate(
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        # Python 3.13 verifies strictly (RFC 5280, 4.2.1).
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()), critical=False
+        )
     )
+    if issuer is None:
+        usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)  # signs certificates
+        builder = builder.add_extension(usage, critical=True)
     return builder.sign(issuer_key or key, hashes.SHA256()), key

@@ -49,7 +49,7 @@ _SAFE_PROTOCOLS = frozenset({"tls", "wss", "gateway", "inproc"})
 def worker_auth(
     provider: TokenProvider[TokenSet], subscribe: Subscribe, client: Client, without_tls: bool
 ) -> Iterator[WorkerAuth]:
-    """Give the auth object for the workers of *client*'s cluster, which hold a token until the block ends.
+    """Yield the auth object for the workers of *client*'s cluster, which have a token until the block ends.
 
     Raises:
         TypeError: *client* is asynchronous.

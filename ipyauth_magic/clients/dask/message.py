@@ -1,4 +1,4 @@
-"""What a kernel sends to the workers of a cluster: a token, or why there is none, sealed from end to end.
+"""The messages of a kernel to the workers of a cluster: a token or an error, encrypted from end to end.
 
 It passes a scheduler, which may log every message (Dask does so at the level DEBUG). So each worker makes a key pair,
 the kernel seals one secret for each public key (ECDH-ES, RFC 7518, section 4.6), and by that secret the message for all
@@ -32,7 +32,7 @@ class Message:
         serial: counts the tokens and errors of one block; the highest is the latest.
         access_token: the token, or None.
         lasts: seconds for which *access_token* may be sent, from the arrival of this message.
-        error: why there is no token.
+        error: the reason why there is no token, or None.
     """
 
     serial: int

@@ -14,7 +14,7 @@ from distributed import WorkerPlugin
 from joserfc.jwk import ECKey, OctKey
 
 from ...errors import NoTokenHere
-from ...protocol.step_up import Refusal
+from ...protocol.refusal import Refusal
 from ...protocol.tokens import AccessToken, AuthorizationHeader
 from ..requests_auth import RequestsAuth
 from .message import Message, open_secret
@@ -34,18 +34,22 @@ REQUEST_INTERVAL = 1.0
 class WorkerAuth:
     """An auth object of `requests` for the workers of a cluster: `requests.get(url, auth=worker_auth)`.
 
-    It carries a name and no token, so it may stand in a task graph. The token is where the tasks run. After a 401 that
-    says `invalid_token`, the kernel is asked for another token. If none comes within 30 seconds, the 401 stands. With
-    *without_tls*, the token goes also over a network without TLS. With *api*, the address of an API, it goes to the
-    origin of that only.
+    It contains a name and no token, so a task graph may contain it. Each worker has the token in its memory. After a
+    401 with `invalid_token`, the worker asks the kernel for another token. If none comes within 30 seconds, the caller
+    gets the 401.
+
+    Args:
+        name: of the block in the notebook.
+        without_tls: send the token also over plain http to another machine.
+        api: an API's address, whose origin alone gets the token; None for any origin.
 
     Raises:
-        OtherOrigin: on sending: the request goes to another origin.
+        OtherOrigin: on sending: the request goes to another origin than *api*.
         InsecureApi: on sending: the request goes to another machine over plain http.
-        NoTokenHere: on sending: not on a worker, the block has ended, or no good token comes from the kernel.
-        SignInNeeded: the token has ended, and only the user can get another, in the notebook.
-        NotSignedIn: the user has signed out there.
-        ProviderError: the token has ended, and the provider cannot be reached.
+        NoTokenHere: on sending: the code does not run on a worker, the block has ended, or the kernel sends no token.
+        SignInNeeded: on sending: the token has expired, and only the user can get another, in the notebook.
+        NotSignedIn: on sending: the user has signed out in the notebook.
+        ProviderError: on sending: the token has expired, and the provider cannot be reached.
     """
 
     def __init__(self, name: str, without_tls: bool = False, api: str | None = None) -> None:
@@ -67,7 +71,7 @@ class WorkerAuth:
 class WorkerAuthorization(AuthorizationHeader):
     """The value of an `Authorization` header that is pickled without the token.
 
-    The result of a task is pickled, spilled to a disk and sent about. A `requests.Response` holds its request.
+    Dask pickles the result of a task, sends it, and may write it to a disk. A `requests.Response` contains its request.
     """
 
     __slots__ = ()
@@ -97,7 +101,7 @@ class _CacheOf:
         return self._cache().renew_refused(access_token)
 
     def refused(self, refusal: Refusal) -> None:
-        """Do nothing: the task has the API's answer, and no cell is here."""
+        """Do nothing: the task has the API's answer, and a worker shows no cell."""
 
     def _cache(self) -> TokenCache:
         cache = _caches.get(self.name)

@@ -17,11 +17,13 @@ class EmptyMagics(Magics):
         config=True
     )
     response_mode = Unicode("", help="`fragment`, `form_post` or, for `code`, `query`").tag(config=True)
-    domain = Unicode("", help="Auth0 domain, as `tenant.eu.auth0.com`, or `http://localhost:PORT`").tag(config=True)
+    domain = Unicode("", help="Auth0 domain, such as `tenant.eu.auth0.com`, or `http://localhost:PORT`").tag(
+        config=True
+    )
     issuer = Unicode("", help="in place of `domain`, the issuer URL of any OpenID provider").tag(config=True)
-    discovery_url = Unicode(
-        "", help="address of the provider's discovery document, where it is not below the issuer"
-    ).tag(config=True)
+    discovery_url = Unicode("", help="address of the provider's discovery document, if it is not below the issuer").tag(
+        config=True
+    )
     client_id = Unicode("", help="the application's Client ID").tag(config=True)
     redirect_uri = Unicode("", help="one redirect URI, or several separated by spaces, tried in order").tag(config=True)
     audience = Unicode("", help="the API's identifier").tag(config=True)
@@ -30,7 +32,7 @@ class EmptyMagics(Magics):
     )
     default_scope = Unicode("", help="scopes that are added to `scope`; empty: plain OAuth 2.0").tag(config=True)
     flow = Unicode("", help="how to sign in: implicit, code or device").tag(config=True)
-    store = Unicode("", help="where tokens are kept").tag(config=True)
+    store = Unicode("", help="the place for tokens: memory, keyring, file or none").tag(config=True)
     timeout = CUnicode("", help="seconds to wait for the browser, 1 to 3600").tag(config=True)
     dotenv_folder = Unicode("", help="folder of the dotenv file").tag(config=True)
     dotenv_file = Unicode("", help="dotenv file with some of the parameters").tag(config=True)
@@ -51,7 +53,7 @@ class EmptyMagics(Magics):
     @argument("--timeout", metavar="SECONDS", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
     @argument("--paste", action="store_true", help="also ask for the URL at which the browser ended")
-    @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
+    @argument("--bind", metavar="ADDRESS", help="listen on this address instead of the redirect URI's (containers)")
     @argument(
         "--store",
         metavar="WHERE",
@@ -61,7 +63,7 @@ class EmptyMagics(Magics):
     @argument(
         "--renewable",
         action="store_true",
-        help="ask for a refresh token in any case (default: where the provider knows offline_access)",
+        help="ask for a refresh token in any case (default: if the provider knows offline_access)",
     )
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
@@ -69,7 +71,8 @@ class EmptyMagics(Magics):
     @argument(
         "parameters",
         metavar="KEY=VALUE",
-        help="parameters, before those of the cell; a word without = is the name of a profile; +SCOPE adds a scope",
+        help="parameters; they count before those of the cell. A word without = is the name of a profile. +SCOPE adds "
+        "a scope",
         nargs="*",
     )
     @line_cell_magic("auth0")
@@ -91,7 +94,7 @@ class EmptyMagics(Magics):
     @argument("--timeout", metavar="SECONDS", help="wait for the browser, 1 to 3600 (default: 300)")
     @argument("--no-browser", action="store_true", help="only show the link")
     @argument("--paste", action="store_true", help="also ask for the URL at which the browser ended")
-    @argument("--bind", metavar="ADDRESS", help="listen on another address than the redirect URI's (containers)")
+    @argument("--bind", metavar="ADDRESS", help="listen on this address instead of the redirect URI's (containers)")
     @argument(
         "--store",
         metavar="WHERE",
@@ -101,20 +104,22 @@ class EmptyMagics(Magics):
     @argument(
         "--renewable",
         action="store_true",
-        help="ask for a refresh token in any case (default: where the provider knows offline_access)",
+        help="ask for a refresh token in any case (default: if the provider knows offline_access)",
     )
     @argument("--no-renewable", action="store_true", help="ask for no refresh token")
     @argument("--force", action="store_true", help="sign in again even if a good token is there")
     @argument("-q", "--quiet", action="store_true", help="show no card when done")
-    @argument("--save", metavar="NAME", help="keep what the line and the cell say as a profile, once signed in")
     @argument(
-        "--check", action="store_true", help="sign in nowhere; show the parts of a sign-in that work at this provider"
+        "--save", metavar="NAME", help="save the parameters of the line and the cell as a profile, after the sign-in"
+    )
+    @argument(
+        "--check", action="store_true", help="do not sign in; show the parts of a sign-in that work at this provider"
     )
     @argument(
         "parameters",
         metavar="KEY=VALUE",
-        help="parameters, before those of the cell; a word without = is the address of an API, or the name of a "
-        "profile; +SCOPE adds a scope",
+        help="parameters; they count before those of the cell. A word without = is the address of an API, or the name "
+        "of a profile. +SCOPE adds a scope",
         nargs="*",
     )
     @line_cell_magic("login")
@@ -129,8 +134,8 @@ class EmptyMagics(Magics):
         help="return header, claims, id_claims, expires_at, expires_in and scope as a dict",
     )
     @argument("--raw", action="store_true", help="print the token itself: the only command that shows it")
-    @argument("--renew", action="store_true", help="renew now")
-    @argument("--clear", action="store_true", help="forget it, and take its variables away")
+    @argument("--renew", action="store_true", help="renew the token now")
+    @argument("--clear", action="store_true", help="forget the token, and remove its variables")
     @argument("--config", action="store_true", help="list each setting, its value and its origin")
     @argument("--list", action="store_true", help="list the sign-ins of this session")
     @line_magic("token")

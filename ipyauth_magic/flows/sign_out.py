@@ -1,4 +1,4 @@
-"""What the provider is asked about a signed-in user: the userinfo, and to end the session."""
+"""A sign-out: the tokens forgotten here and revoked, and the provider's session ended in the user's browser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from ..callback.browser import open_in_browser
 from ..callback.form_page import FormPage
 from ..callback.ports import PortInUse
-from ..errors import InvalidParams, IpyauthError, ProviderError, ProviderRefused, SignOutIncomplete
+from ..errors import InvalidParams, IpyauthError, NotSignedIn, ProviderError, ProviderRefused, SignOutIncomplete
 from ..protocol import auth0
 from ..protocol.tokens import TokenSet
 from ..provider.http import ask
@@ -60,27 +60,15 @@ class SignedOut:
         return SignOutIncomplete(self.revocation, self.session) if self.revocation or self.session else None
 
 
-def userinfo(authenticator: Authenticator) -> dict[str, Any]:
-    """Return what the userinfo endpoint tells about the user now (OpenID Connect Core, 5.3).
-
-    Raises:
-        NotSignedIn: before any sign-in.
-        SignInNeeded: the token has ended, and only the user can get another.
-        InvalidResponse: the answer is about another user than the ID token.
-        ProviderError: the provider cannot be reached, offers no userinfo, or does not take the token.
-    """
-    tokens, params = authenticator.source.get(), authenticator.params
-    provider = Provider.of(params.expected_issuer, params.discovery_url)
-    return run_in_thread(lambda: provider.userinfo(tokens.access_token, tokens.subject), "ipyauth-userinfo")
-
-
 def sign_out(authenticator: Authenticator, open_browser: bool = True) -> SignedOut:
     """Forget the tokens, have them revoked, and end the provider's session in the user's browser.
 
     Raises:
         NotSignedIn: there are no tokens, here or in the store.
     """
-    params, tokens = authenticator.params, authenticator.leave(lambda source: source.take_out())
+    params = authenticator.params
+    if (tokens := authenticator.clear()) is None:
+        raise NotSignedIn
     provider = Provider.of(params.expected_issuer, params.discovery_url)
     is_revoked, revocation = _tried(lambda: revoke(params, provider, tokens))
     endpoint, session = _tried(lambda: end_session_endpoint(params, provider))
@@ -181,7 +169,7 @@ def _opened(
 
 def _is_browser_here(authenticator: Authenticator) -> bool:
     try:
-        return any(route.is_direct for route in authenticator.routes())
+        return any(route.is_direct for route in authenticator.request.routes)
     except InvalidParams:  # the tokens come from a store, and a sign-in is not possible here
         return False
 
