@@ -7,8 +7,9 @@ import sys
 from bottle import Bottle, HTTPResponse
 
 from fruit_service.answers import HEADERS
+from fruit_service.open_files import allow_many_files
 from fruit_service.request_log import RequestLog
-from fruit_service.serving import Server, allow_many_files, listen, until_signal, wait
+from fruit_service.serving import Server, listen, until_signal, wait
 
 
 def main() -> None:

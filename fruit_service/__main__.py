@@ -11,8 +11,9 @@ from contextlib import ExitStack
 
 from .config import Config, dotenv
 from .errors import BadConfig, FruitError
+from .open_files import allow_many_files
 from .reloading import run_reloading
-from .serving import LOOPBACK, Server, allow_many_files, listen, until_signal, wait
+from .serving import LOOPBACK, Server, listen, until_signal, wait
 
 MISSING: Mapping[str | None, str] = {
     "sqlalchemy": "The fruit service needs SQLAlchemy: pip install 'ipyauth-magic[service]'",

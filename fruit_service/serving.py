@@ -9,7 +9,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import threading
 import time
 import warnings
@@ -27,19 +26,13 @@ from waitress.trigger import trigger
 from waitress.wasyncore import close_all
 
 from .errors import BadConfig, FruitError, PortTaken
-
-if sys.platform != "win32":
-    import resource
+from .open_files import connection_limit
 
 LOOPBACK = ("127.0.0.1", "::1")
 IDLE_TIMEOUT = 10
 """Seconds after which a connection without a request is closed."""
 MAX_REQUEST_DURATION = 15
 """Seconds within which a whole request must arrive."""
-MOST_CONNECTIONS = 12_000
-"""Most open connections. One loop polls all of them, so more would slow it down."""
-OTHER_FILES = 200
-"""File descriptors for databases, logs, the issuer and Python itself."""
 ACCEPTED_AT_ONCE = 256
 """Most connections accepted in one round of the loop."""
 GRACE = 0.3
@@ -152,23 +145,24 @@ class Server:
     def _is_taking(self) -> bool:
         return not all(listener.is_ending for listener in self._listeners)
 
-    def _channels(self) -> list[Any]:
-        return [each for each in list(self._map.values()) if isinstance(each, HTTPChannel)]
+    def _channels(self) -> list[_Channel]:
+        return [each for each in list(self._map.values()) if isinstance(each, _Channel)]
 
 
-def _is_busy(channel: Any) -> bool:
+def _is_busy(channel: _Channel) -> bool:
     """Tell whether *channel* has a request, a part of one, or may soon bring its first one."""
     if channel.requests or channel.total_outbufs_len or channel.reading_since is not None:
         return True
     return not channel.had_data and time.time() - channel.creation_time < FIRST_REQUEST
 
 
-def _any_has_data(channels: Iterable[Any]) -> bool:
+def _any_has_data(channels: Iterable[_Channel]) -> bool:
     """Tell whether a request stands in a socket, where the loop, on a busy machine, has not read it yet."""
     with selectors.DefaultSelector() as selector:
-        for channel in channels:
+        for connection in [channel.socket for channel in channels]:
             with suppress(ValueError, OSError):  # the loop has closed it meanwhile
-                selector.register(channel.socket, selectors.EVENT_READ)
+                if connection is not None:
+                    selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
 
 
@@ -274,7 +268,7 @@ class _Listener(TcpWSGIServer):
             if not before < len(self._map) < self.adj.connection_limit:
                 return
 
-    def maintenance(self, now: Any) -> None:
+    def maintenance(self, now: int) -> None:
         """Close idle connections, as waitress does, and those with requests that arrive too slowly."""
         super().maintenance(now)
         latest = time.monotonic() - MAX_REQUEST_DURATION
@@ -311,25 +305,6 @@ def _settings(sockets: Sequence[socket.socket]) -> Adjustments:
             max_request_body_size=MAX_BODY + 1,
             ident=None,
         )
-
-
-def connection_limit() -> int:
-    """Return the limit for open connections: that for open files, minus `OTHER_FILES`."""
-    if sys.platform == "win32":
-        return 1000
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(10, min(MOST_CONNECTIONS, files - OTHER_FILES))
-
-
-def allow_many_files() -> None:
-    """Raise this process's limit for open files, as far as the system allows, for many connections."""
-    if sys.platform == "win32":
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextmanager

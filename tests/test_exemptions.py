@@ -26,6 +26,7 @@ def place(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
+@cache
 def comments(path: Path) -> dict[int, str]:
     """Return the comments of a file by their lines."""
     with path.open("rb") as file:
@@ -88,4 +89,22 @@ def test_whatever_is_caught_is_caught_for_a_reason() -> None:
             is_logged = "_logger.exception(" in ast.unparse(handler)
             if near.isdisjoint(said) and not is_logged:
                 bare.append(place(path, handler.lineno))
+    assert bare == []
+
+
+def sleeps(path: Path) -> Iterator[int]:
+    """Return the lines of a file that sleep, but for those within a loop that looks at a condition."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    looped = {id(node) for loop in ast.walk(tree) if isinstance(loop, ast.While) for node in ast.walk(loop)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep" and id(node) not in looped:
+            yield node.lineno
+
+
+def test_a_sleep_has_its_reason() -> None:
+    """On its line, or in a comment above it. What is waited for by a condition needs none."""
+    bare = []
+    for path in FILES:
+        said = comments(path)
+        bare += [place(path, line) for line in sleeps(path) if said.keys().isdisjoint((line, line - 1))]
     assert bare == []

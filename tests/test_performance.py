@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +20,7 @@ WARM.rows += [
 ]
 
 
-def kept(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, *sections: Section) -> str:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *sections: Section) -> str:
     """Return what a run that measured *sections* keeps."""
     monkeypatch.setattr(results, "PLACE", tmp_path / "results.json")
     results.keep(sections, {"warm": 30, "slow": 3, "loads": 15})
@@ -33,7 +33,7 @@ def test_the_page_is_what_the_script_writes() -> None:
     assert PAGE.read_text(encoding="utf-8") == written
 
 
-def test_what_is_kept_is_read_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables, rounds, date, machine and versions; the machine's name is not kept."""
     text = kept(tmp_path, monkeypatch, WARM)
     found = results.Results.read(text)
@@ -43,7 +43,7 @@ def test_what_is_kept_is_read_again(tmp_path: Any, monkeypatch: pytest.MonkeyPat
     assert "ipyauth-magic" in found.versions
 
 
-def test_what_is_missed_stands_at_the_top(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missed_stands_at_the_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its figure and what is required, before any table; and is marked in the table."""
     api = json.loads(API_RESULTS.read_text(encoding="utf-8"))
     top, *rest = page(kept(tmp_path, monkeypatch, WARM), json.dumps(api)).split("## Signing in")
@@ -60,7 +60,7 @@ def test_what_is_missed_stands_at_the_top(tmp_path: Any, monkeypatch: pytest.Mon
     )
 
 
-def test_that_nothing_is_missed_is_said_too(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_that_nothing_is_missed_is_said_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every figure keeps to its bound."""
     monkeypatch.setattr("tests.bench.page.goals", lambda api: iter(()))
     held = Section("Warm sign-in", ["total ms"], [Row("ours", ["2.00"], 1.0, "<= 1.25")])

@@ -31,6 +31,7 @@ from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser, use_as_browser
 from tests.support.shells import loaded_shell
 from tests.support.strict_api import expiry
+from tests.support.threads import until
 
 LIFETIME = 20
 """Seconds for which a token is good. A renewal is due two seconds earlier; an `exp` has no fractions of a second."""
@@ -236,7 +237,8 @@ def outcomes(reader: Reader, auth: Auth, issuer: LocalIssuer, request: pytest.Fi
         once = reader.run(recipe.once) if recipe.once else Outcome(None, (), 0)
         first[recipe] = reader.run(recipe.call) if once.error is None else once
         variables[recipe] = {name: value for name, value in reader.shell.user_ns.items() if name[0] != "_"}
-    time.sleep(max(0.0, max(map(expiry, reader.gate.tokens), default=0.0) - time.time()))
+    last_end = max(map(expiry, reader.gate.tokens), default=0.0)
+    until(lambda: time.time() >= last_end, 5 * LIFETIME)
     for recipe in first:
         reader.shell.user_ns.update(variables[recipe])  # several recipes call theirs `client`
         second[recipe] = reader.run(recipe.call)

@@ -13,7 +13,7 @@ from ..pages import TITLES, is_for_person, page, page_of, secure_headers
 from .messages import PACKAGE
 
 
-def json_answer(body: Any, status: int = 200) -> HTTPResponse:
+def json_answer(body: object, status: int = 200) -> HTTPResponse:
     """Return *body* as JSON that no cache keeps."""
     return HTTPResponse(json.dumps(body), status, {**secure_headers(), "Content-Type": "application/json"})
 

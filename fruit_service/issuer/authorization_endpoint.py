@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from bottle import HTTPResponse
@@ -56,5 +55,5 @@ class AuthorizationEndpoint:
         allowed = client.redirect_uris
         return stopped_page(403, "Callback URL mismatch", message, "Allowed callback URLs:", allowed, advice)
 
-    def _responding(self, request: Request, grant: Any) -> Respond:
+    def _responding(self, request: Request, grant: object) -> Respond:
         return lambda user: self._server.create_authorization_response(request, user, grant)

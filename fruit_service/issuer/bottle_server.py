@@ -45,7 +45,7 @@ class BottleAuthorizationServer(AuthorizationServer):
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Do nothing: Authlib's signals have no receiver here."""
 
-    def handle_response(self, status: Any, body: Any, headers: Any) -> HTTPResponse:
+    def handle_response(self, status: int, body: Any, headers: Any) -> HTTPResponse:
         """Return Authlib's answer as Bottle's; a grant's own answer is Bottle's already."""
         if isinstance(body, HTTPResponse):
             return body

@@ -1,4 +1,4 @@
-"""What the issuer says about itself: metadata, keys, and its first page; and the assets of its pages."""
+"""What the issuer says about itself: its metadata and its first page; and the assets of its pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from bottle import HTTPResponse
 
+from ..pages import PACKAGE as SERVICE
 from ..pages import asset, page
 from ..sign_in import MULTI_FACTOR
 from .authorization_server import LocalAuthorizationServer
@@ -15,7 +16,7 @@ from .signing import ALGORITHM
 
 CLAIMS = ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "nonce", "at_hash"]
 USER_CLAIMS = ["nickname", "name", "email", "email_verified"]
-ASSETS = {"style.css": "fruit_service", "icon.svg": "fruit_service", "form_post.js": PACKAGE}
+ASSETS = {"style.css": SERVICE, "icon.svg": SERVICE, "form_post.js": PACKAGE}
 """Each file at `/pages/`, and the package that has it."""
 
 

@@ -67,7 +67,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         """Return the URL of the page for user codes."""
         return f"{self.server.signer.issuer}activate"
 
-    def save_device_credential(self, client_id: str, scope: str, data: Any) -> None:
+    def save_device_credential(self, client_id: str, scope: str, data: object) -> None:
         """Do nothing: the code is kept with the request's audience, which is not passed here."""
 
 
@@ -99,11 +99,11 @@ class DeviceGrant(DeviceCodeGrant):
         code = self.request.credential
         return (code.user, code.user is not None) if code.answered else None
 
-    def should_slow_down(self, credential: Any) -> bool:
+    def should_slow_down(self, credential: DeviceCode) -> bool:
         """Return whether the device polls too often."""
         return self.server.devices.is_too_fast(credential)
 
-    def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+    def generate_token(self, user: Any = None, scope: Any = None, *_: object, **__: object) -> dict[str, Any]:
         """Return the tokens, once."""
         code = self.server.devices.take(self.request.credential.device_code)
         if code is None:

@@ -18,11 +18,10 @@ from .device import DeviceEndpoint, DeviceGrant
 from .directory import Directory, User
 from .id_tokens import IdTokens, IdTokenWithCode, IdTokenWithDeviceCode, IdTokenWithRefreshToken
 from .logout import EndSessionEndpoint
-from .messages import authorization_response, response_without_equal_scope, without_equal_scope
+from .messages import Request, authorization_response, response_without_equal_scope, without_equal_scope
 from .refresh import RefreshGrant
 from .revocation import RevocationEndpoint
 from .signing import Signer
-from .terms import Terms
 
 CODE_LIFETIME = 60
 """Lifetime of an authorization code in seconds (RFC 6749, section 4.1.2: at most ten minutes)."""
@@ -84,15 +83,13 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
         """The signer of the ID token."""
         return self.server.signer
 
-    def auth_time(self, request: Any) -> int | None:
+    def auth_time(self, request: Request) -> int | None:
         """Return the time of the user's sign-in, if the tokens say it."""
-        terms: Terms = request.terms
-        return terms.auth_time
+        return request.terms.auth_time
 
-    def acr(self, request: Any) -> str | None:
+    def acr(self, request: Request) -> str | None:
         """Return the class of the user's sign-in."""
-        terms: Terms = request.terms
-        return terms.acr
+        return request.terms.acr
 
     def granted(self) -> Mapping[str, Any]:
         """Return the tokens."""
@@ -104,7 +101,7 @@ class ImplicitGrant(_AuthorizationEndpoint, IdTokens, OpenIDImplicitGrant):
         token = super().process_implicit_token(token, code)
         return {**token, "id_token": self.signer.tampered(token["id_token"])}
 
-    def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+    def generate_token(self, user: Any = None, scope: Any = None, *_: object, **__: object) -> dict[str, Any]:
         """Return an access token for the audience of the request."""
         return self.server.issue(self.request, user, scope, self.request.terms)
 
@@ -121,7 +118,7 @@ class CodeGrant(_AuthorizationEndpoint, AuthorizationCodeGrant):
         self.save_authorization_code(code, self.request)
         return {"code": code}
 
-    def generate_token(self, user: Any = None, scope: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+    def generate_token(self, user: Any = None, scope: Any = None, *_: object, **__: object) -> dict[str, Any]:
         """Return an access token for the audience of the code, and a refresh token if allowed."""
         code = self.request.authorization_code
         token = self.server.issue(self.request, user, scope, code.terms)

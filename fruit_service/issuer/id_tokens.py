@@ -8,6 +8,7 @@ from authlib.oidc.core import OpenIDCode, OpenIDToken, UserInfo
 from joserfc.jwk import KeySet
 
 from .directory import User
+from .messages import Request
 from .signing import Signer
 from .terms import Terms
 
@@ -23,7 +24,7 @@ class IdTokens:
         """The signer of ID tokens."""
         raise NotImplementedError
 
-    def exists_nonce(self, nonce: str, request: Any) -> bool:
+    def exists_nonce(self, nonce: str, request: object) -> bool:
         """Return False: the client ensures that a nonce is used once."""
         return False
 
@@ -40,19 +41,19 @@ class IdTokens:
         claims |= {"exp": now + ID_TOKEN_LIFETIME, **({"auth_time": auth_time} if auth_time else {})}
         return claims | ({"acr": acr} if acr else {})
 
-    def auth_time(self, request: Any) -> int | None:
+    def auth_time(self, request: Request) -> int | None:
         """Return the time of the user's sign-in in seconds since 1970, or None if the request did not ask for it."""
         return None
 
-    def acr(self, request: Any) -> str | None:
+    def acr(self, request: Request) -> str | None:
         """Return the class of the user's sign-in, or None if the claims have it from another place, or not at all."""
         return None
 
-    def resolve_client_private_key(self, client: Any) -> KeySet:
+    def resolve_client_private_key(self, client: object) -> KeySet:
         """Return all keys, because the key named in the header may have been rotated out since."""
         return self.signer.keys.private
 
-    def get_encode_header(self, client: Any) -> dict[str, str]:
+    def get_encode_header(self, client: object) -> dict[str, str]:
         """Return the header of the ID token."""
         return self.signer.header
 
@@ -86,12 +87,12 @@ class IdTokenWithDeviceCode(IdTokenOfTokenResponse):
 class IdTokenWithRefreshToken(IdTokenOfTokenResponse):
     """The ID token of a refresh response: the first `auth_time`, no nonce (OpenID Connect Core, section 12.2)."""
 
-    def auth_time(self, request: Any) -> int | None:
+    def auth_time(self, request: Request) -> int | None:
         """Return the time of the user's sign-in, if the first ID token contained it."""
         terms: Terms = request.refresh_token.terms
         return terms.auth_time
 
-    def acr(self, request: Any) -> str | None:
+    def acr(self, request: Request) -> str | None:
         """Return the class of the user's sign-in, which a refresh does not change."""
         terms: Terms = request.refresh_token.terms
         return terms.acr

@@ -49,11 +49,11 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise InvalidRequestError("The id_token_hint is not an ID token of this issuer.") from error
 
-    def is_post_logout_redirect_uri_legitimate(self, *_: Any) -> bool:
+    def is_post_logout_redirect_uri_legitimate(self, *_: object) -> bool:
         """Return True: without a hint the user confirms the logout (section 3: other means of confirming)."""
         return True
 
-    def end_session(self, end_session_request: Any) -> None:
+    def end_session(self, end_session_request: object) -> None:
         """Do nothing: `Logout` ends the session, which it finds by the browser's cookie."""
 
 

@@ -27,10 +27,9 @@ class RefreshGrant(RefreshTokenGrant):
             raise _invalid_refresh_token()
         return found
 
-    def authenticate_user(self, refresh_token: Any) -> User:
+    def authenticate_user(self, refresh_token: RefreshToken) -> User:
         """Return the user that signed in."""
-        user: User = refresh_token.user
-        return user
+        return refresh_token.user
 
     def issue_token(self, user: User, refresh_token: Any) -> dict[str, Any]:
         """Return the tokens, with the next refresh token."""
@@ -43,7 +42,7 @@ class RefreshGrant(RefreshTokenGrant):
             raise _invalid_refresh_token()
         return {**token, "refresh_token": following}
 
-    def revoke_old_credential(self, refresh_token: Any) -> None:
+    def revoke_old_credential(self, refresh_token: object) -> None:
         """Do nothing: `rotate` has marked this token as used."""
 
     def create_token_response(self) -> Any:

@@ -21,7 +21,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
     CLIENT_AUTH_METHODS = ("none",)
     server: LocalAuthorizationServer
 
-    def check_params(self, request: Any, client: Any) -> None:
+    def check_params(self, request: Any, client: object) -> None:
         """Refuse a request without a token. Unlike Authlib, accept a wrong hint (section 2.1)."""
         if not request.get("token"):
             raise InvalidRequestError("Send the token.")
@@ -30,6 +30,6 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
         """Return the grant behind a refresh token; its client is compared by Authlib."""
         return self.server.refresh_tokens.find(token_string)
 
-    def revoke_token(self, token: RefreshToken, request: Any) -> None:
+    def revoke_token(self, token: RefreshToken, request: object) -> None:
         """Revoke the family (Auth0: the refresh token, and with a tenant setting the grant too)."""
         self.server.refresh_tokens.end(token.family)

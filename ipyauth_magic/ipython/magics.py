@@ -199,9 +199,9 @@ def _with_a_body(lines: list[str]) -> list[str]:
     return [lines[0].rstrip("\n") + "\n", "\n"] if is_alone else lines
 
 
-_with_a_body.has_side_effects = True  # type: ignore[attr-defined]
 # IPython leaves such a transformer out when it asks whether a cell is complete: else a terminal would run `%%login` at
 # the end of its first line.
+_with_a_body.has_side_effects = True  # type: ignore[attr-defined]
 
 
 def _add_completion(shell: InteractiveShell, magics: Auth0Magics) -> None:

@@ -212,7 +212,7 @@ class _Opened:
         for pause in _PAUSES:
             with suppress(PermissionError):
                 return self._replace(old, new)
-            time.sleep(pause)
+            time.sleep(pause)  # on Windows another process may have the file open for a moment
         return self._replace(old, new)
 
     def _replace(self, old: str, new: str) -> None:

@@ -37,7 +37,7 @@ class RemoteBrowser(webbrowser.BaseBrowser):
         """Have *url* opened."""
         self.opened_at = time.perf_counter()
         self._socket.send(json.dumps({"url": url} | self.order).encode())
-        time.sleep(self.comes_back_after)
+        time.sleep(self.comes_back_after)  # as a browser that takes its time to start
         return True
 
 

@@ -102,7 +102,7 @@ class Field:
         # The tab has its last page, and what has to be closed is closed: nothing runs into the next one's time.
         self._to_browser.send(b"{}")
         browser = json.loads(self._to_browser.recv(200))
-        time.sleep(0.03)
+        time.sleep(0.03)  # no message tells that
         if "failed" in result:
             return str(result["failed"])
         total = result["seconds"]

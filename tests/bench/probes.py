@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psutil
 
-from tests.support.ports import free_port, is_free
+from tests.support.ports import free_port, wait_until_free
 from tests.support.threads import wait_for
 
 from .field import Helper, environment
@@ -151,7 +151,7 @@ def silent_socket(library: Probed) -> str:
     url = library.link()
     response = library.good_response(url)
     with socket.create_connection(("127.0.0.1", library.port)):
-        time.sleep(0.2)
+        time.sleep(0.2)  # so that the library has accepted it, which cannot be seen
         library.deliver(url, response)
         return end(library.told(PATIENCE))
 
@@ -197,10 +197,7 @@ def interrupt(library: Probed) -> str:
     if not library.told(PATIENCE):
         return "does not end"
     took = time.monotonic() - began
-    time.sleep(1)
-    return (
-        f"{took:.1f} s, port {'free' if is_free(library.port) else 'held'}"  # also where no process is seen to hold it
-    )
+    return f"{took:.1f} s, port {'free' if wait_until_free(library.port, 1) else 'held'}"
 
 
 def taken_port(library: Probed) -> str:

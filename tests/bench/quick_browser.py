@@ -93,7 +93,7 @@ class QuickBrowser:
         parts = urlsplit(link)
         if self._provider is None or self._provider.netloc != parts.netloc:
             self._provider = Connection(parts.netloc)
-        time.sleep(user)
+        time.sleep(user)  # as a person does, where the measurement says so
         headers, body = self._provider.send("GET", f"{parts.path}?{parts.query}")
         if "location" in headers:
             callback, form = headers["location"], ""

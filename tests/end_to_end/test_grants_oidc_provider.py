@@ -21,6 +21,7 @@ from tests.support.auths import card_of, end_tokens, is_good, tokens_of
 from tests.support.provider import OidcProvider
 from tests.support.provider_browser import ProviderBrowser, ProviderVisitor
 from tests.support.scripted_browser import query_of
+from tests.support.threads import joined
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +138,7 @@ def test_many_threads_renew_once(make_auth: Callable[..., Auth], alice: Provider
         threads = [threading.Thread(target=lambda into=tokens: into.append(auth.access_token)) for _ in range(8)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join(60)
+        joined(threads, 60)
         assert len(tokens) == 8
         assert len(set(tokens)) == 1
     assert len(alice.opened) == 1

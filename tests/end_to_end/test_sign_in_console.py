@@ -24,7 +24,7 @@ def slow_site(redirect_uri: str) -> Iterator[Site]:
     """An issuer where Alice has allowed everything, and that takes its time."""
     with LocalIssuer(0, [redirect_uri], auto_approve="alice") as issuer:
         issuer.switches.device_interval = 1
-        issuer.switches.watch = lambda path: time.sleep(ANSWER)
+        issuer.switches.watch = lambda path: time.sleep(ANSWER)  # it is slow
         yield Site(f"issuer={issuer.issuer}", issuer.issuer, redirect_uri, "")
 
 

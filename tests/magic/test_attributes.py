@@ -94,7 +94,7 @@ def test_copies_and_pickles_are_as_before(make_auth: MakeAuth) -> None:
 
 def test_an_error_of_a_propertys_own_code_is_not_hidden(make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a defect, and not a name that is missing."""
-    monkeypatch.setattr(Auth, "scope", property(lambda auth: None.nothing))  # type: ignore[attr-defined]
+    monkeypatch.setattr(Auth, "scope", property(lambda auth: None.nothing))
     with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'nothing'"):
         _ = make_auth().scope
 

@@ -283,7 +283,7 @@ def test_callers_that_come_at_any_moment_share_one_sign_in(
         tokens: list[str] = []
 
         def sign_in(after: float, a: Auth = a, tokens: list[str] = tokens) -> None:
-            time.sleep(after)
+            time.sleep(after)  # so that each round falls together otherwise
             tokens.append(str(a.sign_in().access_token))
 
         threads = [threading.Thread(target=sign_in, args=(step * round_number * 0.0002,)) for step in range(4)]

@@ -40,6 +40,7 @@ from tests.support.bad_inputs import Case, Fixtures, build_token, cases, jwks, s
 from tests.support.ports import is_free
 from tests.support.scripted_browser import FORM, query_of
 from tests.support.stored import KEY, file_store, found, token_set
+from tests.support.threads import joined
 from tests.support.web import Web, serving
 
 HYBRID = {"ID-067"}
@@ -345,8 +346,7 @@ def send_together(run: Run, step: Mapping[str, Any]) -> list[tuple[int | str, Ma
     threads = [threading.Thread(target=send) for _ in range(step["parallel"])]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(30)
+    joined(threads, 30)
     return answers
 
 
@@ -371,7 +371,7 @@ def play_sockets(run: Run, build: Mapping[str, Any]) -> Iterator[tuple[int | str
             yield run.send(build["then"]["request"])
         finally:
             over.set()
-            dripping.join(10)
+            joined([dripping], 10)
             for connection in held:
                 connection.close()
 

@@ -219,7 +219,7 @@ def test_an_ended_token_is_renewed_without_anybody(machine: Machine, own_issuer:
     assert status.returncode == 0
     assert "renewed when it is next used" in status.stderr or "then renewed automatically" in status.stderr
     own_issuer.switches.access_token_lifetime = 60
-    time.sleep(LIFETIME)
+    time.sleep(LIFETIME)  # then the token has ended
     token = machine.run("token", "-f", "demo.env", "--flow", "code")
     assert (token.returncode, token.stderr) == (0, "")
     assert own_issuer.switches.token_requests["refresh_token"] == 1
@@ -231,7 +231,7 @@ def test_a_provider_that_is_away_is_told(machine: Machine, own_issuer: LocalIssu
     own_issuer.switches.access_token_lifetime = LIFETIME
     assert machine.run("login", "-f", "demo.env", "--flow", "code").returncode == 0
     own_issuer.switches.drop("/oauth/token")
-    time.sleep(LIFETIME)
+    time.sleep(LIFETIME)  # then the token has ended
     away = machine.run("token", "-f", "demo.env", "--flow", "code")
     assert (away.returncode, away.stdout) == (1, "")
     assert "cannot be reached" in away.stderr
@@ -243,7 +243,7 @@ def test_an_ended_token_that_cannot_be_renewed(machine: Machine, own_issuer: Loc
     """Implicit has no refresh token: status 1, who it was, and the line to run."""
     own_issuer.switches.access_token_lifetime = LIFETIME
     assert machine.run("login", "-f", "demo.env", "--flow", "implicit").returncode == 0
-    time.sleep(LIFETIME)
+    time.sleep(LIFETIME)  # then the token has ended
     status = machine.run("status", "-f", "demo.env")
     assert status.returncode == 1
     assert "The sign-in of alice has ended" in status.stderr

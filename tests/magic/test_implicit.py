@@ -37,7 +37,7 @@ from ipyauth_magic.settings.params import ParamsAuth0
 from tests.support.attempts import Attempt
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import Answer, ScriptedBrowser, query_of, send
-from tests.support.threads import wait_for
+from tests.support.threads import joined, wait_for
 from tests.support.web import serving
 
 MakeParams = Callable[..., ParamsAuth0]
@@ -544,7 +544,7 @@ def test_an_interrupt_while_the_code_is_exchanged(redirect_uri: str, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             attempt.result(interrupt_in_the_exchange)
         assert is_free(port_of(redirect_uri))
-        tab.join(20)
+        joined([tab], 20)
         assert "interrupted" in answers[0].text
         assert wait_for(lambda: not [each for each in threading.enumerate() if is_ours(each, before)], 10)
         over.set()

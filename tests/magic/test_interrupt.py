@@ -103,7 +103,11 @@ def test_an_interrupt_before_a_sign_in(params: Callable[..., ParamsAuth0], monke
 
 
 def test_an_interrupted_renewal_says_it_too(
-    shell: InteractiveShell, cell: Cell, user_browser: ScriptedBrowser, redirect_uri: str, monkeypatch: Any
+    shell: InteractiveShell,
+    cell: Cell,
+    user_browser: ScriptedBrowser,
+    redirect_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`%token --renew` asks the user where there is no refresh token."""
     run(shell, cell())

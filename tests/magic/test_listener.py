@@ -30,6 +30,7 @@ from ipyauth_magic.errors import InvalidResponse
 from tests.support.listening import Waiting, open_listener
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import FORM, Answer, send
+from tests.support.threads import joined
 
 STATE = "the-right-state"
 
@@ -122,7 +123,7 @@ def test_the_tab_is_told_only_after_the_verdict(listener: Listener, waiting: Wai
     tab.join(0.3)
     assert answers == []
     waiting.join()
-    tab.join(20)
+    joined([tab], 20)
     assert waiting.parameters == {"x": "1"}
     assert (answers[0].status, json.loads(answers[0].body)["outcome"]) == (200, "done")
 
@@ -493,7 +494,7 @@ def test_a_redirect_that_arrives_before_we_serve_is_answered() -> None:
     early.join(0.2)
     assert answers == []
     Waiting(opened, Awaited(STATE))
-    early.join(20)
+    joined([early], 20)
     opened.close()
     assert answers[0].status == 200
 
@@ -580,8 +581,7 @@ def test_the_log_is_silent(listener: Listener, capfd: pytest.CaptureFixture[str]
     threads = [threading.Thread(target=send, args=("GET", listener.redirect_uri + "?state=secret")) for _ in range(20)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(20)
+    joined(threads, 20)
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
 
@@ -622,5 +622,5 @@ def test_a_request_that_has_begun_is_answered_after_the_port_is_free(listener: L
     listener.close()
     assert is_free(int(origin(listener).rpartition(":")[2]))
     waiting.join()
-    tab.join(20)
+    joined([tab], 20)
     assert answers[0].status == 200

@@ -27,6 +27,7 @@ from ipyauth_magic.provider.http import fetch_json
 from ipyauth_magic.provider.provider import KEPT_FOR, LONGEST_KEPT, RETRY_AFTER, Provider
 from tests.magic.test_id_token import EXPECTED, RSA, claims, published, sign
 from tests.support.authority import serving_tls
+from tests.support.threads import joined
 from tests.support.web import Web, serving
 
 
@@ -389,7 +390,7 @@ def test_dripping_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
             fetch_json(f"http://127.0.0.1:{server.getsockname()[1]}/x")
         assert time.monotonic() - started < 10
         over.set()
-        dripping.join(10)
+        joined([dripping], 10)
 
 
 def test_how_long_a_provider_is_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -617,6 +618,6 @@ def test_answer_without_a_status_line_is_quoted_by_no_error(answer: bytes) -> No
         serving_thread.start()
         with pytest.raises(ProviderUnreachable) as caught:
             http_module.ask("POST", f"http://127.0.0.1:{server.getsockname()[1]}/token", {"code": "secret"})
-        serving_thread.join(10)
+        joined([serving_thread], 10)
     told = [*traceback.format_exception(caught.value), repr(caught.value.__cause__), repr(caught.value.__context__)]
     assert "secretsecret" not in "".join(told)

@@ -177,7 +177,7 @@ def test_clearing_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, make_aut
     clearing.start()
     go_on.set()
     for thread in (renewal, clearing):
-        thread.join(20)
+        joined([thread], 20)
     assert source_of(auth).tokens is None
     assert source_of(make_auth()).adopt() is False
 
@@ -202,7 +202,7 @@ def test_a_new_sign_in_outlasts_a_renewal_under_way(own_issuer: LocalIssuer, mak
     taking.join(0.3)  # which it does not, but where it does not wait
     go_on.set()
     for thread in (renewal, taking):
-        thread.join(20)
+        joined([thread], 20)
     assert tokens_of(auth) == tokens_of(other)
     assert tokens_of(make_auth().sign_in()) == tokens_of(other)
 

@@ -20,6 +20,7 @@ from tests.support.auths import params_for
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser, query_of
+from tests.support.threads import joined
 
 COUNT = 8
 RESPONSE_TYPES = ("token id_token", "code")
@@ -126,8 +127,7 @@ def all_at_once(issuer: LocalIssuer, ports: list[int], response_type: str) -> li
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(60)
+    joined(threads, 60)
     return sign_ins
 
 

@@ -7,6 +7,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.support.auths import is_good, params_for, params_of, sign_in_of, sour
 from tests.support.form_browser import FormBrowser
 from tests.support.ports import free_port
 from tests.support.scripted_browser import ScriptedBrowser, link_behind, use_as_browser
+from tests.support.threads import joined
 
 
 class Person:
@@ -76,8 +78,7 @@ def alice(issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pers
     person = Person(issuer.issuer)
     use_as_browser(monkeypatch, person.open)
     yield person
-    for tab in person.tabs:
-        tab.join(20)
+    joined(person.tabs, 20)
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ def test_signing_out_twice(make_auth: Callable[..., Auth], alice: Person, capsys
 
 
 def test_an_earlier_sessions_tokens_are_signed_out(
-    issuer: LocalIssuer, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    issuer: LocalIssuer, make_auth: Callable[..., Auth], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What the store has is enough; nobody signs in for it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -407,8 +408,8 @@ def test_a_renewal_under_way_brings_nothing_back(
     leaving = threading.Thread(target=auth.sign_out)
     leaving.start()
     go_on.set()
-    renewal.join(30)
-    leaving.join(30)
+    joined([renewal], 30)
+    joined([leaving], 30)
     assert source_of(auth).tokens is None
     assert revocations[0]["token"] != before.refresh_token
     with pytest.raises(NotSignedIn):

@@ -381,5 +381,5 @@ def test_a_quick_keyring_costs_no_word(use: Callable[..., None]) -> None:
     assert store.load(KEY) == token_set()
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
-            thread.join(60)
+            joined([thread], 60)
     assert not [thread for thread in threading.enumerate() if "keyring" in thread.name]

@@ -20,6 +20,7 @@ from ipyauth_magic.store import warning
 from ipyauth_magic.store.file import FileStore
 from ipyauth_magic.store.memory import MemoryStore
 from tests.support.stored import KEY, file_store, token_set
+from tests.support.threads import joined
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,15 +102,14 @@ def test_one_thread_at_a_time(place: str, tmp_path: Path) -> None:
         for _ in range(20):
             with store.lock(KEY):
                 within.append(1)
-                time.sleep(0.0002)
+                time.sleep(0.0002)  # the others may come meanwhile
                 crowds.append(len(within))
                 within.pop()
 
     threads = [threading.Thread(target=enter) for _ in range(8)]
     for each in threads:
         each.start()
-    for each in threads:
-        each.join(60)
+    joined(threads, 60)
     assert crowds == [1] * 160
 
 
@@ -153,7 +153,7 @@ def test_who_waits_gets_the_lock_soon_after(tmp_path: Path, program: Callable[[s
     assert holder.stdin is not None
     holder.stdin.write("\n")
     freed = said(holder), time.monotonic()
-    waiter.join(60)
+    joined([waiter], 60)
     assert freed[0] == "freed"
     assert entered[0] - freed[1] < 1
 
@@ -189,7 +189,7 @@ def _is_free_for_another_thread(folder: Path) -> bool:
 
     thread = threading.Thread(target=enter)
     thread.start()
-    thread.join(60)
+    joined([thread], 60)
     return found == [True]
 
 
@@ -205,9 +205,9 @@ def test_a_removed_lock_file_is_not_the_lock(tmp_path: Path, program: Callable[[
 
     waiter = threading.Thread(target=wait)
     waiter.start()
-    time.sleep(0.2)  # into the wait
+    time.sleep(0.2)  # into the wait; before it, the outcome is the same
     (tmp_path / f"{KEY}.lock").unlink()
-    waiter.join(60)
+    joined([waiter], 60)
     assert entered == [True]
 
 

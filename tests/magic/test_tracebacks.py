@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -203,7 +204,7 @@ def test_display_that_fails(guarded: InteractiveShell) -> None:
     assert [part for part in HIDDEN if part in printed + said] == []
 
 
-def test_error_in_a_script(guarded: InteractiveShell, tmp_path: Any) -> None:
+def test_error_in_a_script(guarded: InteractiveShell, tmp_path: Path) -> None:
     """`%run` takes more frames of its own off than a cell."""
     script = tmp_path / "script.py"
     script.write_text("def called():\n    return auth.access_token  # mine\ncalled()\n")

@@ -37,7 +37,7 @@ from tests.support.auths import end_tokens, is_good, params_of, tokens_of
 from tests.support.ports import free_port, is_free, wait_until_free
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.scripted_tab import browser_command
-from tests.support.threads import until
+from tests.support.threads import joined, until
 
 MIME = "application/vnd.jupyter.widget-view+json"
 MakeAuth = Callable[..., Auth]
@@ -524,7 +524,7 @@ def test_it_waits_for_no_lock_of_the_auth(page: Page, signed_in: Auth) -> None:
     refreshed = threading.Thread(target=shown.refresh, daemon=True)
     with authenticator_of(signed_in)._lock, memory.SHARED.lock(store_key(params_of(signed_in))):
         refreshed.start()
-        refreshed.join(20)
+        joined([refreshed], 20)
         assert not refreshed.is_alive()
 
 
@@ -539,8 +539,7 @@ def test_messages_on_many_threads(page: Page, signed_in: Auth) -> None:
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(20)
+    joined(threads, 20)
     until(lambda: not [each for each in threading.enumerate() if each.name == "ipyauth-widget"])
     assert sorted(each["view"] for each in page.messages if each["event"] == "heard") == sorted(
         str(i) for i in range(len(actions))

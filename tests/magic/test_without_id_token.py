@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -165,7 +166,7 @@ def test_a_token_without_an_end_is_good_until_an_api_refuses_it(
     own_issuer: LocalIssuer,
     user_browser: ScriptedBrowser,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Any,
+    tmp_path: Path,
 ) -> None:
     """The next sign-in asks the user then, also one that finds the token in the store."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 
-from fruit_service.serving import allow_many_files
+from fruit_service.open_files import allow_many_files
 
 REQUEST = b"GET /api/fruit HTTP/1.1\r\nHost: fruit.test\r\nX-Slow: "
 

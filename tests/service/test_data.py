@@ -26,7 +26,7 @@ from fruit_service.database import fruit
 from fruit_service.errors import BadConfig, BasketFull, Unavailable
 from fruit_service.store import FruitStore
 from tests.support.postgres import Postgres
-from tests.support.threads import until
+from tests.support.threads import joined, until
 
 from .test_command_line import ROOT, environment
 
@@ -271,8 +271,7 @@ def test_postgresql_that_stands_still() -> None:
             checks = [threading.Thread(target=check, args=(store,)) for _ in range(4)]
             for each in checks:
                 each.start()
-            for each in checks:
-                each.join(60)
+            joined(checks, 60)
             with pytest.raises(Unavailable):
                 store.check()
             assert store.fruits(["usual"])["usual"][-1] == "plum"

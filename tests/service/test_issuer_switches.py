@@ -21,6 +21,7 @@ from fruit_service.issuer.signing import new_key
 from fruit_service.issuer.switches import MOST_PATHS, Draft
 from tests.service.oauth_requests import CODE, IMPLICIT, authorize, claims, exchange, refresh, run_together, sign_in
 from tests.support.form_browser import FormBrowser
+from tests.support.threads import joined
 
 UNAVAILABLE = (503, {"error": "temporarily_unavailable"})
 
@@ -154,7 +155,7 @@ def test_requests_can_be_held(issuer: LocalIssuer) -> None:
     assert arrived.wait(30)
     assert statuses == []
     go.set()
-    waiting.join(30)
+    joined([waiting], 30)
     assert statuses == [200]
 
 
@@ -194,8 +195,7 @@ def test_rotation_under_load_breaks_no_token(issuer: LocalIssuer) -> None:
         for worker in workers:
             worker.start()
         issuer.keys.sign_with(kid)
-        for worker in workers:
-            worker.join(60)
+        joined(workers, 60)
     assert len(signed) == 12
     assert {claims(issuer, token)["sub"] for token in signed} == {"auth0|alice"}
 

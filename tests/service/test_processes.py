@@ -21,9 +21,9 @@ import pytest
 import requests
 
 from fruit_service.issuer.server import LocalIssuer
-from fruit_service.serving import allow_many_files
+from fruit_service.open_files import allow_many_files
 from tests.support.ports import free_port
-from tests.support.threads import until
+from tests.support.threads import joined, until
 
 from .test_command_line import ROOT, address, environment, started
 
@@ -125,8 +125,7 @@ def test_nothing_is_cut_off_when_it_is_told_to_end_under_load(issuer: LocalIssue
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         assert time.monotonic() - began < 5
-        for each in clients:
-            each.join(20)
+        joined(clients, 20)
         done.set()
     assert cut == []
 

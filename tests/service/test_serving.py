@@ -16,9 +16,10 @@ import psutil
 import pytest
 from bottle import Bottle
 
-from fruit_service import serving
+from fruit_service import open_files, serving
+from fruit_service.open_files import connection_limit
 from fruit_service.request_log import RequestLog
-from fruit_service.serving import Server, connection_limit, listen
+from fruit_service.serving import Server, listen
 from tests.support.threads import until
 
 BODY = "x" * 2000
@@ -223,8 +224,8 @@ def test_connections_that_are_reset_leave_nothing(port: int, in_full: bool) -> N
 
 def test_limit_of_connections_is_that_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """With something left for all else, and never more than one loop can look at."""
-    for files, limit in ((1024, 824), (20_000, 12_000), (64, 10), (serving.resource.RLIM_INFINITY, 12_000)):
-        monkeypatch.setattr(serving.resource, "getrlimit", lambda _, files=files: (files, files))
+    for files, limit in ((1024, 824), (20_000, 12_000), (64, 10), (open_files.resource.RLIM_INFINITY, 12_000)):
+        monkeypatch.setattr(open_files.resource, "getrlimit", lambda _, files=files: (files, files))
         assert connection_limit() == limit
 
 

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 
 from .form_browser import FormBrowser
 from .scripted_browser import ScriptedBrowser, person_meant
+from .threads import joined
 
 LINKS = re.compile(r'href="(https?://[^"]+(?:/authorize\?|/activate\?user_code=)[^"]*)"')
 """Of a sign-in, and of a device's with its code filled in."""
@@ -58,7 +59,7 @@ class AttendedClient(NotebookClient):
         super().__init__(book, timeout=60, resources={"metadata": {"path": str(folder)}})
         self.allow_errors = True
         self._follow = follow
-        self._followed: dict[str, threading.Thread] = {}
+        self.followed: dict[str, threading.Thread] = {}
 
     async def async_start_new_kernel_client(self) -> KernelClient:
         """Connect to the kernel as a front end that can be asked."""
@@ -73,13 +74,14 @@ class AttendedClient(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
     def _open(self, url: str) -> None:
-        if url not in self._followed:
-            self._followed[url] = threading.Thread(target=self._follow, args=(url,), daemon=True)
-            self._followed[url].start()
+        if url not in self.followed:
+            self.followed[url] = threading.Thread(target=self._follow, args=(url,), daemon=True)
+            self.followed[url].start()
 
 
 def run_attended(path: Path, visitor: Visitor, environ: Mapping[str, str]) -> nbformat.NotebookNode:
     """Return the notebook of *path* as it is after all cells have run, in *environ*, failing ones too."""
     client = AttendedClient(nbformat.read(path, as_version=4), visitor.follow, path.parent)
     book: nbformat.NotebookNode = client.execute(env=dict(environ))
+    joined(client.followed.values(), 60)
     return book

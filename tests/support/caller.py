@@ -18,6 +18,8 @@ import requests
 from ipyauth_magic import Auth, ParamsAuth0
 from ipyauth_magic.errors import IpyauthError
 
+from .threads import joined
+
 PAUSE = 0.1
 """Seconds between two calls of a thread."""
 
@@ -47,8 +49,7 @@ def main(name: str, api: str, threads: int) -> None:
     print("calling", flush=True)
     sys.stdin.read()
     over.set()
-    for caller in callers:
-        caller.join(60)
+    joined(callers, 60)
     print(json.dumps(outcomes), flush=True)
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from .threads import joined
+
 
 class QuietServer(ThreadingHTTPServer):
     """A server on a free port of 127.0.0.1, which prints nothing where a client breaks a connection off."""
@@ -42,4 +44,4 @@ def running(server: QuietServer) -> Iterator[QuietServer]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        joined([thread], 10)

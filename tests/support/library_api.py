@@ -20,6 +20,7 @@ from fruit_service.serving import LOOPBACK, Server, listen
 
 from .authority import certificates
 from .strict_api import expiry
+from .threads import joined
 
 
 @dataclass
@@ -153,7 +154,7 @@ def websocket_server(gate: Gate) -> Iterator[str]:
             yield f"ws://localhost:{server.socket.getsockname()[1]}"
         finally:
             server.shutdown()
-            thread.join(10)
+            joined([thread], 10)
 
 
 @contextmanager
@@ -214,4 +215,4 @@ def mcp_server(gate: Gate) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         web.should_exit = True
-        thread.join(10)
+        joined([thread], 10)

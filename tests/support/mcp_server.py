@@ -18,6 +18,8 @@ from mcp.server.auth.settings import AuthSettings
 
 from fruit_service.serving import listen
 
+from .threads import joined
+
 PATH = "/api/fruit"
 """Where the server is, below its host. The local issuer knows its API at this path of any port."""
 
@@ -92,4 +94,4 @@ def mcp_server(issuer: str) -> Iterator[tuple[str, Verifier]]:
         yield verifier.resource, verifier
     finally:
         web.should_exit = True
-        thread.join(10)
+        joined([thread], 10)
