@@ -53,8 +53,9 @@ def claim_rows(claims: Mapping[str, Any]) -> list[Row]:
 
 def moment_of(value: object) -> datetime | None:
     """Return the time that the claim *value* is (RFC 7519, 2); None if it is not a time to show."""
-    is_time = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e11
-    return datetime.fromtimestamp(value, UTC) if is_time else None  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e11:
+        return None
+    return datetime.fromtimestamp(value, UTC)
 
 
 def sections_of(tokens: TokenSet) -> tuple[list[tuple[str, list[Row]]], str]:

@@ -26,7 +26,7 @@ class Watched(bytes):
 
     def __contains__(self, part: object) -> bool:
         self.searches += 1
-        return super().__contains__(part)  # type: ignore[operator]
+        return super().__contains__(part)
 
 
 def token_of(length: int) -> str:
