@@ -34,8 +34,8 @@ class Problem:
         return plain(f"{subject}{self.message}{end}", 1500)
 
 
-class InvalidParams(IpyauthError):
-    """Parameters are missing or wrong. One error names all of them.
+class InvalidParams(IpyauthError, ValueError):
+    """Parameters, or keywords of a call, are missing or wrong. One error names all of them. It is a `ValueError` too.
 
     Attributes:
         problems: a `Problem` for each.

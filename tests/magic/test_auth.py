@@ -699,8 +699,9 @@ def test_params_must_be_params(issuer: LocalIssuer) -> None:
     """A file's name in their place is an error at once."""
     with pytest.raises(TypeError, match="ParamsAuth0"):
         Auth("demo.env")
-    with pytest.raises(InvalidParams, match="memory"):
+    with pytest.raises(InvalidParams, match="memory") as caught:
         Auth(ParamsAuth0(domain="x.y", client_id="c"), store="disk")
+    assert isinstance(caught.value, ValueError), "as Python's own functions raise for such a value"
 
 
 def test_a_better_flow_is_advised_once(
