@@ -34,7 +34,8 @@ from tests.support.stored import token_set
 
 TEX = {TEX!r}
 jwt = "e30." + base64.urlsafe_b64encode(json.dumps({{"iss": TEX, TEX: [TEX]}}).encode()).decode().rstrip("=") + ".x"
-auth = Auth(ParamsAuth0(domain="x.eu.auth0.com", client_id="c", audience=TEX, login_hint=TEX), flow="code")
+audience = "$x^2$ and $$y_1$$ and \\\\(z\\\\)"  # braces around a word would be a placeholder
+auth = Auth(ParamsAuth0(domain="x.eu.auth0.com", client_id="c", audience=audience, login_hint=TEX), flow="code")
 claims = {{"sub": TEX, "nickname": "alice " + TEX, TEX: TEX}}
 authenticator_of(auth).source.save(replace(token_set(), access_token=AccessToken(jwt), scope=TEX, claims=claims))
 SESSION.remember(authenticator_of(auth))

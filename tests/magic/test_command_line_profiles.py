@@ -44,7 +44,7 @@ def test_an_unknown_profile(machine: Machine) -> None:
     for command in ("login", "token", "status", "logout"):
         ran = machine.run(command, "work")
         assert (ran.returncode, ran.stdout) == (2, "")
-        assert "ipyauth login --save work issuer=... client_id=..." in ran.stderr
+        assert "`python -m ipyauth_magic login --save work issuer=... client_id=...`" in ran.stderr
         assert "%login" not in ran.stderr
     assert machine.run("login", "--save", "work", "-f", "demo.env").returncode == 0
     ran = machine.run("token", "wrok")
