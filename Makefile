@@ -65,9 +65,11 @@ test-libraries: .venv-libraries/ready
 test-ipython: $(IPYTHONS:%=test-ipython-%)
 
 # What knows no IPython is the same on each.
-NO_IPYTHON := arrivals check code command_line dask dask_day dask_message dask_worker device dotenv_file environment httpx id_token \
-	listener messages mlflow_auth params provider jupyter_handoff renewal renewal_mishaps several_sign_ins sockets store_file \
-	store_keyring store_lock store_record tls token_response userinfo working_day
+NO_IPYTHON := arrivals auth0 browser challenge check clear_text code command_line command_line_kept command_line_profiles \
+	command_line_terminal dask dask_day dask_message dask_worker device discovery dotenv_file environment httpx id_token implicit \
+	jupyter_handoff listener markup messages mix_up mlflow_auth params peer placeholders profiles protected_resource provider renewal \
+	renewal_mishaps several_sign_ins sign_in sockets store_file store_keyring store_lock store_record store_warns_in_time threads tls \
+	token_response token_search userinfo working_day
 
 test-ipython-%: .venv-ipython-%/ready
 	.venv-ipython-$*/bin/python -m pytest $(IN_PARALLEL) tests/magic $(NO_IPYTHON:%=--ignore=tests/magic/test_%.py)
