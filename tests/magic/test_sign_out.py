@@ -54,8 +54,8 @@ class Person:
             return True
         arrival = self.browser.open(url).arrival or self._consent()
         tab = threading.Thread(target=ScriptedBrowser(idle_socket=False).arrive, args=(arrival.url,), daemon=True)
-        self.tabs.append(tab)
         tab.start()
+        self.tabs.append(tab)
         return True
 
     def _consent(self) -> Any:

@@ -80,6 +80,7 @@ class ScriptedBrowser:
     opened: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     tabs: list[threading.Thread] = field(default_factory=list)
+    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def open(self, url: str) -> Answer:
         """Open *url* and follow it to the end; the last answer is what the tab shows."""
@@ -111,13 +112,16 @@ class ScriptedBrowser:
                 load()
 
         thread = threading.Thread(target=open_tab, name="scripted-browser", daemon=True)
-        self.tabs.append(thread)
-        thread.start()
+        with self._opening:  # a tab that is not started cannot be waited for
+            thread.start()
+            self.tabs.append(thread)
         return thread
 
     def join(self) -> None:
         """Wait until every tab shows its last page, so that none goes on in the next test."""
-        joined(self.tabs, 20)
+        with self._opening:
+            tabs = list(self.tabs)
+        joined(tabs, 20)
 
     def arrive(self, location: str) -> Answer:
         """Come to the redirect URI with a response, in the fragment or in the query."""
