@@ -59,7 +59,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 @pytest.fixture
 def alice(redirect_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderBrowser]:
-    """Sit Alice down in front of the user's browser, to sign in at the provider that nobody here wrote."""
+    """Let Alice use the user's browser, to sign in at the independent provider."""
     browser = ProviderBrowser(ProviderVisitor("alice", redirect_uri))
     use_as_browser(monkeypatch, browser.open_in_thread)
     yield browser

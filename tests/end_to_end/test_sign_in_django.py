@@ -41,7 +41,7 @@ def links() -> list[str]:
 
 @pytest.fixture
 def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: list[str]) -> Iterator[Person]:
-    """Sit Alice down in front of Chromium; return what makes her answer with a decision."""
+    """Let Alice use Chromium; return a function that sets her decision."""
     provider_module._providers.clear()
     memory.SHARED.forget_all()
     browsers: list[subprocess.Popen[bytes]] = []

@@ -74,7 +74,7 @@ def sign_in(params: ParamsAuth0, browser: ProviderBrowser, timeout: float = 60) 
 
 
 def alice(redirect_uri: str, denies: bool = False) -> ProviderBrowser:
-    """Sit Alice down in front of a browser."""
+    """Let Alice use a browser."""
     return ProviderBrowser(ProviderVisitor("alice", redirect_uri, denies))
 
 
