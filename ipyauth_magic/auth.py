@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from . import clients
 from .display.auth_display import AuthDisplay
-from .display.authentication import authenticate, authenticate_async
-from .display.panel import person_can_answer, show_text
-from .display.view import interrupted, shown_lines, time_left, who
+from .display.authentication import authenticate_async
+from .display.panel import panel, person_can_answer, show_text
+from .display.view import card_of, interrupted, shown_lines, time_left, who
 from .errors import no_attribute_of_auth
 from .flows.authenticator import Authenticator
 from .flows.sign_in_request import SignInRequest
@@ -91,9 +91,10 @@ class Auth(OneProcess):
             ProviderError: the provider cannot be reached, for a sign-in or for a renewal.
             KeyboardInterrupt: the user interrupted; the port is free again.
         """
-        more = more_scopes(add_scope)
+        shown, more = panel(), more_scopes(add_scope)
         try:
-            authenticate(self._authenticator, self._display.ready, timeout, open_browser, force, more)
+            if self._authenticator.authenticate(shown, timeout, open_browser, force, more=more):
+                shown.end(card_of(self._authenticator, self._display.ready()))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(self._authenticator)) from None
         return self

@@ -1,4 +1,4 @@
-"""A sign-in that is shown: on a panel while it is under way, and by a card at its end."""
+"""A sign-in that an event loop awaits: on a panel while it is under way, and by a card at its end."""
 
 from __future__ import annotations
 
@@ -16,24 +16,6 @@ if TYPE_CHECKING:
     from asyncio import Future
 
 
-def authenticate(
-    authenticator: Authenticator,
-    ready: Callable[[], str],
-    timeout: float | None,
-    open_browser: bool,
-    force: bool,
-    more: StepUp,
-) -> None:
-    """Get good tokens, and show the sign-in if there is one; *ready* returns the last sentence of its card.
-
-    Raises:
-        SignInFailed, ProviderError: there is no token.
-    """
-    shown = panel()
-    if authenticator.authenticate(shown, timeout, open_browser, force, more=more):
-        shown.end(card_of(authenticator, ready()))
-
-
 async def authenticate_async(
     authenticator: Authenticator,
     ready: Callable[[], str],
@@ -42,7 +24,9 @@ async def authenticate_async(
     force: bool,
     more: StepUp,
 ) -> None:
-    """Do as `authenticate` does, in a thread; cancelling the task ends the sign-in.
+    """Get good tokens in a thread, and show the sign-in if there is one; cancelling the task ends it.
+
+    *ready* returns the last sentence of its card.
 
     Raises:
         SignInCancelled: the user interrupted the kernel.
